@@ -1,0 +1,148 @@
+"""A backtest, its request and its outcome, as values: what the controller asks, an engine computes and a recorder appends."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum, unique
+from typing import Any
+
+from backfleet.core.reasons import FailureReason
+
+
+@unique
+class BacktestState(StrEnum):
+    """The state of one backtest; a combination that was never launched has no row and counts as queued."""
+
+    QUEUED = "queued"
+    """Launched before and to be launched again."""
+    LAUNCHING = "launching"
+    """The row is committed; its Job may or may not exist yet."""
+    RUNNING = "running"
+    """Its Job was seen."""
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ALIVE = frozenset({BacktestState.QUEUED, BacktestState.LAUNCHING, BacktestState.RUNNING})
+TERMINAL = frozenset({BacktestState.SUCCEEDED, BacktestState.FAILED, BacktestState.CANCELLED})
+
+
+def backtest_id(batch_uid: str, index: int) -> str:
+    """The id of a backtest in every table, URL and log line."""
+    return f"{batch_uid}-{index}"
+
+
+def attempt_id(batch_uid: str, index: int, attempt: int) -> str:
+    """The id of one attempt: the backtest's id, a dot, the 1-based attempt."""
+    return f"{batch_uid}-{index}.{attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestRequest:
+    """What an engine is to compute. `parameters` maps names to exact texts (14, 0.005, true); dates are inclusive."""
+
+    engine: str
+    strategy: str
+    lean_project_path: str | None = None
+    parameters: Mapping[str, str]
+    symbols: tuple[str, ...]
+    start_date: date
+    end_date: date
+    initial_cash: Decimal
+
+    def to_json(self) -> str:
+        """One line of JSON with sorted keys: equal requests give equal text."""
+        return json.dumps(
+            {
+                "engine": self.engine,
+                "strategy": self.strategy,
+                "leanProjectPath": self.lean_project_path,
+                "parameters": dict(self.parameters),
+                "symbols": list(self.symbols),
+                "startDate": self.start_date.isoformat(),
+                "endDate": self.end_date.isoformat(),
+                "initialCash": str(self.initial_cash),
+            },
+            sort_keys=True,
+            separators=(",", ":"),
+        )
+
+    @staticmethod
+    def from_json(text: str) -> "BacktestRequest":
+        """Parse what `to_json` wrote; ValueError or KeyError when it is anything else."""
+        body = json.loads(text)
+        return BacktestRequest(
+            engine=body["engine"],
+            strategy=body["strategy"],
+            lean_project_path=body["leanProjectPath"],
+            parameters={str(name): str(value) for name, value in body["parameters"].items()},
+            symbols=tuple(body["symbols"]),
+            start_date=date.fromisoformat(body["startDate"]),
+            end_date=date.fromisoformat(body["endDate"]),
+            initial_cash=Decimal(body["initialCash"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a succeeded backtest measured.
+
+    `metrics` maps names of `core.metrics` to numbers (fractions, not percents; money in account currency); absent is None,
+    never 0, NaN or infinity. `statistics` is the engine's own text map, kept as it was. `equity_curve` is sampled to at most
+    200 points (date, equity). `blocks` are 16 equal parts of the daily returns: (count, sum, sum of squares) each.
+    """
+
+    metrics: Mapping[str, float | int | None]
+    statistics: Mapping[str, str] = field(default_factory=dict)
+    equity_curve: tuple[tuple[date, float], ...] = ()
+    blocks: tuple[tuple[int, float, float], ...] = ()
+    warnings: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an attempt failed; `message` is for people, at most 2,000 characters."""
+
+    reason: FailureReason
+    message: str
+
+
+Outcome = Result | Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An outcome with what the shim saw: exit code and the engine's own times (UTC); None where the shim left nothing."""
+
+    outcome: Outcome
+    exit_code: int | None = None
+    engine_started_at: datetime | None = None
+    engine_finished_at: datetime | None = None
+
+
+def result_to_json(result: Result) -> dict[str, Any]:
+    """The JSON body in which a result is stored and sent; `result_from_json` reads it back equal."""
+    return {
+        "metrics": dict(result.metrics),
+        "statistics": dict(result.statistics),
+        "equityCurve": [[day.isoformat(), value] for day, value in result.equity_curve],
+        "blocks": [list(block) for block in result.blocks],
+        "warnings": list(result.warnings),
+        "provenance": dict(result.provenance),
+    }
+
+
+def result_from_json(body: Mapping[str, Any]) -> Result:
+    """Read what `result_to_json` made."""
+    return Result(
+        metrics=body["metrics"],
+        statistics=body["statistics"],
+        equity_curve=tuple((date.fromisoformat(day), value) for day, value in body["equityCurve"]),
+        blocks=tuple((int(count), float(total), float(squares)) for count, total, squares in body["blocks"]),
+        warnings=tuple(body["warnings"]),
+        provenance=body["provenance"],
+    )

@@ -1,0 +1,45 @@
+"""The metrics that every engine reports, with unit and meaning; names are LEAN's, in snake case."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum, unique
+
+
+@unique
+class Unit(StrEnum):
+    RATIO = "ratio"
+    FRACTION = "fraction"
+    MONEY = "money"
+    COUNT = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number of a result; `is_better_high` is the direction that an objective takes by default."""
+
+    unit: Unit
+    meaning: str
+    is_better_high: bool = True
+
+
+METRICS: Mapping[str, Metric] = {
+    "sharpe_ratio": Metric(Unit.RATIO, "annualized Sharpe ratio of daily returns"),
+    "sortino_ratio": Metric(Unit.RATIO, "annualized Sortino ratio of daily returns"),
+    "probabilistic_sharpe_ratio": Metric(Unit.FRACTION, "probability that the true annual Sharpe ratio exceeds 1"),
+    "net_profit": Metric(Unit.FRACTION, "total return over the whole period"),
+    "annual_return": Metric(Unit.FRACTION, "compounding annual return"),
+    "drawdown": Metric(Unit.FRACTION, "largest fall from a peak of equity, positive", is_better_high=False),
+    "annual_standard_deviation": Metric(Unit.FRACTION, "annualized deviation of daily returns", is_better_high=False),
+    "total_orders": Metric(Unit.COUNT, "orders filled"),
+    "total_trades": Metric(Unit.COUNT, "closed trades"),
+    "win_rate": Metric(Unit.FRACTION, "closed trades with a profit after fees, of all closed trades"),
+    "average_win": Metric(Unit.FRACTION, "mean return of the winning trades"),
+    "average_loss": Metric(Unit.FRACTION, "mean return of the losing trades, negative"),
+    "profit_loss_ratio": Metric(Unit.RATIO, "average win over average loss, positive"),
+    "total_fees": Metric(Unit.MONEY, "fees of all orders", is_better_high=False),
+    "gross_profit": Metric(Unit.MONEY, "sum of the profits of winning trades, before fees"),
+    "fee_share": Metric(Unit.FRACTION, "total fees over gross profit; absent without gross profit", is_better_high=False),
+    "exposure": Metric(Unit.FRACTION, "bars with an open position, of all bars"),
+    "start_equity": Metric(Unit.MONEY, "equity before the first bar"),
+    "end_equity": Metric(Unit.MONEY, "equity at the last bar"),
+}

@@ -1,0 +1,80 @@
+"""Why a backtest's attempt failed: the closed set, and what each reason means for a further attempt."""
+
+from enum import StrEnum, unique
+
+
+@unique
+class Policy(StrEnum):
+    """What follows a failed attempt."""
+
+    FINAL = "final"
+    """The same combination would fail again: the backtest is failed."""
+    ONCE_MORE = "once_more"
+    """One more charged attempt, then final."""
+    UNCHARGED = "uncharged"
+    """Not the combination's fault: again, without charging the backtest, up to a bound."""
+    WAIT = "wait"
+    """Nothing was tried yet: the attempt goes on waiting."""
+
+
+@unique
+class FailureReason(StrEnum):
+    """The reason stored on an attempt and shown everywhere; these strings are API."""
+
+    ENGINE_ERROR = "EngineError"
+    RUNTIME_ERROR = "RuntimeError"
+    INITIALIZE_ERROR = "InitializeError"
+    INVALID_COMBINATION = "InvalidCombination"
+    NO_DATA = "NoData"
+    ENGINE_CRASH = "EngineCrash"
+    RESULT_MISSING = "ResultMissing"
+    RESULT_INVALID = "ResultInvalid"
+    RECORDER_ERROR = "RecorderError"
+    OOM_KILLED = "OOMKilled"
+    BACKTEST_TIMEOUT = "BacktestTimeout"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    START_TIMEOUT = "StartTimeout"
+    UNSCHEDULABLE = "Unschedulable"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    EVICTED = "Evicted"
+    PREEMPTED = "Preempted"
+    NODE_LOST = "NodeLost"
+    JOB_VANISHED = "JobVanished"
+    UNEXPECTED_ADMISSION = "UnexpectedAdmission"
+    CANCELLED = "Cancelled"
+
+
+POLICIES: dict[FailureReason, Policy] = {
+    FailureReason.ENGINE_ERROR: Policy.FINAL,
+    FailureReason.RUNTIME_ERROR: Policy.FINAL,
+    FailureReason.INITIALIZE_ERROR: Policy.FINAL,
+    FailureReason.INVALID_COMBINATION: Policy.FINAL,
+    FailureReason.NO_DATA: Policy.FINAL,
+    FailureReason.ENGINE_CRASH: Policy.ONCE_MORE,
+    FailureReason.RESULT_MISSING: Policy.ONCE_MORE,
+    FailureReason.RESULT_INVALID: Policy.ONCE_MORE,
+    FailureReason.RECORDER_ERROR: Policy.ONCE_MORE,
+    FailureReason.OOM_KILLED: Policy.ONCE_MORE,
+    FailureReason.BACKTEST_TIMEOUT: Policy.FINAL,
+    FailureReason.DEADLINE_EXCEEDED: Policy.FINAL,
+    FailureReason.START_TIMEOUT: Policy.FINAL,
+    FailureReason.UNSCHEDULABLE: Policy.WAIT,
+    FailureReason.QUOTA_EXCEEDED: Policy.WAIT,
+    FailureReason.EVICTED: Policy.UNCHARGED,
+    FailureReason.PREEMPTED: Policy.UNCHARGED,
+    FailureReason.NODE_LOST: Policy.UNCHARGED,
+    FailureReason.JOB_VANISHED: Policy.UNCHARGED,
+    FailureReason.UNEXPECTED_ADMISSION: Policy.UNCHARGED,
+    FailureReason.CANCELLED: Policy.FINAL,
+}
+
+DETERMINISTIC = frozenset(
+    {
+        FailureReason.ENGINE_ERROR,
+        FailureReason.RUNTIME_ERROR,
+        FailureReason.INITIALIZE_ERROR,
+        FailureReason.INVALID_COMBINATION,
+        FailureReason.NO_DATA,
+    }
+)
+"""Reasons that depend on the strategy and its data alone: the same one on the first backtests of a batch ends it."""
