@@ -15,6 +15,7 @@ oom() {{ cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.even
 started=$(date -u +%s)
 timeout -k {KILL_GRACE_SECONDS} "${wire.ENV_BACKTEST_TIMEOUT}" "$@"
 code=$?
+rm -rf "$out"
 printf 'code=%s\\nstarted=%s\\nfinished=%s\\noom=%s\\n' "$code" "$started" "$(date -u +%s)" "$(oom)" > "$out"
 exit 0
 """
