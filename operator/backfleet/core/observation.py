@@ -1,0 +1,119 @@
+"""What one pass sees: custom resources, Jobs, pods and rows at one moment. The planner reads nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import Any
+
+from backfleet.core.records import StoreView, StrategyRecord
+
+AttemptKey = tuple[str, int, int]
+"""(batch uid, index, attempt number): what a Job, its pod and its row have in common."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenBatch:
+    """One custom resource as the API server gave it."""
+
+    uid: str
+    name: str
+    namespace: str
+    generation: int
+    created_at: datetime
+    spec: Mapping[str, Any]
+    status: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    submitter: str | None = None
+
+
+@unique
+class JobState(StrEnum):
+    ACTIVE = "active"
+    COMPLETE = "complete"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenJob:
+    """A Job with our label; `finished_at` is its Complete or Failed condition's time."""
+
+    name: str
+    namespace: str
+    uid: str
+    owner_uid: str | None
+    key: AttemptKey | None
+    state: JobState
+    created_at: datetime
+    finished_at: datetime | None = None
+    reason: str = ""
+    message: str = ""
+    is_deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenContainer:
+    """A container's state; all None before the kubelet reports one."""
+
+    waiting_reason: str | None = None
+    waiting_message: str | None = None
+    started_at: datetime | None = None
+    exit_code: int | None = None
+    termination_reason: str | None = None
+    termination_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenPod:
+    """A pod with our label; `is_terminal` means Succeeded or Failed."""
+
+    name: str
+    namespace: str
+    key: AttemptKey | None
+    is_terminal: bool
+    created_at: datetime
+    reason: str = ""
+    message: str = ""
+    unschedulable: str | None = None
+    disruption: str | None = None
+    engine: SeenContainer = SeenContainer()
+    recorder: SeenContainer = SeenContainer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The operator's settings that decisions depend on; seconds where a name says so."""
+
+    max_concurrent: int = 4
+    max_combinations: int = 1_000_000
+    count_chunk: int = 50_000
+    scan_chunk: int = 50_000
+    uncharged_attempts: int = 5
+    repeated_failures: int = 5
+    result_grace_seconds: int = 30
+    recorder_seconds: int = 900
+    deadline_slack_seconds: int = 60
+    overdue_seconds: int = 300
+    missing_seconds: int = 60
+    status_interval_seconds: float = 2.0
+    image_prefixes: tuple[str, ...] = ()
+    volume_claims: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Everything that a plan depends on.
+
+    `strategies` maps an engine's name to the strategies it knows with their parameters' default texts, or to None where any
+    project may run; an engine that is not here is not available. `status_written_at` is this process's memory of its own writes.
+    """
+
+    now: datetime
+    batches: tuple[SeenBatch, ...] = ()
+    jobs: tuple[SeenJob, ...] = ()
+    pods: tuple[SeenPod, ...] = ()
+    store: StoreView
+    catalog: Mapping[str, StrategyRecord] = field(default_factory=dict)
+    strategies: Mapping[str, Mapping[str, Mapping[str, str]] | None] = field(default_factory=dict)
+    status_written_at: Mapping[str, datetime] = field(default_factory=dict)
+    limits: Limits = Limits()

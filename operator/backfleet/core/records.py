@@ -1,0 +1,214 @@
+"""What the tables say of live batches, as values: the store reads and writes them, the planner decides with them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum, unique
+from typing import Any
+
+from backfleet.core.backtests import BacktestState, Recorded, Result, attempt_id
+from backfleet.core.reasons import FailureReason
+
+
+@unique
+class BatchState(StrEnum):
+    """The state of a batch that was accepted, or is being counted; a refused one has no row."""
+
+    COUNTING = "counting"
+    """Constraints are still being counted over the space."""
+    LIVE = "live"
+    FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best backtest so far; `parameters` maps names to exact texts."""
+
+    index: int
+    value: float
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counters:
+    """Backtests that ended, by how; `passed` are the succeeded ones that meet the criteria."""
+
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    passed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRecord:
+    """One row of `optimization_batches`.
+
+    `spec` is the custom resource's spec as accepted; `controls` are the fields that stay editable, as last seen valid;
+    `axes` is the ordered snapshot of the parameter space. `next_index` is the launch cursor: every index below it was
+    launched, or does not satisfy the constraints. `total` is None while counting.
+    """
+
+    uid: str
+    namespace: str
+    name: str
+    state: BatchState
+    spec: Mapping[str, Any]
+    controls: Mapping[str, Any]
+    axes: Mapping[str, Any]
+    criteria: Mapping[str, Any]
+    criteria_version: int = 1
+    total: int | None = None
+    count_cursor: int = 0
+    count_found: int = 0
+    next_index: int = 0
+    counters: Counters = Counters()
+    best: Best | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    submitter: str | None = None
+    accepted_at: datetime
+    first_engine_started_at: datetime | None = None
+    last_launched_at: datetime | None = None
+    missing_since: datetime | None = None
+    finished_at: datetime | None = None
+    finish_reason: str | None = None
+    finish_message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRecord:
+    """One row of `backtest_attempts`, with the backtest that it belongs to.
+
+    `is_deciding`: this is the backtest's latest attempt. `is_open`: an outcome would still be looked at. `charged` and
+    `uncharged` count the backtest's earlier attempts that ended, without this one. `wait_reason` is why it waits to start.
+    """
+
+    batch_uid: str
+    index: int
+    number: int
+    job_name: str
+    backtest_state: BacktestState
+    is_deciding: bool = True
+    is_open: bool = True
+    charged: int = 0
+    uncharged: int = 0
+    parameters: Mapping[str, str]
+    launched_at: datetime
+    start_deadline_at: datetime
+    hard_deadline_at: datetime
+    job_seen_at: datetime | None = None
+    engine_started_at: datetime | None = None
+    ended_at: datetime | None = None
+    reason: FailureReason | None = None
+    message: str | None = None
+
+    @property
+    def id(self) -> str:
+        return attempt_id(self.batch_uid, self.index, self.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeRecord:
+    """An outcome that a recorder appended and the operator has not settled yet."""
+
+    attempt_id: str
+    recorded_at: datetime
+    recorded: Recorded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrategyRecord:
+    """One row of `strategies` with its own criteria, if it has any; `criteria` uses the custom resource's field names."""
+
+    name: str
+    status: str
+    criteria: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreView:
+    """One consistent look at the rows that can matter: live or newly finished batches, open attempts, new outcomes.
+
+    `now` is the database's clock. `attempts` holds the attempts of backtests that are queued, launching or running
+    (the latest attempt each), and every other open attempt that has an unsettled outcome. The cost depends on these alone.
+    """
+
+    now: datetime
+    batches: tuple[BatchRecord, ...] = ()
+    attempts: tuple[AttemptRecord, ...] = ()
+    outcomes: tuple[OutcomeRecord, ...] = ()
+
+
+# What a pass writes. A batch's changes are one transaction; each is safe to repeat.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleResult:
+    """The attempt succeeded: the backtest is succeeded, and its result row is written once."""
+
+    attempt: AttemptRecord
+    result: Result
+    recorded: Recorded
+    recorded_at: datetime
+    objective_value: float | None
+    passed: bool
+    rejections: tuple[str, ...]
+    criteria_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleFailure:
+    """The attempt ended without a result; the backtest goes to `state` (queued, failed or cancelled).
+
+    `has_outcome` tells that a recorder said so, which closes the attempt; otherwise a late outcome may still come.
+    """
+
+    attempt: AttemptRecord
+    reason: FailureReason
+    message: str
+    state: BacktestState
+    is_charged: bool
+    has_outcome: bool = False
+    recorded: Recorded | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseOutcome:
+    """An outcome that decides nothing any more (superseded attempt, succeeded backtest): the attempt is closed as it is."""
+
+    attempt: AttemptRecord
+    recorded: Recorded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkAttempt:
+    """What was observed of a live attempt: its Job, its pod, its engine's start, or why it waits."""
+
+    attempt: AttemptRecord
+    state: BacktestState
+    job_seen_at: datetime | None
+    engine_started_at: datetime | None
+    pod_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchAttempt:
+    """A new attempt: its backtest row (made on the first) goes to launching, and the attempt's row is inserted."""
+
+    attempt: AttemptRecord
+    combination: Mapping[str, Any]
+    combination_hash: str
+
+
+AttemptChange = SettleResult | SettleFailure | CloseOutcome | MarkAttempt | LaunchAttempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchChanges:
+    """All row changes of one batch in one pass: `before` None inserts `after`; changes apply in order, before the batch's row.
+
+    When `after` is finished, its queued, launching and running backtests become cancelled and every open attempt is closed.
+    """
+
+    before: BatchRecord | None
+    after: BatchRecord
+    changes: tuple[AttemptChange, ...] = ()
