@@ -1,0 +1,110 @@
+"""The operator's settings: environment variables, read once at start; a bad one is an error that names it.
+
+The chart writes one JSON file (BACKFLEET_SETTINGS_FILE) for what is structured, and secrets come as variables of their own.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from backfleet.core.errors import SpecInvalid
+
+ENV_SETTINGS_FILE = "BACKFLEET_SETTINGS_FILE"
+ENV_DATABASE_URL = "BACKFLEET_DATABASE_URL"
+ENV_NAMESPACE = "BACKFLEET_NAMESPACE"
+
+Positive = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True)
+
+
+class MountSettings(_Settings):
+    """A read-only volume in the engine's container; `source` is a Kubernetes volume source."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)
+    mount_path: str = Field(pattern=r"^/.+")
+    source: dict[str, Any]
+    sub_path: str | None = None
+
+
+class EngineImageSettings(_Settings):
+    """One engine: where its image comes from and what its container asks for."""
+
+    image: str = Field(min_length=1)
+    image_pull_policy: str = "IfNotPresent"
+    requests: dict[str, str] = Field(default_factory=lambda: {"cpu": "100m", "memory": "128Mi"})
+    mounts: tuple[MountSettings, ...] = ()
+    environment: dict[str, str] = Field(default_factory=dict)
+    security_context: dict[str, Any] = Field(default_factory=dict)
+
+
+class RecorderSettings(_Settings):
+    """The recorder's container: the product's image, and the Secret that holds its database URL."""
+
+    image: str = Field(min_length=1)
+    image_pull_policy: str = "IfNotPresent"
+    secret_name: str = Field(min_length=1)
+    secret_key: str = "recorder-url"
+    patience_seconds: Positive = 900
+
+
+class PodSettings(_Settings):
+    """What every backtest's pod gets beside its containers."""
+
+    service_account_name: str = "default"
+    image_pull_secrets: tuple[str, ...] = ()
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    tolerations: tuple[dict[str, Any], ...] = ()
+    priority_class_name: str | None = None
+    termination_grace_seconds: Positive = 10
+    results_size_limit: str = "256Mi"
+    run_as_user: Positive = 10001
+    limits: dict[str, str] = Field(default_factory=lambda: {"cpu": "1", "memory": "2Gi"})
+    recorder_limits: dict[str, str] = Field(default_factory=lambda: {"cpu": "1", "memory": "256Mi"})
+
+
+class Settings(_Settings):
+    """All of it. `installation` identifies this operator's rows in a shared database."""
+
+    installation: str = Field(min_length=1, max_length=200)
+    namespace: str = Field(min_length=1, max_length=63)
+    max_concurrent: Positive = 4
+    max_combinations: Positive = 1_000_000
+    tick_seconds: float = Field(default=15.0, gt=0, le=300)
+    pass_seconds: float = Field(default=60.0, gt=0, le=600)
+    result_grace_seconds: Positive = 30
+    missing_seconds: Positive = 60
+    health_port: int = Field(default=8080, ge=1, le=65535)
+    image_prefixes: tuple[str, ...] = ()
+    volume_claims: tuple[str, ...] = ()
+    engines: dict[str, EngineImageSettings]
+    recorder: RecorderSettings
+    pods: PodSettings = PodSettings()
+
+
+def load_settings(environment: Mapping[str, str]) -> tuple[Settings, str]:
+    """The settings and the database URL; SpecInvalid names the variable or the key that is wrong, and the mend."""
+    path = environment.get(ENV_SETTINGS_FILE)
+    if not path:
+        raise SpecInvalid(ENV_SETTINGS_FILE, "not set", "name the JSON file of the operator's settings")
+    url = environment.get(ENV_DATABASE_URL)
+    if not url:
+        raise SpecInvalid(ENV_DATABASE_URL, "not set", "give the operator's Postgres URL")
+    try:
+        body = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SpecInvalid(ENV_SETTINGS_FILE, f"cannot be read as JSON: {error}", f"mend {path}") from error
+    if isinstance(body, dict) and "namespace" not in body and environment.get(ENV_NAMESPACE):
+        body["namespace"] = environment[ENV_NAMESPACE]
+    try:
+        return Settings.model_validate(body), url
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "settings"
+        raise SpecInvalid(where, first["msg"], f"mend it in {path} (the chart's values)") from error
