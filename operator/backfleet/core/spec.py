@@ -1,0 +1,212 @@
+"""The one pydantic model: `spec` of an OptimizationBatch, field by field as the CRD has it; `parse_spec` is its door.
+
+What needs the catalog, the settings or arithmetic is judged by `core.acceptance`.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum, unique
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from backfleet.core.criteria import SuccessCriteria
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.parameters import ParameterDeclaration, RangeDeclaration
+from backfleet.core.ranking import Direction
+from backfleet.core.scalars import ParameterType, shown
+from backfleet.core.spec_fields import parse_cash, parse_date, parse_quantity, parse_whole, spec_invalid
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+PATH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
+PARAMETER_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9._-]*$"
+DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+METRIC_PATTERN = r"^[a-z][a-z0-9_]*$"
+CLAIM_PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
+IMAGE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"
+
+
+@unique
+class EngineName(StrEnum):
+    """What computes a backtest."""
+
+    BARS = "bars"
+    LEAN = "lean"
+    NOOP = "noop"
+
+
+@unique
+class SearchAlgorithm(StrEnum):
+    """How the space is searched."""
+
+    GRID = "grid"
+
+
+Whole = Annotated[int, BeforeValidator(parse_whole)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Seconds = Whole
+
+
+class _Model(BaseModel):
+    """Camel case outside, nothing unknown, nothing coerced: a typo or a quoted number is an error, not a guess."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        validate_default=False,
+        regex_engine="rust-regex",
+    )
+
+
+class StrategySpec(_Model):
+    """Which strategy runs."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=NAME_PATTERN)
+    lean_project_path: str | None = Field(default=None, min_length=1, max_length=255, pattern=PATH_PATTERN)
+
+
+class EngineSpec(_Model):
+    """What computes the backtests."""
+
+    name: Annotated[EngineName, Field(strict=False)]
+    image: str | None = Field(default=None, min_length=1, max_length=512, pattern=IMAGE_PATTERN)
+
+
+class VolumeSpec(_Model):
+    """A claim with market data in place of the installation's."""
+
+    claim_name: str = Field(min_length=1, max_length=253, pattern=CLAIM_PATTERN)
+    sub_path: str | None = Field(default=None, min_length=1, max_length=512, pattern=PATH_PATTERN)
+
+
+class DataSpec(_Model):
+    """The market data of every backtest; both dates are inclusive."""
+
+    symbols: list[Annotated[str, Field(min_length=1, max_length=32, pattern=SYMBOL_PATTERN)]] = Field(
+        min_length=1, max_length=64
+    )
+    start_date: Annotated[date, BeforeValidator(parse_date)]
+    end_date: Annotated[date, BeforeValidator(parse_date)]
+    initial_cash: Annotated[Decimal, BeforeValidator(parse_cash)] = Decimal(1000)
+    volume: VolumeSpec | None = None
+
+
+class RangeSpec(_Model):
+    """Any JSON: `core.parameters` reads the scalars."""
+
+    start: Any
+    end: Any
+    step: Any
+
+
+class ParameterSpec(_Model):
+    """One axis of the parameter space."""
+
+    name: str = Field(min_length=1, max_length=63, pattern=PARAMETER_PATTERN)
+    type: Annotated[ParameterType, Field(strict=False)]
+    range: RangeSpec | None = None
+    values: list[Any] | None = Field(default=None, max_length=1000)
+    value: Any = None
+
+    def declaration(self) -> ParameterDeclaration:
+        """The plain form that `core.parameters` builds on."""
+        bounds = None
+        if self.range is not None:
+            bounds = RangeDeclaration(start=self.range.start, end=self.range.end, step=self.range.step)
+        return ParameterDeclaration(name=self.name, type=self.type, range=bounds, values=self.values, value=self.value)
+
+
+class SearchSpec(_Model):
+    """How the space is searched."""
+
+    algorithm: Annotated[SearchAlgorithm, Field(strict=False)] = SearchAlgorithm.GRID
+
+
+class ObjectiveSpec(_Model):
+    """What is ranked; without a direction the metric's own better direction counts."""
+
+    metric: str = Field(default="sharpe_ratio", min_length=1, max_length=64, pattern=METRIC_PATTERN)
+    direction: Annotated[Direction, Field(strict=False)] | None = None
+
+
+class CriteriaSpec(_Model):
+    """What a result must meet to pass; a criterion that is not given is not judged."""
+
+    min_trades: Whole | None = Field(default=None, ge=0, le=1_000_000_000)
+    max_trades: Whole | None = Field(default=None, ge=0, le=1_000_000_000)
+    min_sharpe: Number | None = Field(default=None, ge=-1000, le=1000)
+    max_drawdown: Number | None = Field(default=None, ge=0, le=1)
+    min_win_rate: Number | None = Field(default=None, ge=0, le=1)
+    min_avg_win: Number | None = Field(default=None, ge=0, le=1000)
+    min_psr: Number | None = Field(default=None, ge=0, le=1)
+    max_fee_share: Number | None = Field(default=None, ge=0, le=1000)
+
+    def criteria(self) -> SuccessCriteria:
+        """The plain form that `core.criteria` judges by."""
+        return SuccessCriteria(**self.model_dump())
+
+
+class FailurePolicySpec(_Model):
+    """When to try again, and when to give up."""
+
+    max_failed: Whole | None = Field(default=None, ge=0, le=1_000_000)
+    max_attempts: Whole = Field(default=3, ge=1, le=10)
+    backtest_timeout_seconds: Seconds = Field(default=1800, ge=1, le=604_800)
+    start_timeout_seconds: Seconds = Field(default=600, ge=1, le=86_400)
+    batch_timeout_seconds: Seconds | None = Field(default=None, ge=1, le=31_536_000)
+
+
+class RequestsSpec(_Model):
+    """Requests of the engine's container as Kubernetes quantities."""
+
+    cpu: Annotated[str, BeforeValidator(parse_quantity)] | None = None
+    memory: Annotated[str, BeforeValidator(parse_quantity)] | None = None
+
+
+class ResourcesSpec(_Model):
+    """What the pods ask of the scheduler; limits are the installation's."""
+
+    requests: RequestsSpec = RequestsSpec()
+
+
+class BatchSpec(_Model):
+    """`spec` of an OptimizationBatch."""
+
+    strategy: StrategySpec
+    engine: EngineSpec
+    data: DataSpec
+    parameters: list[ParameterSpec] = Field(min_length=1, max_length=64)
+    constraints: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(default=[], max_length=32)
+    search: SearchSpec = SearchSpec()
+    objective: ObjectiveSpec = ObjectiveSpec()
+    success_criteria: CriteriaSpec | None = None
+    max_concurrent: Whole = Field(default=4, ge=1, le=256)
+    suspend: bool = False
+    cancel: bool = False
+    failure_policy: FailurePolicySpec = FailurePolicySpec()
+    ttl_seconds_after_finished: Seconds = Field(default=600, ge=60, le=31_536_000)
+    resources: ResourcesSpec = ResourcesSpec()
+
+    def declarations(self) -> list[ParameterDeclaration]:
+        """The axes in their plain form, in order."""
+        return [parameter.declaration() for parameter in self.parameters]
+
+
+def parse_spec(spec: object) -> BatchSpec:
+    """Read the `spec` of a custom resource (any JSON); SpecInvalid names the first field at fault and the mend.
+
+    Scalars of parameters, constraints and all that depends on the installation are judged by `core.acceptance.check`.
+    """
+    if not isinstance(spec, Mapping):
+        raise SpecInvalid(
+            "spec", f"{shown(spec)} stands where the spec is due", "write strategy, engine, data, parameters"
+        )
+    try:
+        return BatchSpec.model_validate(spec)
+    except ValidationError as error:
+        raise spec_invalid(error, BatchSpec) from error
