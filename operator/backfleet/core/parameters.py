@@ -100,12 +100,12 @@ class Combination:
         return {name: value_text(value) for name, value in self.values.items()}
 
     @property
-    def digest(self) -> str:
+    def hash(self) -> str:
         """sha256 of the canonical JSON of the texts: equal for equal assignments, whatever the order of the axes."""
         canonical = json.dumps(self.texts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    def to_json(self) -> dict[str, int | float | bool | str]:
+    def values_json(self) -> dict[str, int | float | bool | str]:
         """Plain JSON values for storage and display; 15 digits survive a float unharmed."""
         return {name: float(value) if isinstance(value, Decimal) else value for name, value in self.values.items()}
 
@@ -116,14 +116,15 @@ class ParameterSpace:
 
     axes: tuple[Axis, ...]
 
+    @property
     def total(self) -> int:
         """The number of combinations, before any constraint."""
         return _product(self.axes)
 
     def combination(self, index: int) -> Combination:
         """The combination at an index, in time proportional to the number of axes; IndexError outside the space."""
-        if not 0 <= index < self.total():
-            raise IndexError(f"index {index} is outside a space of {self.total()}")
+        if not 0 <= index < self.total:
+            raise IndexError(f"index {index} is outside a space of {self.total}")
         values: list[tuple[str, Value]] = []
         rest = index
         for axis in reversed(self.axes):

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from backfleet.core.criteria import SuccessCriteria
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import ParameterDeclaration, RangeDeclaration
-from backfleet.core.ranking import Direction
+from backfleet.core.ranking import Direction, natural_direction
 from backfleet.core.scalars import ParameterType, shown
 from backfleet.core.spec_fields import parse_cash, parse_date, parse_quantity, parse_whole, spec_invalid
 
@@ -128,10 +128,12 @@ class SearchSpec(_Model):
 
 
 class ObjectiveSpec(_Model):
-    """What is ranked; without a direction the metric's own better direction counts."""
+    """What is ranked; without a direction the metric's own better end counts."""
 
     metric: str = Field(default="sharpe_ratio", min_length=1, max_length=64, pattern=METRIC_PATTERN)
-    direction: Annotated[Direction, Field(strict=False)] | None = None
+    direction: Annotated[Direction, Field(strict=False)] = Field(
+        default_factory=lambda fields: natural_direction(fields.get("metric", ""))
+    )
 
 
 class CriteriaSpec(_Model):
@@ -172,6 +174,10 @@ class ResourcesSpec(_Model):
     """What the pods ask of the scheduler; limits are the installation's."""
 
     requests: RequestsSpec = RequestsSpec()
+
+    def requests_map(self) -> dict[str, str]:
+        """The requests that are set, as a container's resources have them."""
+        return self.requests.model_dump(exclude_none=True)
 
 
 class BatchSpec(_Model):
