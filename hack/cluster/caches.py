@@ -1,0 +1,35 @@
+"""What is made once per machine and kept: compiled Kubernetes, base images, wheels."""
+
+import fcntl
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cluster.progress import say
+
+
+@contextmanager
+def locked(lock: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; another process in it is waited for, and said."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"-- waiting: another process works on {what} (lock {lock})")
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def cached_folder(target: Path, create: Callable[[Path], None]) -> Path:
+    """The folder `target`, made by `create` in a place beside it and moved in whole."""
+    with locked(target.with_name(f".{target.name}.lock"), target.name):
+        if target.exists():
+            return target
+        partial = target.with_name(f".{target.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        create(partial)
+        partial.rename(target)
+    return target

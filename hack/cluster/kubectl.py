@@ -1,0 +1,67 @@
+"""Calls of `kubectl` against one kubeconfig file, never the user's own."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cluster.progress import ClusterError
+
+REQUEST_TIMEOUT = "--request-timeout=10s"
+
+
+class Kubectl:
+    """`context` is set where the file is the user's own and a context was named."""
+
+    def __init__(self, kubeconfig: Path | None, context: str | None = None) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
+
+    def command(self, *arguments: str) -> list[str]:
+        flags: list[str] = []
+        if self._kubeconfig:
+            flags.append(f"--kubeconfig={self._kubeconfig}")
+        if self._context:
+            flags.append(f"--context={self._context}")
+        return ["kubectl", *flags, *arguments]
+
+    def try_run(
+        self, arguments: Sequence[str], manifest: object = None
+    ) -> "subprocess.CompletedProcess[str]":
+        # kubectl keeps a cache of what a server offers; ours goes with the cluster.
+        cache = self._kubeconfig.parent / "kubectl-cache" if self._kubeconfig else None
+        flags = [REQUEST_TIMEOUT, *([f"--cache-dir={cache}"] if cache else [])]
+        return subprocess.run(
+            self.command(*flags, *arguments),
+            input=json.dumps(manifest) if manifest is not None else "",
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ,
+        )
+
+    def run(self, *arguments: str, manifest: object = None, log: Path | None = None) -> str:
+        done = self.try_run(arguments, manifest)
+        if done.returncode != 0:
+            raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}", log)
+        return done.stdout
+
+    def get(self, *arguments: str) -> Any:
+        return json.loads(self.run("get", *arguments, "-o", "json"))
+
+    def is_api_ready(self) -> bool:
+        done = self.try_run(["get", "--raw", "/readyz"])
+        return done.returncode == 0 and done.stdout == "ok"
+
+    def is_node_ready(self, name: str) -> bool:
+        done = self.try_run(["get", "node", name, "-o", "json"])
+        if done.returncode != 0:
+            return False
+        conditions = json.loads(done.stdout)["status"].get("conditions", [])
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+    def has_default_account(self) -> bool:
+        done = self.try_run(["get", "serviceaccount", "default", "-o", "json"])
+        return done.returncode == 0 and bool(json.loads(done.stdout).get("secrets"))

@@ -1,0 +1,164 @@
+"""Debian packages and sources through an apt configuration of our own.
+
+The machine's proxies and options stay in force; its source lists, package lists and
+archive cache are neither read by apt here nor written.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from cluster.caches import locked
+from cluster.layout import cache_home
+from cluster.progress import ClusterError, capture, run_logged, step
+from cluster.sources import (
+    DEFAULT_KEYRING,
+    Source,
+    archive_for,
+    own_source_list,
+    parse_sources,
+    read_machine_sources,
+)
+
+CODENAME = "bookworm"
+FRESH_SECONDS = 24 * 3600
+POLICY = Path("/usr/sbin/policy-rc.d")
+
+# A command or file that must be there, and the package that brings it.
+RUNTIME = {
+    "etcd": "etcd-server",
+    "containerd": "containerd",
+    "runc": "runc",
+    "/usr/lib/cni/bridge": "containernetworking-plugins",
+    "iptables": "iptables",
+    "conntrack": "conntrack",
+    "socat": "socat",
+    "ethtool": "ethtool",
+    "dnsmasq": "dnsmasq-base",
+    "ip": "iproute2",
+    "mount": "mount",
+    "nsenter": "util-linux",
+    "openssl": "openssl",
+    "kubectl": "kubernetes-client",
+}
+COMPILE = {
+    "go": "golang-go",
+    "gcc": "gcc",
+    "/usr/include/stdio.h": "libc6-dev",
+    "make": "make",
+    "rsync": "rsync",
+    "jq": "jq",
+    "dpkg-source": "dpkg-dev",
+    "/usr/share/gocode/src/github.com/modern-go/reflect2": "golang-github-modern-go-reflect2-dev",
+}
+IMAGES = {"buildah": "buildah", "debootstrap": "debootstrap"}
+
+
+def missing_packages(wanted: Mapping[str, str]) -> list[str]:
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    return sorted(
+        package
+        for what, package in wanted.items()
+        if not (Path(what).exists() if what.startswith("/") else shutil.which(what, path=path))
+    )
+
+
+def machine_archive() -> Source:
+    """The Debian archive that this machine uses."""
+    source = archive_for(parse_sources(read_machine_sources()), CODENAME)
+    if source is None:
+        raise ClusterError(
+            f"/etc/apt names no source with suite {CODENAME} and component main; "
+            "the hermetic provider needs a Debian 12 machine with its archive configured"
+        )
+    return source
+
+
+def archive_keyring(source: Source) -> str:
+    """The keyring for debootstrap; it must know the next release's key too, as Debian's does."""
+    return DEFAULT_KEYRING if Path(DEFAULT_KEYRING).exists() else source.signed_by
+
+
+def apt_options() -> list[str]:
+    """Options that give apt-get its own lists, sources and archives; lists fetched when stale."""
+    folder = cache_home() / "apt"
+    options = [
+        f"Dir::Etc::SourceList={folder}/sources.list",
+        "Dir::Etc::SourceParts=/dev/null",
+        f"Dir::State::Lists={folder}/lists",
+        f"Dir::Cache={folder}/cache",
+        "APT::Sandbox::User=root",
+        "DPkg::Lock::Timeout=300",
+    ]
+    arguments = [word for option in options for word in ("-o", option)]
+    with locked(folder / "lock", "the package lists"):
+        _refresh_lists(folder, arguments)
+    return arguments
+
+
+def _refresh_lists(folder: Path, arguments: list[str]) -> None:
+    text = own_source_list(parse_sources(read_machine_sources()), CODENAME)
+    if not text:
+        machine_archive()
+    stamp, source_list = folder / "updated", folder / "sources.list"
+    is_same = source_list.exists() and source_list.read_text() == text
+    if is_same and stamp.exists() and time.time() - stamp.stat().st_mtime < FRESH_SECONDS:
+        return
+    (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    (folder / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+    source_list.write_text(text)
+    with step("fetching package lists into a folder of our own", "10 s"):
+        run_logged(["apt-get", *arguments, "update"], cache_home() / "logs" / "apt.log")
+    stamp.touch()
+
+
+def install(wanted: Mapping[str, str]) -> None:
+    """Install what is missing; a package that starts a service on its own is kept from it."""
+    missing = missing_packages(wanted)
+    if not missing:
+        return
+    log = cache_home() / "logs" / "apt.log"
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    options = apt_options()
+    with step(f"installing Debian packages: {' '.join(missing)}", "30 s"), _no_service_starts():
+        run_logged(
+            ["apt-get", *options, "install", "-y", "--no-install-recommends", "--no-remove"]
+            + missing,
+            log,
+            env=environment,
+        )
+    still_missing = missing_packages(wanted)
+    if still_missing:
+        raise ClusterError(f"installed, but not found: {' '.join(still_missing)}", log)
+
+
+@contextmanager
+def _no_service_starts() -> Iterator[None]:
+    if POLICY.exists():
+        yield
+        return
+    POLICY.write_text("#!/bin/sh\nexit 101\n")
+    POLICY.chmod(0o755)
+    try:
+        yield
+    finally:
+        POLICY.unlink()
+
+
+def download_source(package: str, folder: Path, log: Path) -> None:
+    """Fetch a source package and unpack nothing."""
+    run_logged(["apt-get", *apt_options(), "source", "--download-only", package], log, cwd=folder)
+
+
+def source_version(package: str) -> str:
+    """The newest version of a source package in our lists."""
+    shown = capture(["apt-cache", *apt_options(), "showsrc", "--only-source", package])
+    versions = [line.split()[1] for line in shown.splitlines() if line.startswith("Version:")]
+    if not versions:
+        raise ClusterError(f"the machine's Debian archive has no source package {package}")
+    return versions[0]
+
+

@@ -1,0 +1,117 @@
+"""Reads the machine's apt configuration: which Debian mirrors it uses and which keys it trusts.
+
+Pure: text in, values out. The addresses themselves never stand in this repository.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One archive: an address, its suites and components, and the keyring that signs it."""
+
+    uri: str
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+    signed_by: str = ""
+
+
+def parse_sources(files: Mapping[str, str]) -> list[Source]:
+    """Binary sources that are switched on, from file name to text, in apt's order."""
+    found: list[Source] = []
+    for name in sorted(files, key=lambda each: (each != "sources.list", each)):
+        if name.endswith(".sources"):
+            found += parse_deb822(files[name])
+        elif name.endswith(".list"):
+            found += parse_one_line(files[name])
+    return found
+
+
+def parse_one_line(text: str) -> list[Source]:
+    """The classic form: `deb [options] uri suite components`."""
+    pattern = re.compile(r"^\s*deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<rest>[^#]+)")
+    found = []
+    for line in text.splitlines():
+        match = pattern.match(line)
+        if not match:
+            continue
+        words = match["rest"].split()
+        if len(words) >= 2:
+            signed_by = re.search(r"signed-by=(\S+)", match["options"] or "", re.IGNORECASE)
+            found.append(
+                Source(
+                    uri=words[0],
+                    suites=(words[1],),
+                    components=tuple(words[2:]),
+                    signed_by=signed_by[1] if signed_by else "",
+                )
+            )
+    return found
+
+
+def parse_deb822(text: str) -> list[Source]:
+    """The stanza form; comments and folded lines as apt reads them."""
+    found = []
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    for stanza in re.split(r"\n\s*\n", "\n".join(lines)):
+        fields = _fields(stanza)
+        is_enabled = fields.get("enabled", "yes").lower() not in ("no", "false", "0")
+        if "deb" not in fields.get("types", "").split() or not is_enabled:
+            continue
+        signed_by = fields.get("signed-by", "")
+        found += [
+            Source(
+                uri=uri,
+                suites=tuple(fields.get("suites", "").split()),
+                components=tuple(fields.get("components", "").split()),
+                # A key written into the stanza itself is no path.
+                signed_by=signed_by if signed_by.startswith("/") else "",
+            )
+            for uri in fields.get("uris", "").split()
+        ]
+    return found
+
+
+def _fields(stanza: str) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    key = ""
+    for line in stanza.splitlines():
+        if line[:1].isspace():
+            fields[key] = f"{fields.get(key, '')} {line.strip()}".strip()
+        elif ":" in line:
+            key, _, value = line.partition(":")
+            key = key.strip().lower()
+            fields[key] = value.strip()
+    return fields
+
+
+def archive_for(sources: Iterable[Source], codename: str) -> Source | None:
+    """The machine's main Debian archive: the first source that has `codename` with `main`."""
+    for source in sources:
+        if codename in source.suites and "main" in source.components:
+            return source
+    return None
+
+
+def own_source_list(sources: Iterable[Source], codename: str) -> str:
+    """One-line entries, binaries and sources, for every Debian suite the machine follows."""
+    lines = []
+    for source in sources:
+        keyring = source.signed_by or DEFAULT_KEYRING
+        for suite in source.suites:
+            is_ours = suite == codename or suite.startswith(f"{codename}-")
+            if is_ours and "main" in source.components:
+                for kind in ("deb", "deb-src"):
+                    lines.append(f"{kind} [signed-by={keyring}] {source.uri} {suite} main")
+    return "".join(line + "\n" for line in dict.fromkeys(lines))
+
+
+def read_machine_sources(folder: Path = Path("/etc/apt")) -> dict[str, str]:
+    """File name to text, as `parse_sources` takes it."""
+    files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
+    return {file.name: file.read_text() for file in files if file.is_file()}
