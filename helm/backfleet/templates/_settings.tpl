@@ -1,0 +1,36 @@
+{{/* The operator's settings as JSON: `operator/backfleet/settings.py` reads it and refuses what it does not know. */}}
+{{- define "backfleet.settings" -}}
+{{- $product := include "backfleet.image" . -}}
+{{- $engines := dict -}}
+{{- range $name, $engine := .Values.engines -}}
+{{- $defaults := dict "image" $product "imagePullPolicy" $.Values.image.pullPolicy -}}
+{{- $_ := set $engines $name (merge (dict) (default dict $engine) $defaults) -}}
+{{- end -}}
+{{- $recorder := dict
+  "image" $product
+  "imagePullPolicy" .Values.image.pullPolicy
+  "secretName" (include "backfleet.recorderSecret" .)
+  "secretKey" (include "backfleet.databaseKey" (dict "root" . "role" "recorder"))
+  "patienceSeconds" .Values.backtests.recorderPatienceSeconds -}}
+{{- $pullSecrets := list -}}
+{{- range .Values.imagePullSecrets -}}{{- $pullSecrets = append $pullSecrets .name -}}{{- end -}}
+{{- $pods := dict
+  "serviceAccountName" (printf "%s-backtest" (include "backfleet.fullname" .))
+  "imagePullSecrets" $pullSecrets -}}
+{{- range list "nodeSelector" "tolerations" "limits" "recorderLimits" "resultsSizeLimit" "terminationGraceSeconds" "runAsUser" -}}
+{{- $_ := set $pods . (index $.Values.backtests .) -}}
+{{- end -}}
+{{- with .Values.backtests.priorityClassName -}}{{- $_ := set $pods "priorityClassName" . -}}{{- end -}}
+{{- $settings := dict
+  "installation" (include "backfleet.installation" .)
+  "namespace" .Release.Namespace
+  "imagePrefixes" .Values.backtests.imagePrefixes
+  "volumeClaims" .Values.backtests.volumeClaims
+  "engines" $engines
+  "recorder" $recorder
+  "pods" $pods -}}
+{{- range list "maxConcurrent" "maxCombinations" "tickSeconds" "passSeconds" "resultGraceSeconds" "missingSeconds" -}}
+{{- $_ := set $settings . (index $.Values.operator .) -}}
+{{- end -}}
+{{- $settings | toPrettyJson -}}
+{{- end -}}
