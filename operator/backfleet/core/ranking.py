@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Protocol
 
 from backfleet.core.metrics import METRICS
 
@@ -16,14 +16,17 @@ class Direction(StrEnum):
     MINIMIZE = "minimize"
 
 
-class Objective(Protocol):
+@dataclass(frozen=True, slots=True)
+class Objective:
     """The metric that ranks the results of a batch, and its better end."""
 
-    @property
-    def metric(self) -> str: ...
+    metric: str = "sharpe_ratio"
+    direction: Direction = Direction.MAXIMIZE
 
-    @property
-    def direction(self) -> Direction: ...
+    @staticmethod
+    def of(metric: str, direction: Direction | None = None) -> "Objective":
+        """The objective as declared; without a direction the metric's own better end."""
+        return Objective(metric, direction or natural_direction(metric))
 
 
 Standing = tuple[float | None, int]
