@@ -78,12 +78,14 @@ class HermeticCluster:
 
     def _start_node(self, binaries: Path) -> None:
         layout = self.layout
+        log = layout.logs / "node.log"
         program = [sys.executable, str(Path(__file__).parent), "node", "--name", layout.name]
         unshare = ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork"]
         command = [*unshare, "--mount-proc", "--propagation", "private", "--", *program]
         command += ["--state", str(layout.state), "--binaries", str(binaries)]
-        parent = processes.start_detached(command, layout.logs / "node.log", Path("/"))
-        log = layout.logs / "node.log"
+        parent = processes.start_detached(
+            command, log, prepare=lambda: cgroups.enter_cgroups(layout.cgroup)
+        )
         wait_until(
             "the cluster's first process", lambda: bool(processes.first_child(parent)), 10, log
         )

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -73,8 +73,10 @@ def first_child(pid: int) -> int | None:
     return int(children[0]) if children else None
 
 
-def start_detached(command: Sequence[str], log: Path, cwd: Path | None = None) -> int:
-    """Start a process that outlives us, with its output in `log`."""
+def start_detached(
+    command: Sequence[str], log: Path, prepare: Callable[[], None] | None = None
+) -> int:
+    """Start a process that outlives us, with its output in `log`; `prepare` runs in it first."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -83,6 +85,7 @@ def start_detached(command: Sequence[str], log: Path, cwd: Path | None = None) -
             stdout=output,
             stderr=output,
             start_new_session=True,
-            cwd=cwd,
+            preexec_fn=prepare,
+            cwd="/",
         )
     return process.pid
