@@ -67,6 +67,7 @@ _TOKEN = re.compile(
     r"|(?P<text>\"[^\"]*\"|'[^']*')|(?P<sign><=|>=|==|!=|[-+*/()<>])"
 )
 _MENDS = {Kind.BOOL: "compare it with something: == != < <= > >=", Kind.NUMBER: "calculate with numbers only"}
+_GRAMMAR = "names, numbers, quoted text, and, or, not, == != < <= > >= + - * / and parentheses"
 _KEYWORDS = frozenset({"and", "or", "not", "true", "false"})
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _EQUALITIES = {"==": operator.eq, "!=": operator.ne}
@@ -89,11 +90,7 @@ def _tokens(text: str, field: str) -> list[_Token]:
             continue
         found = _TOKEN.match(text, position)
         if found is None:
-            mend = (
-                "write =="
-                if text[position] == "="
-                else "write names, numbers, quoted text, and, or, not, == != < <= > >= + - * / and parentheses"
-            )
+            mend = "write ==" if text[position] == "=" else f"write {_GRAMMAR}"
             problem = f"at character {position + 1}: {shown(text[position])} is not understood"
             raise SpecInvalid(field, problem, mend)
         tokens.append(_Token(str(found.lastgroup), found.group(), position))

@@ -100,12 +100,12 @@ class Combination:
         return {name: value_text(value) for name, value in self.values.items()}
 
     @property
-    def hash(self) -> str:
+    def digest(self) -> str:
         """sha256 of the canonical JSON of the texts: equal for equal assignments, whatever the order of the axes."""
         canonical = json.dumps(self.texts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
-    def values_json(self) -> dict[str, int | float | bool | str]:
+    def to_json(self) -> dict[str, int | float | bool | str]:
         """Plain JSON values for storage and display; 15 digits survive a float unharmed."""
         return {name: float(value) if isinstance(value, Decimal) else value for name, value in self.values.items()}
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from typing import Protocol
 
 from backfleet.core.metrics import METRICS
 
@@ -29,8 +30,14 @@ class Objective:
         return Objective(metric, direction or natural_direction(metric))
 
 
-Standing = tuple[float | None, int]
-"""A succeeded backtest's value under the objective, and its index."""
+class Scored(Protocol):
+    """A succeeded backtest with its value under the objective."""
+
+    @property
+    def index(self) -> int: ...
+
+    @property
+    def value(self) -> float | None: ...
 
 
 def natural_direction(metric: str) -> Direction:
@@ -39,18 +46,17 @@ def natural_direction(metric: str) -> Direction:
     return Direction.MAXIMIZE if known is None or known.is_better_high else Direction.MINIMIZE
 
 
-def is_better(left: Standing, right: Standing, objective: Objective) -> bool:
+def is_better(left: Scored, right: Scored, objective: Objective) -> bool:
     """Whether `left` ranks before `right`."""
     return _order(left, objective) < _order(right, objective)
 
 
-def rank(standings: Iterable[Standing], objective: Objective) -> list[Standing]:
+def rank[Row: Scored](rows: Iterable[Row], objective: Objective) -> list[Row]:
     """Best first; a value that is absent (or NaN) comes last, ties go to the lowest index."""
-    return sorted(standings, key=lambda standing: _order(standing, objective))
+    return sorted(rows, key=lambda row: _order(row, objective))
 
 
-def _order(standing: Standing, objective: Objective) -> tuple[bool, float, int]:
-    value, index = standing
-    if value is None or math.isnan(value):
-        return (True, 0.0, index)
-    return (False, -value if objective.direction is Direction.MAXIMIZE else value, index)
+def _order(row: Scored, objective: Objective) -> tuple[bool, float, int]:
+    if row.value is None or math.isnan(row.value):
+        return (True, 0.0, row.index)
+    return (False, -row.value if objective.direction is Direction.MAXIMIZE else row.value, row.index)
