@@ -9,11 +9,11 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from backfleet.core import quantities
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.scalars import parse_number, shown, value_text
 
 MAX_CASH = 10**12
-QUANTITY_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,3})?(m|k|M|G|Ki|Mi|Gi)?$"
 
 
 def fault(problem: str, mend: str) -> PydanticCustomError:
@@ -57,7 +57,7 @@ def parse_cash(raw: object) -> Decimal:
 def parse_quantity(raw: object) -> str:
     """A Kubernetes quantity such as 500m, 1, 0.5 or 512Mi, from text or a whole number."""
     text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < 10**12 else raw
-    if not isinstance(text, str) or not re.fullmatch(QUANTITY_PATTERN, text):
+    if not isinstance(text, str) or not re.fullmatch(quantities.PATTERN, text):
         raise fault(f"{shown(raw)} is not a quantity", "write a quantity such as 500m, 1 or 512Mi")
     return text
 

@@ -1,0 +1,220 @@
+"""Acceptance: what a schema cannot say of a batch, judged once against the catalog and the installation's limits."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import PurePosixPath
+
+from backfleet.core.constraints import Constraint, compile_constraints
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.metrics import METRICS
+from backfleet.core.parameters import MAX_COMBINATIONS, Axis, ParameterSpace, build_space
+from backfleet.core.quantities import parse_quantity
+from backfleet.core.scalars import ParameterType, value_text
+from backfleet.core.spec import BatchSpec, EngineName
+
+Strategies = Mapping[str, Mapping[str, Mapping[str, str]] | None]
+"""By engine's name: the strategies it knows with their parameters' default texts, or None where any project may run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptanceLimits:
+    """What this installation allows a batch; `on_hold` and `project_paths` are the catalog's, by strategy name."""
+
+    max_combinations: int = MAX_COMBINATIONS
+    image_prefixes: tuple[str, ...] = ()
+    volume_claims: tuple[str, ...] = ()
+    cpu_ceiling: str = "1"
+    memory_ceiling: str = "2Gi"
+    on_hold: Mapping[str, str] = field(default_factory=dict)
+    """Strategies that must not run, with the reason why."""
+    project_paths: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedBatch:
+    """A batch that may run, unless counting shows that its constraints leave nothing."""
+
+    spec: BatchSpec
+    space: ParameterSpace
+    constraints: tuple[Constraint, ...]
+    lean_project_path: str | None
+    """The declared project, or else the catalog's."""
+
+
+def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> AcceptedBatch:
+    """Judge a spec; SpecInvalid names the first field at fault and the mend.
+
+    Costs nothing that grows with the space. With constraints, `core.constraints.count_satisfying` must follow, and
+    `nothing_satisfies` makes the error when it finds none.
+    """
+    defaults = _known_parameters(spec, strategies, limits)
+    for judge in _JUDGES:
+        judge(spec, limits)
+    for position, parameter in enumerate(spec.parameters):
+        if defaults is not None and parameter.name not in defaults:
+            raise SpecInvalid(
+                f"spec.parameters[{position}].name",
+                f"{spec.strategy.name} has no parameter {parameter.name!r}",
+                _choose(parameter.name, defaults),
+            )
+    space = build_space(spec.declarations(), limits.max_combinations)
+    if defaults is not None:
+        for position, axis in enumerate(space.axes):
+            _judge_type(axis, defaults[axis.name], f"spec.parameters[{position}].type")
+    return AcceptedBatch(
+        spec=spec,
+        space=space,
+        constraints=compile_constraints(spec.constraints, space),
+        lean_project_path=spec.strategy.lean_project_path or limits.project_paths.get(spec.strategy.name),
+    )
+
+
+def _choose(wrong: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = get_close_matches(wrong, names, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    return f"{hint}choose one of: {', '.join(names)}"
+
+
+def _known_parameters(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> Mapping[str, str] | None:
+    """The strategy's parameters with their default texts; None where the engine runs what it does not know."""
+    engine, name = spec.engine.name, spec.strategy.name
+    if engine not in strategies:
+        raise SpecInvalid(
+            "spec.engine.name", f"the engine {engine} is not available here", f"choose one of: {', '.join(strategies)}"
+        )
+    if name in limits.on_hold:
+        raise SpecInvalid("spec.strategy.name", f"{name} is on hold: {limits.on_hold[name]}", "choose another strategy")
+    known = strategies[engine]
+    if known is not None and name not in known:
+        raise SpecInvalid("spec.strategy.name", f"{engine} has no strategy {name!r}", _choose(name, known))
+    if engine is EngineName.LEAN and not spec.strategy.lean_project_path and name not in limits.project_paths:
+        raise SpecInvalid(
+            "spec.strategy.leanProjectPath",
+            f"the catalog has no project for {name!r}",
+            "give the project's path within the volume of projects",
+        )
+    return None if known is None else known[name]
+
+
+def _judge_data(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+    data = spec.data
+    for position, symbol in enumerate(data.symbols):
+        if symbol in data.symbols[:position]:
+            raise SpecInvalid(f"spec.data.symbols[{position}]", f"{symbol} is listed twice", "list each symbol once")
+    if data.end_date < data.start_date:
+        raise SpecInvalid(
+            "spec.data.endDate", f"{data.end_date} is before startDate {data.start_date}", "swap the two dates"
+        )
+    if data.volume is None:
+        return
+    if data.volume.claim_name not in limits.volume_claims:
+        raise SpecInvalid(
+            "spec.data.volume.claimName",
+            f"the claim {data.volume.claim_name!r} is not allowed",
+            _allowed("claims", limits.volume_claims),
+        )
+    _judge_path(data.volume.sub_path, "spec.data.volume.subPath")
+
+
+def _judge_strategy_path(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
+    _judge_path(spec.strategy.lean_project_path, "spec.strategy.leanProjectPath")
+
+
+def _judge_path(path: str | None, where: str) -> None:
+    if path is not None and ".." in PurePosixPath(path).parts:
+        raise SpecInvalid(where, f"{path!r} leaves its volume", "write a path without `..`")
+
+
+def _judge_image(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+    image = spec.engine.image
+    if image is not None and not any(_is_under(image, prefix) for prefix in limits.image_prefixes):
+        raise SpecInvalid(
+            "spec.engine.image",
+            f"the image {image[:100]!r} is not allowed",
+            _allowed("prefixes", limits.image_prefixes),
+        )
+
+
+def _is_under(image: str, prefix: str) -> bool:
+    """`host/team` allows host/team/engine and host/team:1, but not host/team-of-another."""
+    rest = image.removeprefix(prefix)
+    return image.startswith(prefix) and (not rest or prefix[-1:] in "/:@" or rest[0] in "/:@")
+
+
+def _allowed(what: str, names: tuple[str, ...]) -> str:
+    if not names:
+        return "leave it out: this installation allows none"
+    return f"leave it out, or use one of the allowed {what}: {', '.join(names)}"
+
+
+def _judge_objective(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
+    metric = spec.objective.metric
+    if metric not in METRICS:
+        raise SpecInvalid("spec.objective.metric", f"there is no metric {metric!r}", _choose(metric, METRICS))
+
+
+def _judge_criteria(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
+    criteria = spec.success_criteria
+    if criteria is None or criteria.min_trades is None or criteria.max_trades is None:
+        return
+    if criteria.min_trades > criteria.max_trades:
+        raise SpecInvalid(
+            "spec.successCriteria.maxTrades",
+            f"{criteria.max_trades} is below minTrades {criteria.min_trades}, so nothing could pass",
+            "raise maxTrades or lower minTrades",
+        )
+
+
+def _judge_timeouts(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
+    policy = spec.failure_policy
+    if policy.batch_timeout_seconds is not None and policy.batch_timeout_seconds < policy.backtest_timeout_seconds:
+        raise SpecInvalid(
+            "spec.failurePolicy.batchTimeoutSeconds",
+            f"{policy.batch_timeout_seconds} is below backtestTimeoutSeconds {policy.backtest_timeout_seconds}",
+            "raise batchTimeoutSeconds, or lower backtestTimeoutSeconds",
+        )
+
+
+def _judge_resources(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+    ceilings = {"cpu": limits.cpu_ceiling, "memory": limits.memory_ceiling}
+    for resource, quantity in spec.resources.requests_map().items():
+        if parse_quantity(quantity) > parse_quantity(ceilings[resource]):
+            raise SpecInvalid(
+                f"spec.resources.requests.{resource}",
+                f"{quantity} is above the limit of {ceilings[resource]}",
+                f"request at most {ceilings[resource]}",
+            )
+
+
+_JUDGES: tuple[Callable[[BatchSpec, AcceptanceLimits], None], ...] = (
+    _judge_strategy_path,
+    _judge_image,
+    _judge_data,
+    _judge_objective,
+    _judge_criteria,
+    _judge_timeouts,
+    _judge_resources,
+)
+
+
+def _judge_type(axis: Axis, default: str, where: str) -> None:
+    """A default text of 14 or 0.01 takes int or float, true takes bool, all else string."""
+    expected = _types_of(default)
+    if axis.type not in expected:
+        raise SpecInvalid(
+            where,
+            f"{axis.name} is declared {axis.type}, but the strategy's default is {default}",
+            f"declare type: {' or '.join(expected)}",
+        )
+
+
+def _types_of(default: str) -> tuple[ParameterType, ...]:
+    if default in (value_text(True), value_text(False)):
+        return (ParameterType.BOOL,)
+    try:
+        float(default)
+    except ValueError:
+        return (ParameterType.STRING,)
+    return (ParameterType.INT, ParameterType.FLOAT)
