@@ -28,6 +28,18 @@ int main(void) {
   for (;;) pause();
 }
 """
+# Resolves and dials host:port as a pod does: the self-test's workload.
+PROBE_PROGRAM = """\
+package main
+
+import ("fmt"; "net"; "os"; "time")
+
+func main() {
+	connection, err := net.DialTimeout("tcp", os.Args[1], 10*time.Second)
+	if err != nil { fmt.Println(err); os.Exit(1) }
+	fmt.Println("reached", connection.RemoteAddr())
+}
+"""
 
 
 def kubernetes_binaries() -> Path:
@@ -84,20 +96,25 @@ def _make(work: Path, tree: Path, log: Path) -> None:
             KUBE_GIT_MINOR={minor}
             """)
     )
-    unset = ("GOPATH", "GO111MODULE", "GOFLAGS", "GOROOT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-    environment = {key: value for key, value in os.environ.items() if key not in unset}
-    environment |= {
-        "KUBE_GIT_VERSION_FILE": str(version_file),
-        "GOCACHE": str(work / "go-cache"),
-        "GOPROXY": "off",
-    }
+    environment = _go_environment(work) | {"KUBE_GIT_VERSION_FILE": str(version_file)}
     what = " ".join(f"cmd/{program}" for program in PROGRAMS)
     settings = [f"WHAT={what}", "FORCE_HOST_GO=y", "GOLDFLAGS=-s -w", "CGO_ENABLED=0"]
     run_logged(["make", "all", *settings], log, env=environment, cwd=tree)
 
 
+def _go_environment(work: Path) -> dict[str, str]:
+    unset = ("GOPATH", "GO111MODULE", "GOFLAGS", "GOROOT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+    kept = {key: value for key, value in os.environ.items() if key not in unset}
+    return kept | {"GOCACHE": str(work / "go-cache"), "GOPROXY": "off"}
+
+
 def _build_pause(work: Path, archive: Path, log: Path) -> None:
-    source, program = work / "pause.c", work / "pause"
-    source.write_text(PAUSE_PROGRAM)
-    run_logged(["gcc", "-Os", "-static", "-s", "-o", str(program), str(source)], log)
-    docker_archive(archive, PAUSE_IMAGE, {"pause": program}, ["/pause"])
+    """The image of the pods' first container; the self-test's program rides in it."""
+    sources = {"pause.c": PAUSE_PROGRAM, "probe.go": PROBE_PROGRAM}
+    for name, text in sources.items():
+        (work / name).write_text(text)
+    pause, probe = work / "pause", work / "probe"
+    run_logged(["gcc", "-Os", "-static", "-s", "-o", str(pause), str(work / "pause.c")], log)
+    go = ["go", "build", "-ldflags=-s -w", "-o", str(probe), str(work / "probe.go")]
+    run_logged(go, log, env=_go_environment(work) | {"CGO_ENABLED": "0"})
+    docker_archive(archive, PAUSE_IMAGE, {"pause": pause, "probe": probe}, ["/pause"])
