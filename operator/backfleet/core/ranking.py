@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum, unique
-from typing import Protocol
 
 from backfleet.core.metrics import METRICS
 
@@ -30,14 +29,8 @@ class Objective:
         return Objective(metric, direction or natural_direction(metric))
 
 
-class Scored(Protocol):
-    """A succeeded backtest with its value under the objective."""
-
-    @property
-    def index(self) -> int: ...
-
-    @property
-    def value(self) -> float | None: ...
+Standing = tuple[float | None, int]
+"""A succeeded backtest's value under the objective, and its index."""
 
 
 def natural_direction(metric: str) -> Direction:
@@ -46,17 +39,18 @@ def natural_direction(metric: str) -> Direction:
     return Direction.MAXIMIZE if known is None or known.is_better_high else Direction.MINIMIZE
 
 
-def is_better(left: Scored, right: Scored, objective: Objective) -> bool:
+def is_better(left: Standing, right: Standing, objective: Objective) -> bool:
     """Whether `left` ranks before `right`."""
     return _order(left, objective) < _order(right, objective)
 
 
-def rank[Row: Scored](rows: Iterable[Row], objective: Objective) -> list[Row]:
+def rank(standings: Iterable[Standing], objective: Objective) -> list[Standing]:
     """Best first; a value that is absent (or NaN) comes last, ties go to the lowest index."""
-    return sorted(rows, key=lambda row: _order(row, objective))
+    return sorted(standings, key=lambda standing: _order(standing, objective))
 
 
-def _order(row: Scored, objective: Objective) -> tuple[bool, float, int]:
-    if row.value is None or math.isnan(row.value):
-        return (True, 0.0, row.index)
-    return (False, -row.value if objective.direction is Direction.MAXIMIZE else row.value, row.index)
+def _order(standing: Standing, objective: Objective) -> tuple[bool, float, int]:
+    value, index = standing
+    if value is None or math.isnan(value):
+        return (True, 0.0, index)
+    return (False, -value if objective.direction is Direction.MAXIMIZE else value, index)
