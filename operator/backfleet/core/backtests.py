@@ -25,9 +25,13 @@ class BacktestState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+    @property
+    def is_alive(self) -> bool:
+        return self in (BacktestState.QUEUED, BacktestState.LAUNCHING, BacktestState.RUNNING)
 
-ALIVE = frozenset({BacktestState.QUEUED, BacktestState.LAUNCHING, BacktestState.RUNNING})
-TERMINAL = frozenset({BacktestState.SUCCEEDED, BacktestState.FAILED, BacktestState.CANCELLED})
+    @property
+    def holds_slot(self) -> bool:
+        return self in (BacktestState.LAUNCHING, BacktestState.RUNNING)
 
 
 def backtest_id(batch_uid: str, index: int) -> str:

@@ -38,7 +38,9 @@ METRICS: Mapping[str, Metric] = {
     "profit_loss_ratio": Metric(Unit.RATIO, "average win over average loss, positive"),
     "total_fees": Metric(Unit.MONEY, "fees of all orders", is_better_high=False),
     "gross_profit": Metric(Unit.MONEY, "sum of the profits of winning trades, before fees"),
-    "fee_share": Metric(Unit.FRACTION, "total fees over gross profit; absent without gross profit", is_better_high=False),
+    "fee_share": Metric(
+        Unit.FRACTION, "total fees over gross profit; absent without gross profit", is_better_high=False
+    ),
     "exposure": Metric(Unit.FRACTION, "bars with an open position, of all bars"),
     "start_equity": Metric(Unit.MONEY, "equity before the first bar"),
     "end_equity": Metric(Unit.MONEY, "equity at the last bar"),

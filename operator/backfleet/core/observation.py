@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any
 
-from backfleet.core.records import StoreView, StrategyRecord
+from backfleet.core.records import Catalog, StoreView
 
 AttemptKey = tuple[str, int, int]
 """(batch uid, index, attempt number): what a Job, its pod and its row have in common."""
@@ -36,7 +36,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenJob:
-    """A Job with our label; `finished_at` is its Complete or Failed condition's time."""
+    """A Job with our label; `finished_at` is its Complete or Failed condition's time, `deadline_at` its own hard deadline."""
 
     name: str
     namespace: str
@@ -45,6 +45,7 @@ class SeenJob:
     key: AttemptKey | None
     state: JobState
     created_at: datetime
+    deadline_at: datetime
     finished_at: datetime | None = None
     reason: str = ""
     message: str = ""
@@ -72,12 +73,30 @@ class SeenPod:
     key: AttemptKey | None
     is_terminal: bool
     created_at: datetime
+    deadline_at: datetime
     reason: str = ""
     message: str = ""
     unschedulable: str | None = None
     disruption: str | None = None
     engine: SeenContainer = SeenContainer()
     recorder: SeenContainer = SeenContainer()
+
+
+@unique
+class RefusalKind(StrEnum):
+    """Why the API server did not take a Job."""
+
+    NAME_CONFLICT = "NameConflict"
+    QUOTA = "QuotaExceeded"
+    REFUSED = "Refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """The last answer to creating a Job, when it was no; remembered by the process until the Job is created."""
+
+    kind: RefusalKind
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +117,8 @@ class Limits:
     status_interval_seconds: float = 2.0
     image_prefixes: tuple[str, ...] = ()
     volume_claims: tuple[str, ...] = ()
+    cpu_ceiling: str = "1"
+    memory_ceiling: str = "2Gi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +126,8 @@ class Observation:
     """Everything that a plan depends on.
 
     `strategies` maps an engine's name to the strategies it knows with their parameters' default texts, or to None where any
-    project may run; an engine that is not here is not available. `status_written_at` is this process's memory of its own writes.
+    project may run; an engine that is not here is not available. `status_written_at` and `refusals` are this process's memory of its own
+    writes; losing it costs a repeat, never a result.
     """
 
     now: datetime
@@ -113,7 +135,8 @@ class Observation:
     jobs: tuple[SeenJob, ...] = ()
     pods: tuple[SeenPod, ...] = ()
     store: StoreView
-    catalog: Mapping[str, StrategyRecord] = field(default_factory=dict)
+    catalog: Catalog = Catalog()
     strategies: Mapping[str, Mapping[str, Mapping[str, str]] | None] = field(default_factory=dict)
     status_written_at: Mapping[str, datetime] = field(default_factory=dict)
+    refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
     limits: Limits = Limits()

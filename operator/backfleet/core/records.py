@@ -45,7 +45,8 @@ class BatchRecord:
 
     `spec` is the custom resource's spec as accepted; `controls` are the fields that stay editable, as last seen valid;
     `axes` is the ordered snapshot of the parameter space. `next_index` is the launch cursor: every index below it was
-    launched, or does not satisfy the constraints. `total` is None while counting.
+    launched, or does not satisfy the constraints. `total` is None while counting. `repeated_reason` is the reason that every
+    failure so far had, "" once two differ.
     """
 
     uid: str
@@ -63,6 +64,7 @@ class BatchRecord:
     next_index: int = 0
     counters: Counters = Counters()
     best: Best | None = None
+    repeated_reason: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     submitter: str | None = None
     accepted_at: datetime
@@ -79,7 +81,7 @@ class AttemptRecord:
     """One row of `backtest_attempts`, with the backtest that it belongs to.
 
     `is_deciding`: this is the backtest's latest attempt. `is_open`: an outcome would still be looked at. `charged` and
-    `uncharged` count the backtest's earlier attempts that ended, without this one. `wait_reason` is why it waits to start.
+    `uncharged` count the backtest's attempts that have ended: this one too once it has ended.
     """
 
     batch_uid: str
@@ -121,7 +123,16 @@ class StrategyRecord:
 
     name: str
     status: str
+    lean_project_path: str | None = None
     criteria: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """The strategies by name, and the criteria of those that have none of their own."""
+
+    strategies: Mapping[str, StrategyRecord] = field(default_factory=dict)
+    default_criteria: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

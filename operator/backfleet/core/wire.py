@@ -15,7 +15,7 @@ LABEL_BATCH_UID = "backfleet.io/batch-uid"
 LABEL_INDEX = "backfleet.io/index"
 LABEL_ATTEMPT = "backfleet.io/attempt"
 LABEL_MESH_INJECT = "sidecar.istio.io/inject"
-LABEL_INSTALLATION = "backfleet.io/installation"
+ANNOTATION_DEADLINE = "backfleet.io/deadline-seconds"
 ANNOTATION_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 ANNOTATION_LINKERD_INJECT = "linkerd.io/inject"
 
@@ -23,7 +23,10 @@ JOB_SELECTOR = f"{LABEL_MANAGED_BY}={MANAGED_BY},{LABEL_COMPONENT}={COMPONENT_BA
 
 CONTAINER_ENGINE = "engine"
 CONTAINER_RECORDER = "recorder"
+SCRATCH_PATH = "/tmp"  # noqa: S108 - a volume of its own in the container
 RESULTS_PATH = "/results"
+DATA_PATH = "/data"
+"""Where a claim with market data is mounted, in place of the installation's."""
 SHIM_EXIT_FILE = "backfleet-exit"
 """Written by the shim in the results folder: lines `key=value`, see `engines.shim`."""
 

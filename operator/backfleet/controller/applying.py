@@ -1,0 +1,129 @@
+"""Carries out a plan. The order of effects stands here once: rows, deletes of Jobs, creates of Jobs, status, events.
+
+Each effect is safe to repeat, so a crash between any two is repaired by the next pass.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import assert_never
+
+from backfleet.controller.cluster import ClusterPort, Refused, build_event
+from backfleet.controller.jobs import build_job
+from backfleet.core.errors import BackfleetError, Conflict, FenceLost
+from backfleet.core.observation import AttemptKey, Refusal, RefusalKind
+from backfleet.core.plans import BatchPlan, CreateJob, DeleteJob, Effect, Plan, PostEvent, WriteStatus
+from backfleet.core.records import BatchChanges
+from backfleet.engines import ENGINES
+from backfleet.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+OPTIONAL_STATUS = ("best", "finishedAt", "estimatedFinishAt")
+"""Keys that a merge must remove when the new status does not have them."""
+
+
+class PassOverdue(BackfleetError):
+    """The pass took longer than it may; what is left is done by the next one."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What this process remembers of its own writes; losing it costs a repeat, never a result."""
+
+    refusals: dict[AttemptKey, Refusal] = field(default_factory=dict)
+    status_written_at: dict[str, datetime] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Applier:
+    """The hands of the loop. `save` writes a batch's rows; `checkpoint` is called before every effect (tests crash there)."""
+
+    cluster: ClusterPort
+    save: Callable[[BatchChanges], None]
+    settings: Settings
+    memory: Memory = field(default_factory=Memory)
+    checkpoint: Callable[[Effect], None] = lambda _: None
+
+    def apply(self, plan: Plan, now: datetime) -> dict[str, str]:
+        """Carry out everything in order; the batches that failed, with their errors. Their other effects wait.
+
+        Raises FenceLost and PassOverdue, which end the pass.
+        """
+        errors = {each.uid: each.error for each in plan.batches if each.error}
+        give_up_at = time.monotonic() + self.settings.pass_seconds
+        for uid, effect in effects(plan):
+            if uid in errors:
+                continue
+            if time.monotonic() > give_up_at:
+                raise PassOverdue(f"the pass was not done after {self.settings.pass_seconds:g} s")
+            self.checkpoint(effect)
+            try:
+                self._carry_out(effect, now)
+            except FenceLost:
+                raise
+            except Exception as error:
+                logger.exception("batch failed in this pass", extra={"batch": uid, "effect": type(effect).__name__})
+                errors[uid] = f"{type(error).__name__}: {error}"
+        return errors
+
+    def _carry_out(self, effect: Effect, now: datetime) -> None:
+        match effect:
+            case BatchChanges():
+                self.save(effect)
+            case DeleteJob():
+                self.cluster.delete_job(effect.namespace, effect.name, effect.uid)
+            case CreateJob():
+                self._create(effect)
+            case WriteStatus():
+                self._write_status(effect)
+            case PostEvent():
+                self._post(effect, now)
+            case _:
+                assert_never(effect)
+
+    def _create(self, create: CreateJob) -> None:
+        attempt = create.attempt
+        key = (attempt.batch_uid, attempt.index, attempt.number)
+        try:
+            self.cluster.create_job(build_job(create, ENGINES[create.request.engine], self.settings))
+        except Conflict as error:
+            self._remember(key, RefusalKind.NAME_CONFLICT, str(error))
+        except Refused as error:
+            self._remember(key, RefusalKind.QUOTA if error.is_quota else RefusalKind.REFUSED, str(error))
+        else:
+            self.memory.refusals.pop(key, None)
+            fields = {"batch": create.batch.uid, "index": attempt.index, "attempt": attempt.number}
+            logger.info("job created", extra={**fields, "job": attempt.job_name})
+
+    def _remember(self, key: AttemptKey, kind: RefusalKind, message: str) -> None:
+        fields = {"batch": key[0], "index": key[1], "attempt": key[2]}
+        logger.warning("job refused: %s", message, extra={**fields, "refusal": kind.value})
+        self.memory.refusals[key] = Refusal(kind=kind, message=message[:500])
+
+    def _write_status(self, write: WriteStatus) -> None:
+        status = {**dict.fromkeys(OPTIONAL_STATUS), **write.status}
+        self.cluster.patch_status(write.batch.namespace, write.batch.name, write.batch.uid, status)
+        self.memory.status_written_at[write.batch.uid] = datetime.now(UTC)
+
+    def _post(self, event: PostEvent, now: datetime) -> None:
+        ref = {"uid": event.batch.uid, "name": event.batch.name, "namespace": event.batch.namespace}
+        kind = "Warning" if event.is_warning else "Normal"
+        self.cluster.create_event(build_event(ref, event.reason, event.message, kind, now))
+
+
+def effects(plan: Plan) -> Iterator[tuple[str, Effect]]:
+    """Every effect of a plan in the order in which they must happen, with the batch that it belongs to."""
+    stages: tuple[Callable[[BatchPlan], tuple[Effect, ...]], ...] = (
+        lambda each: (each.rows,) if each.rows else (),
+        lambda each: each.deletes,
+        lambda each: each.creates,
+        lambda each: (each.status,) if each.status else (),
+        lambda each: each.events,
+    )
+    for stage in stages:
+        for batch in plan.batches:
+            for effect in stage(batch):
+                yield batch.uid, effect

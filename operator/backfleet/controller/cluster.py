@@ -1,0 +1,198 @@
+"""The few Kubernetes calls the operator makes, as raw JSON over the official client; every one has a timeout.
+
+The client's own errors are turned into ours here and nowhere else.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import urllib3.exceptions
+from kubernetes.client import ApiClient
+from kubernetes.client.exceptions import ApiException
+
+from backfleet.core import wire
+from backfleet.core.errors import BackfleetError, Conflict, NotFound, Unavailable
+
+Json = dict[str, Any]
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 20.0
+PAGE_SIZE = 500
+
+RULES: tuple[tuple[str, str, frozenset[str]], ...] = (
+    (wire.GROUP, wire.PLURAL, frozenset({"get", "list", "watch"})),
+    (wire.GROUP, f"{wire.PLURAL}/status", frozenset({"get", "patch"})),
+    ("batch", "jobs", frozenset({"get", "list", "watch", "create", "delete"})),
+    ("", "pods", frozenset({"get", "list"})),
+    ("", "events", frozenset({"create"})),
+)
+"""What the operator's Role must allow and no more; the chart is tested against it."""
+
+
+class Refused(BackfleetError):
+    """The API server did not take an object; `is_quota` when a quota stands in the way."""
+
+    def __init__(self, message: str, is_quota: bool) -> None:
+        self.is_quota = is_quota
+        super().__init__(message)
+
+
+class ClusterPort(Protocol):
+    """What the loop needs of Kubernetes; a fake API server serves the same over HTTP in tests."""
+
+    def list_batches(self, namespace: str) -> list[Json]: ...
+    def list_jobs(self, namespace: str) -> list[Json]: ...
+    def list_pods(self, namespace: str) -> list[Json]: ...
+    def create_job(self, manifest: Json) -> None: ...
+    def delete_job(self, namespace: str, name: str, uid: str) -> None: ...
+    def patch_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> None: ...
+    def create_event(self, event: Json) -> None: ...
+
+
+class Cluster:
+    """The port over a real API server."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self.written_calls = 0
+
+    def list_batches(self, namespace: str) -> list[Json]:
+        """Every batch of a namespace; NotFound or Conflict when the kind is not served or not allowed."""
+        return list(self._list(f"/apis/{wire.API_VERSION}/namespaces/{namespace}/{wire.PLURAL}", None))
+
+    def list_jobs(self, namespace: str) -> list[Json]:
+        """Every Job with our label, from a consistent read."""
+        return list(self._list(f"/apis/batch/v1/namespaces/{namespace}/jobs", wire.JOB_SELECTOR))
+
+    def list_pods(self, namespace: str) -> list[Json]:
+        """Every pod with our label, from a consistent read."""
+        return list(self._list(f"/api/v1/namespaces/{namespace}/pods", wire.JOB_SELECTOR))
+
+    def create_job(self, manifest: Json) -> None:
+        """Create it; already there under the same owner is success, under another one Conflict; Refused with the reason."""
+        meta = manifest["metadata"]
+        path = f"/apis/batch/v1/namespaces/{meta['namespace']}/jobs"
+        status, body = self._call("POST", path, body=manifest)
+        if status == 409:
+            self._check_owner(path, meta)
+        elif status == 403:
+            message = str(body.get("message", ""))
+            raise Refused(message, is_quota="exceeded quota" in message)
+        elif status in (400, 404, 422):
+            raise Refused(str(body.get("message", "")), is_quota=False)
+        else:
+            _raise_unless_ok(status, body, path)
+
+    def delete_job(self, namespace: str, name: str, uid: str) -> None:
+        """Delete it and its pods in the background; gone, or replaced by another of that name, is success."""
+        path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{quote(name)}"
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+        status, body = self._call("DELETE", path, body=options)
+        if status not in (404, 409):
+            _raise_unless_ok(status, body, path)
+
+    def patch_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> None:
+        """Merge into the status subresource; None removes a key; gone, or replaced by another of that name, is success."""
+        path = f"/apis/{wire.API_VERSION}/namespaces/{namespace}/{wire.PLURAL}/{quote(name)}/status"
+        patch = {"metadata": {"uid": uid}, "status": status}
+        code, body = self._call("PATCH", path, body=patch, content_type="application/merge-patch+json")
+        if code not in (404, 409):
+            _raise_unless_ok(code, body, path)
+
+    def create_event(self, event: Json) -> None:
+        """Post it; the same event already there is success."""
+        path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
+        status, body = self._call("POST", path, body=event)
+        if status not in (404, 409):
+            _raise_unless_ok(status, body, path)
+
+    def _check_owner(self, path: str, meta: Json) -> None:
+        status, there = self._call("GET", f"{path}/{quote(meta['name'])}")
+        if status == 404:
+            return  # gone again meanwhile: the next pass creates it
+        _raise_unless_ok(status, there, path)
+        wanted = meta["ownerReferences"][0]["uid"]
+        owners = {owner.get("uid") for owner in there["metadata"].get("ownerReferences", []) if owner.get("controller")}
+        if wanted not in owners:
+            raise Conflict(f"a Job named {meta['name']} exists and belongs to somebody else; delete or rename it")
+
+    def _list(self, path: str, selector: str | None) -> Iterator[Json]:
+        token = ""
+        while True:
+            query = {"limit": str(PAGE_SIZE), "continue": token, "labelSelector": selector}
+            status, body = self._call("GET", path, query={k: v for k, v in query.items() if v})
+            _raise_unless_ok(status, body, path)
+            yield from body["items"]
+            token = body["metadata"].get("continue", "")
+            if not token:
+                return
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+    ) -> tuple[int, Json]:
+        headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if body is not None else {})
+        request = self._client.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self._client.call_api(*request, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
+            text = response.read()
+        except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unavailable(f"Kubernetes did not answer {method} {path}: {error}") from error
+        self.written_calls += method != "GET"
+        return response.status, _parse(text)
+
+
+def build_event(ref: Mapping[str, str], reason: str, message: str, kind: str, now: datetime) -> Json:
+    """An event whose name follows from what it says: said again, it is the same object."""
+    digest = hashlib.sha256(f"{ref['uid']}/{reason}/{message}".encode()).hexdigest()[:16]
+    stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": f"{ref['name'][:230].rstrip('.-')}.{digest}", "namespace": ref["namespace"]},
+        "involvedObject": {"apiVersion": wire.API_VERSION, "kind": wire.KIND, **ref},
+        "reason": reason,
+        "message": message,
+        "type": kind,
+        "source": {"component": wire.MANAGED_BY},
+        "firstTimestamp": stamp,
+        "lastTimestamp": stamp,
+        "count": 1,
+    }
+
+
+def _parse(text: bytes) -> Json:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return {"message": text[:500].decode(errors="replace")}
+    return body if isinstance(body, dict) else {"message": str(body)[:500]}
+
+
+def _raise_unless_ok(status: int, body: Json, path: str) -> None:
+    if status < 300:
+        return
+    message = f"{path}: {status} {body.get('message', '')}"
+    if status == 404:
+        raise NotFound(message)
+    if status in (401, 403):
+        raise Unavailable(f"not allowed: {message}")
+    if status == 409:
+        raise Conflict(message)
+    raise Unavailable(message)

@@ -1,0 +1,82 @@
+"""kopf's handlers: each looks whether an event matters, wakes the loop and returns. Nothing is decided here."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import kopf
+
+from backfleet.core import wire
+
+Signature = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Attention:
+    """Remembers what of each object was of interest last, so that our own status writes wake nobody."""
+
+    wake: Callable[[], None]
+    _seen: dict[str, Signature] = field(default_factory=dict)
+
+    def batch_event(self, event: Mapping[str, Any]) -> None:
+        """A batch: its generation is what matters."""
+        meta = event["object"]["metadata"]
+        self._notice(event, (meta.get("generation"), "deletionTimestamp" in meta))
+
+    def job_event(self, event: Mapping[str, Any]) -> None:
+        """A Job: how many pods run, and how it ended."""
+        status = event["object"].get("status") or {}
+        ended = [c.get("type") for c in status.get("conditions") or [] if c.get("status") == "True"]
+        self._notice(event, (status.get("active"), status.get("ready"), tuple(ended)))
+
+    def _notice(self, event: Mapping[str, Any], signature: Signature) -> None:
+        uid = event["object"]["metadata"]["uid"]
+        if event["type"] == "DELETED":
+            self._seen.pop(uid, None)
+        elif self._seen.get(uid) == signature:
+            return
+        else:
+            self._seen[uid] = signature
+        self.wake()
+
+
+def register(registry: kopf.OperatorRegistry, attention: Attention) -> None:
+    """Watch batches and our own Jobs; the selector is sent to the server by `configure`."""
+
+    @kopf.on.event(wire.GROUP, wire.VERSION, wire.PLURAL, registry=registry, id="batches")
+    async def _batch(event: Mapping[str, Any], **_: object) -> None:
+        attention.batch_event(event)
+
+    @kopf.on.event("batch", "v1", "jobs", registry=registry, id="jobs", labels={wire.LABEL_MANAGED_BY: wire.MANAGED_BY})
+    async def _job(event: Mapping[str, Any], **_: object) -> None:
+        attention.job_event(event)
+
+
+def configure(settings: kopf.OperatorSettings) -> None:
+    """kopf as event source only: short timeouts, patient retries, no posting, no scanning, no peering, no finalizer."""
+    settings.watching.server_timeout = 240
+    settings.watching.client_timeout = 270
+    settings.watching.connect_timeout = 10
+    settings.watching.reconnect_backoff = 1.0
+    settings.watching.chunk_size = 500
+    settings.watching.label_selectors["batch", "v1", "jobs"] = wire.JOB_SELECTOR
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 10
+    settings.networking.error_backoffs = _Patience()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.persistence.finalizer = f"{wire.GROUP}/none"
+    settings.process.ultimate_exiting_timeout = 20
+
+
+class _Patience:
+    """Waits between retries, without end: an outage of the API never ends the event source."""
+
+    def __iter__(self) -> "_Patience":
+        self._seconds = 0.5
+        return self
+
+    def __next__(self) -> float:
+        self._seconds = min(self._seconds * 2, 15.0)
+        return self._seconds

@@ -1,0 +1,62 @@
+"""The probes' answers and the metrics, over plain HTTP: liveness proves that the loop turns, readiness that it works."""
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from backfleet.controller.loop import Health
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: str = "application/json"
+
+
+def answer(path: str, health: Health, stale_seconds: float) -> Answer:
+    """What a path answers now. A loop that has not turned for `stale_seconds` is not alive; Postgres away is not ready."""
+    age = time.monotonic() - health.last_turn_at
+    facts = {"lastTurnSecondsAgo": round(age, 1), "holdsFence": health.is_holder, "problem": health.problem}
+    match path.partition("?")[0]:
+        case "/healthz":
+            return Answer(200 if age < stale_seconds else 500, json.dumps(facts).encode())
+        case "/readyz":
+            is_ready = health.is_holder and health.problem is None
+            return Answer(200 if is_ready else 503, json.dumps(facts).encode())
+        case "/metrics":
+            return Answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+        case _:
+            return Answer(404, b'{"problem": "try /healthz, /readyz or /metrics"}')
+
+
+def serve(health: Health, port: int, stale_seconds: float) -> ThreadingHTTPServer:
+    """Answer on a port until `shutdown`; a daemon thread, since answering must not keep a process alive."""
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            reply = answer(self.path, health, stale_seconds)
+            self.send_response(reply.status)
+            self.send_header("Content-Type", reply.content_type)
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.end_headers()
+            self.wfile.write(reply.body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            logger.debug(format, *args)
+
+    server = ThreadingHTTPServer(("", port), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
+    return server

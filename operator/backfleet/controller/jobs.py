@@ -1,0 +1,189 @@
+"""Builds the manifest of an attempt's Job: the engine as init container under the shim, the recorder after it. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from backfleet.core import wire
+from backfleet.core.plans import CreateJob
+from backfleet.engines import shim
+from backfleet.engines.protocol import Engine, EngineContainer, EngineSettings, VolumeMount
+from backfleet.settings import EngineImageSettings, Settings
+
+_RESULTS = "results"
+_SCRATCH = "scratch"
+_RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def build_job(create: CreateJob, engine: Engine, settings: Settings) -> dict[str, Any]:
+    """The Job of one attempt, owned by its batch."""
+    attempt, batch = create.attempt, create.batch
+    labels = job_labels(create)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": attempt.job_name,
+            "namespace": batch.namespace,
+            "labels": labels,
+            "annotations": {wire.ANNOTATION_DEADLINE: str(create.shape.deadline_seconds)},
+            "ownerReferences": [
+                {
+                    "apiVersion": wire.API_VERSION,
+                    "kind": wire.KIND,
+                    "name": batch.name,
+                    "uid": batch.uid,
+                    "controller": True,
+                    "blockOwnerDeletion": False,
+                }
+            ],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "activeDeadlineSeconds": create.shape.deadline_seconds,
+            "ttlSecondsAfterFinished": create.shape.ttl_seconds,
+            "template": {
+                "metadata": {
+                    "labels": {**labels, wire.LABEL_MESH_INJECT: "false"},
+                    "annotations": {
+                        wire.ANNOTATION_DEFAULT_CONTAINER: wire.CONTAINER_ENGINE,
+                        wire.ANNOTATION_LINKERD_INJECT: "disabled",
+                        wire.ANNOTATION_DEADLINE: str(create.shape.deadline_seconds),
+                    },
+                },
+                "spec": _pod_spec(create, engine, settings),
+            },
+        },
+    }
+
+
+def job_labels(create: CreateJob) -> dict[str, str]:
+    """The labels by which Jobs and pods are found again; parameters do not belong here."""
+    return {
+        wire.LABEL_NAME: wire.MANAGED_BY,
+        wire.LABEL_MANAGED_BY: wire.MANAGED_BY,
+        wire.LABEL_COMPONENT: wire.COMPONENT_BACKTEST,
+        wire.LABEL_BATCH_UID: create.batch.uid,
+        wire.LABEL_INDEX: str(create.attempt.index),
+        wire.LABEL_ATTEMPT: str(create.attempt.number),
+    }
+
+
+def _pod_spec(create: CreateJob, engine: Engine, settings: Settings) -> dict[str, Any]:
+    pods = settings.pods
+    container = engine.container(create.request, _engine_settings(create, settings.engines[engine.name]))
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "serviceAccountName": pods.service_account_name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": pods.termination_grace_seconds,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": pods.run_as_user,
+            "runAsGroup": pods.run_as_user,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "initContainers": [_engine_container(create, container, settings)],
+        "containers": [_recorder_container(create, settings)],
+        "volumes": [
+            {"name": _RESULTS, "emptyDir": {"sizeLimit": pods.results_size_limit}},
+            {"name": _SCRATCH, "emptyDir": {"sizeLimit": pods.results_size_limit}},
+            *({"name": mount.name, **mount.source} for mount in container.mounts),
+        ],
+    }
+    if pods.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in pods.image_pull_secrets]
+    if pods.node_selector:
+        spec["nodeSelector"] = dict(pods.node_selector)
+    if pods.tolerations:
+        spec["tolerations"] = list(pods.tolerations)
+    if pods.priority_class_name:
+        spec["priorityClassName"] = pods.priority_class_name
+    return spec
+
+
+def _engine_settings(create: CreateJob, configured: EngineImageSettings) -> EngineSettings:
+    mounts = tuple(
+        VolumeMount(name=m.name, mount_path=m.mount_path, source=m.source, sub_path=m.sub_path)
+        for m in configured.mounts
+    )
+    if create.shape.claim_name:
+        claim = {"persistentVolumeClaim": {"claimName": create.shape.claim_name, "readOnly": True}}
+        data = VolumeMount(name="data", mount_path=wire.DATA_PATH, source=claim, sub_path=create.shape.sub_path or None)
+        mounts = (*(m for m in mounts if m.name != data.name), data)
+    return EngineSettings(
+        image=create.shape.image or configured.image,
+        image_pull_policy=configured.image_pull_policy,
+        requests={**configured.requests, **(create.shape.requests or {})},
+        mounts=mounts,
+        environment=configured.environment,
+        security_context=configured.security_context,
+    )
+
+
+def _engine_container(create: CreateJob, container: EngineContainer, settings: Settings) -> dict[str, Any]:
+    configured = settings.engines[create.request.engine]
+    environment = {
+        "HOME": wire.SCRATCH_PATH,
+        wire.ENV_REQUEST: create.request.to_json(),
+        wire.ENV_BACKTEST_TIMEOUT: str(create.shape.backtest_timeout_seconds),
+        **container.environment,
+    }
+    if container.config is not None and container.config_path is not None:
+        environment[wire.ENV_ENGINE_CONFIG] = container.config
+        environment[wire.ENV_ENGINE_CONFIG_PATH] = container.config_path
+    mounts: list[dict[str, Any]] = [
+        {"name": _RESULTS, "mountPath": wire.RESULTS_PATH},
+        {"name": _SCRATCH, "mountPath": wire.SCRATCH_PATH},
+    ]
+    for mount in container.mounts:
+        entry: dict[str, Any] = {"name": mount.name, "mountPath": mount.mount_path, "readOnly": True}
+        mounts.append({**entry, "subPath": mount.sub_path} if mount.sub_path else entry)
+    return {
+        "name": wire.CONTAINER_ENGINE,
+        "image": container.image,
+        "imagePullPolicy": configured.image_pull_policy,
+        "command": shim.command(container.command),
+        "env": _env(environment),
+        "resources": {
+            "requests": {**configured.requests, **(create.shape.requests or {})},
+            "limits": dict(settings.pods.limits),
+        },
+        "securityContext": {**_RESTRICTED, **configured.security_context},
+        "volumeMounts": mounts,
+    }
+
+
+def _recorder_container(create: CreateJob, settings: Settings) -> dict[str, Any]:
+    recorder = settings.recorder
+    environment = {
+        wire.ENV_ENGINE: create.request.engine,
+        wire.ENV_REQUEST: create.request.to_json(),
+        wire.ENV_ATTEMPT_ID: create.attempt.id,
+        wire.ENV_RECORDER_PATIENCE: str(recorder.patience_seconds),
+    }
+    secret = {"secretKeyRef": {"name": recorder.secret_name, "key": recorder.secret_key}}
+    return {
+        "name": wire.CONTAINER_RECORDER,
+        "image": recorder.image,
+        "imagePullPolicy": recorder.image_pull_policy,
+        "command": ["backfleet-recorder"],
+        "env": [*_env(environment), {"name": wire.ENV_RECORDER_DATABASE_URL, "valueFrom": secret}],
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "64Mi"},
+            "limits": dict(settings.pods.recorder_limits),
+        },
+        "securityContext": dict(_RESTRICTED),
+        "volumeMounts": [{"name": _RESULTS, "mountPath": wire.RESULTS_PATH, "readOnly": True}],
+    }
+
+
+def _env(values: Mapping[str, str]) -> list[dict[str, str]]:
+    # Kubernetes would expand $(NAME) in a value; $$ keeps a dollar as it is.
+    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in values.items()]

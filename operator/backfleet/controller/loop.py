@@ -1,0 +1,166 @@
+"""The loop: one pass at a time in one thread, woken by events, notifications and ticks; it holds the fence or it stands by."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from backfleet.controller import metrics
+from backfleet.controller.applying import PassOverdue
+from backfleet.controller.passes import PassReport
+from backfleet.core.errors import BackfleetError, FenceLost, Unavailable
+
+logger = logging.getLogger(__name__)
+
+GATHER_SECONDS = 0.02
+"""How long a pass waits after its wake-up, so that a burst of events is one pass."""
+RETRY_SECONDS = 2.0
+STANDBY_SECONDS = 5.0
+
+
+class FencePort(Protocol):
+    """Who may write: the store's fence."""
+
+    def acquire(self) -> int | None: ...
+    def is_held(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+class PassesPort(Protocol):
+    def run(self) -> PassReport: ...
+    def tell_database_unavailable(self, message: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Health:
+    """What probes and metrics read; written by the loop alone."""
+
+    is_holder: bool = False
+    last_turn_at: float = field(default_factory=time.monotonic)
+    last_pass_at: datetime | None = None
+    problem: str | None = "starting"
+
+
+@dataclass(slots=True)
+class Loop:
+    """Runs passes until stopped. `start_pass` opens what a pass needs once the fence is held with its epoch."""
+
+    fence: FencePort
+    start_passes: Callable[[int], PassesPort]
+    tick_seconds: float
+    health: Health = field(default_factory=Health)
+    _wake: threading.Event = field(default_factory=threading.Event)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _passes: PassesPort | None = None
+    _told: bool = False
+
+    def wake(self) -> None:
+        """Have a pass as soon as may be; safe from any thread, cheap, and many calls are one pass."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after the effect that is under way; `run` then returns."""
+        self._stopping.set()
+        self._wake.set()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def run(self) -> None:
+        """The thread's whole life; returns after `stop`."""
+        try:
+            while not self.is_stopping:
+                wait = self.turn()
+                self._wake.wait(timeout=max(0.0, wait))
+                if not self.is_stopping:
+                    time.sleep(GATHER_SECONDS)
+                self._wake.clear()
+        finally:
+            self.health.is_holder = False
+            self.fence.close()
+
+    def turn(self) -> float:
+        """One turn: hold the fence, do a pass; seconds until the next turn is due."""
+        self.health.last_turn_at = time.monotonic()
+        try:
+            if not self._hold_fence():
+                return STANDBY_SECONDS
+            assert self._passes is not None
+            report = self._passes.run()
+        except FenceLost as error:
+            logger.error("fence lost: %s", error)
+            self._drop(str(error))
+            return 0.0
+        except Unavailable as error:
+            return self._unavailable(error)
+        except PassOverdue as error:
+            self._trouble(str(error))
+            return 0.0
+        except Exception as error:
+            logger.exception("pass failed")
+            self._trouble(f"{type(error).__name__}: {error}")
+            return RETRY_SECONDS
+        return self._done(report)
+
+    def _hold_fence(self) -> bool:
+        if self.health.is_holder and self.fence.is_held():
+            return True
+        if self.health.is_holder:
+            self._drop("the fence's connection broke")
+        epoch = self.fence.acquire()
+        if epoch is None:
+            self._trouble("another operator of this installation holds the fence; standing by")
+            return False
+        logger.info("fence acquired", extra={"epoch": epoch})
+        self._passes = self.start_passes(epoch)
+        self.health.is_holder = True
+        return True
+
+    def _drop(self, problem: str) -> None:
+        self.health.is_holder = False
+        self._trouble(problem)
+        self.fence.close()
+
+    def _unavailable(self, error: Unavailable) -> float:
+        was_holder = self._passes is not None
+        is_database = not self._fence_answers()
+        self._trouble(str(error))
+        if is_database and was_holder and not self._told:
+            self._tell(str(error))
+        return RETRY_SECONDS
+
+    def _fence_answers(self) -> bool:
+        try:
+            return self.fence.is_held()
+        except Unavailable:
+            return False
+
+    def _tell(self, message: str) -> None:
+        assert self._passes is not None
+        try:
+            self._passes.tell_database_unavailable(message)
+            self._told = True
+        except BackfleetError as error:
+            logger.warning("could not show that Postgres is away: %s", error)
+
+    def _trouble(self, problem: str) -> None:
+        if problem != self.health.problem:
+            logger.warning("not working: %s", problem)
+        self.health.problem = problem
+        metrics.PASSES.labels(result="failed").inc()
+
+    def _done(self, report: PassReport) -> float:
+        self._told = False
+        self.health.problem = None
+        self.health.last_pass_at = datetime.now(UTC)
+        metrics.observe_pass(report)
+        if report.errors:
+            return RETRY_SECONDS
+        due = report.plan.look_again_at
+        if due is None:
+            return self.tick_seconds
+        return min(self.tick_seconds, max(0.0, (due - datetime.now(UTC)).total_seconds()))

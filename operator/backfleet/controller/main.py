@@ -1,0 +1,96 @@
+"""`backfleet-operator`: wires the loop to Kubernetes and Postgres and lets kopf run the process."""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from collections.abc import Mapping
+
+import kopf
+from kubernetes import config
+from kubernetes.client import ApiClient, Configuration
+
+from backfleet.controller.applying import Applier
+from backfleet.controller.cluster import Cluster
+from backfleet.controller.handlers import Attention, configure, register
+from backfleet.controller.health import serve
+from backfleet.controller.logs import configure_logging
+from backfleet.controller.loop import Loop
+from backfleet.controller.passes import Passes, Rows, limits_of
+from backfleet.core.errors import BackfleetError
+from backfleet.settings import Settings, load_settings
+from backfleet.store.fence import Fence
+from backfleet.store.passes import catalog, observe, save
+from backfleet.store.session import create_store_engine
+
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS = 15.0
+
+
+def main() -> None:
+    """Run until SIGTERM; exit code 2 for bad settings, 1 when the event source died."""
+    configure_logging(os.environ.get("BACKFLEET_LOG_LEVEL", "INFO"))
+    try:
+        settings, url = load_settings(os.environ)
+        cluster = Cluster(kubernetes_client(os.environ))
+        loop = build_loop(settings, url, cluster)
+    except BackfleetError as error:
+        logger.error("cannot start: %s", error)
+        sys.exit(2)
+    asyncio.run(run(settings, loop))
+
+
+def kubernetes_client(environment: Mapping[str, str]) -> ApiClient:
+    """In a pod by its service account, elsewhere by the kubeconfig that KUBECONFIG names."""
+    configuration = Configuration()
+    if "KUBERNETES_SERVICE_HOST" in environment:
+        config.load_incluster_config(client_configuration=configuration)
+    else:
+        config.load_kube_config(client_configuration=configuration)
+    configuration.retries = 0
+    return ApiClient(configuration)
+
+
+def build_loop(settings: Settings, url: str, cluster: Cluster) -> Loop:
+    """The loop with its hands: one pool of connections for rows, one connection of its own for the fence."""
+    engine = create_store_engine(url)
+    installation = settings.installation
+
+    def start_passes(epoch: int) -> Passes:
+        return Passes(
+            cluster=cluster,
+            rows=Rows(
+                observe=lambda uids: observe(engine, installation, uids),
+                catalog=lambda: catalog(engine),
+            ),
+            applier=Applier(
+                cluster=cluster,
+                save=lambda changes: save(engine, installation, epoch, changes),
+                settings=settings,
+            ),
+            settings=settings,
+            limits=limits_of(settings),
+        )
+
+    return Loop(fence=Fence(url, installation), start_passes=start_passes, tick_seconds=settings.tick_seconds)
+
+
+async def run(settings: Settings, loop: Loop) -> None:
+    """kopf in the foreground, the loop in its thread; both end together."""
+    registry = kopf.SmartOperatorRegistry()
+    register(registry, Attention(loop.wake))
+    options = kopf.OperatorSettings()
+    configure(options)
+    health = serve(loop.health, settings.health_port, stale_seconds=settings.pass_seconds + 4 * settings.tick_seconds)
+    thread = threading.Thread(target=loop.run, name="loop", daemon=True)
+    thread.start()
+    logger.info("operator started", extra={"namespace": settings.namespace})
+    try:
+        await kopf.operator(registry=registry, settings=options, namespaces=[settings.namespace], standalone=True)
+    finally:
+        loop.stop()
+        await asyncio.to_thread(thread.join, STOP_SECONDS)
+        health.shutdown()
+        logger.info("operator stopped")

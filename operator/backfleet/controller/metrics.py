@@ -1,0 +1,22 @@
+"""The operator's own metrics for Prometheus."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from backfleet.controller.passes import PassReport
+
+PASSES = Counter("backfleet_passes_total", "Passes of the operator's loop", ["result"])
+PASS_SECONDS = Histogram(
+    "backfleet_pass_seconds", "Duration of a pass", buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+)
+LIVE_BATCHES = Gauge("backfleet_live_batches", "Batches that are accepted and not finished")
+FAILING_BATCHES = Gauge("backfleet_failing_batches", "Batches whose last pass failed")
+OVERDUE_JOBS = Gauge("backfleet_overdue_jobs", "Jobs far past their hard deadline, as on a lost node")
+
+
+def observe_pass(report: PassReport) -> None:
+    """Count one pass that was done to its end."""
+    PASSES.labels(result="done").inc()
+    PASS_SECONDS.observe(report.seconds)
+    LIVE_BATCHES.set(report.live_batches)
+    FAILING_BATCHES.set(len(report.errors))
+    OVERDUE_JOBS.set(len(report.plan.overdue))

@@ -1,0 +1,136 @@
+"""One pass: observe, plan, apply. Plain synchronous code that the loop runs in its thread, never two at once."""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from backfleet.controller.applying import Applier
+from backfleet.controller.cluster import ClusterPort, build_event
+from backfleet.controller.observing import parse_batch, parse_job, parse_pod
+from backfleet.core.observation import Limits, Observation, SeenBatch
+from backfleet.core.planning import plan
+from backfleet.core.plans import Plan
+from backfleet.core.records import Catalog, StoreView
+from backfleet.core.status import database_unavailable_status
+from backfleet.engines import ENGINES
+from backfleet.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The store's verbs that a pass uses."""
+
+    observe: Callable[[Collection[str]], StoreView]
+    catalog: Callable[[], Catalog]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassReport:
+    """What a pass did; `seconds` is its duration."""
+
+    plan: Plan
+    errors: dict[str, str]
+    seconds: float
+    live_batches: int
+
+
+@dataclass(slots=True)
+class Passes:
+    """Everything one pass needs."""
+
+    cluster: ClusterPort
+    rows: Rows
+    applier: Applier
+    settings: Settings
+    limits: Limits
+    last_batches: tuple[SeenBatch, ...] = field(default=())
+
+    def run(self) -> PassReport:
+        """Do one pass; Unavailable when Kubernetes or Postgres did not answer, which loses nothing."""
+        started = time.monotonic()
+        seen = self.observe()
+        planned = plan(seen)
+        errors = self.applier.apply(planned, seen.now)
+        self._show(errors, seen)
+        self._forget(seen)
+        return PassReport(
+            plan=planned,
+            errors=errors,
+            seconds=time.monotonic() - started,
+            live_batches=sum(1 for record in seen.store.batches if record.finished_at is None),
+        )
+
+    def observe(self) -> Observation:
+        """One look: Kubernetes first, then the rows, so that a finished Job's outcome is always in sight."""
+        namespace = self.settings.namespace
+        batches = tuple(parse_batch(item) for item in self.cluster.list_batches(namespace))
+        self.last_batches = batches
+        jobs = tuple(parse_job(item) for item in self.cluster.list_jobs(namespace))
+        pods = tuple(parse_pod(item) for item in self.cluster.list_pods(namespace))
+        store = self.rows.observe([batch.uid for batch in batches])
+        known = {record.uid for record in store.batches}
+        needs_catalog = any(batch.uid not in known for batch in batches)
+        return Observation(
+            now=store.now,
+            batches=batches,
+            jobs=jobs,
+            pods=pods,
+            store=store,
+            catalog=self.rows.catalog() if needs_catalog else Catalog(),
+            strategies=available_strategies(self.settings),
+            status_written_at=dict(self.applier.memory.status_written_at),
+            refusals=dict(self.applier.memory.refusals),
+            limits=self.limits,
+        )
+
+    def tell_database_unavailable(self, message: str) -> None:
+        """Show on every live batch that Postgres is away; called once per change by the holder of the fence."""
+        now = datetime.now(UTC)
+        for item in self.cluster.list_batches(self.settings.namespace):
+            batch = parse_batch(item)
+            if "finishedAt" not in batch.status:
+                status = database_unavailable_status(batch, message, now)
+                self.cluster.patch_status(batch.namespace, batch.name, batch.uid, status)
+
+    def _show(self, errors: Mapping[str, str], seen: Observation) -> None:
+        """Tell on a batch that its part of the pass failed; the loop has logged it and tries again."""
+        by_uid = {batch.uid: batch for batch in seen.batches}
+        for uid, error in errors.items():
+            if (batch := by_uid.get(uid)) is not None:
+                ref = {"uid": uid, "name": batch.name, "namespace": batch.namespace}
+                last_line = error.strip().splitlines()[-1][:500]
+                self.cluster.create_event(build_event(ref, "PassFailed", last_line, "Warning", seen.now))
+
+    def _forget(self, seen: Observation) -> None:
+        present = {batch.uid for batch in seen.batches}
+        memory = self.applier.memory
+        memory.status_written_at = {u: at for u, at in memory.status_written_at.items() if u in present}
+        memory.refusals = {key: refusal for key, refusal in memory.refusals.items() if key[0] in present}
+
+
+def available_strategies(settings: Settings) -> dict[str, dict[str, dict[str, str]] | None]:
+    """Per configured engine, the strategies that it knows with their parameters' defaults; None where any project may run."""
+    known: dict[str, dict[str, dict[str, str]] | None] = {}
+    for name in settings.engines:
+        strategies = ENGINES[name].strategies()
+        known[name] = None if strategies is None else {key: dict(info.parameters) for key, info in strategies.items()}
+    return known
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The planner's view of the settings."""
+    return Limits(
+        max_concurrent=settings.max_concurrent,
+        max_combinations=settings.max_combinations,
+        result_grace_seconds=settings.result_grace_seconds,
+        recorder_seconds=settings.recorder.patience_seconds,
+        missing_seconds=settings.missing_seconds,
+        image_prefixes=settings.image_prefixes,
+        volume_claims=settings.volume_claims,
+        cpu_ceiling=settings.pods.limits["cpu"],
+        memory_ceiling=settings.pods.limits["memory"],
+    )

@@ -1,0 +1,84 @@
+"""Takes a new batch in: snapshots what defines its work, and counts what its constraints leave."""
+
+from dataclasses import replace
+
+from backfleet.core.acceptance import AcceptanceLimits, check
+from backfleet.core.constraints import count_satisfying, nothing_satisfies
+from backfleet.core.criteria import SuccessCriteria, merge
+from backfleet.core.drafts import Draft
+from backfleet.core.observation import Observation, SeenBatch
+from backfleet.core.records import BatchRecord, BatchState
+from backfleet.core.snapshots import Work, controls_of, definition_of
+from backfleet.core.spec import parse_spec
+from backfleet.core.wire import REASON_SPEC_INVALID
+
+ON_HOLD = "on_hold"
+
+
+def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> Draft:
+    """A draft for a batch without a row (or with one that was refused); SpecInvalid when it cannot be taken in."""
+    catalog = seen.catalog
+    accepted = check(parse_spec(batch.spec), seen.strategies, _acceptance_limits(seen))
+    strategy = catalog.strategies.get(accepted.spec.strategy.name)
+    own = accepted.spec.success_criteria
+    criteria = merge(
+        own.criteria() if own else None,
+        SuccessCriteria.from_json(strategy.criteria) if strategy and strategy.criteria is not None else None,
+        SuccessCriteria.from_json(catalog.default_criteria),
+    )
+    record = BatchRecord(
+        uid=batch.uid,
+        namespace=batch.namespace,
+        name=batch.name,
+        state=BatchState.COUNTING,
+        spec=dict(batch.spec),
+        controls=controls_of(batch.spec),
+        axes=accepted.space.to_json(),
+        criteria=criteria.to_json(),
+        labels=dict(batch.labels),
+        submitter=batch.submitter,
+        accepted_at=seen.now,
+    )
+    work = Work(spec=accepted.spec, space=accepted.space, constraints=accepted.constraints, criteria=criteria)
+    return Draft(seen=batch, before=before, record=record, work=work, now=seen.now, limits=seen.limits)
+
+
+def count_on(draft: Draft) -> None:
+    """Count one more chunk of the space; when done the batch is live, or over when nothing satisfies its constraints.
+
+    Raises SpecInvalid for a batch that has no row yet, so that it never gets one.
+    """
+    record, work = draft.record, draft.work
+    if record.state is not BatchState.COUNTING:
+        return
+    found, cursor = count_satisfying(work.space, work.constraints, record.count_cursor, draft.limits.count_chunk)
+    record = replace(record, count_cursor=cursor, count_found=record.count_found + found)
+    if cursor < work.space.total:
+        draft.record = record
+        draft.due.append(draft.now)
+    elif record.count_found:
+        draft.record = replace(record, state=BatchState.LIVE, total=record.count_found)
+    else:
+        error = nothing_satisfies(work.space, work.constraints)
+        if draft.before is None:
+            raise error
+        draft.record = replace(record, total=0)
+        draft.finish(REASON_SPEC_INVALID, str(error))
+
+
+def may_accept_again(record: BatchRecord, batch: SeenBatch) -> bool:
+    """A batch that was refused after counting is judged anew once what defines its work was edited."""
+    return record.finish_reason == REASON_SPEC_INVALID and definition_of(record.spec) != definition_of(batch.spec)
+
+
+def _acceptance_limits(seen: Observation) -> AcceptanceLimits:
+    limits, strategies = seen.limits, seen.catalog.strategies.values()
+    return AcceptanceLimits(
+        max_combinations=limits.max_combinations,
+        image_prefixes=limits.image_prefixes,
+        volume_claims=limits.volume_claims,
+        cpu_ceiling=limits.cpu_ceiling,
+        memory_ceiling=limits.memory_ceiling,
+        on_hold={each.name: "the catalog has it so" for each in strategies if each.status == ON_HOLD},
+        project_paths={each.name: each.lean_project_path for each in strategies if each.lean_project_path},
+    )

@@ -1,0 +1,80 @@
+"""Reads what became of an attempt from its Job and pod: one ordered rule table, first match wins."""
+
+from collections.abc import Callable
+
+from backfleet.core.observation import SeenJob, SeenPod
+from backfleet.core.reasons import FailureReason
+
+RECORDER_NOT_RECORDED = 4
+"""The recorder's exit code when it judged but could not append its outcome."""
+
+_ADMISSION_REASONS = frozenset({"UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory", "OutOfpods", "NodeAffinity"})
+_PREEMPTING = frozenset({"Preempting", "PreemptionByScheduler"})
+
+Rule = tuple[FailureReason, Callable[[SeenJob, SeenPod], bool], Callable[[SeenJob, SeenPod], str]]
+
+_RULES: tuple[Rule, ...] = (
+    # The node gave the pod up: nothing that the strategy did.
+    (FailureReason.EVICTED, lambda _, pod: pod.reason == "Evicted", lambda _, pod: pod.message),
+    (FailureReason.UNEXPECTED_ADMISSION, lambda _, pod: pod.reason in _ADMISSION_REASONS, lambda _, pod: pod.message),
+    (
+        FailureReason.PREEMPTED,
+        lambda _, pod: pod.reason in _PREEMPTING or pod.disruption in _PREEMPTING,
+        lambda _, pod: pod.message or "preempted by a pod of higher priority",
+    ),
+    (FailureReason.NODE_LOST, lambda _, pod: pod.reason == "NodeLost", lambda _, pod: pod.message),
+    (FailureReason.EVICTED, lambda _, pod: pod.disruption is not None, lambda _, pod: f"disrupted: {pod.disruption}"),
+    # The Job's backstop: without an engine ever started it waited for a node all the time.
+    (
+        FailureReason.UNSCHEDULABLE,
+        lambda job, pod: job.reason == "DeadlineExceeded" and pod.engine.started_at is None,
+        lambda _, pod: pod.unschedulable or "no engine had started when the Job's deadline passed",
+    ),
+    (FailureReason.DEADLINE_EXCEEDED, lambda job, _: job.reason == "DeadlineExceeded", lambda job, _: job.message),
+    # The engine's container was killed or could not run the shim: the shim itself always exits 0.
+    (
+        FailureReason.OOM_KILLED,
+        lambda _, pod: pod.engine.termination_reason == "OOMKilled" and bool(pod.engine.exit_code),
+        lambda _, pod: f"the engine's container was killed at its memory limit (exit code {pod.engine.exit_code})",
+    ),
+    (
+        FailureReason.ENGINE_CRASH,
+        lambda _, pod: bool(pod.engine.exit_code),
+        lambda _, pod: (
+            f"the engine's container ended with exit code {pod.engine.exit_code}: "
+            f"{pod.engine.termination_reason or 'no reason given'}"
+        ),
+    ),
+    # The engine ended; the recorder did not say what.
+    (
+        FailureReason.RECORDER_ERROR,
+        lambda _, pod: bool(pod.recorder.exit_code),
+        lambda _, pod: (
+            f"the recorder ended with exit code {pod.recorder.exit_code} and no outcome: "
+            f"{pod.recorder.termination_message or pod.recorder.termination_reason or 'no message'}"
+        ),
+    ),
+)
+
+
+def classify_failure(job: SeenJob, pod: SeenPod | None) -> tuple[FailureReason, str]:
+    """Why a failed Job without an outcome failed; `pod` is its newest pod, None when it is gone."""
+    if pod is None:
+        if job.reason == "DeadlineExceeded":
+            return FailureReason.DEADLINE_EXCEEDED, job.message or "the Job's deadline passed"
+        return FailureReason.NODE_LOST, "the Job failed and its pod is gone, so that nothing tells why"
+    for reason, matches, message in _RULES:
+        if matches(job, pod):
+            return reason, message(job, pod)
+    return FailureReason.RESULT_MISSING, "the Job failed, and neither its pod nor a recorder tells why"
+
+
+def start_problem(pod: SeenPod | None) -> str:
+    """Why an attempt has not started yet, in words; the pod's own reason where it gives one."""
+    if pod is None:
+        return "its Job has no pod: see the Job's events (quota, pod security, admission)"
+    if pod.engine.waiting_reason and pod.engine.waiting_reason != "PodInitializing":
+        return f"{pod.engine.waiting_reason}: {pod.engine.waiting_message or 'no message'}"
+    if pod.unschedulable:
+        return f"Unschedulable: {pod.unschedulable}"
+    return "its pod was created, and its engine's container has not started"

@@ -1,0 +1,173 @@
+"""The last part of a batch's plan: Jobs to delete, status and events, all from what was observed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from backfleet.core import wire
+from backfleet.core.backtests import BacktestState
+from backfleet.core.drafts import Draft
+from backfleet.core.ending import COMPLETE_REASONS
+from backfleet.core.observation import AttemptKey, JobState, Observation, SeenBatch, SeenJob
+from backfleet.core.plans import BatchPlan, BatchRef, DeleteJob, PostEvent, WriteStatus
+from backfleet.core.records import BatchChanges, BatchRecord, BatchState, SettleFailure
+from backfleet.core.status import Sight, build_status, is_worth_writing, refused_status
+
+EVENTS_OF_FAILURES = 10
+"""So many failed backtests of a batch get an event of their own; the rows have them all."""
+
+
+def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Sequence[SeenJob]) -> BatchPlan:
+    """Turn a draft into its plan."""
+    record = draft.record
+    is_changed = draft.changes or record != draft.before
+    rows = BatchChanges(before=draft.before, after=record, changes=tuple(draft.changes)) if is_changed else None
+    sight = Sight(
+        active=_active(held, record.uid),
+        max_concurrent=min(draft.work.spec.max_concurrent, draft.limits.max_concurrent),
+        is_suspended=draft.work.spec.suspend,
+        waiting=draft.waiting,
+        drift=draft.drift,
+        conflict=draft.conflict,
+    )
+    status = build_status(draft.seen, record, sight, draft.now)
+    if record.state is BatchState.FINISHED:
+        draft.creates.clear()
+    deletes = {each.name: each for each in draft.deletes}
+    ttl = draft.work.spec.ttl_seconds_after_finished
+    for job in jobs_to_delete(draft, record, jobs, ttl):
+        deletes.setdefault(job.name, job)
+    events = tuple(_failure_events(draft))
+    return _with_status(
+        seen,
+        draft.seen,
+        status,
+        BatchPlan(
+            uid=record.uid, rows=rows, deletes=tuple(deletes.values()), creates=tuple(draft.creates), events=events
+        ),
+    )
+
+
+def close_finished(
+    seen: Observation, batch: SeenBatch, record: BatchRecord, held: set[AttemptKey], jobs: Sequence[SeenJob]
+) -> BatchPlan:
+    """A finished batch: its Jobs go, its status stays true."""
+    ttl = int(record.controls.get("ttlSecondsAfterFinished", 600))
+    deletes = []
+    due = []
+    for job in jobs:
+        is_stopped = job.state is JobState.ACTIVE and record.finish_reason not in COMPLETE_REASONS
+        expires_at = job.finished_at + timedelta(seconds=ttl) if job.finished_at else None
+        if is_stopped or (expires_at is not None and expires_at <= seen.now):
+            deletes.append(DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid))
+        elif expires_at is not None:
+            due.append(expires_at)
+    sight = Sight(
+        active=_active(held, record.uid),
+        max_concurrent=min(int(record.controls.get("maxConcurrent", 4)), seen.limits.max_concurrent),
+    )
+    status = build_status(batch, record, sight, seen.now)
+    made = BatchPlan(uid=record.uid, deletes=tuple(deletes), due_at=min(due, default=None))
+    return _with_status(seen, batch, status, made)
+
+
+def refuse(seen: Observation, batch: SeenBatch, message: str) -> BatchPlan:
+    """A batch that cannot be accepted as it stands."""
+    return _with_status(seen, batch, refused_status(batch, message, seen.now), BatchPlan(uid=batch.uid))
+
+
+def jobs_to_delete(draft: Draft, record: BatchRecord, jobs: Iterable[SeenJob], ttl_seconds: int) -> Iterable[DeleteJob]:
+    """Finished Jobs past their time, all Jobs of a batch that was stopped, and Jobs whose attempt was given up.
+
+    A Job whose attempt was settled by an outcome is left to complete by itself.
+    """
+    alive = set(draft.active_keys)
+    is_stopped = record.state is BatchState.FINISHED and record.finish_reason not in COMPLETE_REASONS
+    start_limit = timedelta(seconds=draft.work.spec.failure_policy.start_timeout_seconds)
+    for job in jobs:
+        delete = DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid)
+        if job.finished_at is not None:
+            if job.key not in alive and draft.now >= draft.remind(ttl_seconds, job.finished_at):
+                yield delete
+        elif is_stopped or (
+            job.key not in alive and not _recorder_started(draft, job) and _is_old(draft, job, start_limit)
+        ):
+            yield delete
+
+
+def _is_old(draft: Draft, job: SeenJob, limit: timedelta) -> bool:
+    return draft.now >= job.created_at + limit
+
+
+def _recorder_started(draft: Draft, job: SeenJob) -> bool:
+    return job.key in draft.recording
+
+
+def _active(held: set[AttemptKey], uid: str) -> int:
+    return sum(1 for owner, _, _ in held if owner == uid)
+
+
+def _with_status(seen: Observation, batch: SeenBatch, status: Mapping[str, Any], made: BatchPlan) -> BatchPlan:
+    """Add the status if it changed: at once at acceptance and end, else at most once per interval."""
+    if not is_worth_writing(batch.status, status):
+        return made
+    events = (*made.events, *_transition_events(batch, status))
+    written_at = seen.status_written_at.get(batch.uid)
+    next_at = written_at + timedelta(seconds=seen.limits.status_interval_seconds) if written_at else None
+    if next_at and seen.now < next_at and not _is_turning_point(batch.status, status):
+        return made.replace(events=made.events, due_at=_earliest(made.due_at, next_at))
+    return made.replace(status=WriteStatus(batch=_ref(batch), status=status), events=events)
+
+
+def _earliest(one: datetime | None, other: datetime) -> datetime:
+    return other if one is None else min(one, other)
+
+
+def _is_turning_point(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    kinds = (wire.CONDITION_ACCEPTED, wire.CONDITION_FINISHED)
+    return any(_condition(old, kind).get("status") != _condition(new, kind).get("status") for kind in kinds)
+
+
+def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    found = (c for c in status.get("conditions", []) if c.get("type") == kind)
+    return next(found, {})
+
+
+def _transition_events(batch: SeenBatch, status: Mapping[str, Any]) -> Iterable[PostEvent]:
+    accepted, was_accepted = (
+        _condition(status, wire.CONDITION_ACCEPTED),
+        _condition(batch.status, wire.CONDITION_ACCEPTED),
+    )
+    if accepted["status"] == "True" and was_accepted.get("status") != "True":
+        yield PostEvent(batch=_ref(batch), reason="Accepted", message=accepted["message"])
+    finished, was_finished = (
+        _condition(status, wire.CONDITION_FINISHED),
+        _condition(batch.status, wire.CONDITION_FINISHED),
+    )
+    is_news = (finished["status"], finished["message"]) != (was_finished.get("status"), was_finished.get("message"))
+    if finished["status"] == "True" and is_news:
+        is_warning = finished["reason"] not in COMPLETE_REASONS
+        yield PostEvent(
+            batch=_ref(batch), reason=finished["reason"], message=finished["message"], is_warning=is_warning
+        )
+    conflict = _condition(status, wire.CONDITION_NAME_CONFLICT)
+    if conflict and not _condition(batch.status, wire.CONDITION_NAME_CONFLICT):
+        yield PostEvent(
+            batch=_ref(batch), reason=wire.CONDITION_NAME_CONFLICT, message=conflict["message"], is_warning=True
+        )
+
+
+def _failure_events(draft: Draft) -> Iterable[PostEvent]:
+    number = draft.before.counters.failed if draft.before else 0
+    for change in draft.changes:
+        if not isinstance(change, SettleFailure) or change.state is not BacktestState.FAILED:
+            continue
+        number += 1
+        if number <= EVENTS_OF_FAILURES:
+            attempt = change.attempt
+            message = f"backtest {attempt.index} failed in attempt {attempt.number}: {change.reason}: {change.message}"
+            yield PostEvent(batch=draft.ref, reason="BacktestFailed", message=message[:1000], is_warning=True)
+
+
+def _ref(batch: SeenBatch) -> BatchRef:
+    return BatchRef(uid=batch.uid, name=batch.name, namespace=batch.namespace)

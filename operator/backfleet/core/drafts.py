@@ -1,0 +1,179 @@
+"""One batch's plan while it is being made: the row as it will be, its live attempts, and the effects so far."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from backfleet.core.backtests import BacktestState, Failure, Recorded, Result
+from backfleet.core.criteria import judge
+from backfleet.core.observation import AttemptKey, Limits, SeenBatch
+from backfleet.core.plans import BatchRef, CreateJob, DeleteJob
+from backfleet.core.ranking import is_better
+from backfleet.core.reasons import POLICIES, FailureReason, Policy
+from backfleet.core.records import (
+    AttemptChange,
+    AttemptRecord,
+    BatchRecord,
+    BatchState,
+    Best,
+    CloseOutcome,
+    OutcomeRecord,
+    SettleFailure,
+    SettleResult,
+)
+from backfleet.core.snapshots import Work
+
+MESSAGE_LIMIT = 2_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Draft:
+    """Mutable only while one plan is made. `work` is the batch as accepted with its present controls."""
+
+    seen: SeenBatch
+    before: BatchRecord | None
+    record: BatchRecord
+    work: Work
+    now: datetime
+    limits: Limits
+    attempts: dict[int, AttemptRecord] = field(default_factory=dict)
+    """The latest attempt of every backtest that is queued, launching or running, by index."""
+    changes: list[AttemptChange] = field(default_factory=list)
+    deletes: list[DeleteJob] = field(default_factory=list)
+    creates: list[CreateJob] = field(default_factory=list)
+    due: list[datetime] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    """Why live attempts wait to start, for the Progressing condition."""
+    recording: set[AttemptKey] = field(default_factory=set)
+    """Attempts whose recorder was seen to start: such a Job is left to end by itself."""
+    drift: str | None = None
+    conflict: str | None = None
+
+    @property
+    def ref(self) -> BatchRef:
+        return BatchRef(uid=self.seen.uid, name=self.seen.name, namespace=self.seen.namespace)
+
+    @property
+    def active_keys(self) -> Iterable[AttemptKey]:
+        live = (each for each in self.attempts.values() if each.backtest_state.holds_slot)
+        return ((each.batch_uid, each.index, each.number) for each in live)
+
+    def remind(self, seconds: float, since: datetime | None = None) -> datetime:
+        """Have the loop look again that long after `since` (default: now), and return that moment."""
+        moment = (since or self.now) + timedelta(seconds=seconds)
+        if moment > self.now:
+            self.due.append(moment)
+        return moment
+
+    def succeed(self, attempt: AttemptRecord, outcome: OutcomeRecord, result: Result) -> None:
+        """The attempt's outcome is a result: count it, judge it, and see whether it is the best."""
+        value = result.metrics.get(self.work.objective.metric)
+        verdict = judge(result.metrics, self.work.criteria)
+        self.changes.append(
+            SettleResult(
+                attempt=attempt,
+                result=result,
+                recorded=outcome.recorded,
+                recorded_at=outcome.recorded_at,
+                objective_value=None if value is None else float(value),
+                passed=verdict.passed,
+                rejections=verdict.rejections,
+                criteria_version=self.record.criteria_version,
+            )
+        )
+        counters = self.record.counters
+        was_failed = attempt.backtest_state is BacktestState.FAILED
+        self.record = replace(
+            self.record,
+            counters=replace(
+                counters,
+                succeeded=counters.succeeded + 1,
+                failed=counters.failed - was_failed,
+                passed=counters.passed + verdict.passed,
+            ),
+        )
+        self._note_start(outcome.recorded)
+        if value is not None:
+            self._note_best(Best(index=attempt.index, value=float(value), parameters=attempt.parameters))
+        self.attempts.pop(attempt.index, None)
+
+    def fail(
+        self, attempt: AttemptRecord, reason: FailureReason, message: str, recorded: Recorded | None = None
+    ) -> None:
+        """The attempt ended without a result: queue the backtest for another one, or count it as failed."""
+        state, is_charged = self._after_failure(attempt, reason)
+        self.changes.append(
+            SettleFailure(
+                attempt=attempt,
+                reason=reason,
+                message=message[:MESSAGE_LIMIT],
+                state=state,
+                is_charged=is_charged,
+                has_outcome=recorded is not None,
+                recorded=recorded,
+            )
+        )
+        if recorded is not None:
+            self._note_start(recorded)
+        if state is BacktestState.QUEUED:
+            self.attempts[attempt.index] = replace(
+                attempt,
+                backtest_state=state,
+                ended_at=self.now,
+                charged=attempt.charged + is_charged,
+                uncharged=attempt.uncharged + (not is_charged),
+            )
+            return
+        self.attempts.pop(attempt.index, None)
+        repeated = self.record.repeated_reason
+        self.record = replace(
+            self.record,
+            counters=replace(self.record.counters, failed=self.record.counters.failed + 1),
+            repeated_reason=reason.value if repeated in (None, reason.value) else "",
+        )
+
+    def settle_outcome(self, attempt: AttemptRecord, outcome: OutcomeRecord) -> None:
+        """An outcome decides if it is the deciding attempt's, and nothing that succeeded or was cancelled is touched."""
+        recorded = outcome.recorded
+        state = attempt.backtest_state
+        is_open = attempt.is_deciding and (state.is_alive or state is BacktestState.FAILED)
+        match recorded.outcome:
+            case Result() as result if is_open:
+                self.succeed(attempt, outcome, result)
+            case Failure() as failure if is_open and state.holds_slot:
+                self.fail(attempt, failure.reason, failure.message, recorded)
+            case _:
+                self.changes.append(CloseOutcome(attempt=attempt, recorded=recorded))
+
+    def finish(self, reason: str, message: str) -> None:
+        """End the batch: what has not ended is cancelled."""
+        counters = self.record.counters
+        left = max(0, (self.record.total or 0) - counters.succeeded - counters.failed)
+        self.record = replace(
+            self.record,
+            state=BatchState.FINISHED,
+            finished_at=self.now,
+            finish_reason=reason,
+            finish_message=message[:MESSAGE_LIMIT],
+            counters=replace(counters, cancelled=left),
+        )
+        self.attempts.clear()
+
+    def _after_failure(self, attempt: AttemptRecord, reason: FailureReason) -> tuple[BacktestState, bool]:
+        policy = POLICIES[reason]
+        if policy in (Policy.UNCHARGED, Policy.WAIT):
+            again = attempt.uncharged < self.limits.uncharged_attempts
+            return (BacktestState.QUEUED, False) if again else (BacktestState.FAILED, False)
+        allowed = min(self.work.spec.failure_policy.max_attempts, 2 if policy is Policy.ONCE_MORE else 1)
+        again = attempt.charged + 1 < allowed
+        return (BacktestState.QUEUED, True) if again else (BacktestState.FAILED, True)
+
+    def _note_start(self, recorded: Recorded) -> None:
+        if self.record.first_engine_started_at is None:
+            moment = recorded.engine_started_at or self.now
+            self.record = replace(self.record, first_engine_started_at=moment)
+
+    def _note_best(self, found: Best) -> None:
+        best = self.record.best
+        if best is None or is_better((found.value, found.index), (best.value, best.index), self.work.objective):
+            self.record = replace(self.record, best=found)

@@ -1,0 +1,109 @@
+"""Which combination runs next, and the attempt and Job that it gets."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from backfleet.core.backtests import BacktestRequest, BacktestState
+from backfleet.core.constraints import next_satisfying
+from backfleet.core.drafts import Draft
+from backfleet.core.names import job_name
+from backfleet.core.plans import CreateJob, JobShape
+from backfleet.core.records import AttemptRecord, BatchState, LaunchAttempt
+
+
+def may_launch(draft: Draft) -> bool:
+    """A live batch that is not suspended and has something left."""
+    is_live = draft.record.state is BatchState.LIVE and not draft.work.spec.suspend
+    return is_live and (has_queued(draft) or draft.record.next_index < draft.work.space.total)
+
+
+def has_queued(draft: Draft) -> bool:
+    """A backtest waits for another attempt."""
+    return any(attempt.backtest_state is BacktestState.QUEUED for attempt in draft.attempts.values())
+
+
+def launch_one(draft: Draft) -> bool:
+    """Launch the lowest queued index, or else the next combination; False when there is none within this pass's look."""
+    queued = [i for i, attempt in draft.attempts.items() if attempt.backtest_state is BacktestState.QUEUED]
+    if queued:
+        _launch(draft, min(queued), draft.attempts[min(queued)])
+        return True
+    record, work = draft.record, draft.work
+    found, cursor = next_satisfying(work.space, work.constraints, record.next_index, 1, draft.limits.scan_chunk)
+    draft.record = replace(record, next_index=cursor)
+    if not found:
+        if cursor < work.space.total:
+            draft.due.append(draft.now)
+        return False
+    _launch(draft, found[0], None)
+    return True
+
+
+def recreate(draft: Draft, attempt: AttemptRecord) -> None:
+    """Create a launching attempt's Job (again): the same name, so that a Job that is there already is only found."""
+    draft.creates.append(
+        CreateJob(batch=draft.ref, attempt=attempt, request=_request(draft, attempt), shape=job_shape(draft))
+    )
+
+
+def job_shape(draft: Draft) -> JobShape:
+    """What the batch's present spec says of a new Job."""
+    spec = draft.work.spec
+    return JobShape(
+        backtest_timeout_seconds=spec.failure_policy.backtest_timeout_seconds,
+        deadline_seconds=_deadline_seconds(draft),
+        ttl_seconds=spec.ttl_seconds_after_finished,
+        image=spec.engine.image,
+        requests=spec.resources.requests.model_dump(exclude_none=True),
+        claim_name=spec.data.volume.claim_name if spec.data.volume else None,
+        sub_path=spec.data.volume.sub_path if spec.data.volume else None,
+    )
+
+
+def _deadline_seconds(draft: Draft) -> int:
+    policy, limits = draft.work.spec.failure_policy, draft.limits
+    return (
+        policy.start_timeout_seconds
+        + policy.backtest_timeout_seconds
+        + limits.recorder_seconds
+        + limits.deadline_slack_seconds
+    )
+
+
+def _launch(draft: Draft, index: int, previous: AttemptRecord | None) -> None:
+    combination = draft.work.space.combination(index)
+    number = previous.number + 1 if previous else 1
+    policy = draft.work.spec.failure_policy
+    attempt = AttemptRecord(
+        batch_uid=draft.seen.uid,
+        index=index,
+        number=number,
+        job_name=job_name(draft.seen.name, draft.seen.uid, index, number),
+        backtest_state=BacktestState.LAUNCHING,
+        charged=previous.charged if previous else 0,
+        uncharged=previous.uncharged if previous else 0,
+        parameters=combination.texts,
+        launched_at=draft.now,
+        start_deadline_at=draft.now + timedelta(seconds=policy.start_timeout_seconds),
+        hard_deadline_at=draft.now + timedelta(seconds=_deadline_seconds(draft)),
+    )
+    draft.attempts[index] = attempt
+    draft.changes.append(
+        LaunchAttempt(attempt=attempt, combination=combination.to_json(), combination_hash=combination.digest)
+    )
+    draft.record = replace(draft.record, last_launched_at=draft.now)
+    recreate(draft, attempt)
+
+
+def _request(draft: Draft, attempt: AttemptRecord) -> BacktestRequest:
+    spec = draft.work.spec
+    return BacktestRequest(
+        engine=spec.engine.name.value,
+        strategy=spec.strategy.name,
+        lean_project_path=spec.strategy.lean_project_path,
+        parameters=attempt.parameters,
+        symbols=tuple(spec.data.symbols),
+        start_date=spec.data.start_date,
+        end_date=spec.data.end_date,
+        initial_cash=spec.data.initial_cash,
+    )

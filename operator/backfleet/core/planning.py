@@ -1,0 +1,164 @@
+"""The decision of a pass: what was observed in, ordered effects out. No clock, no I/O; the same sight gives the same plan."""
+
+import traceback
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from backfleet.core import wire
+from backfleet.core.accepting import accept, count_on, may_accept_again
+from backfleet.core.closing import close_draft, close_finished, refuse
+from backfleet.core.drafts import Draft
+from backfleet.core.ending import ending
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.observation import AttemptKey, Observation, SeenBatch, SeenJob, SeenPod
+from backfleet.core.plans import BatchPlan, Plan
+from backfleet.core.records import AttemptRecord, BatchChanges, BatchRecord, BatchState
+from backfleet.core.settling import Facts, settle
+from backfleet.core.slots import occupied_slots, overdue_jobs, share_slots
+from backfleet.core.snapshots import restore
+
+
+@dataclass(slots=True)
+class _Board:
+    """All batches of one pass, sorted by what is to be done with them."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    finished: list[tuple[SeenBatch, BatchRecord]] = field(default_factory=list)
+    plans: list[BatchPlan] = field(default_factory=list)
+    due: list[datetime] = field(default_factory=list)
+
+
+def plan(seen: Observation) -> Plan:
+    """Plan every batch: settle what happened, end what is over, share the free slots, then say it in status and events.
+
+    A batch whose plan cannot be made carries its error in its own plan; the others go on.
+    """
+    facts = gather_facts(seen)
+    records = {record.uid: record for record in seen.store.batches}
+    attempts: dict[str, list[AttemptRecord]] = defaultdict(list)
+    for attempt in sorted(seen.store.attempts, key=lambda each: (each.batch_uid, each.index, each.number)):
+        attempts[attempt.batch_uid].append(attempt)
+    board = _Board()
+    for batch in sorted(seen.batches, key=lambda each: each.uid):
+        try:
+            _enter(board, seen, batch, records.get(batch.uid), attempts[batch.uid], facts)
+        except Exception:  # noqa: BLE001 - one batch's defect must not stop the others; the ring logs it
+            board.plans.append(BatchPlan(uid=batch.uid, error=traceback.format_exc(limit=-8)))
+    held = occupied_slots(seen, board.drafts) | _held_by_broken(board, attempts)
+    share_slots(board.drafts, held, seen.limits)
+    jobs = _jobs_by_batch(seen.jobs)
+    for draft in board.drafts:
+        board.plans.append(close_draft(seen, draft, held, jobs[draft.seen.uid]))
+        board.due.extend(draft.due)
+    for batch, record in board.finished:
+        board.plans.append(close_finished(seen, batch, record, held, jobs[batch.uid]))
+    board.plans.extend(_sweep(seen, records.values(), board))
+    plans = sorted((each for each in board.plans if not each.is_empty), key=lambda each: each.uid)
+    due = [moment for moment in board.due if moment >= seen.now] + [each.due_at for each in board.plans if each.due_at]
+    return Plan(batches=tuple(plans), look_again_at=min(due, default=None), overdue=overdue_jobs(seen))
+
+
+def gather_facts(seen: Observation) -> Facts:
+    """Index Jobs, pods, outcomes and refusals by attempt; the order in which they were observed does not matter."""
+    pods: dict[AttemptKey, list[SeenPod]] = defaultdict(list)
+    for pod in sorted(seen.pods, key=lambda each: (each.created_at, each.name)):
+        if pod.key is not None:
+            pods[pod.key].append(pod)
+    return Facts(
+        jobs={job.key: job for job in seen.jobs if job.key is not None and job.owner_uid == job.key[0]},
+        pods=pods,
+        outcomes={outcome.attempt_id: outcome for outcome in seen.store.outcomes},
+        refusals=seen.refusals,
+    )
+
+
+def _enter(
+    board: _Board,
+    seen: Observation,
+    batch: SeenBatch,
+    record: BatchRecord | None,
+    attempts: Sequence[AttemptRecord],
+    facts: Facts,
+) -> None:
+    if record is not None and record.state is BatchState.FINISHED and not may_accept_again(record, batch):
+        board.finished.append((batch, record))
+        return
+    is_new = record is None or record.state is BatchState.FINISHED
+    try:
+        draft = accept(seen, batch, before=record) if is_new else _reopen(seen, batch, record)
+        count_on(draft)
+    except SpecInvalid as error:
+        board.plans.append(refuse(seen, batch, str(error)))
+        return
+    live = [each for each in attempts if each.is_deciding and each.backtest_state.is_alive]
+    draft.attempts = {each.index: each for each in live}
+    settle(draft, attempts, facts)
+    end = ending(draft) if draft.record.state is not BatchState.FINISHED else None
+    if end is not None:
+        draft.finish(*end)
+    board.drafts.append(draft)
+
+
+def _reopen(seen: Observation, batch: SeenBatch, record: BatchRecord | None) -> Draft:
+    assert record is not None
+    work, controls, drift = restore(record, batch.spec)
+    return Draft(
+        seen=batch,
+        before=record,
+        record=replace(record, controls=controls, missing_since=None),
+        work=work,
+        now=seen.now,
+        limits=seen.limits,
+        drift=drift.message if drift else None,
+    )
+
+
+def _held_by_broken(board: _Board, attempts: dict[str, list[AttemptRecord]]) -> set[AttemptKey]:
+    """The slots of batches whose plan could not be made: their attempts count as they stand."""
+    broken = [each.uid for each in board.plans if each.error]
+    return {
+        (each.batch_uid, each.index, each.number)
+        for uid in broken
+        for each in attempts[uid]
+        if each.is_deciding and each.backtest_state.holds_slot
+    }
+
+
+def _jobs_by_batch(jobs: Iterable[SeenJob]) -> dict[str, list[SeenJob]]:
+    grouped: dict[str, list[SeenJob]] = defaultdict(list)
+    for job in sorted(jobs, key=lambda each: (each.namespace, each.name)):
+        if job.key is not None and job.owner_uid == job.key[0]:
+            grouped[job.key[0]].append(job)
+    return grouped
+
+
+def _sweep(seen: Observation, records: Iterable[BatchRecord], board: _Board) -> Iterable[BatchPlan]:
+    """A batch whose custom resource is gone in two complete looks, far enough apart, is over."""
+    present = {batch.uid for batch in seen.batches}
+    for record in records:
+        if record.uid in present or record.state is BatchState.FINISHED:
+            continue
+        if record.missing_since is None:
+            after = replace(record, missing_since=seen.now)
+        elif seen.now < record.missing_since + timedelta(seconds=seen.limits.missing_seconds):
+            board.due.append(record.missing_since + timedelta(seconds=seen.limits.missing_seconds))
+            continue
+        else:
+            after = _deleted(record, seen.now)
+        board.due.append(seen.now + timedelta(seconds=seen.limits.missing_seconds))
+        yield BatchPlan(uid=record.uid, rows=BatchChanges(before=record, after=after))
+
+
+def _deleted(record: BatchRecord, now: datetime) -> BatchRecord:
+    counters = record.counters
+    left = max(0, (record.total or 0) - counters.succeeded - counters.failed)
+    return replace(
+        record,
+        state=BatchState.FINISHED,
+        finished_at=now,
+        finish_reason=wire.REASON_DELETED,
+        finish_message="the custom resource was deleted",
+        counters=replace(counters, cancelled=left),
+    )

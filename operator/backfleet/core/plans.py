@@ -1,0 +1,104 @@
+"""What a pass does: effects as data. Their order is written in `controller.apply`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from backfleet.core.backtests import BacktestRequest
+from backfleet.core.records import AttemptRecord, BatchChanges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRef:
+    """The custom resource that owns an effect."""
+
+    uid: str
+    name: str
+    namespace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobShape:
+    """What the batch decides of its Jobs; seconds where a name says so. `image` None means the engine's own."""
+
+    backtest_timeout_seconds: int
+    deadline_seconds: int
+    ttl_seconds: int
+    image: str | None = None
+    requests: Mapping[str, str] | None = None
+    claim_name: str | None = None
+    sub_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateJob:
+    """Create the Job of a launching attempt; already there with our owner is success."""
+
+    batch: BatchRef
+    attempt: AttemptRecord
+    request: BacktestRequest
+    shape: JobShape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteJob:
+    """Delete a Job and its pods in the background; already gone is success."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteStatus:
+    """Replace the custom resource's status; gone is success."""
+
+    batch: BatchRef
+    status: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostEvent:
+    """Tell people in `kubectl describe`; `is_warning` picks the event's type. The same event again is the same object."""
+
+    batch: BatchRef
+    reason: str
+    message: str
+    is_warning: bool = False
+
+
+Effect = BatchChanges | DeleteJob | CreateJob | WriteStatus | PostEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """All that a pass does for one batch; `due_at` is when it needs another look, `error` why no plan could be made."""
+
+    uid: str
+    rows: BatchChanges | None = None
+    deletes: tuple[DeleteJob, ...] = ()
+    creates: tuple[CreateJob, ...] = ()
+    status: WriteStatus | None = None
+    events: tuple[PostEvent, ...] = ()
+    due_at: datetime | None = None
+    error: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.rows or self.deletes or self.creates or self.status or self.events or self.error)
+
+    def replace(self, **changes: Any) -> "BatchPlan":
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The plans of all batches; `look_again_at` is when something becomes due by itself, None when nothing does.
+
+    `overdue` names the Jobs past their hard deadline that no longer hold a slot.
+    """
+
+    batches: tuple[BatchPlan, ...] = ()
+    look_again_at: datetime | None = None
+    overdue: tuple[str, ...] = ()

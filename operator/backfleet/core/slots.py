@@ -1,0 +1,64 @@
+"""Who may launch: free slots from facts, shared between batches, least recently launched first."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from backfleet.core.drafts import Draft
+from backfleet.core.launching import launch_one, may_launch
+from backfleet.core.observation import AttemptKey, JobState, Limits, Observation
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def occupied_slots(seen: Observation, drafts: Iterable[Draft]) -> set[AttemptKey]:
+    """Attempts that hold a slot: launching or running without an outcome, an unfinished Job, or a pod that is not terminal.
+
+    A Job or pod far past its hard deadline holds none: its node is lost.
+    """
+    patience = timedelta(seconds=seen.limits.overdue_seconds)
+    held: set[AttemptKey] = set()
+    for draft in drafts:
+        held.update(draft.active_keys)
+    for job in seen.jobs:
+        if job.state is JobState.ACTIVE and seen.now < job.deadline_at + patience:
+            held.add(job.key or (job.namespace + "/" + job.name, 0, 0))
+    for pod in seen.pods:
+        if not pod.is_terminal and seen.now < pod.deadline_at + patience:
+            held.add(pod.key or (pod.namespace + "/" + pod.name, 0, 0))
+    return held
+
+
+def overdue_jobs(seen: Observation) -> tuple[str, ...]:
+    """Unfinished Jobs that hold no slot any more, as `namespace/name`, sorted."""
+    patience = timedelta(seconds=seen.limits.overdue_seconds)
+    late = (j for j in seen.jobs if j.state is JobState.ACTIVE and seen.now >= j.deadline_at + patience)
+    return tuple(sorted(f"{job.namespace}/{job.name}" for job in late))
+
+
+def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> None:
+    """Launch into every free slot, one at a time, always for the batch that launched least recently.
+
+    A batch gets a single slot until its first engine has started, so that a broken one cannot take them all.
+    """
+    free = limits.max_concurrent - len(held)
+    room = {draft.seen.uid: _room(draft, held) for draft in drafts if may_launch(draft)}
+    turns = {draft.seen.uid: (draft.record.last_launched_at or _NEVER, 0, draft.record.accepted_at) for draft in drafts}
+    by_uid = {draft.seen.uid: draft for draft in drafts}
+    turn = 0
+    while free > 0 and room:
+        uid = min(room, key=lambda candidate: (turns[candidate], candidate))
+        if room[uid] <= 0 or not launch_one(by_uid[uid]):
+            del room[uid]
+            continue
+        turn += 1
+        free -= 1
+        room[uid] -= 1
+        turns[uid] = (by_uid[uid].now, turn, by_uid[uid].record.accepted_at)
+
+
+def _room(draft: Draft, held: set[AttemptKey]) -> int:
+    own = sum(1 for uid, _, _ in held if uid == draft.seen.uid)
+    allowed = min(draft.work.spec.max_concurrent, draft.limits.max_concurrent)
+    if draft.record.first_engine_started_at is None:
+        allowed = 1
+    return allowed - own

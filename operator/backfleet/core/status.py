@@ -1,0 +1,214 @@
+"""The custom resource's status: counters and conditions of bounded size, only what was observed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from backfleet.core import wire
+from backfleet.core.ending import COMPLETE_REASONS
+from backfleet.core.observation import SeenBatch
+from backfleet.core.records import BatchRecord, BatchState
+
+ESTIMATE_STEP_SECONDS = 60
+WAITING_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition before it is stamped with generation and time."""
+
+    type: str
+    status: str
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a status is made of, beside the batch's row."""
+
+    active: int
+    max_concurrent: int
+    is_suspended: bool = False
+    waiting: Sequence[str] = ()
+    drift: str | None = None
+    conflict: str | None = None
+
+
+def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: datetime) -> dict[str, Any]:
+    """The whole status of an accepted batch; times of unchanged conditions are kept."""
+    counters = record.counters
+    total = record.total or 0
+    ended = counters.succeeded + counters.failed + counters.cancelled
+    is_finished = record.state is BatchState.FINISHED
+    status: dict[str, Any] = {
+        "total": total,
+        "queued": max(0, total - ended - sight.active) if not is_finished else 0,
+        "active": sight.active,
+        "succeeded": counters.succeeded,
+        "failed": counters.failed,
+        "cancelled": counters.cancelled,
+        "passed": counters.passed,
+        "progress": f"{counters.succeeded + counters.failed}/{total}",
+        "effectiveMaxConcurrent": sight.max_concurrent,
+        "startedAt": time_text(record.accepted_at),
+    }
+    if record.best:
+        best = record.best
+        status["best"] = {"index": best.index, "value": f"{best.value:.6g}", "parameters": dict(best.parameters)}
+    if record.finished_at:
+        status["finishedAt"] = time_text(record.finished_at)
+    elif (estimate := estimate_finish(record, now)) is not None:
+        status["estimatedFinishAt"] = time_text(estimate)
+    conditions = _conditions(record, sight)
+    status["state"] = state_word(record, sight)
+    return stamp(seen, status, conditions, now)
+
+
+def refused_status(seen: SeenBatch, message: str, now: datetime) -> dict[str, Any]:
+    """The status of a batch that was never accepted: Failed and Finished until it is edited."""
+    reason = wire.REASON_SPEC_INVALID
+    conditions = [
+        Condition(type=wire.CONDITION_ACCEPTED, status="False", reason=reason, message=message),
+        Condition(type=wire.CONDITION_PROGRESSING, status="False", reason=reason),
+        Condition(type=wire.CONDITION_FAILED, status="True", reason=reason, message=message),
+        Condition(type=wire.CONDITION_FINISHED, status="True", reason=reason, message=message),
+    ]
+    counters = dict.fromkeys(("total", "queued", "active", "succeeded", "failed", "cancelled", "passed"), 0)
+    return stamp(seen, {**counters, "progress": "0/0", "state": reason}, conditions, now)
+
+
+def database_unavailable_status(seen: SeenBatch, message: str, now: datetime) -> dict[str, Any]:
+    """The present status with DatabaseUnavailable added; everything else stays as it was last observed."""
+    kept = [_kept(c) for c in seen.status.get("conditions", []) if c.get("type") != wire.CONDITION_DATABASE_UNAVAILABLE]
+    unavailable = Condition(
+        type=wire.CONDITION_DATABASE_UNAVAILABLE, status="True", reason="PostgresUnavailable", message=message
+    )
+    status = {key: value for key, value in seen.status.items() if key not in ("conditions", "observedGeneration")}
+    return stamp(seen, status, [*kept, unavailable], now)
+
+
+def stamp(seen: SeenBatch, status: Mapping[str, Any], conditions: Sequence[Condition], now: datetime) -> dict[str, Any]:
+    """Add the conditions: each carries the generation, and the time of its last change of status."""
+    before = {c.get("type"): c for c in seen.status.get("conditions", [])}
+    stamped = []
+    for condition in sorted(conditions, key=lambda each: each.type):
+        old = before.get(condition.type, {})
+        same = old.get("status") == condition.status and old.get("lastTransitionTime")
+        stamped.append(
+            {
+                "type": condition.type,
+                "status": condition.status,
+                "reason": condition.reason,
+                "message": condition.message[:1024],
+                "observedGeneration": seen.generation,
+                "lastTransitionTime": same or time_text(now),
+            }
+        )
+    return {"observedGeneration": seen.generation, **status, "conditions": stamped}
+
+
+def is_worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """A changed estimate alone is never the reason for a write."""
+    estimate = "estimatedFinishAt"
+    return {k: v for k, v in old.items() if k != estimate} != {k: v for k, v in new.items() if k != estimate}
+
+
+def estimate_finish(record: BatchRecord, now: datetime) -> datetime | None:
+    """When the batch ends at the pace so far, rounded up to a minute; None before the first backtest has ended."""
+    done = record.counters.succeeded + record.counters.failed
+    if record.state is not BatchState.LIVE or not done or not record.first_engine_started_at or not record.total:
+        return None
+    pace = (now - record.first_engine_started_at) / done
+    seconds = (pace * (record.total - done)).total_seconds()
+    end = now + timedelta(seconds=min(max(seconds, 0.0), 10 * 365 * 86_400.0))
+    return end + timedelta(seconds=-end.timestamp() % ESTIMATE_STEP_SECONDS)
+
+
+def state_word(record: BatchRecord, sight: Sight) -> str:
+    """The word in the STATUS column; for people, never to be decided by."""
+    if record.state is BatchState.FINISHED:
+        return record.finish_reason or wire.CONDITION_FINISHED
+    if record.state is BatchState.COUNTING:
+        return "Counting"
+    if sight.conflict:
+        return wire.CONDITION_NAME_CONFLICT
+    if sight.is_suspended:
+        return wire.CONDITION_SUSPENDED
+    return "Running" if sight.active or record.counters.succeeded or record.counters.failed else "Starting"
+
+
+def time_text(moment: datetime) -> str:
+    """RFC 3339 in UTC to the second, as Kubernetes writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _conditions(record: BatchRecord, sight: Sight) -> list[Condition]:
+    conditions = [_accepted(record), _progressing(record, sight), *_end_conditions(record)]
+    suspended = ("True", "SuspendedByUser") if sight.is_suspended else ("False", "NotSuspended")
+    conditions.append(Condition(type=wire.CONDITION_SUSPENDED, status=suspended[0], reason=suspended[1]))
+    if sight.drift:
+        conditions.append(
+            Condition(type=wire.CONDITION_SPEC_DRIFT, status="True", reason="EditIgnored", message=sight.drift)
+        )
+    if sight.conflict:
+        conditions.append(
+            Condition(type=wire.CONDITION_NAME_CONFLICT, status="True", reason="ForeignJob", message=sight.conflict)
+        )
+    return conditions
+
+
+def _accepted(record: BatchRecord) -> Condition:
+    if record.finish_reason == wire.REASON_SPEC_INVALID:
+        return Condition(
+            type=wire.CONDITION_ACCEPTED,
+            status="False",
+            reason=wire.REASON_SPEC_INVALID,
+            message=record.finish_message or "",
+        )
+    if record.state is BatchState.COUNTING:
+        message = f"counting the combinations that meet the constraints: {record.count_cursor} looked at"
+        return Condition(type=wire.CONDITION_ACCEPTED, status="Unknown", reason="Counting", message=message)
+    message = f"{record.total or 0} combinations"
+    return Condition(type=wire.CONDITION_ACCEPTED, status="True", reason="SpecValid", message=message)
+
+
+def _progressing(record: BatchRecord, sight: Sight) -> Condition:
+    if record.state is BatchState.FINISHED:
+        return Condition(type=wire.CONDITION_PROGRESSING, status="False", reason=record.finish_reason or "Finished")
+    if record.state is BatchState.COUNTING:
+        return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason="Counting")
+    if sight.waiting:
+        message = "; ".join(sorted(set(sight.waiting))[:WAITING_SHOWN])
+        return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason="WaitingToStart", message=message)
+    if sight.is_suspended:
+        return Condition(type=wire.CONDITION_PROGRESSING, status="False", reason="Suspended")
+    reason = "BacktestsRunning" if sight.active else "WaitingForSlot"
+    return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason=reason)
+
+
+def _end_conditions(record: BatchRecord) -> list[Condition]:
+    if record.state is not BatchState.FINISHED:
+        undecided = (wire.CONDITION_COMPLETE, wire.CONDITION_FAILED, wire.CONDITION_FINISHED)
+        return [Condition(type=kind, status="False", reason="NotFinished") for kind in undecided]
+    reason, message = record.finish_reason or "", record.finish_message or ""
+    is_complete = reason in COMPLETE_REASONS
+    flags = {
+        wire.CONDITION_COMPLETE: is_complete,
+        wire.CONDITION_FAILED: not is_complete,
+        wire.CONDITION_FINISHED: True,
+    }
+    return [
+        Condition(type=kind, status="True" if flag else "False", reason=reason, message=message if flag else "")
+        for kind, flag in flags.items()
+    ]
+
+
+def _kept(condition: Mapping[str, Any]) -> Condition:
+    return Condition(
+        type=str(condition.get("type")),
+        status=str(condition.get("status")),
+        reason=str(condition.get("reason")),
+        message=str(condition.get("message", "")),
+    )
