@@ -1,13 +1,154 @@
+"""The command line: `python hack/cluster COMMAND [--name NAME] [--context CONTEXT]`."""
+
 import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from cluster.layout import layout_for, Layout
+
+from cluster.borrowed import KindCluster, NamedContext
+from cluster.forward import Forward, keep_forward, start_forward
 from cluster.hermetic import HermeticCluster
-def main():
-    p=argparse.ArgumentParser(); p.add_argument('cmd'); p.add_argument('--name',default='test'); p.add_argument('--state',type=Path); p.add_argument('--binaries',type=Path)
-    a=p.parse_args()
-    if a.cmd=='node':
-        from cluster.node import run_node
-        return run_node(Layout(a.name,a.state),a.binaries)
-    c=HermeticCluster(layout_for(a.name))
-    r=getattr(c,a.cmd)()
-    if r: print(r)
+from cluster.layout import Layout, layout_for
+from cluster.node import run_node
+from cluster.progress import ClusterError, say
+from cluster.providers import (
+    CONTEXT,
+    HERMETIC,
+    KIND,
+    Provider,
+    choose_provider,
+    look_around,
+    refuse_unfit,
+)
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+LOG_LINES = 15
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python hack/cluster", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--name", default="demo", help="the cluster's name (default: demo)")
+    shared.add_argument("--context", help="use this context of yours instead of making a cluster")
+    for name, what in {
+        "up": "make the cluster, or mend and keep the one that is there",
+        "down": "end the cluster and everything that it left",
+        "status": "print the cluster's state as JSON; exit 1 unless it is ready",
+        "kubeconfig": "print the path of the cluster's kubeconfig",
+        "build-images": "build the Dockerfile's targets, load them, print target: image as JSON",
+    }.items():
+        commands.add_parser(name, parents=[shared], help=what)
+    load = commands.add_parser("load-image", parents=[shared], help="load a docker archive")
+    load.add_argument("archive", type=Path)
+    forward = commands.add_parser(
+        "forward", parents=[shared], help="make a Service answer on 127.0.0.1 until `down`"
+    )
+    _add_forward_options(forward)
+    keep = commands.add_parser("keep-forward")
+    _add_forward_options(keep)
+    keep.add_argument("--name")
+    keep.add_argument("--alive", type=Path)
+    keep.add_argument("--command", dest="kubectl", nargs=argparse.REMAINDER)
+    node = commands.add_parser("node")
+    node.add_argument("--name", required=True)
+    node.add_argument("--state", type=Path, required=True)
+    node.add_argument("--binaries", type=Path, required=True)
+    return parser
+
+
+def _add_forward_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--namespace", default="default")
+    parser.add_argument("--service", required=True)
+    parser.add_argument("--service-port", default="80", help="the Service's port or its name")
+    parser.add_argument("--port", type=int, required=True, help="the port on 127.0.0.1")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = build_parser().parse_args(arguments)
+    try:
+        return run(options)
+    except ClusterError as error:
+        say(f"error: {error}")
+        if error.log is not None:
+            _show_log(error.log)
+        return 1
+
+
+def _show_log(log: Path) -> None:
+    say(f"log: {log}")
+    if log.exists():
+        for line in log.read_text(errors="replace").splitlines()[-LOG_LINES:]:
+            say(f"  | {line[:300]}")
+
+
+def run(options: argparse.Namespace) -> int:
+    match options.command:
+        case "node":
+            run_node(Layout(options.name, options.state), options.binaries)
+        case "keep-forward":
+            keep_forward(options.kubectl, _forward(options), options.alive)
+        case "up":
+            provider = _provider(options, is_said=True)
+            provider.up()
+            say(f"-- ready: export KUBECONFIG={provider.layout.kubeconfig}")
+        case "down":
+            _provider(options, is_said=False).down()
+        case "status":
+            status = _provider(options, is_said=False).status()
+            print(json.dumps(status, indent=2))
+            return 0 if status["ready"] else 1
+        case "kubeconfig":
+            print(_existing(options).layout.kubeconfig)
+        case "build-images":
+            print(json.dumps(_existing(options).build_images(REPOSITORY), indent=2))
+        case "load-image":
+            _existing(options).load_archive(options.archive)
+        case "forward":
+            cluster = _existing(options)
+            record = cluster.alive_record()
+            start_forward(cluster.layout, cluster.kubectl, _forward(options), record)
+    return 0
+
+
+def _forward(options: argparse.Namespace) -> Forward:
+    return Forward(options.namespace, options.service, options.service_port, options.port)
+
+
+def _existing(options: argparse.Namespace) -> Provider:
+    provider = _provider(options, is_said=False)
+    if not provider.layout.kubeconfig.exists():
+        name = provider.layout.name
+        raise ClusterError(f"no cluster {name}; start it: python hack/cluster up --name {name}")
+    return provider
+
+
+def _provider(options: argparse.Namespace, is_said: bool) -> Provider:
+    """The provider of an earlier `up`, else the one that the machine offers."""
+    layout = layout_for(options.name)
+    seen = look_around(options.context, os.environ)
+    choice = choose_provider(seen)
+    remembered = layout.state / "provider"
+    earlier = remembered.read_text() if remembered.exists() else None
+    if earlier and seen.context and earlier != CONTEXT:
+        raise ClusterError(
+            f"cluster {layout.name} is of provider {earlier}, not context {seen.context!r}: "
+            f"take it down first (without --context), or give another --name"
+        )
+    provider = KIND if earlier == KIND else HERMETIC if earlier == HERMETIC else choice.provider
+    if is_said:
+        say(f"-- provider: {provider}: {'as before' if earlier else choice.reason}")
+    if provider == HERMETIC:
+        refuse_unfit(seen)
+    if options.command == "up":
+        layout.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        remembered.write_text(provider)
+    if provider == CONTEXT:
+        return NamedContext(layout, seen.context or "")
+    return KindCluster(layout) if provider == KIND else HermeticCluster(layout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -237,4 +237,7 @@ def _proxy_configuration(layout: Layout) -> dict[str, object]:
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
         "conntrack": {"maxPerCore": 0},
+        # Replies between two pods of the bridge come back over the node in any case, so
+        # the machine need not load br_netfilter, which would change its own bridges.
+        "iptables": {"masqueradeAll": True},
     }

@@ -13,6 +13,8 @@ from cluster.caches import locked
 from cluster.certificates import create_certificates, kubeconfig_text, write_private
 from cluster.collisions import refuse_collisions
 from cluster.daemons import configuration_files
+from cluster.forward import end_all_forwards
+from cluster.images import TARGETS, Buildah, build_image, load_images
 from cluster.kubectl import Kubectl
 from cluster.kubernetes_build import kubernetes_binaries
 from cluster.layout import Layout
@@ -30,16 +32,19 @@ class HermeticCluster:
         self.layout = layout
         self.kubectl = Kubectl(layout.kubeconfig)
         self._record = layout.state / "node.json"
+        self._tested = layout.state / "tested"
 
     def up(self) -> None:
         layout = self.layout
         packages.install(packages.RUNTIME)
         binaries = kubernetes_binaries()
         with locked(layout.state.with_name(f".{layout.name}.lock"), f"cluster {layout.name}"):
-            if processes.recorded_alive(self._record) is None:
-                self._start(binaries)
-            else:
+            if processes.recorded_alive(self._record) is not None:
                 say(f"-- cluster {layout.name} runs already")
+                if self._tested.exists() and self._is_node_ready():
+                    return
+            else:
+                self._start(binaries)
             self._wait_ready(binaries)
 
     def _start(self, binaries: Path) -> None:
@@ -113,21 +118,21 @@ class HermeticCluster:
         with step("loading the pause image", "1 s"):
             containerd_log = logs / "containerd.log"
             wait_until("containerd", self._has_containerd, READY_SECONDS, containerd_log)
-            self.import_archive(binaries / "pause.tar")
+            self.load_archive(binaries / "pause.tar")
         with step("node and default service account are ready", "8 s"):
-            name = layout.node_name
-            is_ready = lambda: self.kubectl.is_node_ready(name)  # noqa: E731
-            wait_until("the node is Ready", is_ready, READY_SECONDS, logs / "kubelet.log")
+            kubelet_log = logs / "kubelet.log"
+            wait_until("the node is Ready", self._is_node_ready, READY_SECONDS, kubelet_log)
             manager_log = logs / "kube-controller-manager.log"
             has_account = self.kubectl.has_default_account
             wait_until("the default service account", has_account, READY_SECONDS, manager_log)
         with step("self-test: a custom resource, a Job, the cluster's DNS", "6 s"):
             run_selftest(self.kubectl, logs)
+        self._tested.touch()
 
     def down(self) -> None:
         layout = self.layout
         with locked(layout.state.with_name(f".{layout.name}.lock"), f"cluster {layout.name}"):
-            self._end_forwards()
+            end_all_forwards(layout)
             node = processes.recorded_alive(self._record)
             if node is not None:
                 with step(f"ending cluster {layout.name}", "3 s"):
@@ -146,25 +151,18 @@ class HermeticCluster:
         link = Path("/sys/class/net") / layout.link_name
         wait_until(f"interface {layout.link_name} goes", lambda: not link.exists(), 30)
 
-    def _end_forwards(self) -> None:
-        for file in self.layout.state.glob("forward-*.json"):
-            forward = processes.recorded_alive(file)
-            if forward is not None:
-                processes.end(forward, signal.SIGTERM, 10)
-
     def status(self) -> dict[str, object]:
         node = processes.recorded_alive(self._record)
-        is_ready = node is not None and self.kubectl.is_api_ready()
         return {
             "provider": "hermetic",
             "name": self.layout.name,
             "running": node is not None,
-            "ready": is_ready and self.kubectl.is_node_ready(self.layout.node_name),
+            "ready": node is not None and self._is_node_ready(),
             "kubeconfig": str(self.layout.kubeconfig) if node else None,
             "logs": str(self.layout.logs),
         }
 
-    def import_archive(self, archive: Path) -> None:
+    def load_archive(self, archive: Path) -> None:
         """Load a docker archive; the archive is read from the machine's own file system."""
         log = self.layout.logs / "images.log"
         with archive.open("rb") as content:
@@ -198,6 +196,20 @@ class HermeticCluster:
         # A dead node's address is nobody's: never ask for it beyond the machine.
         self._alive()
         return self.kubectl.is_api_ready()
+
+    def _is_node_ready(self) -> bool:
+        self._alive()
+        return self.kubectl.is_node_ready(self.layout.node_name)
+
+    def alive_record(self) -> Path | None:
+        return self._record
+
+    def build_images(self, root: Path) -> dict[str, str]:
+        """Build and load what the cluster lacks; target to image reference."""
+        buildah = Buildah()
+        built = {target.name: build_image(target, root, buildah) for target in TARGETS}
+        load_images(list(built.values()), buildah, self.images(), self.load_archive)
+        return built
 
     def _has_containerd(self) -> bool:
         probe: Sequence[str] = self.inside("ctr", "version")

@@ -97,8 +97,7 @@ def lay_network(layout: Layout) -> None:
     _run("ip", "link", "set", "cni0", "up")
     # A service address is rewritten on its way out, but the way out is looked up first.
     _run("ip", "route", "add", str(services), "dev", "cni0")
-    for setting in ("ipv4/ip_forward", "bridge/bridge-nf-call-iptables"):
-        (Path("/proc/sys/net") / setting).write_text("1\n")
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
 
 
 @dataclass(slots=True)

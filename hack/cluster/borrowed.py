@@ -1,0 +1,139 @@
+"""A cluster that a user named, or one that kind makes: both are reached by kubectl alone."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from cluster.certificates import write_private
+from cluster.forward import end_all_forwards
+from cluster.images import TARGETS, Target, reference_of
+from cluster.kubectl import Kubectl
+from cluster.layout import Layout
+from cluster.progress import ClusterError, capture, run_logged, say, step, wait_until
+
+IMAGE_VARIABLES = {
+    "backfleet": "BACKFLEET_IMAGE",
+    "evaluation-postgres": "BACKFLEET_EVALUATION_POSTGRES_IMAGE",
+}
+
+
+class NamedContext:
+    """A cluster that is not ours: never made, never ended, no other context ever touched."""
+
+    def __init__(self, layout: Layout, context: str) -> None:
+        self.layout = layout
+        self.kubectl = Kubectl(layout.kubeconfig)
+        self._context = context
+
+    def up(self) -> None:
+        self.layout.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        view = ["config", "view", "--minify", "--flatten", "--raw", f"--context={self._context}"]
+        write_private(self.layout.kubeconfig, capture(["kubectl", *view]))
+        if not self.kubectl.is_api_ready():
+            raise ClusterError(f"the cluster of context {self._context!r} does not answer /readyz")
+        say(f"-- context {self._context!r} answers")
+
+    def down(self) -> None:
+        end_all_forwards(self.layout)
+        if self.layout.state.exists():
+            shutil.rmtree(self.layout.state)
+        say(f"-- context {self._context!r} stays as it is: only our own files were removed")
+
+    def status(self) -> dict[str, object]:
+        is_known = self.layout.kubeconfig.exists()
+        return {
+            "provider": "context",
+            "name": self.layout.name,
+            "context": self._context,
+            "ready": is_known and self.kubectl.is_api_ready(),
+            "kubeconfig": str(self.layout.kubeconfig) if is_known else None,
+        }
+
+    def build_images(self, root: Path) -> dict[str, str]:
+        """Images cannot be put into a cluster that is not ours: the user names them."""
+        found = {name: os.environ.get(key, "") for name, key in IMAGE_VARIABLES.items()}
+        missing = [IMAGE_VARIABLES[name] for name, reference in found.items() if not reference]
+        if missing:
+            raise ClusterError(
+                f"push the targets of {root / 'Dockerfile'} where the cluster can pull them, "
+                f"then name the images in {' and '.join(missing)}"
+            )
+        return found
+
+    def load_archive(self, archive: Path) -> None:
+        raise ClusterError(f"{archive} cannot be loaded into a cluster that is not ours")
+
+    def alive_record(self) -> Path | None:
+        return None
+
+
+class KindCluster:
+    """A cluster of kind with a Docker engine. Written by kind's documentation, not run here."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.kubectl = Kubectl(layout.kubeconfig)
+        self._name = layout.node_name
+        self._log = layout.logs / "kind.log"
+
+    def _exists(self) -> bool:
+        return self._name in capture(["kind", "get", "clusters"]).split()
+
+    def up(self) -> None:
+        self.layout.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._exists():
+            say(f"-- kind cluster {self._name} is there already")
+            written = capture(["kind", "get", "kubeconfig", "--name", self._name])
+            write_private(self.layout.kubeconfig, written)
+        else:
+            with step(f"kind makes cluster {self._name}", "1 to 3 min"):
+                flags = ["--kubeconfig", str(self.layout.kubeconfig), "--wait", "180s"]
+                run_logged(["kind", "create", "cluster", "--name", self._name, *flags], self._log)
+            self.layout.kubeconfig.chmod(0o600)
+        wait_until("the API answers", self.kubectl.is_api_ready, 120, self._log)
+        wait_until("the default account", self._has_account, 120, self._log)
+
+    def _has_account(self) -> bool:
+        return self.kubectl.try_run(["get", "serviceaccount", "default"]).returncode == 0
+
+    def down(self) -> None:
+        end_all_forwards(self.layout)
+        if self._exists():
+            flags = ["--kubeconfig", str(self.layout.kubeconfig)]
+            run_logged(["kind", "delete", "cluster", "--name", self._name, *flags], self._log)
+        if self.layout.state.exists():
+            shutil.rmtree(self.layout.state)
+
+    def status(self) -> dict[str, object]:
+        is_there = self._exists()
+        return {
+            "provider": "kind",
+            "name": self.layout.name,
+            "running": is_there,
+            "ready": is_there and self.kubectl.is_api_ready(),
+            "kubeconfig": str(self.layout.kubeconfig) if is_there else None,
+        }
+
+    def build_images(self, root: Path) -> dict[str, str]:
+        return {target.name: self._build(target, root) for target in TARGETS}
+
+    def _build(self, target: Target, root: Path) -> str:
+        reference = reference_of(target, root, "docker")
+        inspected = ["docker", "image", "inspect", reference]
+        if subprocess.run(inspected, capture_output=True, check=False).returncode != 0:
+            with step(f"building {reference}", "1 to 3 min"):
+                names = ["--target", target.name, "--tag", reference]
+                run_logged(["docker", "build", *names, str(root)], self._log)
+        with step(f"loading {reference}", "10 s"):
+            load = ["kind", "load", "docker-image", reference, "--name", self._name]
+            run_logged(load, self._log)
+        return reference
+
+    def load_archive(self, archive: Path) -> None:
+        run_logged(
+            ["kind", "load", "image-archive", str(archive), "--name", self._name], self._log
+        )
+
+    def alive_record(self) -> Path | None:
+        return None

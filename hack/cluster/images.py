@@ -1,0 +1,114 @@
+"""Builds the repository's images for the hermetic cluster, with buildah and no daemon."""
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import bases, packages, pip_settings
+from cluster.caches import locked
+from cluster.dockerfile import content_tag, parse_stages, sources_of
+from cluster.layout import cache_home
+from cluster.progress import ClusterError, run_logged, step
+
+BASES = {"BASE_IMAGE": bases.PYTHON, "POSTGRES_BASE_IMAGE": bases.POSTGRES}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A target of the Dockerfile, the image it becomes, and the base it stands on."""
+
+    name: str
+    repository: str
+    base_argument: str
+
+
+TARGETS = (
+    Target("backfleet", "localhost/backfleet", "BASE_IMAGE"),
+    Target("evaluation-postgres", "localhost/backfleet-evaluation-postgres", "POSTGRES_BASE_IMAGE"),
+)
+
+
+def reference_of(target: Target, root: Path, base: str) -> str:
+    """The image's name, tagged by everything that goes into it."""
+    text = (root / "Dockerfile").read_text()
+    stages = parse_stages(text)
+    if target.name not in {stage.name for stage in stages}:
+        raise ClusterError(f"{root / 'Dockerfile'} has no target {target.name}")
+    tag = content_tag(root, sources_of(stages, target.name), text, base)
+    return f"{target.repository}:{tag}"
+
+
+class Buildah:
+    """buildah with a storage of our own in the cache folder."""
+
+    def __init__(self) -> None:
+        has_overlay = "overlay" in Path("/proc/filesystems").read_text()
+        home = cache_home() / "containers"
+        self._storage = ["--root", str(home / "storage"), "--runroot", str(home / "run")]
+        self._storage += ["--storage-driver", "overlay" if has_overlay else "vfs"]
+        self.log = cache_home() / "logs" / "images.log"
+        self.lock = home / "lock"
+
+    def command(self, *arguments: str) -> list[str]:
+        # In a mount namespace of its own: what it mounts goes when it ends.
+        own_mounts = ["unshare", "--mount", "--propagation", "private", "--"]
+        return [*own_mounts, "buildah", *self._storage, *arguments]
+
+    def has_image(self, reference: str) -> bool:
+        command = self.command("images", "--quiet", reference)
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    def build(self, *arguments: str) -> list[str]:
+        flags = ["--isolation=chroot", "--layers", "--pull-never"]
+        return self.command("bud", *flags, *arguments)
+
+
+def build_image(target: Target, root: Path, buildah: Buildah) -> str:
+    """Build one target unless the storage has it; returns the image's name."""
+    base = BASES[target.base_argument]
+    reference = reference_of(target, root, base.reference)
+    packages.install(packages.IMAGES)
+    with locked(buildah.lock, "images"):
+        if buildah.has_image(reference):
+            return reference
+        if not buildah.has_image(base.reference):
+            bases.create_base(base, buildah.build(), buildah.log)
+        with step(f"building {reference}", "20 s"):
+            _build_target(target, reference, root, buildah)
+    return reference
+
+
+def _build_target(target: Target, reference: str, root: Path, buildah: Buildah) -> None:
+    settings = pip_settings.machine_settings()
+    with tempfile.TemporaryDirectory(prefix="backfleet-build-") as folder:
+        configuration = Path(folder) / "pip.conf"
+        configuration.write_text(settings.text)
+        volumes = ["--volume", f"{configuration}:/etc/pip.conf:ro"]
+        if settings.certificates:
+            volumes += ["--volume", f"{settings.certificates}:{pip_settings.CERTIFICATES}:ro"]
+        arguments = ["--build-arg", f"{target.base_argument}={BASES[target.base_argument].reference}"]
+        names = ["--target", target.name, "--tag", reference]
+        file = ["--file", str(root / "Dockerfile"), str(root)]
+        run_logged(buildah.build(*volumes, *arguments, *names, *file), buildah.log)
+
+
+def load_images(
+    references: Sequence[str],
+    buildah: Buildah,
+    present: set[str],
+    import_archive: Callable[[Path], None],
+) -> None:
+    """Hand each image that the cluster lacks over as an archive."""
+    for reference in references:
+        if reference in present:
+            continue
+        with (
+            step(f"loading {reference}", "5 s"),
+            tempfile.TemporaryDirectory(prefix="backfleet-image-", dir=cache_home()) as folder,
+        ):
+            archive = Path(folder) / "image.tar"
+            push = ["push", reference, f"docker-archive:{archive}:{reference}"]
+            run_logged(buildah.command(*push), buildah.log)
+            import_archive(archive)

@@ -1,0 +1,42 @@
+"""The chart as data: where it is, what it renders, and the copy of the CRD that it carries."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import helm_python
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+CHART = ROOT / "helm" / "backfleet"
+CRD = ROOT / "crds" / "optimizationbatches.backfleet.io.yaml"
+CHART_CRD = CHART / "files" / CRD.name
+
+
+def render_texts(values: Mapping[str, Any], name: str = "demo", namespace: str = "prod") -> dict[str, str]:
+    """File name of a template → its text, without NOTES.txt and what rendered to nothing."""
+    with helm_python.Chart.load(CHART) as chart:
+        rendered = chart.render(dict(values), name=name, namespace=namespace)
+    return {Path(path).name: text for path, text in sorted(rendered.items()) if path.endswith(".yaml") and text.strip()}
+
+
+def render_objects(values: Mapping[str, Any], name: str = "demo", namespace: str = "prod") -> list[dict[str, Any]]:
+    """Every object of a release, in the order of the templates' names."""
+    texts = render_texts(values, name, namespace)
+    return [each for text in texts.values() for each in yaml.safe_load_all(text) if each]
+
+
+def render_notes(values: Mapping[str, Any], name: str = "demo", namespace: str = "prod") -> str:
+    """What an install prints."""
+    with helm_python.Chart.load(CHART) as chart:
+        rendered = chart.render(dict(values), name=name, namespace=namespace)
+    return next(text for path, text in rendered.items() if path.endswith("NOTES.txt"))
+
+
+def sync_crd() -> bool:
+    """Copy the one true CRD into the chart; True when that changed something."""
+    wanted = CRD.read_bytes()
+    if CHART_CRD.exists() and CHART_CRD.read_bytes() == wanted:
+        return False
+    CHART_CRD.write_bytes(wanted)
+    return True
