@@ -1,0 +1,158 @@
+"""The metrics of a finished backtest, by LEAN's definitions; what cannot be computed is None, never 0 or NaN.
+
+LEAN's definitions are those of Common/Statistics/PortfolioStatistics.cs and Statistics.cs in QuantConnect/Lean. Where this
+engine differs, the function says so; docs/metrics.md has one table of all.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import erf, fsum, sqrt
+
+from backfleet.engines.bars.market_data import day_date
+from backfleet.engines.bars.portfolio import Ledger, Trade
+
+TRADING_DAYS = 252
+DAYS_PER_YEAR = 365
+BLOCKS = 16
+
+Number = float | int | None
+
+
+def measure(ledger: Ledger, first_day: str, last_day: str, risk_free_rate: float) -> dict[str, Number]:
+    """All of `core.metrics.METRICS` for one ledger; the days are the first and the last bar's."""
+    returns = daily_returns(ledger.equity)
+    end = ledger.equity[-1]
+    return {
+        **_ratios(returns, risk_free_rate),
+        **_trade_metrics(ledger),
+        "net_profit": end / ledger.initial_cash - 1,
+        "annual_return": annual_return(ledger.initial_cash, end, (day_date(last_day) - day_date(first_day)).days),
+        "drawdown": drawdown(ledger.equity),
+        "exposure": ledger.held_bars / len(ledger.equity),
+        "start_equity": ledger.initial_cash,
+        "end_equity": end,
+    }
+
+
+def daily_returns(equity: Sequence[float]) -> list[float]:
+    """Close to close; empty once equity touches zero, since no ratio means anything then."""
+    if min(equity) <= 0:
+        return []
+    return [after / before - 1 for before, after in pairwise(equity)]
+
+
+def annual_return(start: float, end: float, days: int) -> float | None:
+    """Compounding annual return over calendar days / 365, as LEAN's CompoundingAnnualPerformance."""
+    if days < 1 or end <= 0:
+        return None
+    try:
+        return float((end / start) ** (DAYS_PER_YEAR / days)) - 1
+    except OverflowError:
+        return None
+
+
+def drawdown(equity: Sequence[float]) -> float:
+    """The largest fall from an earlier peak of closing equity, as a positive fraction; LEAN rounds to 3 places, this does not."""
+    peak = equity[0]
+    deepest = 0.0
+    for value in equity:
+        if value > peak:
+            peak = value
+        elif (fall := 1 - value / peak) > deepest:
+            deepest = fall
+    return deepest
+
+
+def sharpe_ratio(excess: Sequence[float]) -> float | None:
+    """Mean over sample deviation of daily excess returns, x sqrt(252); LEAN compounds the mean to a year instead."""
+    deviation = _deviation(excess)
+    return _mean(excess) / deviation * sqrt(TRADING_DAYS) if deviation else None
+
+
+def sortino_ratio(excess: Sequence[float]) -> float | None:
+    """As the Sharpe ratio, over the sample deviation of the returns below zero alone (LEAN's AnnualDownsideStandardDeviation)."""
+    deviation = _deviation([value for value in excess if value < 0])
+    return _mean(excess) / deviation * sqrt(TRADING_DAYS) if deviation else None
+
+
+def probabilistic_sharpe_ratio(excess: Sequence[float], annual_benchmark: float = 1.0) -> float | None:
+    """The probability that the true Sharpe ratio exceeds an annual benchmark.
+
+    Bailey and López de Prado, The Sharpe Ratio Efficient Frontier (2012): with the observed daily ratio s, skewness g3
+    and kurtosis g4 (population moments), N((s - benchmark) sqrt(T - 1) / sqrt(1 - g3 s + (g4 - 1) / 4 s²)).
+    """
+    deviation = _deviation(excess)
+    if not deviation:
+        return None
+    mean, count = _mean(excess), len(excess)
+    squares = [(value - mean) ** 2 for value in excess]
+    variance = fsum(squares) / count
+    skewness = (
+        fsum(square * (value - mean) for square, value in zip(squares, excess, strict=True)) / count / variance**1.5
+    )
+    kurtosis = fsum(square * square for square in squares) / count / variance**2
+    observed = mean / deviation
+    spread = 1 - skewness * observed + (kurtosis - 1) / 4 * observed**2
+    if spread <= 0:
+        return None
+    score = (observed - annual_benchmark / sqrt(TRADING_DAYS)) * sqrt(count - 1) / sqrt(spread)
+    return 0.5 * (1 + erf(score / sqrt(2)))
+
+
+def return_blocks(returns: Sequence[float]) -> tuple[tuple[int, float, float], ...]:
+    """16 equal parts of the daily returns: count, sum and sum of squares of each."""
+    edges = [len(returns) * block // BLOCKS for block in range(BLOCKS + 1)]
+    parts = [returns[low:high] for low, high in pairwise(edges)]
+    return tuple((len(part), fsum(part), fsum(value * value for value in part)) for part in parts)
+
+
+def _ratios(returns: Sequence[float], risk_free_rate: float) -> dict[str, Number]:
+    daily_rate = risk_free_rate / TRADING_DAYS
+    excess = [value - daily_rate for value in returns]
+    deviation = _deviation(returns)
+    return {
+        "sharpe_ratio": sharpe_ratio(excess),
+        "sortino_ratio": sortino_ratio(excess),
+        "probabilistic_sharpe_ratio": probabilistic_sharpe_ratio(excess),
+        "annual_standard_deviation": None if deviation is None else deviation * sqrt(TRADING_DAYS),
+    }
+
+
+def _trade_metrics(ledger: Ledger) -> dict[str, Number]:
+    """A win has a profit after fees; a trade's return is its profit over the realized capital before it, as in LEAN."""
+    wins: list[float] = []
+    losses: list[float] = []
+    capital = ledger.initial_cash
+    for trade in ledger.trades:
+        (wins if trade.profit > 0 else losses).append(trade.profit / capital if capital > 0 else 0.0)
+        capital += trade.profit
+    average_win = _mean(wins) if wins else None
+    average_loss = _mean(losses) if losses else None
+    gross_profit = fsum(trade.gross for trade in ledger.trades if _is_win(trade))
+    return {
+        "total_orders": ledger.order_count,
+        "total_trades": len(ledger.trades),
+        "win_rate": len(wins) / len(ledger.trades) if ledger.trades else None,
+        "average_win": average_win,
+        "average_loss": average_loss,
+        "profit_loss_ratio": average_win / -average_loss if average_win and average_loss else None,
+        "total_fees": ledger.total_fees,
+        "gross_profit": gross_profit,
+        "fee_share": ledger.total_fees / gross_profit if gross_profit > 0 else None,
+    }
+
+
+def _is_win(trade: Trade) -> bool:
+    return trade.profit > 0
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fsum(values) / len(values)
+
+
+def _deviation(values: Sequence[float]) -> float | None:
+    """The sample deviation; None below two values."""
+    if len(values) < 2:
+        return None
+    mean = _mean(values)
+    return sqrt(fsum((value - mean) ** 2 for value in values) / (len(values) - 1))

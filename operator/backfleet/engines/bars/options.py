@@ -1,0 +1,51 @@
+"""The options of `backfleet-bars` by hand, outside a cluster."""
+
+import argparse
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from backfleet.core.backtests import BacktestRequest
+from backfleet.engines.bars.strategies import STRATEGIES
+
+
+def parse_options(arguments: Sequence[str], folder: Path) -> tuple[BacktestRequest, Path]:
+    """The request and the results folder; argparse prints what is wrong and exits with 2."""
+    parser = argparse.ArgumentParser(
+        prog="backfleet-bars",
+        description="Run one backtest. Without options it reads the request from the environment, as in the cluster.",
+        epilog=f"strategies: {', '.join(STRATEGIES)}",
+    )
+    parser.add_argument("--strategy", required=True)
+    parser.add_argument("--symbol", required=True, action="append", help="as in the data folder, e.g. AAPL")
+    parser.add_argument("--start", required=True, type=date.fromisoformat, metavar="YYYY-MM-DD")
+    parser.add_argument("--end", required=True, type=date.fromisoformat, metavar="YYYY-MM-DD")
+    parser.add_argument("--cash", type=_money, default=Decimal(1000), help="initial cash, by default 1000")
+    parser.add_argument("--set", action="append", default=[], type=_assignment, metavar="NAME=VALUE", dest="parameters")
+    parser.add_argument("--results", type=Path, default=folder, metavar="DIR", help="where result.json goes")
+    options = parser.parse_args(arguments)
+    request = BacktestRequest(
+        engine="bars",
+        strategy=options.strategy,
+        parameters=dict(options.parameters),
+        symbols=tuple(options.symbol),
+        start_date=options.start,
+        end_date=options.end,
+        initial_cash=options.cash,
+    )
+    return request, options.results
+
+
+def _money(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount") from error
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value

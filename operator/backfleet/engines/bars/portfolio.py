@@ -1,0 +1,163 @@
+"""Orders, fills and equity over the bars: one position at a time, long only, whole shares, next-open fills.
+
+A signal of a bar's close is filled at the next bar's open; a signal on the last bar fills nothing. A position that is open at
+the end is marked at the last close. Stop loss and profit target are judged on closes, like every other signal.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from backfleet.engines.bars.fees import Fee
+from backfleet.engines.bars.market_data import Bars
+
+Size = Callable[[float, float, float], int]
+"""Whole shares to buy, of equity, cash and the close at the signal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signals:
+    """What a strategy wants at each bar's close; `leave` counts only while holding, `enter` only while flat."""
+
+    enter: Sequence[bool]
+    leave: Sequence[bool]
+    size: Size
+    stop_loss_pct: float
+    profit_target_pct: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """A closed trade; bars are positions in the series, money is in account currency."""
+
+    entry_bar: int
+    exit_bar: int
+    shares: int
+    entry_price: float
+    exit_price: float
+    fees: float
+
+    @property
+    def gross(self) -> float:
+        """Profit before fees."""
+        return self.shares * (self.exit_price - self.entry_price)
+
+    @property
+    def profit(self) -> float:
+        """Profit after the fees of both orders."""
+        return self.gross - self.fees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What happened: equity at every close, closed trades, and the counts that they do not show."""
+
+    initial_cash: float
+    equity: list[float]
+    trades: tuple[Trade, ...]
+    order_count: int
+    total_fees: float
+    held_bars: int
+    open_shares: int
+
+
+class Account:
+    """Cash, the one position, and the orders filled so far."""
+
+    __slots__ = (
+        "cash",
+        "entry_bar",
+        "entry_fee",
+        "entry_price",
+        "fee",
+        "order_count",
+        "shares",
+        "total_fees",
+        "trades",
+    )
+
+    def __init__(self, cash: float, fee: Fee) -> None:
+        self.cash = cash
+        self.fee = fee
+        self.shares = 0
+        self.entry_bar = 0
+        self.entry_price = 0.0
+        self.entry_fee = 0.0
+        self.order_count = 0
+        self.total_fees = 0.0
+        self.trades: list[Trade] = []
+
+    def buy(self, bar: int, shares: int, price: float) -> None:
+        """Fill a market order; what the cash does not pay for is cut off, so that cash never goes below zero."""
+        shares = affordable(shares, self.cash, price, self.fee)
+        if shares == 0:
+            return
+        self.shares, self.entry_bar, self.entry_price = shares, bar, price
+        self.entry_fee = self.fee(shares, price)
+        self.cash -= shares * price + self.entry_fee
+        self.order_count += 1
+        self.total_fees += self.entry_fee
+
+    def sell(self, bar: int, price: float) -> None:
+        """Fill a market order for the whole position, and book the trade."""
+        fee = self.fee(self.shares, price)
+        self.cash += self.shares * price - fee
+        self.order_count += 1
+        self.total_fees += fee
+        self.trades.append(
+            Trade(
+                entry_bar=self.entry_bar,
+                exit_bar=bar,
+                shares=self.shares,
+                entry_price=self.entry_price,
+                exit_price=price,
+                fees=self.entry_fee + fee,
+            )
+        )
+        self.shares = 0
+
+
+def affordable(shares: int, cash: float, price: float, fee: Fee) -> int:
+    """At most `shares`, so that price and fee are within `cash` (the price may have risen since the signal)."""
+    if shares * price + fee(shares, price) <= cash:
+        return shares
+    shares = min(shares, int(cash / price))
+    shares = max(0, min(shares, int((cash - fee(shares, price)) / price)))
+    while shares > 0 and shares * price + fee(shares, price) > cash:
+        shares -= 1
+    return shares
+
+
+def simulate(bars: Bars, signals: Signals, cash: float, fee: Fee) -> Ledger:
+    """Walk once over the bars: fill what the last close ordered, mark, then judge this close."""
+    account = Account(cash, fee)
+    opens, enter, leave, size = bars.opens, signals.enter, signals.leave, signals.size
+    stop, target = -signals.stop_loss_pct, signals.profit_target_pct
+    equity: list[float] = []
+    held_bars = wanted = 0
+    is_leaving = False
+    for bar, close in enumerate(bars.closes):
+        if wanted:
+            account.buy(bar, wanted, opens[bar])
+            wanted = 0
+        elif is_leaving:
+            account.sell(bar, opens[bar])
+            is_leaving = False
+        shares = account.shares
+        if shares:
+            held_bars += 1
+            equity.append(account.cash + shares * close)
+            gain = (close - account.entry_price) / account.entry_price
+            is_leaving = leave[bar] or gain <= stop or gain >= target
+        else:
+            equity.append(account.cash)
+            if enter[bar]:
+                wanted = max(0, size(account.cash, account.cash, close))
+    return Ledger(
+        initial_cash=cash,
+        equity=equity,
+        trades=tuple(account.trades),
+        order_count=account.order_count,
+        total_fees=account.total_fees,
+        held_bars=held_bars,
+        open_shares=account.shares,
+    )

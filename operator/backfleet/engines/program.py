@@ -1,0 +1,116 @@
+"""What the product's own engines share as programs: exit codes, their errors, parameters from texts, and the files they leave."""
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backfleet.core.reasons import FailureReason
+
+RESULT_FILE = "result.json"
+ERROR_FILE = "error.json"
+
+EXIT_OK = 0
+EXIT_ERROR = 1
+EXIT_NO_DATA = 10
+EXIT_INVALID_COMBINATION = 11
+
+REASON_BY_EXIT_CODE: Mapping[int, FailureReason] = {
+    EXIT_NO_DATA: FailureReason.NO_DATA,
+    EXIT_INVALID_COMBINATION: FailureReason.INVALID_COMBINATION,
+}
+"""The codes that say a reason by themselves; signals, timeouts and all other codes are judged in `engines.judging`."""
+
+Value = int | float | bool | str
+
+
+class EngineFailure(Exception):
+    """A backtest that ends with a message and an exit code."""
+
+    exit_code = EXIT_ERROR
+    reason = FailureReason.ENGINE_ERROR
+
+
+class NoData(EngineFailure):
+    """There are no bars for the symbol, or none in the range."""
+
+    exit_code = EXIT_NO_DATA
+    reason = FailureReason.NO_DATA
+
+
+class InvalidCombination(EngineFailure):
+    """The parameters cannot be computed: unknown, of another type, or outside what the strategy can use."""
+
+    exit_code = EXIT_INVALID_COMBINATION
+    reason = FailureReason.INVALID_COMBINATION
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A declared parameter: its default as text, its type, and the least value that makes sense; `is_open` excludes it."""
+
+    name: str
+    default: str
+    type: type[int] | type[float] | type[bool] | type[str]
+    least: float | None = None
+    is_open: bool = False
+    choices: tuple[str, ...] = ()
+
+    def parse(self, text: str) -> Value:
+        """The value of a text; InvalidCombination names the parameter and what it takes."""
+        value: Value | None = _PARSERS[self.type](text)
+        if value is None:
+            raise InvalidCombination(f"parameter {self.name}: {text[:100]!r} is not {_NAMES[self.type]}")
+        if self.choices and value not in self.choices:
+            raise InvalidCombination(f"parameter {self.name}: {text[:100]!r} is none of {', '.join(self.choices)}")
+        if isinstance(value, int | float) and self.least is not None and not self._is_above(value, self.least):
+            bound = "above" if self.is_open else "at least"
+            raise InvalidCombination(f"parameter {self.name}: must be {bound} {self.least:g}, is {text[:100]}")
+        return value
+
+    def _is_above(self, value: float, least: float) -> bool:
+        return value > least if self.is_open else value >= least
+
+
+def parse_parameters(declared: Iterable[Parameter], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Every declared parameter with its value, by default where `texts` has none; InvalidCombination for an unknown one."""
+    known = {parameter.name: parameter for parameter in declared}
+    unknown = sorted(set(texts) - set(known))
+    if unknown:
+        raise InvalidCombination(f"unknown parameter {unknown[0][:100]!r}; known are {', '.join(known)}")
+    return {name: parameter.parse(texts.get(name, parameter.default)) for name, parameter in known.items()}
+
+
+def write_json(folder: Path, name: str, body: Mapping[str, Any]) -> None:
+    """Write a file so that a reader sees all of it or nothing."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    draft = folder / f".{name}.{os.getpid()}"
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(folder / name)
+
+
+def write_error(folder: Path, reason: FailureReason, message: str) -> None:
+    """Leave the reason and the message for the recorder; a folder that cannot be written loses only the message."""
+    try:
+        write_json(folder, ERROR_FILE, {"reason": reason.value, "message": message[:2000]})
+    except OSError:
+        return
+
+
+def _parse_int(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"-?[0-9]{1,15}", text) else None
+
+
+def _parse_float(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,20})?", text) else None
+
+
+def _parse_bool(text: str) -> bool | None:
+    return {"true": True, "false": False}.get(text)
+
+
+_PARSERS: Mapping[type, Any] = {int: _parse_int, float: _parse_float, bool: _parse_bool, str: str}
+_NAMES: Mapping[type, str] = {int: "a whole number", float: "a decimal number", bool: "true or false", str: "a text"}
