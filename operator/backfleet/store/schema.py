@@ -1,0 +1,27 @@
+"""The schema as it is now, made at once; the migrations arrive at the same, and a test compares the two."""
+
+from importlib.resources import files
+
+from sqlalchemy import Connection, text
+
+from backfleet.store import backtest_tables, tables
+
+METADATA = tables.Base.metadata
+TABLES = tuple(table.name for table in backtest_tables.Base.metadata.sorted_tables)
+SQL_FILES = ("triggers_0001", "views_0001")
+"""The files that hold today's triggers and views. A migration that changes one adds a file and stands here in its place."""
+
+
+def create_schema(connection: Connection) -> None:
+    """Make tables, triggers and views in an empty database."""
+    METADATA.create_all(connection)
+    for name in SQL_FILES:
+        run_sql_file(connection, name)
+
+
+def run_sql_file(connection: Connection, name: str) -> None:
+    """Run one of the SQL files that ship with the migrations; `{schema}` in it is the schema that tables are made in."""
+    body = files("backfleet.store").joinpath("migrations", "sql", f"{name}.sql").read_text(encoding="utf-8")
+    schema = connection.execute(text("SELECT quote_ident(current_schema())")).scalar_one()
+    # The driver's own cursor: the text is no template of SQLAlchemy's, a colon in it means nothing.
+    connection.exec_driver_sql(body.replace("{schema}", schema).replace("%", "%%"))

@@ -1,0 +1,53 @@
+"""Turns the driver's errors into ours, here and nowhere else. Imports no SQLAlchemy: the recorder uses it too."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+
+from backfleet.core.errors import BackfleetError, NotFound, Unavailable
+
+# Classes of SQLSTATE that the same call may survive later: connection, rollback (deadlock, serialization), resources,
+# lock not available, operator intervention (shutdown, statement timeout), system error (disk).
+_TEMPORARY_CLASSES = frozenset({"08", "40", "53", "55", "57", "58"})
+_TEMPORARY_STATES = frozenset({"25006", "25P03"})
+"""A standby after a failover, and a transaction that idled too long."""
+_NOT_MIGRATED = frozenset({"42P01", "42703", "42501", "42883", "3F000"})
+"""A table, column, right, function or schema is not there: the migration of this version has not run yet."""
+_FOREIGN_KEY_VIOLATION = "23503"
+
+
+@contextmanager
+def driver_errors(doing: str) -> Iterator[None]:
+    """Raise Unavailable or NotFound, chained, for what the driver or the pool raises inside; `doing` opens the message."""
+    try:
+        yield
+    except Exception as error:
+        translated = translate(error, doing)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def translate(error: Exception, doing: str) -> BackfleetError | None:
+    """Our error for a driver's, or None where it is none of the driver's, or a defect of ours."""
+    # SQLAlchemy wraps the driver's error as `orig`; its pool and its closed connections have none.
+    driver = getattr(error, "orig", None) or error
+    if isinstance(driver, psycopg2.Error):
+        return _translate_driver(driver, doing)
+    module = type(error).__module__
+    is_pool = module == "sqlalchemy.exc" and type(error).__name__ in ("TimeoutError", "ResourceClosedError")
+    return Unavailable(f"{doing}: no database connection became free in time") if is_pool else None
+
+
+def _translate_driver(error: psycopg2.Error, doing: str) -> BackfleetError | None:
+    state = error.pgcode or ""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if state in _NOT_MIGRATED:
+        return Unavailable(f"{doing}: {text}; the database is not migrated to this version yet (backfleet-migrate)")
+    if state == _FOREIGN_KEY_VIOLATION:
+        return NotFound(f"{doing}: {text}")
+    is_temporary = state[:2] in _TEMPORARY_CLASSES or state in _TEMPORARY_STATES
+    if is_temporary or isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return Unavailable(f"{doing}: {text}")
+    return None

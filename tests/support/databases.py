@@ -1,0 +1,66 @@
+"""A database of its own for every test, with the roles of production and ways to take it away."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tests.support.postgres import API, OPERATOR, RECORDER, PostgresServer
+from tests.support.proxy import Proxy
+
+from backfleet.store.grants import Roles
+from backfleet.store.migrate import MigrationSettings, migrate
+
+ROLES = Roles(recorder=RECORDER, api=API)
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Database:
+    """One database: a URL for each role of production, and the server that it is in."""
+
+    server: PostgresServer
+    name: str
+
+    @classmethod
+    @contextmanager
+    def create(cls, server: PostgresServer, template: str | None) -> Iterator["Database"]:
+        """A new database, dropped at the end whoever is still connected."""
+        with _lock:
+            name = server.create_database(template)
+        try:
+            yield cls(server, name)
+        finally:
+            server.drop_database(name)
+
+    @property
+    def operator_url(self) -> str:
+        return self.server.url_of(OPERATOR, self.name)
+
+    @property
+    def recorder_url(self) -> str:
+        return self.server.url_of(RECORDER, self.name)
+
+    @property
+    def api_url(self) -> str:
+        return self.server.url_of(API, self.name)
+
+    @contextmanager
+    def behind_proxy(self) -> Iterator[Proxy]:
+        """A TCP proxy before the server, to cut, freeze and restore; `proxy.url_of(url)` leads through it."""
+        with Proxy.before(self.server.url) as proxy:
+            yield proxy
+
+    def terminate_connections(self) -> None:
+        """Have the server end every session on this database, as a restart or a failover does."""
+        self.server.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.name}'"  # noqa: S608
+        )
+
+
+@contextmanager
+def migrated_template(server: PostgresServer) -> Iterator[str]:
+    """A migrated, seeded database to copy; nobody stays connected to it."""
+    with Database.create(server, None) as template:
+        migrate(MigrationSettings(url=template.operator_url, wait_seconds=10, roles=ROLES), lambda _: None)
+        yield template.name
