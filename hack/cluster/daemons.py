@@ -239,5 +239,5 @@ def _proxy_configuration(layout: Layout) -> dict[str, object]:
         "conntrack": {"maxPerCore": 0},
         # Replies between two pods of the bridge come back over the node in any case, so
         # the machine need not load br_netfilter, which would change its own bridges.
-        "iptables": {"masqueradeAll": True},
+        "iptables": {"masqueradeAll": True, "minSyncPeriod": "100ms"},
     }
