@@ -1,0 +1,111 @@
+"""One example of every answer, for OpenAPI and the docs; a test reads each back through its schema."""
+
+from typing import Any
+
+UID = "3f2b7c1e-5a4d-4f6e-9b8a-0c1d2e3f4a5b"
+
+_PARAMETERS: dict[str, Any] = {
+    "values": {"rsi_period": 14, "entry_threshold": 25.5},
+    "texts": {"rsi_period": "14", "entry_threshold": "25.5"},
+}
+_METRICS: dict[str, Any] = {
+    "sharpe_ratio": 0.412,
+    "net_profit": 0.873,
+    "drawdown": 0.156,
+    "total_trades": 112,
+    "win_rate": 0.625,
+    "profit_loss_ratio": None,
+}
+
+HEALTH: dict[str, Any] = {"status": "ok", "service": "backfleet-api", "version": "0.1.0", "database": "ok"}
+HEALTH_UNAVAILABLE = HEALTH | {"status": "unavailable", "database": "unavailable"}
+LIVENESS: dict[str, Any] = {"status": "ok"}
+
+SUMMARY: dict[str, Any] = {
+    "batch_id": UID,
+    "name": "rsi-small",
+    "namespace": "backfleet",
+    "state": "running",
+    "strategy": "RSI_MeanReversion_ETF",
+    "engine": "bars",
+    "objective": {"metric": "sharpe_ratio", "direction": "maximize"},
+    "counts": {
+        "total": 6,
+        "queued": 1,
+        "active": 2,
+        "succeeded": 3,
+        "failed": 0,
+        "cancelled": 0,
+        "passed": 1,
+    },
+    "progress": "3/6",
+    "best": {"backtest_id": f"{UID}-0", "index": 0, "value": 0.412, "parameters": _PARAMETERS},
+    "accepted_at": "2026-11-24T15:00:00Z",
+    "finished_at": None,
+    "finish": None,
+}
+BATCH: dict[str, Any] = SUMMARY | {
+    "max_concurrent": 4,
+    "started_at": "2026-11-24T15:00:04Z",
+    "backtests_per_minute": 12.5,
+    "estimated_finish_at": "2026-11-24T15:01:00Z",
+    "criteria": {"minTrades": 100, "maxDrawdown": 0.2},
+    "criteria_version": 1,
+    "labels": {"team": "research"},
+    "submitter": None,
+    "message": None,
+    "spec": {"strategy": {"name": "RSI_MeanReversion_ETF"}, "engine": {"name": "bars"}},
+}
+BATCHES: dict[str, Any] = {"batches": [SUMMARY], "next_cursor": None}
+
+RESULTS: dict[str, Any] = {
+    "batch_id": UID,
+    "order": {"metric": "sharpe_ratio", "direction": "maximize"},
+    "succeeded": 3,
+    "passed": 1,
+    "results": [
+        {
+            "rank": 1,
+            "backtest_id": f"{UID}-0",
+            "index": 0,
+            "value": 0.412,
+            "parameters": _PARAMETERS,
+            "metrics": _METRICS,
+            "passed": False,
+            "rejections": ["low_sharpe_ratio"],
+        }
+    ],
+    "next_cursor": None,
+}
+
+BACKTEST: dict[str, Any] = {
+    "backtest_id": f"{UID}-0",
+    "batch_id": UID,
+    "batch_name": "rsi-small",
+    "index": 0,
+    "state": "succeeded",
+    "parameters": _PARAMETERS,
+    "attempts": [
+        {
+            "number": 1,
+            "job_name": "rsi-small-3f2b7c1e-0-1",
+            "pod_name": "rsi-small-3f2b7c1e-0-1-x7k2p",
+            "launched_at": "2026-11-24T15:00:01Z",
+            "engine_started_at": "2026-11-24T15:00:04Z",
+            "ended_at": "2026-11-24T15:00:06Z",
+            "exit_code": 0,
+            "reason": None,
+            "message": None,
+        }
+    ],
+    "result": {
+        "metrics": _METRICS,
+        "passed": False,
+        "rejections": ["low_sharpe_ratio"],
+        "criteria_version": 1,
+        "statistics": {"Total Orders": "224"},
+        "equity_curve": [{"date": "2000-03-01", "equity": 1000.0}, {"date": "2013-03-01", "equity": 1873.0}],
+        "warnings": [],
+        "provenance": {"engine": "bars"},
+    },
+}

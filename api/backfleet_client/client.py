@@ -1,0 +1,167 @@
+"""A typed HTTP client of the API: answers as the API's own schemas, errors as `core.errors` with the problem's detail."""
+
+import ipaddress
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlsplit
+
+import httpx2
+from pydantic import BaseModel, ValidationError
+
+from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid, Unavailable
+from backfleet_api.schemas import Backtest, Batch, BatchPage, BatchSummary, Health, Problem, ResultPage
+
+PAGE_SIZE = 200
+Query = Mapping[str, str | int | bool | None]
+
+
+class ApiUnavailable(Unavailable):
+    """The API, or Postgres behind it, does not answer; `retry_after_seconds` is the API's own advice, if it gave one."""
+
+    def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ApiClient:
+    """One connection to an API; use it as a context manager, from one thread.
+
+    Every method raises NotFound, SpecInvalid (the API refuses the request), Conflict or ApiUnavailable.
+    """
+
+    def __init__(
+        self, api_url: str, *, timeout_seconds: float = 10.0, transport: httpx2.BaseTransport | None = None
+    ) -> None:
+        self.api_url = parse_api_url(api_url)
+        self._http = httpx2.Client(
+            base_url=self.api_url,
+            timeout=httpx2.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds)),
+            headers={"Accept": "application/json"},
+            # A proxy meant for the internet must not swallow calls to this machine.
+            trust_env=not _is_loopback(self.api_url),
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def get_health(self) -> Health:
+        """The API's health; ApiUnavailable when it says that it is not."""
+        return self._get("/health", {}, Health)
+
+    def list_batches(self, query: Query | None = None) -> BatchPage:
+        """One page of batches, newest first; `query` holds state, strategy, name, limit, cursor."""
+        return self._get("/api/optimization/batches", query or {}, BatchPage)
+
+    def collect_batches(self, count: int, query: Query | None = None) -> list[BatchSummary]:
+        """The first `count` batches, page after page."""
+        page = self.list_batches({**(query or {}), "limit": min(count, PAGE_SIZE)})
+        found = list(page.batches)
+        while page.next_cursor and len(found) < count:
+            limit = min(count - len(found), PAGE_SIZE)
+            page = self.list_batches({**(query or {}), "limit": limit, "cursor": page.next_cursor})
+            found += page.batches
+        return found
+
+    def get_batch(self, batch: str, namespace: str | None = None, timeout_seconds: float | None = None) -> Batch:
+        """The batch with that uid, or the newest with that name."""
+        path = f"/api/optimization/batches/{quote(batch, safe='')}"
+        return self._get(path, {"namespace": namespace}, Batch, timeout_seconds)
+
+    def list_results(self, batch: str, query: Query | None = None) -> ResultPage:
+        """One page of ranked results; `query` holds namespace, order_by, direction, passed, limit, cursor."""
+        return self._get(f"/api/optimization/batches/{quote(batch, safe='')}/results", query or {}, ResultPage)
+
+    def collect_results(self, batch: str, count: int, query: Query | None = None) -> ResultPage:
+        """The best `count` results as one page; what lies beyond is at its cursor."""
+        page = self.list_results(batch, {**(query or {}), "limit": min(count, PAGE_SIZE)})
+        found = list(page.results)
+        while page.next_cursor and len(found) < count:
+            limit = min(count - len(found), PAGE_SIZE)
+            # By uid: a newer batch may take the name between two pages.
+            page = self.list_results(page.batch_id, {**(query or {}), "limit": limit, "cursor": page.next_cursor})
+            found += page.results
+        return page.model_copy(update={"results": found})
+
+    def get_backtest(self, backtest_id: str) -> Backtest:
+        """One combination of a batch, by `<batch uid>-<index>`."""
+        return self._get(f"/api/backtests/{quote(backtest_id, safe='')}", {}, Backtest)
+
+    def _get[Answer: BaseModel](
+        self, path: str, query: Query, model: type[Answer], timeout_seconds: float | None = None
+    ) -> Answer:
+        given = {name: _text(value) for name, value in query.items() if value is not None}
+        timeout = httpx2.USE_CLIENT_DEFAULT if timeout_seconds is None else httpx2.Timeout(max(timeout_seconds, 0.1))
+        try:
+            response = self._http.get(path, params=given, timeout=timeout)
+        except httpx2.TimeoutException as error:
+            raise ApiUnavailable(f"the API at {self.api_url} did not answer in time") from error
+        except httpx2.HTTPError as error:
+            mend = "is it running? name another with --api-url or BACKFLEET_API_URL"
+            raise ApiUnavailable(f"cannot reach the API at {self.api_url} ({error}); {mend}") from error
+        if response.status_code != httpx2.codes.OK:
+            raise self._error(response)
+        try:
+            # An API newer than this client may add fields; they are passed over.
+            return model.model_validate_json(response.content, extra="ignore")
+        except ValidationError as error:
+            raise self._stranger(response) from error
+
+    def _error(self, response: httpx2.Response) -> BackfleetError:
+        try:
+            problem = Problem.model_validate_json(response.content, extra="ignore")
+        except ValidationError:
+            return self._stranger(response)
+        match problem.status:
+            case 404:
+                return NotFound(problem.detail)
+            case 409:
+                return Conflict(problem.detail)
+            case 422 if problem.errors:
+                first = problem.errors[0]
+                return SpecInvalid(first.field, first.problem, first.mend or "see /openapi.json for what is allowed")
+            case _:
+                return ApiUnavailable(f"the API answered {problem.status}: {problem.detail}", _retry_after(response))
+
+    def _stranger(self, response: httpx2.Response) -> ApiUnavailable:
+        return ApiUnavailable(
+            f"what answers at {self.api_url} is not this Backfleet's API, or is not up yet (status {response.status_code}); "
+            "check --api-url or BACKFLEET_API_URL",
+            _retry_after(response),
+        )
+
+
+def parse_api_url(text: str) -> str:
+    """The URL without a trailing slash; SpecInvalid when it is not http(s)://host[:port][/path]."""
+    mend = "write http://host:port, for example http://127.0.0.1:8230"
+    try:
+        parts = urlsplit(text)
+        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable or parts.query or parts.fragment:
+        raise SpecInvalid("--api-url or BACKFLEET_API_URL", f"{text!r} is not the URL of an API", mend)
+    return text.rstrip("/")
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _text(value: str | int | bool | None) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdigit() else None

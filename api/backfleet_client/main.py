@@ -1,0 +1,43 @@
+"""The command line's door: every error becomes one line on standard error and an exit code."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from backfleet.core.errors import BackfleetError
+from backfleet_client.commands import cli
+from backfleet_client.exits import EXIT_INTERRUPTED, EXIT_PIPE_CLOSED, exit_code
+from backfleet_client.output import clean
+
+
+def main() -> NoReturn:
+    """Run the command of this process."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        code = cli.main(list(arguments), prog_name="backfleet", standalone_mode=False)
+        sys.stdout.flush()
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return EXIT_INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader (head, a pager) has seen enough. What is still buffered must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PIPE_CLOSED
+    except BackfleetError as error:
+        click.echo(f"backfleet: {clean(str(error))}", err=True)
+        return exit_code(error)
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    main()

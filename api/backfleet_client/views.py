@@ -1,0 +1,124 @@
+"""Which columns and fields of an answer people see, and in which order."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from backfleet.core.metrics import METRICS
+from backfleet_client.output import Cell, Row, clean, render_fields, render_table
+
+if TYPE_CHECKING:
+    from backfleet_api.schemas import Attempt, Backtest, Batch, BatchSummary, RankedResult
+
+Table = tuple[list[str], list[Row]]
+SHOWN_METRICS = ("sharpe_ratio", "net_profit", "drawdown", "total_trades", "win_rate")
+
+
+def batch_rows(batches: "Sequence[BatchSummary]") -> Table:
+    """One row a batch."""
+    header = ["NAME", "STATE", "PROGRESS", "ACTIVE", "FAILED", "PASSED", "BEST", "STRATEGY", "ACCEPTED", "BATCH"]
+    return header, [
+        (
+            batch.name,
+            batch.state.value,
+            batch.progress,
+            batch.counts.active,
+            batch.counts.failed,
+            batch.counts.passed,
+            batch.best.value if batch.best else None,
+            batch.strategy,
+            batch.accepted_at,
+            batch.batch_id,
+        )
+        for batch in batches
+    ]
+
+
+def batch_text(batch: "Batch") -> str:
+    """All of a batch but its spec."""
+    fields: dict[str, Cell] = {
+        "batch": batch.batch_id,
+        "name": f"{batch.namespace}/{batch.name}",
+        "state": batch.state.value,
+        "finish": f"{batch.finish.reason}: {batch.finish.message}" if batch.finish else None,
+        "message": batch.message,
+        "strategy": f"{batch.strategy} ({batch.engine})",
+        "objective": f"{batch.objective.direction.value} {batch.objective.metric}",
+        "criteria": " ".join(f"{name}={bound}" for name, bound in batch.criteria.items()),
+        "progress": batch.progress,
+    }
+    fields |= batch.counts.model_dump(exclude={"total"})
+    fields["at once"] = batch.max_concurrent
+    if batch.best:
+        fields["best"] = f"{batch.best.value:.6g} at index {batch.best.index}"
+        fields |= {f"  {name}": text for name, text in batch.best.parameters.texts.items()}
+    fields |= {
+        "accepted": batch.accepted_at,
+        "started": batch.started_at,
+        "per minute": batch.backtests_per_minute,
+        "done about": batch.estimated_finish_at,
+        "finished": batch.finished_at,
+    }
+    return render_fields(fields)
+
+
+def result_rows(results: "Sequence[RankedResult]", order_metric: str) -> Table:
+    """Rank, parameters, and the metrics that matter most."""
+    names = list(results[0].parameters.texts) if results else []
+    metrics = list(dict.fromkeys([order_metric, *SHOWN_METRICS]))
+    header = ["RANK", "INDEX", *names, *(metric.upper() for metric in metrics), "PASSED", "REJECTIONS"]
+    return header, [
+        (
+            result.rank,
+            result.index,
+            *(result.parameters.texts.get(name) for name in names),
+            *(result.metrics.get(metric) for metric in metrics),
+            result.passed,
+            ",".join(result.rejections),
+        )
+        for result in results
+    ]
+
+
+def result_rows_in_full(results: "Sequence[RankedResult]") -> Table:
+    """Everything, for programs: every known metric has its column, filled or not."""
+    names = list(results[0].parameters.texts) if results else []
+    header = ["rank", "index", "backtest_id", *names, *METRICS, "passed", "rejections"]
+    return header, [
+        (
+            result.rank,
+            result.index,
+            result.backtest_id,
+            *(result.parameters.texts.get(name) for name in names),
+            *(result.metrics.get(metric) for metric in METRICS),
+            result.passed,
+            ",".join(result.rejections),
+        )
+        for result in results
+    ]
+
+
+def backtest_text(backtest: "Backtest") -> str:
+    """Parameters, attempts, and the result if there is one."""
+    head: dict[str, Cell] = {
+        "backtest": backtest.backtest_id,
+        "batch": backtest.batch_name,
+        "state": backtest.state.value,
+    }
+    parts = [render_fields({**head, **{f"  {name}": text for name, text in backtest.parameters.texts.items()}})]
+    if backtest.attempts:
+        parts.append(render_table(*_attempt_rows(backtest.attempts)))
+    if backtest.result:
+        verdict: dict[str, Cell] = {
+            "passed": backtest.result.passed,
+            "rejections": ",".join(backtest.result.rejections),
+        }
+        parts.append(render_fields({**backtest.result.metrics, **verdict}))
+        parts += [f"warning: {clean(warning)}" for warning in backtest.result.warnings]
+    return "\n\n".join(parts)
+
+
+def _attempt_rows(attempts: "Sequence[Attempt]") -> Table:
+    header = ["ATTEMPT", "LAUNCHED", "ENDED", "EXIT", "REASON", "MESSAGE"]
+    return header, [
+        (each.number, each.launched_at, each.ended_at, each.exit_code, each.reason, each.message) for each in attempts
+    ]
