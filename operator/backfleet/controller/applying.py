@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import assert_never
 
 from backfleet.controller.cluster import ClusterPort, Refused, build_event
@@ -78,7 +78,7 @@ class Applier:
             case CreateJob():
                 self._create(effect)
             case WriteStatus():
-                self._write_status(effect)
+                self._write_status(effect, now)
             case PostEvent():
                 self._post(effect, now)
             case _:
@@ -103,10 +103,10 @@ class Applier:
         logger.warning("job refused: %s", message, extra={**fields, "refusal": kind.value})
         self.memory.refusals[key] = Refusal(kind=kind, message=message[:500])
 
-    def _write_status(self, write: WriteStatus) -> None:
+    def _write_status(self, write: WriteStatus, now: datetime) -> None:
         status = {**dict.fromkeys(OPTIONAL_STATUS), **write.status}
         self.cluster.patch_status(write.batch.namespace, write.batch.name, write.batch.uid, status)
-        self.memory.status_written_at[write.batch.uid] = datetime.now(UTC)
+        self.memory.status_written_at[write.batch.uid] = now
 
     def _post(self, event: PostEvent, now: datetime) -> None:
         ref = {"uid": event.batch.uid, "name": event.batch.name, "namespace": event.batch.namespace}

@@ -1,6 +1,7 @@
 """The last part of a batch's plan: Jobs to delete, status and events, all from what was observed."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -115,8 +116,8 @@ def _with_status(seen: Observation, batch: SeenBatch, status: Mapping[str, Any],
     written_at = seen.status_written_at.get(batch.uid)
     next_at = written_at + timedelta(seconds=seen.limits.status_interval_seconds) if written_at else None
     if next_at and seen.now < next_at and not _is_turning_point(batch.status, status):
-        return made.replace(events=made.events, due_at=_earliest(made.due_at, next_at))
-    return made.replace(status=WriteStatus(batch=_ref(batch), status=status), events=events)
+        return replace(made, events=made.events, due_at=_earliest(made.due_at, next_at))
+    return replace(made, status=WriteStatus(batch=_ref(batch), status=status), events=events)
 
 
 def _earliest(one: datetime | None, other: datetime) -> datetime:

@@ -125,9 +125,9 @@ class Limits:
 class Observation:
     """Everything that a plan depends on.
 
-    `strategies` maps an engine's name to the strategies it knows with their parameters' default texts, or to None where any
-    project may run; an engine that is not here is not available. `status_written_at` and `refusals` are this process's memory of its own
-    writes; losing it costs a repeat, never a result.
+    `strategies` maps an engine's name to the strategies it knows with their parameters' default texts, or to None where
+    any project may run; an engine that is not here is not available. `status_written_at` and `refusals` are this process's
+    memory of its own writes; losing it costs a repeat, never a result.
     """
 
     now: datetime
@@ -135,7 +135,7 @@ class Observation:
     jobs: tuple[SeenJob, ...] = ()
     pods: tuple[SeenPod, ...] = ()
     store: StoreView
-    catalog: Catalog = Catalog()
+    catalog: Catalog = field(default_factory=Catalog)
     strategies: Mapping[str, Mapping[str, Mapping[str, str]] | None] = field(default_factory=dict)
     status_written_at: Mapping[str, datetime] = field(default_factory=dict)
     refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """What a pass does: effects as data. Their order is written in `controller.apply`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -87,9 +87,6 @@ class BatchPlan:
     @property
     def is_empty(self) -> bool:
         return not (self.rows or self.deletes or self.creates or self.status or self.events or self.error)
-
-    def replace(self, **changes: Any) -> "BatchPlan":
-        return replace(self, **changes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

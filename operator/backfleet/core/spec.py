@@ -9,15 +9,16 @@ from decimal import Decimal
 from enum import StrEnum, unique
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from backfleet.core.criteria import SuccessCriteria
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import ParameterDeclaration, RangeDeclaration
+from backfleet.core.quantities import PATTERN as QUANTITY_PATTERN
 from backfleet.core.ranking import Direction, natural_direction
 from backfleet.core.scalars import ParameterType, shown
-from backfleet.core.spec_fields import parse_cash, parse_date, parse_quantity, parse_whole, spec_invalid
+from backfleet.core.spec_fields import MAX_CASH, parse_cash, parse_date, parse_quantity, parse_whole, spec_invalid
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 PATH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
@@ -48,6 +49,22 @@ class SearchAlgorithm(StrEnum):
 Whole = Annotated[int, BeforeValidator(parse_whole)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Whole
+# The schemas say what the validators before them enforce; the contract with the CRD is checked on them.
+Day = Annotated[
+    date,
+    BeforeValidator(parse_date),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": DATE_PATTERN, "maxLength": 10}),
+]
+Cash = Annotated[
+    Decimal,
+    BeforeValidator(parse_cash),
+    WithJsonSchema({"type": "number", "minimum": 1, "maximum": MAX_CASH}),
+]
+Quantity = Annotated[
+    str,
+    BeforeValidator(parse_quantity),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}], "maxLength": 20, "pattern": QUANTITY_PATTERN}),
+]
 
 
 class _Model(BaseModel):
@@ -90,9 +107,9 @@ class DataSpec(_Model):
     symbols: list[Annotated[str, Field(min_length=1, max_length=32, pattern=SYMBOL_PATTERN)]] = Field(
         min_length=1, max_length=64
     )
-    start_date: Annotated[date, BeforeValidator(parse_date)]
-    end_date: Annotated[date, BeforeValidator(parse_date)]
-    initial_cash: Annotated[Decimal, BeforeValidator(parse_cash)] = Decimal(1000)
+    start_date: Day
+    end_date: Day
+    initial_cash: Cash = Decimal(1000)
     volume: VolumeSpec | None = None
 
 
@@ -166,8 +183,8 @@ class FailurePolicySpec(_Model):
 class RequestsSpec(_Model):
     """Requests of the engine's container as Kubernetes quantities."""
 
-    cpu: Annotated[str, BeforeValidator(parse_quantity)] | None = None
-    memory: Annotated[str, BeforeValidator(parse_quantity)] | None = None
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
 
 
 class ResourcesSpec(_Model):

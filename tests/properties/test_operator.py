@@ -1,0 +1,192 @@
+"""Safety and progress of the operator over generated worlds: crashes between effects, lost Jobs, late outcomes, edits."""
+
+from dataclasses import replace
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from backfleet.core.backtests import BacktestState
+from backfleet.core.observation import Limits
+from backfleet.core.plans import Effect
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import BatchState
+
+from tests.support.operator import World, batch_spec, failure, result, values
+
+REASONS = st.sampled_from([FailureReason.ENGINE_ERROR, FailureReason.ENGINE_CRASH, FailureReason.BACKTEST_TIMEOUT])
+
+
+class _CrashError(BaseException):
+    """The process is gone between two effects."""
+
+
+class OperatorMachine(RuleBasedStateMachine):
+    """A world in which anything may happen, and one operator that may die at any moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World(limits=Limits(max_concurrent=3, scan_chunk=5, count_chunk=7))
+        self.first_states: dict[tuple[str, int], str] = {}
+
+    @initialize()
+    def begin(self) -> None:
+        self.world.turn()
+
+    @rule(count=st.integers(1, 7), limit=st.integers(1, 4), constrained=st.booleans())
+    def add_batch(self, count: int, limit: int, constrained: bool) -> None:
+        if len(self.world.cluster.batches) < 3:
+            constraints = ["value != 2"] if constrained and count > 2 else []
+            spec = batch_spec(parameters=values(count), maxConcurrent=limit, constraints=constraints)
+            self.world.cluster.add_batch(spec, name=f"batch-{len(self.world.rows.batches)}")
+
+    @rule(times=st.integers(1, 3))
+    def turn(self, times: int) -> None:
+        self.world.turn(times)
+
+    @rule(after=st.integers(0, 8))
+    def crash_between_effects(self, after: int) -> None:
+        left = [after]
+
+        def checkpoint(_: Effect) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise _CrashError
+
+        self.world.restart(checkpoint)
+        try:
+            self.world.turn()
+        except _CrashError:
+            pass
+        self.world.restart()
+
+    @rule(seconds=st.sampled_from([0.5, 3, 20, 61]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.tick(seconds)
+        self.world.cluster.collect_expired()
+
+    @precondition(lambda self: self.world.cluster.active_jobs)
+    @rule(data=st.data(), ends=st.booleans())
+    def a_backtest_succeeds(self, data: st.DataObject, ends: bool) -> None:
+        self.world.record(data.draw(st.sampled_from(self.world.cluster.active_jobs)), result(), ends=ends)
+
+    @precondition(lambda self: self.world.cluster.active_jobs)
+    @rule(data=st.data(), reason=REASONS)
+    def a_backtest_fails(self, data: st.DataObject, reason: FailureReason) -> None:
+        self.world.record(data.draw(st.sampled_from(self.world.cluster.active_jobs)), failure(reason))
+
+    @precondition(lambda self: self.world.cluster.active_jobs)
+    @rule(data=st.data(), how=st.sampled_from(["vanish", "oom", "silent", "deadline", "start"]))
+    def something_happens_to_a_job(self, data: st.DataObject, how: str) -> None:
+        cluster = self.world.cluster
+        job = data.draw(st.sampled_from(cluster.active_jobs))
+        match how:
+            case "vanish":
+                cluster.vanish(job)
+            case "oom":
+                cluster.end_job(job, failed=True, engine={"exitCode": 137, "reason": "OOMKilled"})
+            case "silent":
+                cluster.end_job(job, failed=False)
+            case "deadline":
+                cluster.exceed_deadline(job)
+            case "start":
+                cluster.start_engine(job)
+
+    @precondition(lambda self: self.world.rows.attempts)
+    @rule(data=st.data())
+    def a_late_outcome_arrives(self, data: st.DataObject) -> None:
+        attempt = data.draw(st.sampled_from(sorted(self.world.rows.attempts)))
+        self.world.rows.append_outcome(attempt, result())
+
+    @precondition(lambda self: self.world.cluster.batches)
+    @rule(data=st.data(), edit=st.sampled_from([{"suspend": True}, {"suspend": False}, {"maxConcurrent": 1}]))
+    def a_batch_is_edited(self, data: st.DataObject, edit: dict) -> None:
+        self.world.cluster.edit_batch(data.draw(st.sampled_from(sorted(self.world.cluster.batches))), **edit)
+
+    @precondition(lambda self: self.world.cluster.batches)
+    @rule(data=st.data(), cancel=st.booleans())
+    def a_batch_is_given_up(self, data: st.DataObject, cancel: bool) -> None:
+        uid = data.draw(st.sampled_from(sorted(self.world.cluster.batches)))
+        if cancel:
+            self.world.cluster.edit_batch(uid, cancel=True)
+        else:
+            self.world.cluster.delete_batch(uid)
+
+    @invariant()
+    def never_above_the_limit(self) -> None:
+        assert self.world.cluster.most_alive <= self.world.limits.max_concurrent
+
+    @invariant()
+    def never_two_live_attempts_of_one_backtest(self) -> None:
+        live = [
+            (a.batch_uid, a.index)
+            for a in self.world.rows.attempts.values()
+            if a.backtest_state.holds_slot and a.is_deciding
+        ]
+        assert len(live) == len(set(live))
+
+    @invariant()
+    def an_attempt_is_launched_once(self) -> None:
+        launches = self.world.rows.launches
+        assert len(launches) == len(set(launches))
+
+    @invariant()
+    def succeeded_and_cancelled_never_change(self) -> None:
+        final = (BacktestState.SUCCEEDED, BacktestState.CANCELLED)
+        for states in self.world.rows.history.values():
+            assert not any(state in final for state in states[:-1])
+
+    @invariant()
+    def counters_are_what_the_rows_say(self) -> None:
+        for uid, record in self.world.rows.batches.items():
+            states = list(self.world.rows.states(uid).values())
+            assert record.counters.succeeded == states.count(BacktestState.SUCCEEDED)
+            assert record.counters.failed == states.count(BacktestState.FAILED)
+            if record.state is BatchState.FINISHED:
+                ended = record.counters.succeeded + record.counters.failed + record.counters.cancelled
+                assert ended == (record.total or 0)
+
+    def teardown(self) -> None:
+        """From any state, a fair world lets every batch end, with each combination in one final state, and leaves nothing."""
+        for uid in list(self.world.cluster.batches):
+            self.world.cluster.edit_batch(uid, suspend=False)
+        self.world.tick(61)
+        self.world.turn(2)
+        self.world.tick(61)
+        self.world.run_all()
+        for uid, record in self.world.rows.batches.items():
+            assert record.state is BatchState.FINISHED
+            assert not any(state.is_alive for state in self.world.rows.states(uid).values())
+        self.world.tick(700)
+        self.world.turn(2)
+        self.world.tick(10)
+        assert self.world.cluster.active_jobs == []
+        self.world.turn()
+        assert self.world.turn().plan.batches == ()
+
+
+OperatorMachine.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
+test_any_world = OperatorMachine.TestCase
+
+
+def test_the_order_of_what_is_observed_is_irrelevant() -> None:
+    from backfleet.core.planning import plan
+
+    world = World()
+    for name in ("one", "two"):
+        world.cluster.add_batch(batch_spec(parameters=values(9)), name=name)
+    world.turn()
+    for job in world.cluster.active_jobs:
+        world.cluster.start_engine(job)
+    world.tick(1)
+    seen = world.operator.passes.observe()
+    turned = replace(
+        seen,
+        batches=seen.batches[::-1],
+        jobs=seen.jobs[::-1],
+        pods=seen.pods[::-1],
+        store=replace(seen.store, batches=seen.store.batches[::-1], attempts=seen.store.attempts[::-1]),
+    )
+    assert plan(turned) == plan(seen)

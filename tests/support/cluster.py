@@ -1,0 +1,192 @@
+"""A Kubernetes in memory that behaves as the Job controller, the kubelet and the garbage collector do, as far as the loop sees."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from backfleet.controller.cluster import Refused
+from backfleet.core import wire
+from backfleet.core.errors import Conflict, Unavailable
+
+Json = dict[str, Any]
+NAMESPACE = "research"
+
+
+def text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass
+class FakeCluster:
+    """Serves the loop's port from dictionaries; `now` is set by the test, faults by `fail_next`."""
+
+    now: datetime
+    batches: dict[str, Json] = field(default_factory=dict)
+    jobs: dict[str, Json] = field(default_factory=dict)
+    pods: dict[str, Json] = field(default_factory=dict)
+    events: dict[str, Json] = field(default_factory=dict)
+    quota: int | None = None
+    is_away: bool = False
+    most_alive: int = 0
+    created: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    status_writes: int = 0
+    uids: int = 0
+
+    # what the loop calls
+
+    def list_batches(self, namespace: str) -> list[Json]:
+        self._answer()
+        return [copy.deepcopy(each) for each in self.batches.values() if each["metadata"]["namespace"] == namespace]
+
+    def list_jobs(self, namespace: str) -> list[Json]:
+        self._answer()
+        return [copy.deepcopy(each) for each in self.jobs.values() if each["metadata"]["namespace"] == namespace]
+
+    def list_pods(self, namespace: str) -> list[Json]:
+        self._answer()
+        return [copy.deepcopy(each) for each in self.pods.values() if each["metadata"]["namespace"] == namespace]
+
+    def create_job(self, manifest: Json) -> None:
+        self._answer()
+        meta = manifest["metadata"]
+        there = self.jobs.get(meta["name"])
+        if there is not None:
+            wanted = meta["ownerReferences"][0]["uid"]
+            if wanted not in {owner["uid"] for owner in there["metadata"].get("ownerReferences", [])}:
+                raise Conflict(f"a Job named {meta['name']} exists and belongs to somebody else")
+            return
+        if self.quota is not None and len(self.jobs) >= self.quota:
+            raise Refused("exceeded quota: jobs", is_quota=True)
+        job = copy.deepcopy(manifest)
+        job["metadata"].update(uid=self.next_uid(), creationTimestamp=text(self.now))
+        job["status"] = {"active": 1}
+        self.jobs[meta["name"]] = job
+        self.created.append(meta["name"])
+        self._create_pod(job)
+        self.note_alive()
+
+    def delete_job(self, namespace: str, name: str, uid: str) -> None:
+        self._answer()
+        job = self.jobs.get(name)
+        if job is not None and job["metadata"]["uid"] == uid and job["metadata"]["namespace"] == namespace:
+            self.vanish(name)
+            self.deleted.append(name)
+
+    def patch_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> None:
+        self._answer()
+        batch = self.batches.get(uid)
+        if batch is not None and batch["metadata"]["name"] == name and batch["metadata"]["namespace"] == namespace:
+            kept = {**batch.get("status", {}), **copy.deepcopy(dict(status))}
+            batch["status"] = {key: value for key, value in kept.items() if value is not None}
+            self.status_writes += 1
+
+    def create_event(self, event: Json) -> None:
+        self._answer()
+        self.events.setdefault(event["metadata"]["name"], event)
+
+    # what the rest of the world does
+
+    def next_uid(self) -> str:
+        """Uids in order, so that a generated world is the same each time."""
+        self.uids += 1
+        return f"{self.uids:08x}-0000-4000-8000-{self.uids:012x}"
+
+    def add_batch(self, spec: Json, name: str = "demo", uid: str | None = None) -> str:
+        uid = uid or self.next_uid()
+        meta = {"uid": uid, "name": name, "namespace": NAMESPACE, "generation": 1, "creationTimestamp": text(self.now)}
+        self.batches[uid] = {"metadata": meta, "spec": copy.deepcopy(spec)}
+        return uid
+
+    def edit_batch(self, uid: str, **changes: Any) -> None:
+        self.batches[uid]["spec"].update(changes)
+        self.batches[uid]["metadata"]["generation"] += 1
+
+    def delete_batch(self, uid: str) -> None:
+        """The custom resource goes at once; the garbage collector takes its Jobs and pods."""
+        del self.batches[uid]
+        for name, job in list(self.jobs.items()):
+            if job["metadata"]["ownerReferences"][0]["uid"] == uid:
+                self.vanish(name)
+
+    def vanish(self, name: str) -> None:
+        """A Job and its pods are gone."""
+        self.jobs.pop(name, None)
+        self.pods = {key: pod for key, pod in self.pods.items() if pod["metadata"]["labels"]["job-name"] != name}
+
+    def start_engine(self, name: str) -> None:
+        self._engine_state(name, {"running": {"startedAt": text(self.now)}})
+
+    def wait_engine(self, name: str, reason: str, message: str = "") -> None:
+        self._engine_state(name, {"waiting": {"reason": reason, "message": message}})
+
+    def end_job(self, name: str, *, failed: bool, engine: Json | None = None, recorder: Json | None = None) -> None:
+        """The pod is terminal and the Job has its condition, as the Job controller would have it."""
+        job = self.jobs[name]
+        started = {"startedAt": text(self.now), "finishedAt": text(self.now)}
+        pod = self.pods[name]
+        pod["status"]["phase"] = "Failed" if failed else "Succeeded"
+        pod["status"]["initContainerStatuses"] = [
+            {"name": wire.CONTAINER_ENGINE, "state": {"terminated": {"exitCode": 0, **started, **(engine or {})}}}
+        ]
+        if engine is None or not engine.get("exitCode"):
+            ended = {"exitCode": 3 if failed else 0, **started, **(recorder or {})}
+            pod["status"]["containerStatuses"] = [{"name": wire.CONTAINER_RECORDER, "state": {"terminated": ended}}]
+        condition = {"type": "Failed" if failed else "Complete", "status": "True", "lastTransitionTime": text(self.now)}
+        job["status"] = {"conditions": [condition | ({"reason": "BackoffLimitExceeded"} if failed else {})]}
+
+    def exceed_deadline(self, name: str) -> None:
+        """The Job controller's own backstop: the pod is deleted and the Job fails."""
+        self.pods.pop(name, None)
+        condition = {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "was active too long"}
+        self.jobs[name]["status"] = {"conditions": [condition | {"lastTransitionTime": text(self.now)}]}
+
+    def collect_expired(self) -> None:
+        """The TTL controller."""
+        for name, job in list(self.jobs.items()):
+            for condition in job["status"].get("conditions", []):
+                ended = datetime.fromisoformat(condition["lastTransitionTime"])
+                if self.now >= ended + timedelta(seconds=job["spec"]["ttlSecondsAfterFinished"]):
+                    self.vanish(name)
+
+    @property
+    def active_jobs(self) -> list[str]:
+        return sorted(name for name, job in self.jobs.items() if job["status"].get("active"))
+
+    def alive_attempts(self) -> set[tuple[str, str, str]]:
+        """Distinct attempts with a pod that is not Succeeded, Failed or gone."""
+        labels = [p["metadata"]["labels"] for p in self.pods.values() if p["status"]["phase"] in ("Pending", "Running")]
+        return {(l[wire.LABEL_BATCH_UID], l[wire.LABEL_INDEX], l[wire.LABEL_ATTEMPT]) for l in labels}
+
+    def note_alive(self) -> None:
+        self.most_alive = max(self.most_alive, len(self.alive_attempts()))
+
+    def condition(self, uid: str, kind: str) -> Json:
+        conditions = self.batches[uid].get("status", {}).get("conditions", [])
+        return next((each for each in conditions if each["type"] == kind), {})
+
+    def _create_pod(self, job: Json) -> None:
+        template, name = job["spec"]["template"], job["metadata"]["name"]
+        self.pods[name] = {
+            "metadata": {
+                "name": f"{name}-pod",
+                "namespace": job["metadata"]["namespace"],
+                "labels": {**template["metadata"]["labels"], "job-name": name},
+                "annotations": dict(template["metadata"]["annotations"]),
+                "creationTimestamp": text(self.now),
+            },
+            "status": {"phase": "Pending"},
+        }
+
+    def _engine_state(self, name: str, state: Json) -> None:
+        pod = self.pods[name]
+        pod["status"].update(phase="Pending", initContainerStatuses=[{"name": wire.CONTAINER_ENGINE, "state": state}])
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise Unavailable("the API server is away")
+
+
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)

@@ -1,0 +1,124 @@
+"""The rows in memory, for tests of decisions: what `store.passes` does in SQL, as far as the planner sees it."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from backfleet.core.backtests import BacktestState, Recorded
+from backfleet.core.records import (
+    AttemptChange,
+    AttemptRecord,
+    BatchChanges,
+    BatchRecord,
+    BatchState,
+    Catalog,
+    CloseOutcome,
+    LaunchAttempt,
+    MarkAttempt,
+    OutcomeRecord,
+    SettleFailure,
+    SettleResult,
+    StoreView,
+)
+
+
+@dataclass
+class MemoryRows:
+    """`history` keeps every state a backtest was in, so that tests can say what never happened."""
+
+    now: datetime
+    batches: dict[str, BatchRecord] = field(default_factory=dict)
+    attempts: dict[str, AttemptRecord] = field(default_factory=dict)
+    outcomes: dict[str, OutcomeRecord] = field(default_factory=dict)
+    results: dict[tuple[str, int], SettleResult] = field(default_factory=dict)
+    reasons: dict[tuple[str, int], str] = field(default_factory=dict)
+    launches: list[tuple[str, int, int]] = field(default_factory=list)
+    history: dict[tuple[str, int], list[BacktestState]] = field(default_factory=dict)
+    catalog_rows: Catalog = field(default_factory=Catalog)
+
+    def catalog(self) -> Catalog:
+        return self.catalog_rows
+
+    def observe(self, uids: Collection[str]) -> StoreView:
+        batches = [b for b in self.batches.values() if b.state is not BatchState.FINISHED or b.uid in uids]
+        live = {b.uid for b in batches if b.state is not BatchState.FINISHED}
+        attempts = [
+            a
+            for a in self.attempts.values()
+            if a.batch_uid in live
+            and ((a.is_deciding and a.backtest_state.is_alive) or (a.is_open and a.id in self.outcomes))
+        ]
+        shown = {a.id for a in attempts if a.is_open}
+        return StoreView(
+            now=self.now,
+            batches=tuple(batches),
+            attempts=tuple(attempts),
+            outcomes=tuple(o for key, o in self.outcomes.items() if key in shown),
+        )
+
+    def append_outcome(self, attempt_id: str, recorded: Recorded) -> None:
+        """What a recorder does; the second one of an attempt changes nothing."""
+        row = OutcomeRecord(attempt_id=attempt_id, recorded_at=self.now, recorded=recorded)
+        self.outcomes.setdefault(attempt_id, row)
+
+    def save(self, changes: BatchChanges) -> None:
+        for change in changes.changes:
+            self._save(change)
+        self.batches[changes.after.uid] = changes.after
+        if changes.after.state is BatchState.FINISHED:
+            self._close(changes.after.uid)
+
+    def states(self, uid: str) -> dict[int, BacktestState]:
+        deciding = (a for a in self.attempts.values() if a.batch_uid == uid and a.is_deciding)
+        return {a.index: a.backtest_state for a in deciding}
+
+    def _save(self, change: AttemptChange) -> None:
+        attempt = change.attempt
+        match change:
+            case LaunchAttempt():
+                for other in self._siblings(attempt):
+                    self.attempts[other.id] = replace(other, is_deciding=False)
+                if attempt.id not in self.attempts:
+                    self.launches.append((attempt.batch_uid, attempt.index, attempt.number))
+                self._put(attempt, BacktestState.LAUNCHING)
+            case MarkAttempt():
+                seen = replace(
+                    self.attempts[attempt.id],
+                    job_seen_at=change.job_seen_at,
+                    engine_started_at=change.engine_started_at,
+                )
+                self._put(seen, change.state)
+            case SettleResult():
+                self.results.setdefault((attempt.batch_uid, attempt.index), change)
+                self._put(replace(self.attempts[attempt.id], is_open=False), BacktestState.SUCCEEDED)
+            case SettleFailure():
+                ended = replace(
+                    self.attempts[attempt.id],
+                    is_open=not change.has_outcome,
+                    ended_at=self.now,
+                    charged=attempt.charged + change.is_charged,
+                    uncharged=attempt.uncharged + (not change.is_charged),
+                    reason=change.reason,
+                )
+                self.reasons[(attempt.batch_uid, attempt.index)] = change.reason.value
+                self._put(ended, change.state)
+            case CloseOutcome():
+                self.attempts[attempt.id] = replace(self.attempts[attempt.id], is_open=False)
+
+    def _put(self, attempt: AttemptRecord, state: BacktestState) -> None:
+        self.attempts[attempt.id] = replace(attempt, backtest_state=state)
+        states = self.history.setdefault((attempt.batch_uid, attempt.index), [])
+        if not states or states[-1] is not state:
+            states.append(state)
+
+    def _siblings(self, attempt: AttemptRecord) -> list[AttemptRecord]:
+        key = (attempt.batch_uid, attempt.index)
+        return [a for a in self.attempts.values() if (a.batch_uid, a.index) == key and a.id != attempt.id]
+
+    def _close(self, uid: str) -> None:
+        for attempt in [a for a in self.attempts.values() if a.batch_uid == uid]:
+            closed = replace(attempt, is_open=False)
+            if attempt.is_deciding and attempt.backtest_state.is_alive:
+                self._put(closed, BacktestState.CANCELLED)
+            else:
+                self.attempts[attempt.id] = closed

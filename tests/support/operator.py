@@ -1,0 +1,129 @@
+"""The operator without processes: its real pass over the fake cluster, with rows in memory or in a real Postgres."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from backfleet.controller.applying import Applier
+from backfleet.controller.passes import PassReport, Passes, Rows
+from backfleet.core.backtests import Failure, Recorded, Result
+from backfleet.core.observation import Limits
+from backfleet.core.plans import Effect
+from backfleet.core.reasons import FailureReason
+from backfleet.settings import Settings
+
+from tests.support.cluster import NAMESPACE, START, FakeCluster
+from tests.support.memory import MemoryRows
+
+
+def batch_spec(**changes: Any) -> dict[str, Any]:
+    """A spec for the noop engine with six combinations; keyword arguments replace its fields."""
+    spec: dict[str, Any] = {
+        "strategy": {"name": "Noop"},
+        "engine": {"name": "noop"},
+        "data": {"symbols": ["AAPL"], "startDate": "2000-03-01", "endDate": "2001-03-01"},
+        "parameters": [{"name": "value", "type": "int", "range": {"start": 1, "end": 6, "step": 1}}],
+        "successCriteria": {},
+    }
+    return spec | changes
+
+
+def values(count: int) -> list[dict[str, Any]]:
+    """The parameters of a space with that many combinations."""
+    return [{"name": "value", "type": "int", "range": {"start": 1, "end": count, "step": 1}}]
+
+
+def build_settings(**changes: Any) -> Settings:
+    """The operator's settings as the chart would give them."""
+    body: dict[str, Any] = {
+        "installation": "research/backfleet",
+        "namespace": NAMESPACE,
+        "engines": {name: {"image": "localhost/backfleet:test"} for name in ("bars", "noop")},
+        "recorder": {"image": "localhost/backfleet:test", "secretName": "backfleet-recorder"},
+    }
+    return Settings.model_validate(body | changes)
+
+
+def result(value: float = 1.0) -> Recorded:
+    """A recorder's word that an attempt succeeded."""
+    return Recorded(outcome=Result(metrics={"sharpe_ratio": value, "total_trades": 5}), exit_code=0)
+
+
+def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "it broke") -> Recorded:
+    """A recorder's word that an attempt failed."""
+    return Recorded(outcome=Failure(reason=reason, message=message), exit_code=1)
+
+
+@dataclass
+class Operator:
+    """One operator's process; a new one over the same world is a restart."""
+
+    cluster: FakeCluster
+    rows: Any
+    limits: Limits = field(default_factory=Limits)
+    checkpoint: Callable[[Effect], None] = lambda _: None
+    settings: Settings = field(default_factory=build_settings)
+
+    def __post_init__(self) -> None:
+        applier = Applier(
+            cluster=self.cluster, save=lambda c: self.rows.save(c), settings=self.settings, checkpoint=self.checkpoint
+        )
+        self.passes = Passes(
+            cluster=self.cluster,
+            rows=Rows(observe=lambda uids: self.rows.observe(uids), catalog=lambda: self.rows.catalog()),
+            applier=applier,
+            settings=self.settings,
+            limits=self.limits,
+        )
+
+    def turn(self) -> PassReport:
+        return self.passes.run()
+
+
+@dataclass
+class World:
+    """A cluster, rows, a clock and an operator."""
+
+    cluster: FakeCluster = field(default_factory=lambda: FakeCluster(now=START))
+    rows: MemoryRows = field(default_factory=lambda: MemoryRows(now=START))
+    limits: Limits = field(default_factory=Limits)
+
+    def __post_init__(self) -> None:
+        self.operator = Operator(self.cluster, self.rows, self.limits)
+
+    def restart(self, checkpoint: Callable[[Effect], None] = lambda _: None) -> None:
+        self.operator = Operator(self.cluster, self.rows, self.limits, checkpoint)
+
+    def turn(self, times: int = 1) -> PassReport:
+        report = self.operator.turn()
+        for _ in range(times - 1):
+            report = self.operator.turn()
+        return report
+
+    def tick(self, seconds: float) -> datetime:
+        self.cluster.now += timedelta(seconds=seconds)
+        self.rows.now = self.cluster.now
+        return self.cluster.now
+
+    def attempt_of(self, job: str) -> str:
+        env = self.cluster.jobs[job]["spec"]["template"]["spec"]["containers"][0]["env"]
+        return next(each["value"] for each in env if each["name"] == "BACKFLEET_ATTEMPT_ID")
+
+    def record(self, job: str, recorded: Recorded, *, ends: bool = True) -> None:
+        """The engine runs, the recorder appends, and the Job ends."""
+        self.rows.append_outcome(self.attempt_of(job), recorded)
+        if ends:
+            self.cluster.end_job(job, failed=isinstance(recorded.outcome, Failure))
+
+    def run_all(self, outcome: Callable[[str], Recorded] = lambda _: result(), turns: int = 500) -> None:
+        """Let every active Job end with an outcome until nothing is active and a pass starts nothing more."""
+        for _ in range(turns):
+            self.turn()
+            active = self.cluster.active_jobs
+            if not active and all(b.finished_at for b in self.rows.batches.values()):
+                return
+            for job in active:
+                self.record(job, outcome(self.attempt_of(job)))
+            self.tick(1)
+        raise AssertionError("the batches did not finish")
