@@ -1,0 +1,39 @@
+"""The engine `bars` as the controller and the recorder see it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from backfleet.core import wire
+from backfleet.core.backtests import BacktestRequest, Recorded
+from backfleet.engines.bars.strategies import STRATEGIES
+from backfleet.engines.judging import judge
+from backfleet.engines.program import REASON_BY_EXIT_CODE
+from backfleet.engines.protocol import EngineContainer, EngineSettings, StrategyInfo
+from backfleet.engines.results import read_result
+
+
+class BarsEngine:
+    """The built-in engine: daily bars, next-open fills."""
+
+    name = "bars"
+
+    def strategies(self) -> Mapping[str, StrategyInfo] | None:
+        """Every strategy, with the default text of each parameter."""
+        return {
+            name: StrategyInfo(name=name, parameters={item.name: item.default for item in strategy.parameters})
+            for name, strategy in STRATEGIES.items()
+        }
+
+    def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
+        """The product's own image and command; the request travels in a variable."""
+        return EngineContainer(
+            image=settings.image,
+            command=("backfleet-bars",),
+            environment={**settings.environment, wire.ENV_REQUEST: request.to_json()},
+            mounts=settings.mounts,
+        )
+
+    def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
+        """Judge the shim's report and result.json."""
+        del request
+        return judge(folder, read_result, REASON_BY_EXIT_CODE)

@@ -1,0 +1,106 @@
+"""One ordered table from what the shim saw and the engine left to an outcome; shared by all engines.
+
+Hostile content gives a Failure, never an exception.
+"""
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from backfleet.core import wire
+from backfleet.core.backtests import Failure, Outcome, Recorded, Result
+from backfleet.core.reasons import FailureReason
+from backfleet.engines.files import MAX_MESSAGE, FileMissing, FileProblem, clean_text, read_json
+from backfleet.engines.program import ERROR_FILE
+from backfleet.engines.shim import ShimReport, read_report
+
+CODE_NOT_EXECUTABLE = 126
+CODE_NOT_FOUND = 127
+MAX_SIGNAL = 64
+MAX_ERROR_BYTES = 64 * 1024
+
+ReadResult = Callable[[Path], Result]
+"""Reads the engine's files; raises FileProblem."""
+
+
+def judge(folder: Path, read_result: ReadResult, reasons: Mapping[int, FailureReason]) -> Recorded:
+    """The outcome in a results folder; `reasons` are the exit codes by which the engine names a reason itself."""
+    report = _read_report(folder)
+    return Recorded(
+        outcome=_outcome(folder, report, read_result, reasons),
+        exit_code=report.exit_code,
+        engine_started_at=report.started_at,
+        engine_finished_at=report.finished_at,
+    )
+
+
+def _read_report(folder: Path) -> ShimReport:
+    try:
+        report = read_report(folder)
+    except OSError:
+        return ShimReport()
+    code = report.exit_code
+    # A process of the strategy that outlives its shell for a moment may have written the file: no code of a shell is above 255.
+    return report if code is None or code <= 255 else replace(report, exit_code=None)
+
+
+def _outcome(
+    folder: Path, report: ShimReport, read_result: ReadResult, reasons: Mapping[int, FailureReason]
+) -> Outcome:
+    code = report.exit_code
+    if code == 0:
+        return _judge_result(folder, report, read_result)
+    if report.oom_kills:
+        return Failure(
+            reason=FailureReason.OOM_KILLED, message="the engine was killed for using more memory than its limit"
+        )
+    if report.is_timeout:
+        return Failure(reason=FailureReason.BACKTEST_TIMEOUT, message="the backtest was stopped at its timeout")
+    if code is None:
+        problem = f"{wire.SHIM_EXIT_FILE}: the engine's container left no exit code"
+        return Failure(reason=FailureReason.RESULT_MISSING, message=problem)
+    if code in reasons:
+        return Failure(reason=reasons[code], message=_message(folder, f"the engine exited with code {code}"))
+    if code in (CODE_NOT_EXECUTABLE, CODE_NOT_FOUND):
+        problem = f"the engine's command could not be started (exit code {code}): is it in the image?"
+        return Failure(reason=FailureReason.ENGINE_ERROR, message=problem)
+    if 128 < code <= 128 + MAX_SIGNAL:
+        return Failure(reason=FailureReason.ENGINE_CRASH, message=f"the engine ended by {_signal_name(code - 128)}")
+    return Failure(reason=FailureReason.ENGINE_ERROR, message=_message(folder, f"the engine exited with code {code}"))
+
+
+def _judge_result(folder: Path, report: ShimReport, read_result: ReadResult) -> Outcome:
+    try:
+        result = read_result(folder)
+    except FileProblem as problem:
+        if report.oom_kills:
+            message = f"a process of the engine was killed for memory, and it left no result ({problem})"
+            return Failure(reason=FailureReason.OOM_KILLED, message=clean_text(message))
+        is_missing = isinstance(problem, FileMissing)
+        reason = FailureReason.RESULT_MISSING if is_missing else FailureReason.RESULT_INVALID
+        return Failure(reason=reason, message=clean_text(str(problem)))
+    if report.oom_kills:
+        warning = "a process of the engine was killed for memory, yet the engine ended well"
+        return replace(result, warnings=(*result.warnings, warning))
+    return result
+
+
+def _message(folder: Path, otherwise: str) -> str:
+    """The engine's own words from error.json, with the exit code behind them; without the file only the latter."""
+    try:
+        body = read_json(folder, ERROR_FILE, MAX_ERROR_BYTES)
+    except FileProblem:
+        return otherwise
+    message = body.get("message") if isinstance(body, dict) else None
+    if not isinstance(message, str) or not message.strip():
+        return otherwise
+    ending = f" ({otherwise})"
+    return clean_text(message.strip(), MAX_MESSAGE - len(ending)) + ending
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"signal {number} ({signal.Signals(number).name})"
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,189 @@
+"""The engine `noop` for tests and benchmarks: computes nothing, and fails in every way that its parameters ask for.
+
+    value          sharpe_ratio of the result, and what the other metrics derive from
+    trades         total_trades of the result
+    sleep_seconds  wait first
+    hang           true: sleep for ever (SIGTERM ends it); stubborn: also ignore SIGTERM
+    allocate_mib   touch this much memory, and keep it
+    signal         end by this signal, e.g. 11
+    exit_code      end with this code and, unless it is 0, an error.json
+    result         ok, or missing, broken (half a file), huge (over 8 MiB), link (to /etc/passwd), nan
+
+They act in the order allocate_mib, sleep_seconds, hang, signal, exit_code, result. Run as `python -m backfleet.engines.noop`
+with the request in the environment, like every engine.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from backfleet.core import wire
+from backfleet.core.backtests import BacktestRequest, Recorded, Result, result_to_json
+from backfleet.core.metrics import METRICS
+from backfleet.engines.files import MAX_RESULT_BYTES, MEBIBYTE
+from backfleet.engines.judging import judge
+from backfleet.engines.program import (
+    EXIT_ERROR,
+    EXIT_OK,
+    REASON_BY_EXIT_CODE,
+    RESULT_FILE,
+    EngineFailure,
+    InvalidCombination,
+    Parameter,
+    parse_parameters,
+    write_error,
+    write_json,
+)
+from backfleet.engines.protocol import EngineContainer, EngineSettings, StrategyInfo
+from backfleet.engines.results import read_result
+
+STRATEGY = "Noop"
+PARAMETERS = (
+    Parameter("value", "1", float),
+    Parameter("trades", "100", int, least=0),
+    Parameter("sleep_seconds", "0", float, least=0),
+    Parameter("hang", "false", str, choices=("false", "true", "stubborn")),
+    Parameter("allocate_mib", "0", int, least=0),
+    Parameter("signal", "0", int, least=0),
+    Parameter("exit_code", "0", int, least=0),
+    Parameter("result", "ok", str, choices=("ok", "missing", "broken", "huge", "link", "nan")),
+)
+
+
+class NoopEngine:
+    """`noop` as the controller and the recorder see it: the image is the product's own."""
+
+    name = "noop"
+
+    def strategies(self) -> Mapping[str, StrategyInfo] | None:
+        """The one strategy, `Noop`."""
+        parameters = {parameter.name: parameter.default for parameter in PARAMETERS}
+        return {STRATEGY: StrategyInfo(name=STRATEGY, parameters=parameters)}
+
+    def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
+        """This module as a program."""
+        return EngineContainer(
+            image=settings.image,
+            command=("python", "-m", "backfleet.engines.noop"),
+            environment={**settings.environment, wire.ENV_REQUEST: request.to_json()},
+            mounts=settings.mounts,
+        )
+
+    def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
+        """Judged as `bars`."""
+        del request
+        return judge(folder, read_result, REASON_BY_EXIT_CODE)
+
+
+def parse_values(request: BacktestRequest) -> dict[str, Any]:
+    """The values of all parameters; InvalidCombination as for a real strategy."""
+    if request.strategy != STRATEGY:
+        raise InvalidCombination(f"unknown strategy {request.strategy[:100]!r}; noop knows {STRATEGY}")
+    values = parse_parameters(PARAMETERS, request.parameters)
+    if values["exit_code"] > 255 or values["signal"] > signal.SIGRTMAX:
+        raise InvalidCombination("exit_code is at most 255, signal at most 64")
+    return values
+
+
+def run(request: BacktestRequest) -> Result:
+    """The result of a well-behaved run: a function of `value` and `trades` alone, with every metric set."""
+    values = parse_values(request)
+    value = values["value"]
+    shaped = {
+        "sharpe_ratio": value,
+        "sortino_ratio": 2 * value,
+        "net_profit": value / 100,
+        "annual_return": value / 100,
+    }
+    plain: dict[str, float | int] = {
+        "probabilistic_sharpe_ratio": 0.75,
+        "drawdown": 0.1,
+        "annual_standard_deviation": 0.1,
+        "total_orders": 2 * values["trades"],
+        "total_trades": values["trades"],
+        "win_rate": 0.5,
+        "average_win": 0.02,
+        "average_loss": -0.01,
+        "profit_loss_ratio": 2.0,
+        "total_fees": 10.0,
+        "gross_profit": 100.0,
+        "fee_share": 0.1,
+        "exposure": 0.5,
+        "start_equity": float(request.initial_cash),
+        "end_equity": float(request.initial_cash) * (1 + value / 100),
+    }
+    metrics = shaped | plain
+    end = max(request.end_date, request.start_date + timedelta(days=1))
+    return Result(
+        metrics={name: metrics[name] for name in METRICS},
+        equity_curve=((request.start_date, metrics["start_equity"]), (end, metrics["end_equity"])),
+        blocks=((1, value / 100, (value / 100) ** 2),),
+        provenance={"engine": "noop", "engineVersion": "1", "strategy": STRATEGY, "dataFingerprint": "none"},
+    )
+
+
+def behave(values: Mapping[str, Any]) -> None:
+    """Do what the parameters ask for before a result; may never return."""
+    ballast = bytearray(values["allocate_mib"] * MEBIBYTE)
+    for page in range(0, len(ballast), 4096):
+        ballast[page] = 1
+    time.sleep(values["sleep_seconds"])
+    if values["hang"] == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while values["hang"] != "false":
+        time.sleep(3600)
+    if values["signal"]:
+        signal.signal(values["signal"], signal.SIG_DFL)
+        os.kill(os.getpid(), values["signal"])
+
+
+def leave_result(folder: Path, kind: str, result: Result) -> None:
+    """Leave the file that `result` names, or none."""
+    path = folder / RESULT_FILE
+    body = result_to_json(result)
+    match kind:
+        case "missing":
+            return
+        case "broken":
+            path.write_text('{"metrics": {"sharpe_ratio": 1.', encoding="utf-8")
+        case "huge":
+            path.write_text(" " * (MAX_RESULT_BYTES + 1), encoding="utf-8")
+        case "link":
+            path.symlink_to("/etc/passwd")
+        case "nan":
+            path.write_text(f'{{"metrics": {{"sharpe_ratio": NaN}}, "trades": {len(body)}}}', encoding="utf-8")
+        case _:
+            write_json(folder, RESULT_FILE, body)
+
+
+def main(environment: Mapping[str, str] | None = None) -> int:
+    """Behave as the request's parameters say; the exit code is theirs."""
+    environment = os.environ if environment is None else environment
+    folder = Path(environment.get(wire.ENV_RESULTS_PATH, wire.RESULTS_PATH))
+    try:
+        request = BacktestRequest.from_json(environment[wire.ENV_REQUEST])
+        values = parse_values(request)
+    except EngineFailure as error:
+        print(f"noop: {error.reason.value}: {error}", file=sys.stderr)
+        write_error(folder, error.reason, str(error))
+        return error.exit_code
+    except (ValueError, KeyError, TypeError) as error:
+        print(f"noop: {wire.ENV_REQUEST} is not a request: {error!r}", file=sys.stderr)
+        return EXIT_ERROR
+    behave(values)
+    code: int = values["exit_code"]
+    if code:
+        reason = REASON_BY_EXIT_CODE.get(code, EngineFailure.reason)
+        write_error(folder, reason, f"exit code {code} was asked for")
+        return code
+    leave_result(folder, values["result"], run(request))
+    return EXIT_OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

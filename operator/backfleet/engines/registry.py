@@ -1,0 +1,12 @@
+"""The engines by name: a new one is a module and a line here."""
+
+from collections.abc import Mapping
+
+from backfleet.engines.bars.engine import BarsEngine
+from backfleet.engines.noop import NoopEngine
+from backfleet.engines.protocol import Engine
+
+ENGINES: Mapping[str, Engine] = {
+    "bars": BarsEngine(),
+    "noop": NoopEngine(),
+}

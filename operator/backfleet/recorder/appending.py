@@ -1,0 +1,115 @@
+"""Append one outcome to Postgres: the only SQL of the recorder, with a bound on every wait.
+
+The recorder's role may insert outcomes and nothing else, so a duplicate is told by its error, not by ON CONFLICT on a column.
+"""
+
+import json
+import select
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Any
+
+import psycopg2
+from psycopg2 import errors, extensions
+
+from backfleet.core.backtests import Failure, Recorded, Result, result_to_json
+from backfleet.engines.files import clean_text
+
+CALL_SECONDS = 15.0
+STATEMENT_TIMEOUT_MS = 10_000
+INSERT = """\
+INSERT INTO backtest_outcomes (attempt_id, kind, reason, message, body, exit_code, engine_started_at, engine_finished_at)
+VALUES (%(attempt_id)s, %(kind)s, %(reason)s, %(message)s, %(body)s::jsonb, %(exit_code)s, %(started)s, %(finished)s)"""
+
+
+@unique
+class Answer(StrEnum):
+    """How one try ended."""
+
+    APPENDED = "appended"
+    DUPLICATE = "duplicate"
+    """This attempt has an outcome already: it was recorded."""
+    UNKNOWN_ATTEMPT = "unknown attempt"
+    """The database knows no such attempt (its batch was deleted): nothing to record any more."""
+    REFUSED = "refused"
+    """The database does not take this content, whenever it is offered."""
+    AWAY = "away"
+    """Not now; later perhaps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer, with the database's words for people; they hold no secret."""
+
+    answer: Answer
+    message: str = ""
+
+
+Append = Callable[[str, str, Recorded], Reply]
+"""Of database URL, attempt id and outcome; never raises for what a database does."""
+
+
+def append_outcome(database_url: str, attempt_id: str, recorded: Recorded) -> Reply:
+    """One try on a connection of its own, ended after about 15 s of silence whatever the server does."""
+    try:
+        values = row(attempt_id, recorded)
+    except (ValueError, TypeError) as error:
+        return Reply(Answer.REFUSED, f"the outcome cannot be written as JSON: {error}")
+    extensions.set_wait_callback(_wait)
+    try:
+        connection = psycopg2.connect(
+            database_url, application_name="backfleet-recorder", keepalives_idle=10, keepalives_count=3
+        )
+    except psycopg2.Error as error:
+        return Reply(Answer.AWAY, _words(error, database_url))
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
+            cursor.execute(INSERT, values)
+        connection.commit()
+    except errors.UniqueViolation:
+        return Reply(Answer.DUPLICATE)
+    except errors.ForeignKeyViolation as error:
+        return Reply(Answer.UNKNOWN_ATTEMPT, _words(error, database_url))
+    except (psycopg2.IntegrityError, psycopg2.DataError) as error:
+        return Reply(Answer.REFUSED, _words(error, database_url))
+    except psycopg2.Error as error:
+        return Reply(Answer.AWAY, _words(error, database_url))
+    finally:
+        connection.close()
+    return Reply(Answer.APPENDED)
+
+
+def row(attempt_id: str, recorded: Recorded) -> dict[str, Any]:
+    """The row of an outcome by column; JSONB as text without NaN."""
+    outcome = recorded.outcome
+    is_success = isinstance(outcome, Result)
+    return {
+        "attempt_id": attempt_id,
+        "kind": "succeeded" if is_success else "failed",
+        "reason": outcome.reason.value if isinstance(outcome, Failure) else None,
+        "message": clean_text(outcome.message) if isinstance(outcome, Failure) else None,
+        "body": json.dumps(result_to_json(outcome), allow_nan=False) if isinstance(outcome, Result) else None,
+        "exit_code": recorded.exit_code,
+        "started": recorded.engine_started_at,
+        "finished": recorded.engine_finished_at,
+    }
+
+
+def _wait(connection: Any) -> None:  # noqa: ANN401 (psycopg2's own signature)
+    """psycopg2 waits here instead of in C: a server that is silent is given up, and a signal is served at once."""
+    deadline = time.monotonic() + CALL_SECONDS
+    while (state := connection.poll()) != extensions.POLL_OK:
+        left = deadline - time.monotonic()
+        reading = [connection.fileno()] if state == extensions.POLL_READ else []
+        writing = [connection.fileno()] if state == extensions.POLL_WRITE else []
+        if left <= 0 or not any(select.select(reading, writing, [], left)):
+            raise psycopg2.OperationalError(f"no answer from the database within {CALL_SECONDS:.0f} s")
+
+
+def _words(error: psycopg2.Error, database_url: str) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    password = extensions.parse_dsn(database_url).get("password")
+    return clean_text(text.replace(password, "***") if password else text, 500)

@@ -1,0 +1,104 @@
+"""The command `backfleet-recorder`: turn what the engine left into one outcome in Postgres, then end.
+
+Exit codes: 0 a success was recorded, 3 a failure was recorded, 4 nothing was recorded, 2 the environment is wrong.
+The last word, at most 4 KiB of JSON, goes to the container's termination message: recorded, kind, reason, message.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+from backfleet.core import wire
+from backfleet.core.backtests import Failure
+from backfleet.engines.files import clean_text
+from backfleet.engines.registry import ENGINES
+from backfleet.recorder.appending import Append, append_outcome
+from backfleet.recorder.logs import Log, json_log
+from backfleet.recorder.orders import Orders, OrdersInvalid, read_orders, termination_log
+from backfleet.recorder.recording import Clock, Ending, judge, record
+
+EXIT_SUCCESS = 0
+EXIT_ORDERS_INVALID = 2
+EXIT_FAILURE_RECORDED = 3
+EXIT_NOT_RECORDED = 4
+MAX_TERMINATION_BYTES = 4096
+
+MONOTONIC = Clock(now=time.monotonic, sleep=time.sleep)
+
+
+class Terminated(BaseException):
+    """SIGTERM: the pod is being deleted; no handler of errors may swallow it."""
+
+
+def main() -> int:
+    """Record by the process's environment; SIGTERM ends it between any two steps."""
+    signal.signal(signal.SIGTERM, _terminate)
+    return run(os.environ, append_outcome, MONOTONIC)
+
+
+def run(environment: Mapping[str, str], append: Append, clock: Clock) -> int:
+    """The whole of it with what touches the world passed in; the exit code."""
+    log = json_log(attempt=environment.get(wire.ENV_ATTEMPT_ID, ""))
+    try:
+        orders = read_orders(environment)
+    except OrdersInvalid as error:
+        log("bad environment", level="error", message=str(error))
+        _leave_last_word(termination_log(environment), {"recorded": False, "message": str(error)}, log)
+        return EXIT_ORDERS_INVALID
+    try:
+        return _finish(orders, _run(orders, append, clock, log), log)
+    except Terminated:
+        log("terminated", level="warning")
+        word = {"recorded": False, "message": "terminated before the outcome was recorded"}
+        _leave_last_word(orders.termination_log, word, log)
+        return EXIT_NOT_RECORDED
+
+
+def _run(orders: Orders, append: Append, clock: Clock, log: Log) -> Ending:
+    recorded = judge(ENGINES.get(orders.engine), orders.engine, orders.folder, orders.request)
+    outcome = recorded.outcome
+    if isinstance(outcome, Failure):
+        log("judged", kind="failed", reason=outcome.reason.value, message=outcome.message)
+    else:
+        log("judged", kind="succeeded")
+    return record(orders, recorded, append, clock, log)
+
+
+def _finish(orders: Orders, ending: Ending, log: Log) -> int:
+    outcome = ending.recorded.outcome
+    is_failure = isinstance(outcome, Failure)
+    word: dict[str, object] = {"recorded": ending.is_recorded, "kind": "failed" if is_failure else "succeeded"}
+    if isinstance(outcome, Failure):
+        word |= {"reason": outcome.reason.value, "message": outcome.message}
+    if not ending.is_recorded:
+        word |= {"message": ending.message}
+    _leave_last_word(orders.termination_log, word, log)
+    if not ending.is_recorded:
+        return EXIT_NOT_RECORDED
+    return EXIT_FAILURE_RECORDED if is_failure else EXIT_SUCCESS
+
+
+def _leave_last_word(path: Path, word: Mapping[str, object], log: Log) -> None:
+    """At most 4 KiB whatever the message: a character takes at most 12 bytes of JSON."""
+    message = clean_text(str(word.get("message", "")), 300)
+    text = json.dumps({**word, "message": message})
+    try:
+        path.write_text(text[:MAX_TERMINATION_BYTES], encoding="ascii")
+    except OSError as error:
+        log("no termination message", level="warning", message=str(error))
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    # Once is enough: a second signal must not disturb the last word.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""What the recorder is told: its environment, read once; a missing or wrong variable is named."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import parse_dsn
+
+from backfleet.core import wire
+from backfleet.core.backtests import BacktestRequest
+from backfleet.core.errors import BackfleetError
+
+DEFAULT_PATIENCE_SECONDS = 900.0
+MAX_PATIENCE_SECONDS = 86_400.0
+TERMINATION_LOG = "/dev/termination-log"
+SCHEMES = ("postgresql+psycopg2://", "postgresql://", "postgres://")
+
+
+class OrdersInvalid(BackfleetError):
+    """The environment is wrong: nothing can be recorded; the message names the variable and never shows a secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What to judge, as which attempt, and where to append it."""
+
+    engine: str
+    request: BacktestRequest
+    attempt_id: str
+    database_url: str
+    patience_seconds: float
+    folder: Path
+    termination_log: Path
+
+
+def termination_log(environment: Mapping[str, str]) -> Path:
+    """Where the last word goes; known even when the rest of the environment is wrong."""
+    return Path(environment.get(wire.ENV_TERMINATION_LOG) or TERMINATION_LOG)
+
+
+def read_orders(environment: Mapping[str, str]) -> Orders:
+    """All of it; OrdersInvalid names the first variable that is missing or wrong."""
+    return Orders(
+        engine=_required(environment, wire.ENV_ENGINE),
+        request=_request(_required(environment, wire.ENV_REQUEST)),
+        attempt_id=_required(environment, wire.ENV_ATTEMPT_ID),
+        database_url=_database_url(_required(environment, wire.ENV_RECORDER_DATABASE_URL)),
+        patience_seconds=_patience(environment.get(wire.ENV_RECORDER_PATIENCE)),
+        folder=Path(environment.get(wire.ENV_RESULTS_PATH) or wire.RESULTS_PATH),
+        termination_log=termination_log(environment),
+    )
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "").strip()
+    if not value:
+        raise OrdersInvalid(f"{name} is not set")
+    return value
+
+
+def _request(text: str) -> BacktestRequest:
+    try:
+        return BacktestRequest.from_json(text)
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise OrdersInvalid(f"{wire.ENV_REQUEST} is not a request: {type(error).__name__}") from error
+
+
+def _database_url(text: str) -> str:
+    """As libpq takes it; the driver that SQLAlchemy wants named in the scheme is left out."""
+    scheme = next((scheme for scheme in SCHEMES if text.startswith(scheme)), None)
+    if scheme is None:
+        raise OrdersInvalid(f"{wire.ENV_RECORDER_DATABASE_URL} does not begin with postgresql://")
+    url = "postgresql://" + text.removeprefix(scheme)
+    try:
+        parse_dsn(url)
+    except ProgrammingError:
+        # libpq's own text repeats the URL, password included.
+        raise OrdersInvalid(f"{wire.ENV_RECORDER_DATABASE_URL} cannot be parsed as a URL") from None
+    return url
+
+
+def _patience(text: str | None) -> float:
+    if not text:
+        return DEFAULT_PATIENCE_SECONDS
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= MAX_PATIENCE_SECONDS:
+        raise OrdersInvalid(
+            f"{wire.ENV_RECORDER_PATIENCE} is no number of seconds from 0 to {MAX_PATIENCE_SECONDS:.0f}"
+        )
+    return seconds

@@ -1,0 +1,84 @@
+"""Judge once, then offer the outcome to the database until it has it or the patience ends."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from backfleet.core.backtests import BacktestRequest, Failure, Recorded
+from backfleet.core.reasons import FailureReason
+from backfleet.engines.files import clean_text
+from backfleet.engines.protocol import Engine
+from backfleet.recorder.appending import Answer, Append, Reply
+from backfleet.recorder.logs import Log
+from backfleet.recorder.orders import Orders
+
+FIRST_DELAY_SECONDS = 0.5
+MAX_DELAY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """Time as the recorder uses it; tests give their own."""
+
+    now: Callable[[], float]
+    sleep: Callable[[float], None]
+    jitter: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What stands in the end: the outcome, and whether the database has it."""
+
+    recorded: Recorded
+    is_recorded: bool
+    message: str = ""
+
+
+def judge(engine: Engine | None, name: str, folder: Path, request: BacktestRequest) -> Recorded:
+    """The engine's judgement; whatever goes wrong in it is itself an outcome, so that nothing is lost in silence."""
+    if engine is None:
+        return _recorder_error(f"this recorder knows no engine {name[:100]!r}")
+    try:
+        return engine.outcome(folder, request)
+    except Exception as error:  # noqa: BLE001 (the last line of defence: a judge that fails must still be recorded)
+        return _recorder_error(f"judging failed: {type(error).__name__}: {error}")
+
+
+def record(orders: Orders, recorded: Recorded, append: Append, clock: Clock, log: Log) -> Ending:
+    """Append, again and again while the database is away; the last try falls on the end of the patience."""
+    deadline = clock.now() + orders.patience_seconds
+    delay = FIRST_DELAY_SECONDS
+    was_refused = False
+    while True:
+        reply = append(orders.database_url, orders.attempt_id, recorded)
+        match reply.answer:
+            case Answer.APPENDED | Answer.DUPLICATE:
+                log("recorded", answer=reply.answer.value)
+                return Ending(recorded=recorded, is_recorded=True)
+            case Answer.UNKNOWN_ATTEMPT:
+                log("not recorded", level="error", answer=reply.answer.value, message=reply.message)
+                return Ending(recorded=recorded, is_recorded=False, message=reply.message)
+            case Answer.REFUSED:
+                if was_refused:
+                    log("not recorded", level="error", answer=reply.answer.value, message=reply.message)
+                    return Ending(recorded=recorded, is_recorded=False, message=reply.message)
+                log("refused", level="error", message=reply.message)
+                recorded, was_refused = _instead_of(recorded, reply), True
+            case Answer.AWAY:
+                left = deadline - clock.now()
+                log("database away", level="warning", message=reply.message, seconds_left=round(max(left, 0.0), 1))
+                if left <= 0:
+                    return Ending(recorded=recorded, is_recorded=False, message=reply.message)
+                clock.sleep(min(left, delay * (0.5 + clock.jitter() / 2)))
+                delay = min(delay * 2, MAX_DELAY_SECONDS)
+
+
+def _instead_of(recorded: Recorded, reply: Reply) -> Recorded:
+    """What can be said of an outcome that the database does not take; times and code may be what it refuses."""
+    del recorded
+    return _recorder_error(f"the database refused the outcome: {reply.message}")
+
+
+def _recorder_error(message: str) -> Recorded:
+    return Recorded(outcome=Failure(reason=FailureReason.RECORDER_ERROR, message=clean_text(message)))
