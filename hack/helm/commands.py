@@ -5,14 +5,16 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import helm_python
 import yaml
 
 from helm.chart import CHART, CHART_CRD, CRD, render_texts, sync_crd
-from helm.progress import Pods, run_with_progress, say
 from helm.values import read_values
+
+if TYPE_CHECKING:
+    from helm.progress import Pods
 
 WAIT_SECONDS = 300
 
@@ -26,6 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except helm_python.HelmError as error:
         say(f"error: {error}")
         return 1
+
+
+def say(message: str) -> None:
+    """Tell a person; standard output is for results."""
+    print(message, file=sys.stderr, flush=True)
 
 
 def install(options: argparse.Namespace) -> int:
@@ -87,6 +94,8 @@ def copy_crd(_options: argparse.Namespace) -> int:
 
 
 def _apply(options: argparse.Namespace, verb: str) -> int:
+    from helm.progress import run_with_progress
+
     started = time.monotonic()
     values = _values(options)
     special: dict[str, Any] = {"create_namespace": options.create_namespace}
@@ -142,7 +151,9 @@ def _config(options: argparse.Namespace) -> helm_python.Config:
     )
 
 
-def _pods(options: argparse.Namespace) -> Pods:
+def _pods(options: argparse.Namespace) -> "Pods":
+    from helm.progress import Pods  # loads the Kubernetes client: not for commands without a cluster
+
     return Pods(options.kubeconfig, options.kube_context, options.namespace, options.release)
 
 

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from kubernetes import client, config
+from urllib3.exceptions import HTTPError
 
 LOOK_SECONDS = 1.0
 LOG_LINES = 15
-
-
-def say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+NO_ANSWER = (client.ApiException, HTTPError, OSError)
 
 
 class Pods:
@@ -28,33 +26,35 @@ class Pods:
 
     def states(self) -> dict[str, str]:
         """Pod name → one phrase; empty while the API does not answer."""
-        try:
-            found = self._api.list_namespaced_pod(self._namespace, label_selector=self._selector, _request_timeout=5)
-        except (client.ApiException, OSError):
-            return {}
-        return {pod.metadata.name: _phrase(pod) for pod in found.items}
+        return {pod.metadata.name: _phrase(pod) for pod in self._list()}
 
     def explain(self) -> Iterator[str]:
         """State and last log lines of every container that is not ready, for a release that did not get ready."""
-        found = self._api.list_namespaced_pod(self._namespace, label_selector=self._selector, _request_timeout=5)
-        for pod in found.items:
+        for pod in self._list():
             for status in [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]:
                 if not status.ready:
                     yield f"{pod.metadata.name} / {status.name}: {_phrase(pod)}"
                     yield from (f"    {line}" for line in self._log_tail(pod.metadata.name, status.name))
+
+    def _list(self) -> list[client.V1Pod]:
+        try:
+            found = self._api.list_namespaced_pod(self._namespace, label_selector=self._selector, _request_timeout=5)
+        except NO_ANSWER:
+            return []
+        return list(found.items)
 
     def _log_tail(self, pod: str, container: str) -> list[str]:
         try:
             text = self._api.read_namespaced_pod_log(
                 pod, self._namespace, container=container, tail_lines=LOG_LINES, _request_timeout=5
             )
-        except client.ApiException:
+        except NO_ANSWER:
             return []
         return str(text).splitlines()
 
 
 def run_with_progress[T](work: Callable[[], T], pods: Pods, cancel: Callable[[], None]) -> T:
-    """Run `work` in a thread and print each change of a pod's state; an interrupt cancels it."""
+    """Run `work` in a thread and say each change of a pod's state; an interrupt cancels it."""
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(work)
         try:
@@ -72,7 +72,7 @@ def _report_until_done(future: "Future[Any]", pods: Pods) -> None:
         states = pods.states()
         for name, state in states.items():
             if known.get(name) != state:
-                say(f"   {time.monotonic() - started:5.1f} s  {name}: {state}")
+                print(f"   {time.monotonic() - started:5.1f} s  {name}: {state}", file=sys.stderr, flush=True)
         known = states
 
 

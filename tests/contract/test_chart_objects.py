@@ -1,0 +1,291 @@
+"""What the chart renders is valid Kubernetes, restricted, and keeps its secrets to itself."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+import helm_python
+import kubernetes_validate
+import kubernetes_validate.utils
+import pytest
+
+from hack.helm.chart import CHART, render_notes, render_objects, render_texts
+
+EXTERNAL = {"database": {"existingSecret": "my-database"}, "evaluationPostgres": {"enabled": False}}
+DIGEST = "sha256:" + "ab" * 32
+EVERYTHING: dict[str, Any] = {
+    "image": {"repository": "registry.example/backfleet", "digest": DIGEST, "pullPolicy": "Always"},
+    "imagePullSecrets": [{"name": "pull"}],
+    "operator": {
+        "podAnnotations": {"a": "1"},
+        "podLabels": {"team": "research"},
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "dedicated", "operator": "Exists", "effect": "NoSchedule"}],
+        "affinity": {"nodeAffinity": {}},
+        "priorityClassName": "high",
+    },
+    "api": {"replicas": 2, "service": {"type": "NodePort", "annotations": {"b": "2"}}, "podAnnotations": {"c": "3"}},
+    "engines": {
+        "noop": {},
+        "bars": {
+            "image": "registry.example/bars:1",
+            "mounts": [{"name": "data", "mountPath": "/data", "source": {"persistentVolumeClaim": {"claimName": "d"}}}],
+        },
+    },
+    "backtests": {"priorityClassName": "low", "tolerations": [{"operator": "Exists"}], "imagePrefixes": ["r.example/"]},
+    "evaluationPostgres": {"persistence": {"enabled": True, "storageClassName": "fast"}, "podLabels": {"x": "y"}},
+    "networkPolicy": {"enabled": True},
+}
+EXTERNAL_EVERYTHING = {
+    **EVERYTHING,
+    **EXTERNAL,
+    "networkPolicy": {"enabled": True, "databasePeers": [{"ipBlock": {"cidr": "10.0.0.5/32"}}]},
+}
+VARIANTS = [
+    pytest.param({}, id="defaults"),
+    pytest.param(EXTERNAL, id="own Postgres"),
+    pytest.param(EVERYTHING, id="everything set"),
+    pytest.param(EXTERNAL_EVERYTHING, id="everything set, own Postgres"),
+    pytest.param({"api": {"enabled": False}, "crds": {"install": False}}, id="no API, no CRD"),
+]
+VERSIONS = [version.removesuffix(".0") for version in kubernetes_validate.utils.all_versions()]
+# Its schema is not among the offline ones; the API server of the end-to-end tests judges it.
+KINDS_WITHOUT_SCHEMA = {"CustomResourceDefinition"}
+
+
+def pods_of(objects: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for each in objects:
+        if "template" in each.get("spec", {}):
+            yield each["metadata"]["name"], each["spec"]["template"]["spec"]
+
+
+def containers_of(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+def find(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
+    return next(each for each in objects if each["kind"] == kind and each["metadata"]["name"] == name)
+
+
+def test_helm_lints_it_without_a_warning():
+    report = helm_python.lint(CHART, strict=True)
+    assert [message for message in report["messages"] if message["severity"] > 1] == []
+
+
+@pytest.mark.parametrize("values", VARIANTS)
+def test_every_object_is_valid_from_kubernetes_1_25_to_the_newest_schema(values: dict[str, Any]):
+    assert (VERSIONS[0], len(VERSIONS) >= 13) == ("1.25", True)
+    for each in render_objects(values):
+        if each["kind"] not in KINDS_WITHOUT_SCHEMA:
+            for version in (VERSIONS[0], VERSIONS[len(VERSIONS) // 2], VERSIONS[-1]):
+                kubernetes_validate.validate(each, version, strict=True)
+
+
+def test_the_defaults_are_valid_in_every_offline_version():
+    objects = [each for each in render_objects({}) if each["kind"] not in KINDS_WITHOUT_SCHEMA]
+    for version in VERSIONS:
+        for each in objects:
+            kubernetes_validate.validate(each, version, strict=True)
+
+
+@pytest.mark.parametrize("values", VARIANTS)
+def test_every_object_has_helms_labels_and_a_name_of_its_own(values: dict[str, Any]):
+    objects = render_objects(values)
+    names = [(each["kind"], each["metadata"]["name"]) for each in objects]
+    assert len(set(names)) == len(names)
+    for each in objects:
+        labels = each["metadata"]["labels"]
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+        assert labels["app.kubernetes.io/instance"] == "demo"
+        assert labels["helm.sh/chart"].startswith("backfleet-")
+
+
+@pytest.mark.parametrize("values", VARIANTS)
+def test_every_pod_passes_the_restricted_standard(values: dict[str, Any]):
+    pods = dict(pods_of(render_objects(values)))
+    assert pods
+    for pod in pods.values():
+        context = pod["securityContext"]
+        assert (context["runAsNonRoot"], context["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
+        assert context["runAsUser"] > 0
+        assert pod["enableServiceLinks"] is False
+        assert {key for volume in pod["volumes"] for key in volume} <= {"name", "emptyDir", "configMap"}
+        for container in containers_of(pod):
+            assert container["securityContext"] == {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
+            assert set(container["resources"]) == {"requests", "limits"}
+            assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+@pytest.mark.parametrize("values", VARIANTS)
+def test_every_long_running_container_is_probed(values: dict[str, Any]):
+    for _, pod in pods_of(render_objects(values)):
+        for container in pod["containers"]:
+            ports = {port["name"] for port in container["ports"]}
+            for probe in (container["livenessProbe"], container["readinessProbe"]):
+                assert (probe.get("httpGet") or probe["tcpSocket"])["port"] in ports
+
+
+def test_every_port_says_its_protocol_since_kubernetes_1_20_refuses_to_apply_it_without():
+    objects = render_objects(EVERYTHING)
+    services = [port for each in objects if each["kind"] == "Service" for port in each["spec"]["ports"]]
+    ports = [
+        port for _, pod in pods_of(objects) for container in containers_of(pod) for port in container.get("ports", [])
+    ]
+    assert len(services) == 2
+    assert all(port["protocol"] == "TCP" for port in [*services, *ports])
+
+
+def test_only_operator_and_api_get_a_token():
+    objects = render_objects({})
+    tokens = {name: pod["automountServiceAccountToken"] for name, pod in pods_of(objects)}
+    assert tokens == {
+        "demo-backfleet-operator": True,
+        "demo-backfleet-api": True,
+        "demo-backfleet-postgres": False,
+    }
+    accounts = {each["metadata"]["name"]: each for each in objects if each["kind"] == "ServiceAccount"}
+    assert set(accounts) == {"demo-backfleet-operator", "demo-backfleet-api", "demo-backfleet-backtest"}
+    assert all(each["automountServiceAccountToken"] is False for each in accounts.values())
+
+
+def test_passwords_stand_in_secrets_only():
+    objects = render_objects({})
+    secrets = [
+        base64.b64decode(value).decode()
+        for each in objects
+        if each["kind"] == "Secret"
+        for key, value in each["data"].items()
+        if key.endswith("-password")
+    ]
+    assert len(set(secrets)) == 3
+    assert all(len(secret) == 32 for secret in secrets)
+    # Rendered anew here, so the old words could never be found: look for the shape of a URL with a password as well.
+    for name, text in render_texts({}).items():
+        if name != "postgres.yaml":
+            assert "postgresql://" not in text, name
+    outside = [each for each in objects if each["kind"] != "Secret"]
+    assert not any(secret in str(each) for secret in secrets for each in outside)
+
+
+def test_backtests_refer_to_a_secret_with_the_recorders_url_alone():
+    objects = render_objects({})
+    recorder = find(objects, "Secret", "demo-backfleet-recorder")
+    assert set(recorder["data"]) == {"recorder-url"}
+    url = base64.b64decode(recorder["data"]["recorder-url"]).decode()
+    assert url.startswith("postgresql://backfleet_recorder:")
+    assert url.endswith("@demo-backfleet-postgres.prod.svc:5432/backfleet")
+
+
+def test_an_own_postgres_leaves_nothing_of_the_evaluation_one():
+    objects = render_objects(EXTERNAL)
+    assert {each["kind"] for each in objects} & {"Secret", "StatefulSet"} == set()
+    assert not any("postgres" in each["metadata"]["name"] for each in objects)
+
+
+def test_urls_come_from_the_secret_and_the_keys_that_are_named():
+    keys = {"operator": "uri", "recorder": "uri", "api": "uri"}
+    values = {"database": {"existingSecret": "cluster-app", "keys": keys}, "evaluationPostgres": {"enabled": False}}
+    found = {
+        (name, container["name"], entry["name"]): entry["valueFrom"]["secretKeyRef"]
+        for name, pod in pods_of(render_objects(values))
+        for container in containers_of(pod)
+        for entry in container["env"]
+        if "valueFrom" in entry
+    }
+    wanted = {"name": "cluster-app", "key": "uri"}
+    assert found == {
+        ("demo-backfleet-operator", "migrate", "BACKFLEET_DATABASE_URL"): wanted,
+        ("demo-backfleet-operator", "operator", "BACKFLEET_DATABASE_URL"): wanted,
+        ("demo-backfleet-api", "api", "BACKFLEET_API_DATABASE_URL"): wanted,
+    }
+    assert "WARNING: operator, recorder and API share one database URL" in render_notes(values)
+    assert "WARNING" not in render_notes(EXTERNAL)
+
+
+def test_the_notes_warn_of_the_evaluation_postgres():
+    assert "EVERY RESULT IS LOST" in render_notes({})
+    kept = render_notes({"evaluationPostgres": {"persistence": {"enabled": True}}})
+    assert "EVERY RESULT IS LOST" not in kept
+    assert "EVALUATION POSTGRES" in kept
+
+
+def test_a_digest_wins_over_the_tag():
+    image = {"repository": "registry.example/backfleet", "tag": "1", "digest": DIGEST}
+    objects = render_objects({"image": image, "evaluationPostgres": {"image": {**image, "repository": "pg"}}})
+    images = {container["image"] for _, pod in pods_of(objects) for container in containers_of(pod)}
+    assert images == {f"registry.example/backfleet@{DIGEST}", f"pg@{DIGEST}"}
+    assert find(objects, "ConfigMap", "demo-backfleet-settings")["data"]["settings.json"].count(DIGEST) == 2
+
+
+def test_placement_reaches_the_pods():
+    pods = dict(pods_of(render_objects(EVERYTHING)))
+    operator = pods["demo-backfleet-operator"]
+    wanted = EVERYTHING["operator"]
+    keys = ("nodeSelector", "tolerations", "affinity", "priorityClassName")
+    assert {key: operator[key] for key in keys} == {key: wanted[key] for key in keys}
+    assert all(pod["imagePullSecrets"] == [{"name": "pull"}] for pod in pods.values())
+
+
+def test_one_operator_at_a_time():
+    operator = find(render_objects({}), "Deployment", "demo-backfleet-operator")["spec"]
+    assert (operator["replicas"], operator["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_a_change_of_settings_restarts_the_operator_and_a_new_chart_version_alone_does_not_restart_postgres():
+    def annotations(values: dict[str, Any]) -> dict[str, str]:
+        template = find(render_objects(values), "Deployment", "demo-backfleet-operator")["spec"]["template"]
+        return template["metadata"]["annotations"]
+
+    assert annotations({}) == annotations({})
+    assert annotations({}) != annotations({"operator": {"maxConcurrent": 5}})
+    template = find(render_objects({}), "StatefulSet", "demo-backfleet-postgres")["spec"]["template"]
+    assert set(template["metadata"]["labels"]) == {
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/component",
+    }
+
+
+def test_the_network_policy_lets_backtests_reach_dns_and_postgres_only():
+    policies = [each for each in render_objects(EXTERNAL_EVERYTHING) if each["kind"] == "NetworkPolicy"]
+    assert [each["metadata"]["name"] for each in policies] == ["demo-backfleet-backtests"]
+    spec = policies[0]["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in spec
+    dns, postgres = spec["egress"]
+    assert {(port["protocol"], port["port"]) for port in dns["ports"]} == {("UDP", 53), ("TCP", 53)}
+    assert dns["to"]
+    assert postgres == {
+        "to": [{"ipBlock": {"cidr": "10.0.0.5/32"}}],
+        "ports": [{"protocol": "TCP", "port": 5432}],
+    }
+    assert not [each for each in render_objects({}) if each["kind"] == "NetworkPolicy"]
+
+
+def test_the_evaluation_postgres_is_reached_by_backfleet_only():
+    objects = render_objects({"networkPolicy": {"enabled": True}})
+    rule = find(objects, "NetworkPolicy", "demo-backfleet-postgres")["spec"]["ingress"]
+    components = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in rule[0]["from"]]
+    assert components == ["operator", "api", "backtest"]
+    egress = find(objects, "NetworkPolicy", "demo-backfleet-backtests")["spec"]["egress"][1]["to"]
+    template = find(objects, "StatefulSet", "demo-backfleet-postgres")["spec"]["template"]
+    assert egress == [{"podSelector": {"matchLabels": template["metadata"]["labels"]}}]
+
+
+@pytest.mark.parametrize(
+    ("release", "values", "wanted"),
+    [
+        pytest.param("backfleet", {}, "backfleet", id="a release named after the chart"),
+        pytest.param("demo", {}, "demo-backfleet", id="another release"),
+        pytest.param("demo", {"fullnameOverride": "fleet"}, "fleet", id="a name of one's own"),
+        pytest.param("a" * 53, {}, "a" * 40, id="the longest release name"),
+    ],
+)
+def test_names_follow_the_release_and_fit(release: str, values: dict[str, Any], wanted: str):
+    names = [each["metadata"]["name"] for each in render_objects(values, name=release)]
+    assert f"{wanted}-operator" in names
+    assert all(len(name) <= 52 for name in names)

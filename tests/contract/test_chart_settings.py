@@ -1,0 +1,102 @@
+"""The settings that the chart renders are the settings that the operator reads."""
+
+import json
+from typing import Any
+
+from backfleet.settings import EngineImageSettings, MountSettings, PodSettings, RecorderSettings, Settings
+from hack.helm.chart import render_objects
+
+# The port of the probes is written into the chart's Deployment.
+NOT_A_VALUE = {"healthPort"}
+
+
+def rendered(values: dict[str, Any]) -> dict[str, Any]:
+    objects = render_objects(values)
+    settings = next(each for each in objects if each["kind"] == "ConfigMap" and "settings.json" in each["data"])
+    body: dict[str, Any] = json.loads(settings["data"]["settings.json"])
+    return body
+
+
+def aliases(model: type[Any]) -> set[str]:
+    return {field.alias for field in model.model_fields.values()}
+
+
+def test_the_defaults_parse_and_equal_the_codes_own():
+    settings = Settings.model_validate(rendered({}))
+    assert settings == Settings(
+        installation="prod/demo",
+        namespace="prod",
+        engines={"bars": EngineImageSettings(image="backfleet:0.1.0")},
+        recorder=RecorderSettings(image="backfleet:0.1.0", secret_name="demo-backfleet-recorder"),
+        pods=PodSettings(service_account_name="demo-backfleet-backtest"),
+    )
+
+
+def test_every_setting_is_rendered_so_that_a_new_one_cannot_be_forgotten():
+    values = {"imagePullSecrets": [{"name": "pull"}], "backtests": {"priorityClassName": "low"}}
+    body = rendered(values)
+    assert set(body) == aliases(Settings) - NOT_A_VALUE
+    assert set(body["pods"]) == aliases(PodSettings)
+    assert set(body["recorder"]) == aliases(RecorderSettings)
+
+
+def test_values_arrive():
+    mount = {"name": "data", "mountPath": "/data", "subPath": "us", "source": {"hostPath": {"path": "/x"}}}
+    engine = {
+        "image": "registry.example/bars:1",
+        "imagePullPolicy": "Never",
+        "requests": {"cpu": "1", "memory": "64Mi"},
+        "environment": {"A": "b"},
+        "securityContext": {"runAsUser": 1},
+        "mounts": [mount],
+    }
+    assert set(engine) == aliases(EngineImageSettings)
+    assert set(mount) == aliases(MountSettings)
+    operator = {
+        "maxConcurrent": 7,
+        "maxCombinations": 2_000_000,
+        "tickSeconds": 2.5,
+        "passSeconds": 30,
+        "resultGraceSeconds": 9,
+        "missingSeconds": 61,
+    }
+    pods = {
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"operator": "Exists"}],
+        "limits": {"cpu": "2", "memory": "3Gi"},
+        "recorderLimits": {"cpu": "500m", "memory": "128Mi"},
+        "resultsSizeLimit": "1Gi",
+        "terminationGraceSeconds": 5,
+        "runAsUser": 4000,
+        "priorityClassName": "low",
+    }
+    backtests = {**pods, "imagePrefixes": ["r/"], "volumeClaims": ["d"], "recorderPatienceSeconds": 60}
+    body = rendered(
+        {
+            "installation": "mine",
+            "image": {"pullPolicy": "Always"},
+            "imagePullSecrets": [{"name": "pull"}],
+            "operator": operator,
+            "backtests": backtests,
+            "engines": {"bars": engine, "noop": {}},
+            "database": {"existingSecret": "db", "keys": {"recorder": "writer"}},
+            "evaluationPostgres": {"enabled": False},
+        }
+    )
+    Settings.model_validate(body)
+    assert body == {
+        **operator,
+        "installation": "mine",
+        "namespace": "prod",
+        "imagePrefixes": ["r/"],
+        "volumeClaims": ["d"],
+        "engines": {"bars": engine, "noop": {"image": "backfleet:0.1.0", "imagePullPolicy": "Always"}},
+        "recorder": {
+            "image": "backfleet:0.1.0",
+            "imagePullPolicy": "Always",
+            "secretName": "db",
+            "secretKey": "writer",
+            "patienceSeconds": 60,
+        },
+        "pods": {**pods, "serviceAccountName": "demo-backfleet-backtest", "imagePullSecrets": ["pull"]},
+    }
