@@ -16,7 +16,7 @@ from backfleet.core.errors import BackfleetError, Conflict, FenceLost
 from backfleet.core.observation import AttemptKey, Refusal, RefusalKind
 from backfleet.core.plans import BatchPlan, CreateJob, DeleteJob, Effect, Plan, PostEvent, WriteStatus
 from backfleet.core.records import BatchChanges
-from backfleet.engines import ENGINES
+from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from backfleet.core.planning import plan
 from backfleet.core.plans import Plan
 from backfleet.core.records import Catalog, StoreView
 from backfleet.core.status import database_unavailable_status
-from backfleet.engines import ENGINES
+from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)
