@@ -1,0 +1,36 @@
+"""A spec that is good, to be bent by tests; and the strategies that a small installation has."""
+
+from typing import Any
+
+from backfleet import catalog
+from backfleet.core.acceptance import AcceptanceLimits
+
+RSI_PERIOD = {"name": "rsi_period", "type": "int", "range": {"start": 14, "end": 16, "step": 1}}
+
+STRATEGIES = {
+    "bars": {
+        each.name: {parameter.name: parameter.default for parameter in each.parameters}
+        for each in catalog.load().strategies
+        if each.status is catalog.StrategyStatus.AVAILABLE
+    },
+    "noop": None,
+}
+
+LIMITS = AcceptanceLimits(
+    on_hold={
+        each.name: "it has no project"
+        for each in catalog.load().strategies
+        if each.status is catalog.StrategyStatus.ON_HOLD
+    }
+)
+
+
+def spec_body(**fields: Any) -> dict[str, Any]:
+    """The `spec` of a small batch, with top-level fields replaced; None leaves a field out."""
+    body: dict[str, Any] = {
+        "strategy": {"name": "RSI_MeanReversion_ETF"},
+        "engine": {"name": "bars"},
+        "data": {"symbols": ["AAPL"], "startDate": "2000-03-01", "endDate": "2013-03-01"},
+        "parameters": [RSI_PERIOD],
+    } | fields
+    return {name: value for name, value in body.items() if value is not None}
