@@ -1,0 +1,81 @@
+# Everything that is done to this repository. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+NAME ?= demo
+VENV := .venv
+BIN := $(VENV)/bin
+CODE := operator/backfleet api tests hack
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(VENV)/ready ## Make the virtual environment with everything that development needs
+
+$(VENV)/ready: requirements-dev.lock pyproject.toml hack/find-python
+	@python=$$(hack/find-python) && echo "Setting up $(VENV) with $$python (about a minute)" && \
+	rm -rf $(VENV) && $$python -m venv $(VENV) && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
+	touch $@
+
+.PHONY: demo
+demo: setup ## Bring up a Kubernetes, install Backfleet, run two batches and leave it all to explore
+	@$(BIN)/python hack/demo
+
+.PHONY: demo-down
+demo-down: setup ## End the demo's cluster and all that it left
+	@$(BIN)/python hack/cluster down --name demo
+
+.PHONY: cluster-up cluster-down cluster-status
+cluster-up: setup ## Bring up a local Kubernetes (NAME=demo)
+	@$(BIN)/python hack/cluster up --name $(NAME)
+cluster-down: setup ## End a local Kubernetes (NAME=demo)
+	@$(BIN)/python hack/cluster down --name $(NAME)
+cluster-status: setup ## Say how a local Kubernetes is (NAME=demo)
+	@$(BIN)/python hack/cluster status --name $(NAME)
+
+.PHONY: check
+check: setup lint types imports ## Format, lint, types, import rules, unit and property tests: under a minute, no root
+	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/properties
+
+.PHONY: format
+format: setup ## Format the code
+	@$(BIN)/ruff format -q $(CODE) && $(BIN)/ruff check -q --fix $(CODE)
+
+.PHONY: lint types imports
+lint: setup ## Check format and lint
+	@$(BIN)/ruff format --check -q $(CODE) && $(BIN)/ruff check -q $(CODE)
+types: setup ## Check types
+	@$(BIN)/mypy
+imports: setup ## Check who may import whom
+	@PYTHONPATH=operator:api $(BIN)/lint-imports --no-cache > $(VENV)/imports.txt 2>&1 || { cat $(VENV)/imports.txt; exit 1; }
+
+.PHONY: test-below
+test-below: setup lint types imports ## All tests below the cluster, real Postgres included, with coverage: no root needed
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m coverage run -m pytest tests/unit tests/properties tests/contract tests/integration
+	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
+
+.PHONY: test-e2e
+test-e2e: setup ## The end-to-end tests, on a real Kubernetes
+	@$(BIN)/python hack/cluster preflight
+	@$(BIN)/python -m pytest tests/e2e -v
+
+.PHONY: test
+test: setup ## Every test; what CI runs
+	@$(BIN)/python hack/cluster preflight
+	@$(MAKE) test-below
+	@$(MAKE) test-e2e
+
+.PHONY: lock
+lock: setup ## Make the hashed requirements anew from pyproject.toml
+	@$(BIN)/uv pip compile -q --no-header --python-version 3.12 --universal --generate-hashes pyproject.toml -o requirements.lock
+	@$(BIN)/uv pip compile -q --no-header --python-version 3.12 --universal --generate-hashes --group dev pyproject.toml -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## Remove what the build made here (caches elsewhere stay)
+	@rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
