@@ -9,6 +9,9 @@ import kubernetes_validate
 import kubernetes_validate.utils
 import pytest
 
+from backfleet import settings
+from backfleet.store import grants, migrate
+from backfleet_api import settings as api_settings
 from hack.helm.chart import CHART, render_notes, render_objects, render_texts
 
 EXTERNAL = {"database": {"existingSecret": "my-database"}, "evaluationPostgres": {"enabled": False}}
@@ -198,12 +201,61 @@ def test_urls_come_from_the_secret_and_the_keys_that_are_named():
     }
     wanted = {"name": "cluster-app", "key": "uri"}
     assert found == {
+        ("demo-backfleet-api", "schema", "BACKFLEET_DATABASE_URL"): wanted,
         ("demo-backfleet-operator", "migrate", "BACKFLEET_DATABASE_URL"): wanted,
         ("demo-backfleet-operator", "operator", "BACKFLEET_DATABASE_URL"): wanted,
         ("demo-backfleet-api", "api", "BACKFLEET_API_DATABASE_URL"): wanted,
     }
     assert "WARNING: operator, recorder and API share one database URL" in render_notes(values)
     assert "WARNING" not in render_notes(EXTERNAL)
+
+
+@pytest.mark.parametrize(
+    ("database", "granted"),
+    [
+        pytest.param({}, {"RECORDER": "backfleet_recorder", "API": "backfleet_api"}, id="the default roles"),
+        pytest.param({"roles": {"recorder": "w", "api": ""}}, {"RECORDER": "w"}, id="one granted by hand"),
+        pytest.param({"keys": {"recorder": "operator-url"}}, {"API": "backfleet_api"}, id="one with the owner's URL"),
+    ],
+)
+def test_the_migrations_grant_the_roles_that_are_not_the_owner(database: dict[str, Any], granted: dict[str, str]):
+    values = {**EXTERNAL, "database": {"existingSecret": "db", **database}}
+    operator = dict(pods_of(render_objects(values)))["demo-backfleet-operator"]
+    environment = {each["name"]: each.get("value") for each in operator["initContainers"][0]["env"]}
+    wanted = {f"BACKFLEET_DB_ROLE_{role}": name for role, name in granted.items()}
+    assert environment == {"BACKFLEET_DATABASE_URL": None, **wanted}
+
+
+def test_the_evaluation_postgres_makes_the_roles_that_the_migrations_grant():
+    pods = dict(pods_of(render_objects({"database": {"roles": {"recorder": "w", "api": ""}}})))
+    made = {each["name"]: each.get("value") for each in pods["demo-backfleet-postgres"]["containers"][0]["env"]}
+    granted = {each["name"]: each.get("value") for each in pods["demo-backfleet-operator"]["initContainers"][0]["env"]}
+    assert (made["RECORDER_ROLE"], made["API_ROLE"]) == ("w", "backfleet_api")
+    assert (granted["BACKFLEET_DB_ROLE_RECORDER"], granted["BACKFLEET_DB_ROLE_API"]) == ("w", "backfleet_api")
+
+
+def test_variables_are_those_that_the_code_reads():
+    pods = dict(pods_of(render_objects({})))
+    named = {
+        (container["name"], entry["name"])
+        for pod in pods.values()
+        for container in containers_of(pod)
+        for entry in container["env"]
+        if container["name"] != "postgres"
+    }
+    assert named == {
+        ("migrate", migrate.ENV_DATABASE_URL),
+        ("migrate", grants.ENV_ROLE_RECORDER),
+        ("migrate", grants.ENV_ROLE_API),
+        ("operator", settings.ENV_SETTINGS_FILE),
+        ("operator", settings.ENV_DATABASE_URL),
+        ("operator", "BACKFLEET_LOG_LEVEL"),
+        ("schema", migrate.ENV_DATABASE_URL),
+        ("api", api_settings.ENV_NAMESPACE),
+        ("api", api_settings.ENV_DATABASE_URL),
+    }
+    check = pods["demo-backfleet-api"]["initContainers"][0]["command"][-1]
+    assert f'"$code" -eq {migrate.EXIT_SCHEMA} ]' in check
 
 
 def test_the_notes_warn_of_the_evaluation_postgres():

@@ -120,3 +120,22 @@ capabilities:
       name: {{ include "backfleet.databaseSecret" .root }}
       key: {{ include "backfleet.databaseKey" . }}
 {{- end -}}
+
+{{/* The roles that the migrations grant rights to; one that shares the operator's URL has all of them already. */}}
+{{- define "backfleet.grantVariables" -}}
+{{- range $role := list "recorder" "api" -}}
+{{- $isOperators := eq (include "backfleet.databaseKey" (dict "root" $ "role" $role)) (include "backfleet.databaseKey" (dict "root" $ "role" "operator")) -}}
+{{- with include "backfleet.databaseRole" (dict "root" $ "role" $role) -}}
+{{- if not $isOperators }}
+- name: BACKFLEET_DB_ROLE_{{ upper $role }}
+  value: {{ . }}
+{{- end }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Empty where an own Postgres' administrator does the granting. */}}
+{{- define "backfleet.databaseRole" -}}
+{{- $named := index .root.Values.database.roles .role -}}
+{{- ternary $named (default (printf "backfleet_%s" .role) $named) (not .root.Values.evaluationPostgres.enabled) -}}
+{{- end -}}
