@@ -208,7 +208,7 @@ class _Parser:
                 return self._parameter(token, token.text[1:-1])
             case _:
                 raise self._invalid(
-                    token, f"{shown(token.text)} stands where a term is due", "write a name or a number"
+                    token, f"a term is due where {shown(token.text)} stands", "write a name or a number"
                 )
 
     def _parameter(self, token: _Token, name: str) -> _Node:
@@ -236,9 +236,7 @@ class _Parser:
 
     def _expect(self, node: _Node, kind: Kind, token: _Token, what: str) -> None:
         if node.kind is not kind:
-            raise self._invalid(
-                token, f"{what} is {node.kind}, not {kind}", "compare it with something: == != < <= > >="
-            )
+            raise self._invalid(token, f"{what} is {node.kind}, not {kind}", _MENDS[kind])
 
     def _known(self) -> str:
         return ", ".join(self._types)
