@@ -11,9 +11,7 @@ from pathlib import Path
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
-def docker_archive(
-    target: Path, reference: str, files: Mapping[str, Path], command: Sequence[str]
-) -> None:
+def docker_archive(target: Path, reference: str, files: Mapping[str, Path], command: Sequence[str]) -> None:
     """An image FROM scratch with the given programs in it."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import packages
-from cluster.layout import cache_home
-from cluster.progress import run_logged, step
+from hack.cluster import packages
+from hack.cluster.layout import cache_home
+from hack.cluster.progress import run_logged, step
 
 SUITE = "trixie"
 # Left out of the images: what only people read, what apt can fetch again, and the
@@ -57,9 +57,16 @@ def create_base(base: Base, build: Sequence[str], log: Path) -> None:
     downloads.mkdir(exist_ok=True)
     with step(f"making a Debian 13 base image with {' '.join(base.packages)}", base.about):
         run_logged(
-            ["debootstrap", "--variant=minbase", f"--include={','.join(base.packages)}"]
-            + [f"--cache-dir={downloads}", f"--keyring={packages.archive_keyring(archive)}"]
-            + [SUITE, str(tree), archive.uri],
+            [
+                "debootstrap",
+                "--variant=minbase",
+                f"--include={','.join(base.packages)}",
+                f"--cache-dir={downloads}",
+                f"--keyring={packages.archive_keyring(archive)}",
+                SUITE,
+                str(tree),
+                archive.uri,
+            ],
             log,
         )
         excluded = [f"--exclude={pattern}" for pattern in LEFT_OUT]

@@ -5,12 +5,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from cluster.certificates import write_private
-from cluster.forward import end_all_forwards
-from cluster.images import TARGETS, Target, reference_of
-from cluster.kubectl import Kubectl
-from cluster.layout import Layout
-from cluster.progress import ClusterError, capture, run_logged, say, step, wait_until
+from hack.cluster.certificates import write_private
+from hack.cluster.forward import end_all_forwards
+from hack.cluster.images import TARGETS, Target, reference_of
+from hack.cluster.kubectl import Kubectl
+from hack.cluster.layout import Layout
+from hack.cluster.progress import ClusterError, capture, run_logged, say, step, wait_until
 
 IMAGE_VARIABLES = {
     "backfleet": "BACKFLEET_IMAGE",
@@ -131,9 +131,7 @@ class KindCluster:
         return reference
 
     def load_archive(self, archive: Path) -> None:
-        run_logged(
-            ["kind", "load", "image-archive", str(archive), "--name", self._name], self._log
-        )
+        run_logged(["kind", "load", "image-archive", str(archive), "--name", self._name], self._log)
 
     def alive_record(self) -> Path | None:
         return None

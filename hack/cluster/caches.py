@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster.progress import say
+from hack.cluster.progress import say
 
 
 @contextmanager

@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster.layout import Layout
-from cluster.progress import capture
+from hack.cluster.layout import Layout
+from hack.cluster.progress import capture
 
 DAYS = "3650"
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -65,16 +65,27 @@ def _create_authority(folder: Path) -> None:
         "[dn]\nCN=backfleet-ca\n[ca]\n" + "\n".join(extensions) + "\n"
     )
     capture(
-        ["openssl", "req", "-x509", *CURVE, "-days", DAYS, "-config", str(config)]
-        + ["-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.crt")]
+        [
+            "openssl",
+            "req",
+            "-x509",
+            *CURVE,
+            "-days",
+            DAYS,
+            "-config",
+            str(config),
+            "-keyout",
+            str(folder / "ca.key"),
+            "-out",
+            str(folder / "ca.crt"),
+        ]
     )
 
 
 def _create_certificate(folder: Path, identity: Identity) -> None:
     base = folder / identity.file
     capture(
-        ["openssl", "req", "-new", *CURVE, "-subj", identity.subject]
-        + ["-keyout", f"{base}.key", "-out", f"{base}.csr"]
+        ["openssl", "req", "-new", *CURVE, "-subj", identity.subject, "-keyout", f"{base}.key", "-out", f"{base}.csr"]
     )
     # Python 3.13 verifies strictly: without key identifiers it refuses the certificate.
     lines = [
@@ -89,9 +100,24 @@ def _create_certificate(folder: Path, identity: Identity) -> None:
     extensions = base.with_suffix(".ext")
     extensions.write_text("\n".join(lines) + "\n")
     capture(
-        ["openssl", "x509", "-req", "-in", f"{base}.csr", "-days", DAYS, "-out", f"{base}.crt"]
-        + ["-CA", str(folder / "ca.crt"), "-CAkey", str(folder / "ca.key"), "-CAcreateserial"]
-        + ["-extfile", str(extensions)]
+        [
+            "openssl",
+            "x509",
+            "-req",
+            "-in",
+            f"{base}.csr",
+            "-days",
+            DAYS,
+            "-out",
+            f"{base}.crt",
+            "-CA",
+            str(folder / "ca.crt"),
+            "-CAkey",
+            str(folder / "ca.key"),
+            "-CAcreateserial",
+            "-extfile",
+            str(extensions),
+        ]
     )
 
 

@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from cluster.progress import ClusterError
+from hack.cluster.progress import ClusterError
 
 CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 

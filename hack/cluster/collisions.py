@@ -6,8 +6,8 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
-from cluster.layout import Layout
-from cluster.progress import ClusterError, capture
+from hack.cluster.layout import Layout
+from hack.cluster.progress import ClusterError, capture
 
 
 def refuse_collisions(layout: Layout) -> None:
@@ -38,9 +38,7 @@ def find_collision(
         for info in each.get("addr_info", [])
     ]
     taken += [
-        (IPv4Network(each["dst"]), each.get("dev", "?"))
-        for each in routes
-        if each.get("dst", "default") != "default"
+        (IPv4Network(each["dst"]), each.get("dev", "?")) for each in routes if each.get("dst", "default") != "default"
     ]
     for wanted in layout.networks:
         for network, interface in taken:

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster.borrowed import KindCluster, NamedContext
-from cluster.forward import Forward, keep_forward, start_forward
-from cluster.hermetic import HermeticCluster
-from cluster.layout import Layout, layout_for
-from cluster.node import run_node
-from cluster.progress import ClusterError, say
-from cluster.providers import (
+from hack.cluster.borrowed import KindCluster, NamedContext
+from hack.cluster.forward import Forward, keep_forward, start_forward
+from hack.cluster.hermetic import HermeticCluster
+from hack.cluster.layout import Layout, layout_for
+from hack.cluster.node import run_node
+from hack.cluster.progress import ClusterError, say
+from hack.cluster.providers import (
     CONTEXT,
     HERMETIC,
     KIND,
@@ -21,6 +21,8 @@ from cluster.providers import (
     choose_provider,
     look_around,
     refuse_unfit,
+    remember_choice,
+    remembered_choice,
 )
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -43,9 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
         commands.add_parser(name, parents=[shared], help=what)
     load = commands.add_parser("load-image", parents=[shared], help="load a docker archive")
     load.add_argument("archive", type=Path)
-    forward = commands.add_parser(
-        "forward", parents=[shared], help="make a Service answer on 127.0.0.1 until `down`"
-    )
+    forward = commands.add_parser("forward", parents=[shared], help="make a Service answer on 127.0.0.1 until `down`")
     _add_forward_options(forward)
     keep = commands.add_parser("keep-forward")
     _add_forward_options(keep)
@@ -129,25 +129,16 @@ def _provider(options: argparse.Namespace, is_said: bool) -> Provider:
     """The provider of an earlier `up`, else the one that the machine offers."""
     layout = layout_for(options.name)
     seen = look_around(options.context, os.environ)
-    choice = choose_provider(seen)
-    remembered = layout.state / "provider"
-    earlier = remembered.read_text() if remembered.exists() else None
-    if earlier and seen.context and earlier != CONTEXT:
-        raise ClusterError(
-            f"cluster {layout.name} is of provider {earlier}, not context {seen.context!r}: "
-            f"take it down first (without --context), or give another --name"
-        )
-    provider = KIND if earlier == KIND else HERMETIC if earlier == HERMETIC else choice.provider
+    choice = choose_provider(seen, remembered_choice(layout))
     if is_said:
-        say(f"-- provider: {provider}: {'as before' if earlier else choice.reason}")
-    if provider == HERMETIC:
+        say(f"-- provider: {choice.provider}: {choice.reason}")
+    if choice.provider == HERMETIC:
         refuse_unfit(seen)
     if options.command == "up":
-        layout.state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        remembered.write_text(provider)
-    if provider == CONTEXT:
-        return NamedContext(layout, seen.context or "")
-    return KindCluster(layout) if provider == KIND else HermeticCluster(layout)
+        remember_choice(layout, choice)
+    if choice.provider == CONTEXT:
+        return NamedContext(layout, choice.context or "")
+    return KindCluster(layout) if choice.provider == KIND else HermeticCluster(layout)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ as BIN, so that no path depends on where they lie on the machine.
 import json
 from dataclasses import dataclass
 
-from cluster.layout import API_PORT, Layout
+from hack.cluster.layout import API_PORT, Layout
 
 ROOT = "/run/backfleet"
 BIN = "/run/backfleet-bin"

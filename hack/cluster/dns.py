@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cluster.daemons import ROOT
-from cluster.layout import Layout
+from hack.cluster.daemons import ROOT
+from hack.cluster.layout import Layout
 
 HOSTS = Path("/run/cluster-hosts")
 DNSMASQ_PID = Path("/run/dnsmasq.pid")
@@ -59,8 +59,9 @@ class Api:
         self._tls = ssl.create_default_context(cafile=f"{ROOT}/pki/ca.crt")
         self._tls.load_cert_chain(f"{ROOT}/pki/proxy.crt", f"{ROOT}/pki/proxy.key")
 
-    def open(self, path: str, timeout: float) -> Any:
-        return urllib.request.urlopen(self._url + path, timeout=timeout, context=self._tls)
+    def open(self, path: str, timeout: float) -> http.client.HTTPResponse:
+        answer: http.client.HTTPResponse = urllib.request.urlopen(self._url + path, timeout=timeout, context=self._tls)
+        return answer
 
     def list(self, kind: str) -> dict[str, Any]:
         with self.open(f"/api/v1/{kind}", timeout=10) as answer:

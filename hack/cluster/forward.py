@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import processes
-from cluster.kubectl import Kubectl
-from cluster.layout import Layout
-from cluster.progress import ClusterError, capture, say, step, wait_until
+from hack.cluster import processes
+from hack.cluster.kubectl import Kubectl
+from hack.cluster.layout import Layout
+from hack.cluster.progress import ClusterError, capture, say, step, wait_until
 
 ADDRESS = "127.0.0.1"
 RETRY_SECONDS = 1.0
@@ -35,9 +35,7 @@ def record_of(layout: Layout, port: int) -> Path:
     return layout.state / f"forward-{port}.json"
 
 
-def start_forward(
-    layout: Layout, kubectl: Kubectl, forward: Forward, alive: Path | None
-) -> None:
+def start_forward(layout: Layout, kubectl: Kubectl, forward: Forward, alive: Path | None) -> None:
     """Replace an earlier forward of this cluster on the port; wait until the port answers."""
     end_forward(record_of(layout, forward.port))
     refuse_taken_port(forward.port)

@@ -8,18 +8,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cluster import cgroups, packages, processes
-from cluster.caches import locked
-from cluster.certificates import create_certificates, kubeconfig_text, write_private
-from cluster.collisions import refuse_collisions
-from cluster.daemons import configuration_files
-from cluster.forward import end_all_forwards
-from cluster.images import TARGETS, Buildah, build_image, load_images
-from cluster.kubectl import Kubectl
-from cluster.kubernetes_build import kubernetes_binaries
-from cluster.layout import Layout
-from cluster.progress import ClusterError, capture, say, step, wait_until
-from cluster.selftest import run_selftest
+from hack.cluster import cgroups, packages, processes
+from hack.cluster.caches import locked
+from hack.cluster.certificates import create_certificates, kubeconfig_text, write_private
+from hack.cluster.collisions import refuse_collisions
+from hack.cluster.daemons import configuration_files
+from hack.cluster.forward import end_all_forwards
+from hack.cluster.images import TARGETS, Buildah, build_image, load_images
+from hack.cluster.kubectl import Kubectl
+from hack.cluster.kubernetes_build import kubernetes_binaries
+from hack.cluster.layout import Layout
+from hack.cluster.progress import ClusterError, capture, say, step, wait_until
+from hack.cluster.selftest import run_selftest
 
 READY_SECONDS = 120.0
 IDENTITIES = ("controller-manager", "scheduler", "kubelet", "proxy")
@@ -76,9 +76,7 @@ class HermeticCluster:
             (config / name).parent.mkdir(parents=True, exist_ok=True)
             (config / name).write_text(text)
         for identity in IDENTITIES:
-            write_private(
-                config / f"{identity}.kubeconfig", kubeconfig_text(layout, pki, identity)
-            )
+            write_private(config / f"{identity}.kubeconfig", kubeconfig_text(layout, pki, identity))
         write_private(layout.kubeconfig, kubeconfig_text(layout, pki, "admin"))
 
     def _start_node(self, binaries: Path) -> None:
@@ -88,12 +86,8 @@ class HermeticCluster:
         unshare = ["unshare", "--mount", "--net", "--pid", "--ipc", "--uts", "--fork"]
         command = [*unshare, "--mount-proc", "--propagation", "private", "--", *program]
         command += ["--state", str(layout.state), "--binaries", str(binaries)]
-        parent = processes.start_detached(
-            command, log, prepare=lambda: cgroups.enter_cgroups(layout.cgroup)
-        )
-        wait_until(
-            "the cluster's first process", lambda: bool(processes.first_child(parent)), 10, log
-        )
+        parent = processes.start_detached(command, log, prepare=lambda: cgroups.enter_cgroups(layout.cgroup))
+        wait_until("the cluster's first process", lambda: bool(processes.first_child(parent)), 10, log)
         processes.record(self._record, processes.first_child(parent) or 0)
 
     def _hand_in_link(self) -> None:
@@ -110,7 +104,7 @@ class HermeticCluster:
             capture(["ip", "route", "add", *route])
 
     def _wait_ready(self, binaries: Path) -> None:
-        layout, logs = self.layout, self.layout.logs
+        _layout, logs = self.layout, self.layout.logs
         ready = "the API server answers"
         with step(ready, "6 s"):
             api_log = logs / "kube-apiserver.log"
@@ -186,20 +180,28 @@ class HermeticCluster:
         node = processes.recorded_alive(self._record)
         if node is None:
             raise ClusterError(
-                f"cluster {self.layout.name} does not run; start it: "
-                f"python hack/cluster up --name {self.layout.name}",
+                f"cluster {self.layout.name} does not run; start it: python hack/cluster up --name {self.layout.name}",
                 self.layout.logs / "node.log",
             )
         return node
 
     def _is_api_ready(self) -> bool:
-        # A dead node's address is nobody's: never ask for it beyond the machine.
-        self._alive()
+        self._refuse_unreachable()
         return self.kubectl.is_api_ready()
 
     def _is_node_ready(self) -> bool:
-        self._alive()
+        self._refuse_unreachable()
         return self.kubectl.is_node_ready(self.layout.node_name)
+
+    def _refuse_unreachable(self) -> None:
+        # Without node and link the address is nobody's: never ask for it beyond the machine.
+        self._alive()
+        layout = self.layout
+        if not (Path("/sys/class/net") / layout.link_name).exists():
+            raise ClusterError(
+                f"interface {layout.link_name} of cluster {layout.name} was taken away; "
+                f"make the cluster anew: python hack/cluster down --name {layout.name}, then up"
+            )
 
     def alive_record(self) -> Path | None:
         return self._record
@@ -214,5 +216,3 @@ class HermeticCluster:
     def _has_containerd(self) -> bool:
         probe: Sequence[str] = self.inside("ctr", "version")
         return subprocess.run(probe, capture_output=True, check=False).returncode == 0
-
-

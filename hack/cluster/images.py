@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import bases, packages, pip_settings
-from cluster.caches import locked
-from cluster.dockerfile import content_tag, parse_stages, sources_of
-from cluster.layout import cache_home
-from cluster.progress import ClusterError, run_logged, step
+from hack.cluster import bases, packages, pip_settings
+from hack.cluster.caches import locked
+from hack.cluster.dockerfile import content_tag, parse_stages, sources_of
+from hack.cluster.layout import cache_home
+from hack.cluster.progress import ClusterError, run_logged, step
 
 BASES = {"BASE_IMAGE": bases.PYTHON, "POSTGRES_BASE_IMAGE": bases.POSTGRES}
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cluster.progress import ClusterError
+from hack.cluster.progress import ClusterError
 
 REQUEST_TIMEOUT = "--request-timeout=10s"
 
@@ -27,9 +27,7 @@ class Kubectl:
             flags.append(f"--context={self._context}")
         return ["kubectl", *flags, *arguments]
 
-    def try_run(
-        self, arguments: Sequence[str], manifest: object = None
-    ) -> "subprocess.CompletedProcess[str]":
+    def try_run(self, arguments: Sequence[str], manifest: object = None) -> "subprocess.CompletedProcess[str]":
         # kubectl keeps a cache of what a server offers; ours goes with the cluster.
         cache = self._kubeconfig.parent / "kubectl-cache" if self._kubeconfig else None
         flags = [REQUEST_TIMEOUT, *([f"--cache-dir={cache}"] if cache else [])]
@@ -48,8 +46,9 @@ class Kubectl:
             raise ClusterError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}", log)
         return done.stdout
 
-    def get(self, *arguments: str) -> Any:
-        return json.loads(self.run("get", *arguments, "-o", "json"))
+    def get(self, *arguments: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run("get", *arguments, "-o", "json"))
+        return found
 
     def is_api_ready(self) -> bool:
         done = self.try_run(["get", "--raw", "/readyz"])

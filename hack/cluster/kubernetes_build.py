@@ -6,12 +6,12 @@ import shutil
 import textwrap
 from pathlib import Path
 
-from cluster import packages
-from cluster.archives import docker_archive
-from cluster.caches import cached_folder
-from cluster.daemons import PAUSE_IMAGE
-from cluster.layout import cache_home
-from cluster.progress import ClusterError, run_logged, say, step
+from hack.cluster import packages
+from hack.cluster.archives import docker_archive
+from hack.cluster.caches import cached_folder
+from hack.cluster.daemons import PAUSE_IMAGE
+from hack.cluster.layout import cache_home
+from hack.cluster.progress import ClusterError, run_logged, say, step
 
 VERSION = ("1", "20", "2")
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
@@ -89,7 +89,7 @@ def _make(work: Path, tree: Path, log: Path) -> None:
     version_file = work / "version"
     version_file.write_text(
         textwrap.dedent(f"""\
-            KUBE_GIT_VERSION=v{'.'.join(VERSION)}
+            KUBE_GIT_VERSION=v{".".join(VERSION)}
             KUBE_GIT_COMMIT=debian
             KUBE_GIT_TREE_STATE=archive
             KUBE_GIT_MAJOR={major}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from pathlib import Path
 
-from cluster.progress import ClusterError
+from hack.cluster.progress import ClusterError
 
 LINK_NETWORKS = "10.213.{slot}.0/30"
 POD_NETWORKS = "10.214.{slot}.0/24"
@@ -89,7 +89,5 @@ def cache_home() -> Path:
 def layout_for(name: str) -> Layout:
     """The layout of a cluster; a name that no interface or node could carry is an error."""
     if not NAME_PATTERN.fullmatch(name):
-        raise ClusterError(
-            f"cluster name {name!r}: 1 to 12 lower-case letters, digits and inner hyphens"
-        )
+        raise ClusterError(f"cluster name {name!r}: 1 to 12 lower-case letters, digits and inner hyphens")
     return Layout(name=name, state=state_home() / name)

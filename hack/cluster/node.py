@@ -16,9 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cluster import dns
-from cluster.daemons import BIN, ROOT, Daemon, node_daemons
-from cluster.layout import Layout
+from hack.cluster import dns
+from hack.cluster.daemons import BIN, ROOT, Daemon, node_daemons
+from hack.cluster.layout import Layout
 
 RESTART_SECONDS = 1.0
 # The kubelet insists on these values and would write them for the whole machine;
@@ -156,9 +156,7 @@ def _starter(daemon: Daemon) -> Callable[[], int]:
             (os.POSIX_SPAWN_OPEN, 1, log, flags, 0o600),
             (os.POSIX_SPAWN_DUP2, 1, 2),
         ]
-        return os.posix_spawnp(
-            daemon.command[0], daemon.command, _environment(), file_actions=actions, setsigmask=[]
-        )
+        return os.posix_spawnp(daemon.command[0], daemon.command, _environment(), file_actions=actions, setsigmask=[])
 
     return start
 
@@ -178,7 +176,7 @@ def _fork(work: Callable[[], None]) -> int:
     if pid == 0:
         try:
             work()
-        except BaseException:  # the child must not fall back into the parent's code
+        except BaseException:  # noqa: BLE001 - the child must not fall back into the parent's code
             traceback.print_exc()
         finally:
             sys.stdout.flush()

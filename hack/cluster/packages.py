@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from cluster.caches import locked
-from cluster.layout import cache_home
-from cluster.progress import ClusterError, capture, run_logged, step
-from cluster.sources import (
+from hack.cluster.caches import locked
+from hack.cluster.layout import cache_home
+from hack.cluster.progress import ClusterError, capture, run_logged, step
+from hack.cluster.sources import (
     DEFAULT_KEYRING,
     Source,
     archive_for,
@@ -125,8 +125,7 @@ def install(wanted: Mapping[str, str]) -> None:
     options = apt_options()
     with step(f"installing Debian packages: {' '.join(missing)}", "30 s"), _no_service_starts():
         run_logged(
-            ["apt-get", *options, "install", "-y", "--no-install-recommends", "--no-remove"]
-            + missing,
+            ["apt-get", *options, "install", "-y", "--no-install-recommends", "--no-remove", *missing],
             log,
             env=environment,
         )
@@ -160,5 +159,3 @@ def source_version(package: str) -> str:
     if not versions:
         raise ClusterError(f"the machine's Debian archive has no source package {package}")
     return versions[0]
-
-

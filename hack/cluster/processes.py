@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from cluster.progress import ClusterError
+from hack.cluster.progress import ClusterError
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +73,7 @@ def first_child(pid: int) -> int | None:
     return int(children[0]) if children else None
 
 
-def start_detached(
-    command: Sequence[str], log: Path, prepare: Callable[[], None] | None = None
-) -> int:
+def start_detached(command: Sequence[str], log: Path, prepare: Callable[[], None] | None = None) -> int:
     """Start a process that outlives us, with its output in `log`; `prepare` runs in it first."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
@@ -85,7 +83,7 @@ def start_detached(
             stdout=output,
             stderr=output,
             start_new_session=True,
-            preexec_fn=prepare,
+            preexec_fn=prepare,  # noqa: PLW1509 - there are no threads here
             cwd="/",
         )
     return process.pid

@@ -47,9 +47,7 @@ def run_logged(
     with log.open("ab") as output:
         output.write(f"\n$ {' '.join(command)}\n".encode())
         output.flush()
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, cwd=cwd
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, cwd=cwd)
         try:
             code = _wait_with_heartbeat(process, started)
         except BaseException:
@@ -70,18 +68,14 @@ def _wait_with_heartbeat(process: "subprocess.Popen[bytes]", started: float) -> 
 
 def capture(command: Sequence[str], env: Mapping[str, str] | None = None) -> str:
     """Standard output of a quick command; a failure is a ClusterError with its last words."""
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, check=False
-    )
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, check=False)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()
         raise ClusterError(f"{' '.join(command)} exited with {done.returncode}: {said}")
     return done.stdout
 
 
-def wait_until(
-    what: str, is_met: Callable[[], bool], timeout_seconds: float, log: Path | None = None
-) -> None:
+def wait_until(what: str, is_met: Callable[[], bool], timeout_seconds: float, log: Path | None = None) -> None:
     """Poll until `is_met`; past the deadline it is a ClusterError."""
     deadline = time.monotonic() + timeout_seconds
     while not is_met():

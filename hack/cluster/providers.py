@@ -1,16 +1,17 @@
 """Which kind of cluster serves: one named by the user, kind, or one from Debian packages."""
 
+import json
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from cluster.kubectl import Kubectl
-from cluster.layout import Layout
-from cluster.progress import ClusterError
+from hack.cluster.kubectl import Kubectl
+from hack.cluster.layout import Layout
+from hack.cluster.progress import ClusterError
 
 CONTEXT, KIND, HERMETIC = "context", "kind", "hermetic"
 PROVIDERS = (CONTEXT, KIND, HERMETIC)
@@ -39,6 +40,7 @@ class Choice:
 
     provider: str
     reason: str
+    context: str | None = None
 
 
 class Provider(Protocol):
@@ -64,13 +66,32 @@ class Provider(Protocol):
         ...
 
 
-def choose_provider(seen: Surroundings) -> Choice:
+def choose_provider(seen: Surroundings, earlier: Choice | None = None) -> Choice:
+    """`earlier` is what an `up` of the same name took: a cluster stays with its provider."""
+    if earlier:
+        if seen.context and seen.context != earlier.context:
+            owner = f"context {earlier.context!r}" if earlier.context else f"provider {earlier.provider}"
+            raise ClusterError(
+                f"the cluster of this name is of {owner}, not of context {seen.context!r}: "
+                "take it down first with no other context named, or give another --name"
+            )
+        return replace(earlier, reason="as before")
     if seen.context:
-        return Choice(CONTEXT, f"context {seen.context!r} was named; it is used as it is")
+        return Choice(CONTEXT, f"context {seen.context!r} was named; it is used as it is", seen.context)
     if seen.has_kind and seen.has_docker:
         return Choice(KIND, "`kind` is there and a Docker engine answers")
     missing = "no `kind` on PATH" if not seen.has_kind else "no Docker engine answers"
     return Choice(HERMETIC, f"no context was named and {missing}: a Kubernetes from Debian packages")
+
+
+def remembered_choice(layout: Layout) -> Choice | None:
+    file = layout.state / "provider.json"
+    return Choice(**json.loads(file.read_text())) if file.exists() else None
+
+
+def remember_choice(layout: Layout, choice: Choice) -> None:
+    layout.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (layout.state / "provider.json").write_text(json.dumps(asdict(choice)))
 
 
 def refuse_unfit(seen: Surroundings) -> None:
@@ -85,10 +106,11 @@ def refuse_unfit(seen: Surroundings) -> None:
 
 
 def look_around(context: str | None, environment: Mapping[str, str]) -> Surroundings:
+    has_kind = shutil.which("kind") is not None
     return Surroundings(
         context=context or environment.get("BACKFLEET_CONTEXT") or None,
-        has_kind=shutil.which("kind") is not None,
-        has_docker=_docker_answers(),
+        has_kind=has_kind,
+        has_docker=has_kind and _docker_answers(),
         user_id=os.geteuid(),
         system=parse_system(Path("/etc/os-release").read_text()),
     )

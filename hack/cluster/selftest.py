@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cluster.daemons import PAUSE_IMAGE
-from cluster.kubectl import Kubectl
-from cluster.progress import ClusterError, wait_until
+from hack.cluster.daemons import PAUSE_IMAGE
+from hack.cluster.kubectl import Kubectl
+from hack.cluster.progress import ClusterError, wait_until
 
 GROUP = "selftest.backfleet.io"
 JOB = "backfleet-selftest"

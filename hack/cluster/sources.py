@@ -106,8 +106,8 @@ def own_source_list(sources: Iterable[Source], codename: str) -> str:
         for suite in source.suites:
             is_ours = suite == codename or suite.startswith(f"{codename}-")
             if is_ours and "main" in source.components:
-                for kind in ("deb", "deb-src"):
-                    lines.append(f"{kind} [signed-by={keyring}] {source.uri} {suite} main")
+                entry = f"[signed-by={keyring}] {source.uri} {suite} main"
+                lines += [f"deb {entry}", f"deb-src {entry}"]
     return "".join(line + "\n" for line in dict.fromkeys(lines))
 
 

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from hack.cluster.dockerfile import content_tag, parse_stages, sources_of
+
+DOCKERFILE = """\
+ARG BASE_IMAGE=somewhere/python:3
+# FROM nowhere AS comment
+FROM ${BASE_IMAGE} AS dependencies
+COPY requirements.lock /build/
+RUN one \\
+    && two
+FROM ${BASE_IMAGE} AS application
+COPY --chown=1:1 pyproject.toml \\
+     src /app/
+FROM ${BASE_IMAGE} AS product
+COPY --from=dependencies /opt /opt
+COPY --from=application /app /app
+FROM other AS database
+COPY start.sh /start.sh
+FROM database
+ADD ["a b", "/x"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "sources"),
+    [
+        pytest.param("product", ["pyproject.toml", "requirements.lock", "src"], id="through COPY --from"),
+        pytest.param("dependencies", ["requirements.lock"], id="one stage alone"),
+        pytest.param("database", ["start.sh"], id="another branch"),
+        pytest.param("4", [".", "start.sh"], id="through FROM, and the JSON form counts everything in"),
+    ],
+)
+def test_sources_of_a_target_are_what_its_stages_copy(target: str, sources: list[str]) -> None:
+    assert sources_of(parse_stages(DOCKERFILE), target) == sources
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "src" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "src" / "a.py").write_text("a")
+    (tmp_path / "src" / "__pycache__" / "a.pyc").write_text("x")
+    (tmp_path / "other.txt").write_text("o")
+    return tmp_path
+
+
+def test_tag_is_twelve_hex_digits_and_repeats(tree: Path) -> None:
+    tag = content_tag(tree, ["src"], "base")
+    assert len(tag) == 12
+    assert int(tag, 16) >= 0
+    assert content_tag(tree, ["src", "src/a.py"], "base") == tag
+
+
+def test_tag_ignores_bytecode_and_what_is_not_copied(tree: Path) -> None:
+    tag = content_tag(tree, ["src"])
+    (tree / "src" / "__pycache__" / "a.pyc").write_text("y")
+    (tree / "other.txt").write_text("changed")
+    assert content_tag(tree, ["src"]) == tag
+
+
+def test_tag_follows_content_name_mode_and_base(tree: Path) -> None:
+    tags = {content_tag(tree, ["src"], "base"), content_tag(tree, ["src"], "other base")}
+    (tree / "src" / "a.py").write_text("b")
+    tags.add(content_tag(tree, ["src"], "base"))
+    (tree / "src" / "a.py").chmod(0o755)
+    tags.add(content_tag(tree, ["src"], "base"))
+    (tree / "src" / "a.py").rename(tree / "src" / "b.py")
+    tags.add(content_tag(tree, ["src"], "base"))
+    assert len(tags) == 5
