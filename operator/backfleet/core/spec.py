@@ -226,9 +226,7 @@ def parse_spec(spec: object) -> BatchSpec:
     Scalars of parameters, constraints and all that depends on the installation are judged by `core.acceptance.check`.
     """
     if not isinstance(spec, Mapping):
-        raise SpecInvalid(
-            "spec", f"{shown(spec)} stands where the spec is due", "write strategy, engine, data, parameters"
-        )
+        raise SpecInvalid("spec", f"{shown(spec)} is not a spec", "write strategy, engine, data and parameters")
     try:
         return BatchSpec.model_validate(spec)
     except ValidationError as error:

@@ -1,0 +1,211 @@
+from dataclasses import replace
+
+import pytest
+
+from backfleet.core.acceptance import AcceptanceLimits, check
+from backfleet.core.constraints import compile_constraints, count_satisfying, nothing_satisfies
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.parameters import build_space
+from backfleet.core.quantities import parse_quantity
+from backfleet.core.spec import parse_spec
+from tests.support.manifests import invalid_manifests
+from tests.support.manifests.specs import LIMITS, RSI_PERIOD, STRATEGIES, spec_body
+
+DATA = spec_body()["data"]
+CLAIM = {"claimName": "market-data", "subPath": "daily/usa"}
+
+
+def accept(limits=LIMITS, strategies=STRATEGIES, **fields):
+    """What acceptance makes of a spec, the count of its constraints included."""
+    accepted = check(parse_spec(spec_body(**fields)), strategies, limits)
+    found, _ = count_satisfying(accepted.space, accepted.constraints, 0, accepted.space.total)
+    if not found:
+        raise nothing_satisfies(accepted.space, accepted.constraints)
+    return accepted
+
+
+def refusal(limits=LIMITS, strategies=STRATEGIES, **fields):
+    with pytest.raises(SpecInvalid) as refused:
+        accept(limits, strategies, **fields)
+    return refused.value
+
+
+@pytest.mark.parametrize("manifest", invalid_manifests(), ids=lambda manifest: manifest.name)
+def test_what_only_the_operator_can_judge_names_its_field_and_the_mend(manifest):
+    error = refusal(**manifest.body["spec"])
+    assert error.field == manifest.field
+    assert manifest.mend in str(error)
+
+
+def test_a_good_batch_comes_with_its_space_and_constraints():
+    spec = parse_spec(spec_body(constraints=["rsi_period != 15"]))
+    accepted = check(spec, STRATEGIES, LIMITS)
+    space = build_space(spec.declarations())
+    assert (accepted.spec, accepted.space) == (spec, space)
+    assert accepted.constraints == compile_constraints(["rsi_period != 15"], space)
+
+
+def test_an_engine_that_is_not_here_is_refused():
+    error = refusal(engine={"name": "lean"})
+    assert str(error) == "spec.engine.name: the engine lean is not available here; choose one of: bars, noop"
+
+
+def test_an_unknown_strategy_is_refused_with_the_list():
+    error = refusal(strategy={"name": "Zebra"})
+    assert error.mend == "choose one of: RSI_MeanReversion_ETF, SMA_Crossover_ETF"
+
+
+def test_an_engine_that_runs_anything_takes_any_strategy_and_parameter():
+    assert accept(engine={"name": "noop"}, strategy={"name": "Zebra"}).spec.strategy.name == "Zebra"
+
+
+def test_a_strategy_on_hold_is_refused_with_the_reason_whatever_the_engine():
+    error = refusal(engine={"name": "noop"}, strategy={"name": "MicroFutures_Momentum_MESNQ"})
+    assert error.problem == "MicroFutures_Momentum_MESNQ is on hold: it has no project"
+
+
+LEAN = {"lean": None}
+
+
+def test_lean_needs_a_project_that_the_catalog_or_the_batch_names():
+    error = refusal(strategies=LEAN, engine={"name": "lean"})
+    assert (error.field, error.mend) == (
+        "spec.strategy.leanProjectPath",
+        "give the project's path within the volume of projects",
+    )
+    own = {"name": "Mine", "leanProjectPath": "mine"}
+    assert accept(strategies=LEAN, engine={"name": "lean"}, strategy=own).lean_project_path == "mine"
+    limits = replace(LIMITS, project_paths={"RSI_MeanReversion_ETF": "STR-001"})
+    assert accept(limits, LEAN, engine={"name": "lean"}).lean_project_path == "STR-001"
+    assert (
+        accept(
+            limits, LEAN, engine={"name": "lean"}, strategy=own | {"name": "RSI_MeanReversion_ETF"}
+        ).lean_project_path
+        == "mine"
+    )
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "registry.test/team/engine:1",
+        "registry.test/team@sha256:0",
+        "registry.test/team:1",
+        "registry.test/team",
+        "other.test/x",
+    ],
+)
+def test_an_image_under_an_allowed_prefix_is_accepted(image):
+    limits = replace(LIMITS, image_prefixes=("registry.test/team", "other.test/"))
+    assert accept(limits, engine={"name": "bars", "image": image}).spec.engine.image == image
+
+
+@pytest.mark.parametrize(
+    "image", ["registry.test/team-of-another/engine", "registry.test", "other.test", "evil/registry.test/team"]
+)
+def test_an_image_that_only_looks_allowed_is_refused(image):
+    limits = replace(LIMITS, image_prefixes=("registry.test/team", "other.test/"))
+    error = refusal(limits, engine={"name": "bars", "image": image})
+    assert error.field == "spec.engine.image"
+    assert error.mend == "leave it out, or use one of the allowed prefixes: registry.test/team, other.test/"
+
+
+def test_an_allowed_claim_is_accepted_and_another_refused():
+    limits = replace(LIMITS, volume_claims=("market-data",))
+    accepted = accept(limits, data=DATA | {"volume": CLAIM})
+    assert accepted.spec.data.volume.sub_path == "daily/usa"
+    error = refusal(limits, data=DATA | {"volume": {"claimName": "market-data2"}})
+    assert error.mend == "leave it out, or use one of the allowed claims: market-data"
+
+
+def test_a_path_out_of_an_allowed_claim_is_refused():
+    limits = replace(LIMITS, volume_claims=("market-data",))
+    error = refusal(limits, data=DATA | {"volume": CLAIM | {"subPath": "daily/../../x"}})
+    assert (error.field, error.mend) == ("spec.data.volume.subPath", "write a path without `..`")
+    assert accept(limits, data=DATA | {"volume": CLAIM | {"subPath": "a..b/c"}})
+
+
+def test_a_symbol_listed_twice_is_refused():
+    error = refusal(data=DATA | {"symbols": ["AAPL", "IBM", "AAPL"]})
+    assert str(error) == "spec.data.symbols[2]: AAPL is listed twice; list each symbol once"
+
+
+def test_a_single_day_is_a_range():
+    assert accept(data=DATA | {"endDate": DATA["startDate"]})
+
+
+@pytest.mark.parametrize(
+    "criteria",
+    [{"minTrades": 5, "maxTrades": 5}, {"minTrades": 5}, {"maxTrades": 0}, {}],
+    ids=["equal", "min only", "max only", "none"],
+)
+def test_trade_bounds_that_leave_something_are_accepted(criteria):
+    assert accept(successCriteria=criteria)
+
+
+def test_a_batch_may_take_as_long_as_one_backtest():
+    assert accept(failurePolicy={"backtestTimeoutSeconds": 60, "batchTimeoutSeconds": 60})
+
+
+def test_requests_up_to_the_ceiling_are_accepted():
+    assert accept(resources={"requests": {"cpu": "1000m", "memory": "2048Mi"}})
+    error = refusal(replace(LIMITS, cpu_ceiling="500m"), resources={"requests": {"cpu": "501m"}})
+    assert str(error) == "spec.resources.requests.cpu: 501m is above the limit of 500m; request at most 500m"
+
+
+@pytest.mark.parametrize(
+    ("declared", "default", "wanted"),
+    [
+        pytest.param({"type": "string", "value": "x"}, "14", "int or float", id="text for a whole number"),
+        pytest.param({"type": "bool", "value": True}, "0.01", "int or float", id="bool for a fraction"),
+        pytest.param({"type": "int", "value": 1}, "true", "bool", id="int for a bool"),
+        pytest.param({"type": "string", "value": "true"}, "false", "bool", id="text for a bool"),
+        pytest.param({"type": "int", "value": 1}, "SPY", "string", id="int for text"),
+    ],
+)
+def test_a_type_that_the_default_does_not_fit_is_refused(declared, default, wanted):
+    strategies = {"bars": {"S": {"a": "1", "p": default}}}
+    parameters = [{"name": "a", "type": "int", "value": 1}, {"name": "p", **declared}]
+    error = refusal(strategies=strategies, strategy={"name": "S"}, parameters=parameters)
+    assert (error.field, error.mend) == ("spec.parameters[1].type", f"declare type: {wanted}")
+
+
+@pytest.mark.parametrize(
+    ("declared", "default"),
+    [
+        pytest.param({"type": "int", "value": 14}, "14", id="int"),
+        pytest.param({"type": "float", "value": 27.5}, "30", id="fraction for a default that is whole"),
+        pytest.param({"type": "int", "value": 1}, "0.5", id="whole number for a default that is not"),
+        pytest.param({"type": "bool", "value": False}, "true", id="bool"),
+        pytest.param({"type": "string", "value": "QQQ"}, "SPY", id="text"),
+    ],
+)
+def test_a_type_that_the_default_fits_is_accepted(declared, default):
+    strategies = {"bars": {"S": {"p": default}}}
+    assert accept(strategies=strategies, strategy={"name": "S"}, parameters=[{"name": "p", **declared}])
+
+
+def test_the_limit_on_the_space_is_the_installations():
+    error = refusal(replace(LIMITS, max_combinations=2))
+    assert error.problem == "the space has 3 combinations, over the limit of 2"
+
+
+def test_without_limits_nothing_that_needs_permission_is_allowed():
+    limits = AcceptanceLimits()
+    assert refusal(limits, engine={"name": "bars", "image": "x"}).mend == "leave it out: this installation allows none"
+    assert refusal(limits, data=DATA | {"volume": CLAIM}).mend == "leave it out: this installation allows none"
+    assert accept(limits, parameters=[RSI_PERIOD])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("500m", "0.5"), ("1", "1"), ("0.5", "0.5"), ("512Mi", "536870912"), ("1Gi", "1073741824"), ("2k", "2000")],
+)
+def test_quantities_are_exact(text, value):
+    assert str(parse_quantity(text).normalize()) == str(type(parse_quantity(text))(value).normalize())
+
+
+@pytest.mark.parametrize("text", ["", "1 Gi", "-1", "1e3", "1Ti", "Mi", "1\n"])
+def test_other_texts_are_no_quantities(text):
+    with pytest.raises(ValueError, match="not a quantity"):
+        parse_quantity(text)
