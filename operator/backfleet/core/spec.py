@@ -48,6 +48,8 @@ class SearchAlgorithm(StrEnum):
 
 Whole = Annotated[int, BeforeValidator(parse_whole)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
+TradeCount = Annotated[Whole, Field(ge=0, le=1_000_000_000)]
 Seconds = Whole
 # The schemas say what the validators before them enforce; the contract with the CRD is checked on them.
 Day = Annotated[
@@ -156,14 +158,14 @@ class ObjectiveSpec(_Model):
 class CriteriaSpec(_Model):
     """What a result must meet to pass; a criterion that is not given is not judged."""
 
-    min_trades: Whole | None = Field(default=None, ge=0, le=1_000_000_000)
-    max_trades: Whole | None = Field(default=None, ge=0, le=1_000_000_000)
-    min_sharpe: Number | None = Field(default=None, ge=-1000, le=1000)
-    max_drawdown: Number | None = Field(default=None, ge=0, le=1)
-    min_win_rate: Number | None = Field(default=None, ge=0, le=1)
-    min_avg_win: Number | None = Field(default=None, ge=0, le=1000)
-    min_psr: Number | None = Field(default=None, ge=0, le=1)
-    max_fee_share: Number | None = Field(default=None, ge=0, le=1000)
+    min_trades: TradeCount | None = None
+    max_trades: TradeCount | None = None
+    min_sharpe: Annotated[Number, Field(ge=-1000, le=1000)] | None = None
+    max_drawdown: Fraction | None = None
+    min_win_rate: Fraction | None = None
+    min_avg_win: Annotated[Number, Field(ge=0, le=1000)] | None = None
+    min_psr: Fraction | None = None
+    max_fee_share: Annotated[Number, Field(ge=0, le=1000)] | None = None
 
     def criteria(self) -> SuccessCriteria:
         """The plain form that `core.criteria` judges by."""
@@ -173,11 +175,11 @@ class CriteriaSpec(_Model):
 class FailurePolicySpec(_Model):
     """When to try again, and when to give up."""
 
-    max_failed: Whole | None = Field(default=None, ge=0, le=1_000_000)
+    max_failed: Annotated[Whole, Field(ge=0, le=1_000_000)] | None = None
     max_attempts: Whole = Field(default=3, ge=1, le=10)
     backtest_timeout_seconds: Seconds = Field(default=1800, ge=1, le=604_800)
     start_timeout_seconds: Seconds = Field(default=600, ge=1, le=86_400)
-    batch_timeout_seconds: Seconds | None = Field(default=None, ge=1, le=31_536_000)
+    batch_timeout_seconds: Annotated[Seconds, Field(ge=1, le=31_536_000)] | None = None
 
 
 class RequestsSpec(_Model):
