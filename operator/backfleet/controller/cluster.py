@@ -151,7 +151,7 @@ class Cluster:
         )
         try:
             response = self._client.call_api(*request, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
-            text = response.read()
+            text = bytes(response.read())  # type: ignore[no-untyped-call]
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"Kubernetes did not answer {method} {path}: {error}") from error
         self.written_calls += method != "GET"

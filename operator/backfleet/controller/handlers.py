@@ -43,6 +43,10 @@ class Attention:
 def register(registry: kopf.OperatorRegistry, attention: Attention) -> None:
     """Watch batches and our own Jobs; the selector is sent to the server by `configure`."""
 
+    @kopf.on.login(registry=registry)
+    def _login(**arguments: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401 - kopf's own keyword arguments
+        return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+
     @kopf.on.event(wire.GROUP, wire.VERSION, wire.PLURAL, registry=registry, id="batches")
     async def _batch(event: Mapping[str, Any], **_: object) -> None:
         attention.batch_event(event)

@@ -12,7 +12,7 @@ from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 
 from backfleet.controller.applying import Applier
-from backfleet.controller.cluster import Cluster
+from backfleet.controller.cluster import Cluster, ClusterPort
 from backfleet.controller.handlers import Attention, configure, register
 from backfleet.controller.health import serve
 from backfleet.controller.logs import configure_logging
@@ -21,12 +21,14 @@ from backfleet.controller.passes import Passes, Rows, limits_of
 from backfleet.core.errors import BackfleetError
 from backfleet.settings import Settings, load_settings
 from backfleet.store.fence import Fence
-from backfleet.store.passes import catalog, observe, save
-from backfleet.store.session import create_store_engine
+from backfleet.store.passes import observe, save
+from backfleet.store.session import open_engine
+from backfleet.store.strategies import load_catalog
 
 logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 15.0
+LISTEN_SECONDS = 5.0
 
 
 def main() -> None:
@@ -35,27 +37,28 @@ def main() -> None:
     try:
         settings, url = load_settings(os.environ)
         cluster = Cluster(kubernetes_client(os.environ))
-        loop = build_loop(settings, url, cluster)
+        fence = Fence(url, settings.installation)
+        loop = build_loop(settings, url, cluster, fence)
     except BackfleetError as error:
         logger.error("cannot start: %s", error)
         sys.exit(2)
-    asyncio.run(run(settings, loop))
+    asyncio.run(run(settings, loop, fence))
 
 
 def kubernetes_client(environment: Mapping[str, str]) -> ApiClient:
     """In a pod by its service account, elsewhere by the kubeconfig that KUBECONFIG names."""
     configuration = Configuration()
     if "KUBERNETES_SERVICE_HOST" in environment:
-        config.load_incluster_config(client_configuration=configuration)
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     else:
-        config.load_kube_config(client_configuration=configuration)
+        config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.retries = 0
     return ApiClient(configuration)
 
 
-def build_loop(settings: Settings, url: str, cluster: Cluster) -> Loop:
+def build_loop(settings: Settings, url: str, cluster: ClusterPort, fence: Fence) -> Loop:
     """The loop with its hands: one pool of connections for rows, one connection of its own for the fence."""
-    engine = create_store_engine(url)
+    engine = open_engine(url, application_name="backfleet-operator")
     installation = settings.installation
 
     def start_passes(epoch: int) -> Passes:
@@ -63,7 +66,7 @@ def build_loop(settings: Settings, url: str, cluster: Cluster) -> Loop:
             cluster=cluster,
             rows=Rows(
                 observe=lambda uids: observe(engine, installation, uids),
-                catalog=lambda: catalog(engine),
+                catalog=lambda: load_catalog(engine),
             ),
             applier=Applier(
                 cluster=cluster,
@@ -74,18 +77,26 @@ def build_loop(settings: Settings, url: str, cluster: Cluster) -> Loop:
             limits=limits_of(settings),
         )
 
-    return Loop(fence=Fence(url, installation), start_passes=start_passes, tick_seconds=settings.tick_seconds)
+    return Loop(fence=fence, start_passes=start_passes, tick_seconds=settings.tick_seconds)
 
 
-async def run(settings: Settings, loop: Loop) -> None:
+def listen(loop: Loop, fence: Fence) -> None:
+    """Wake the loop for every announced outcome, until it stops."""
+    while not loop.is_stopping:
+        if fence.wait(LISTEN_SECONDS):
+            loop.wake()
+
+
+async def run(settings: Settings, loop: Loop, fence: Fence) -> None:
     """kopf in the foreground, the loop in its thread; both end together."""
-    registry = kopf.SmartOperatorRegistry()
+    registry = kopf.OperatorRegistry()
     register(registry, Attention(loop.wake))
     options = kopf.OperatorSettings()
     configure(options)
     health = serve(loop.health, settings.health_port, stale_seconds=settings.pass_seconds + 4 * settings.tick_seconds)
     thread = threading.Thread(target=loop.run, name="loop", daemon=True)
     thread.start()
+    threading.Thread(target=listen, args=(loop, fence), name="listen", daemon=True).start()
     logger.info("operator started", extra={"namespace": settings.namespace})
     try:
         await kopf.operator(registry=registry, settings=options, namespaces=[settings.namespace], standalone=True)

@@ -1,0 +1,187 @@
+"""The operator's real pass over a real Postgres: crashes at every boundary, late recorders, a fence lost, Postgres away."""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg2
+import pytest
+from sqlalchemy import Engine, text
+
+from backfleet.core.backtests import Failure, Recorded
+from backfleet.core.errors import FenceLost, Unavailable
+from backfleet.core.plans import Effect
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import BatchChanges, Catalog, StoreView
+from backfleet.recorder.appending import INSERT, row
+from backfleet.store.fence import Fence
+from backfleet.store.passes import observe, save
+from backfleet.store.session import open_engine
+from backfleet.store.strategies import load_catalog
+from tests.support.cluster import FakeCluster
+from tests.support.databases import Database
+from tests.support.operator import Operator, batch_spec, failure, result, values
+
+INSTALLATION = "research/backfleet"
+
+
+@dataclass
+class StoreRows:
+    """The real store behind the pass's three verbs."""
+
+    engine: Engine
+    epoch: int
+
+    def observe(self, uids: Collection[str]) -> StoreView:
+        return observe(self.engine, INSTALLATION, uids)
+
+    def save(self, changes: BatchChanges) -> None:
+        save(self.engine, INSTALLATION, self.epoch, changes)
+
+    def catalog(self) -> Catalog:
+        return load_catalog(self.engine)
+
+
+class Crash(BaseException):
+    """The process is gone between two effects."""
+
+
+@dataclass
+class Scene:
+    """A fake cluster over a real database; the clock is the database's."""
+
+    database: Database
+    engine: Engine
+    fence: Fence
+    rows: StoreRows
+    cluster: FakeCluster
+    operator: Operator
+
+    def restart(self, checkpoint: Callable[[Effect], None] = lambda _: None) -> None:
+        """A new process: a new epoch, and nothing remembered."""
+        epoch = self.fence.acquire()
+        assert epoch is not None
+        self.rows = StoreRows(self.engine, epoch)
+        self.operator = Operator(self.cluster, self.rows, checkpoint=checkpoint)
+
+    def record(self, job: str, recorded: Recorded) -> None:
+        env = self.cluster.jobs[job]["spec"]["template"]["spec"]["containers"][0]["env"]
+        attempt = next(each["value"] for each in env if each["name"] == "BACKFLEET_ATTEMPT_ID")
+        connection = psycopg2.connect(self.database.recorder_url)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(INSERT, row(attempt, recorded))
+        connection.close()
+        self.cluster.end_job(job, failed=isinstance(recorded.outcome, Failure))
+
+    def ends(self, uid: str) -> dict[int, tuple[str, float | None]]:
+        """State and Sharpe ratio of every backtest, by index."""
+        statement = """
+            SELECT j.index, j.state, r.metrics->>'sharpe_ratio' FROM backtest_jobs j
+            LEFT JOIN backtest_results r ON r.backtest_id = j.id WHERE j.batch_uid = :uid"""
+        with self.engine.connect() as connection:
+            found = connection.execute(text(statement), {"uid": uid}).all()
+        assert len({index for index, _, _ in found}) == len(found)
+        return {index: (state, None if sharpe is None else float(sharpe)) for index, state, sharpe in found}
+
+    def run_all(self, uid: str, outcome: Callable[[str], Recorded]) -> None:
+        for _ in range(60):
+            self.operator.turn()
+            active = self.cluster.active_jobs
+            if not active and self.cluster.condition(uid, "Finished").get("status") == "True":
+                return
+            for job in active:
+                self.record(job, outcome(job))
+        raise AssertionError("the batch did not finish")
+
+
+@pytest.fixture
+def scene(database: Database) -> Iterator[Scene]:
+    engine = open_engine(database.operator_url, application_name="test-operator")
+    fence = Fence(database.operator_url, INSTALLATION)
+    epoch = fence.acquire()
+    assert epoch is not None
+    rows = StoreRows(engine, epoch)
+    cluster = FakeCluster(now=datetime.now(UTC))
+    yield Scene(database, engine, fence, rows, cluster, Operator(cluster, rows))
+    fence.close()
+    engine.dispose()
+
+
+def value_of(job: str) -> Recorded:
+    """A result that depends on the index alone; index 2 fails."""
+    index = int(job.split("-")[-2])
+    return failure(FailureReason.ENGINE_ERROR) if index == 2 else result(float(index))
+
+
+EXPECTED = {index: ("succeeded", float(index)) for index in range(5)} | {2: ("failed", None)}
+
+
+def test_a_batch_runs_to_its_end_with_every_row(scene: Scene) -> None:
+    uid = scene.cluster.add_batch(batch_spec(parameters=values(5)))
+    scene.run_all(uid, value_of)
+    assert scene.ends(uid) == EXPECTED
+    assert scene.cluster.condition(uid, "Complete")["reason"] == "CompletedWithFailures"
+
+
+def test_killed_before_any_single_effect_it_ends_the_same(scene: Scene) -> None:
+    """The process dies once, before the effect of each number in turn, and a new one goes on."""
+    crashes = 0
+    for crash_at in range(100):
+        left = [crash_at]
+
+        def checkpoint(_: Effect, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] == -1:
+                raise Crash
+
+        uid = scene.cluster.add_batch(batch_spec(parameters=values(5)), name=f"crash-at-{crash_at}")
+        scene.restart(checkpoint)
+        try:
+            scene.run_all(uid, value_of)
+        except Crash:
+            crashes += 1
+            scene.restart()
+            scene.run_all(uid, value_of)
+        assert scene.ends(uid) == EXPECTED, f"killed before effect {crash_at}"
+        assert len(scene.cluster.created) == len(set(scene.cluster.created)) == 5 * (crash_at + 1)
+        assert scene.cluster.most_alive <= 4
+        if left[0] >= 0:
+            break
+    assert crashes >= 10
+
+
+def test_an_older_operator_cannot_write_once_another_took_over(scene: Scene) -> None:
+    old = scene.operator
+    scene.cluster.add_batch(batch_spec())
+    scene.restart()
+    with pytest.raises(FenceLost):
+        old.turn()
+    assert scene.cluster.created == []
+
+
+def test_postgres_away_is_unavailable_and_recovers(scene: Scene) -> None:
+    uid = scene.cluster.add_batch(batch_spec(parameters=values(5)))
+    scene.operator.turn()
+    scene.database.server.stop()
+    try:
+        with pytest.raises(Unavailable):
+            scene.operator.turn()
+        scene.operator.passes.tell_database_unavailable("Postgres does not answer")
+        assert scene.cluster.condition(uid, "DatabaseUnavailable")["status"] == "True"
+    finally:
+        scene.database.server.start()
+    scene.restart()
+    scene.run_all(uid, value_of)
+    assert scene.ends(uid) == EXPECTED
+    assert scene.cluster.condition(uid, "DatabaseUnavailable") == {}
+
+
+def test_a_space_of_a_million_is_accepted_at_once_and_costs_no_rows(scene: Scene) -> None:
+    axes = [
+        {"name": n, "type": "int", "range": {"start": 1, "end": 100, "step": 1}}
+        for n in ("value", "sleep_seconds", "trades")
+    ]
+    uid = scene.cluster.add_batch(batch_spec(parameters=axes, suspend=True))
+    scene.operator.turn()
+    assert scene.cluster.batches[uid]["status"]["total"] == 1_000_000
+    assert scene.ends(uid) == {}
