@@ -18,6 +18,7 @@ from hack.cluster.images import TARGETS, Buildah, build_image, load_images
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.kubernetes_build import kubernetes_binaries
 from hack.cluster.layout import Layout
+from hack.cluster.programs import pause_archive
 from hack.cluster.progress import ClusterError, capture, say, step, wait_until
 from hack.cluster.selftest import run_selftest
 
@@ -37,7 +38,7 @@ class HermeticCluster:
     def up(self) -> None:
         layout = self.layout
         packages.install(packages.RUNTIME)
-        binaries = kubernetes_binaries()
+        binaries, pause = kubernetes_binaries(), pause_archive()
         with locked(layout.state.with_name(f".{layout.name}.lock"), f"cluster {layout.name}"):
             if processes.recorded_alive(self._record) is not None:
                 say(f"-- cluster {layout.name} runs already")
@@ -45,7 +46,7 @@ class HermeticCluster:
                     return
             else:
                 self._start(binaries)
-            self._wait_ready(binaries)
+            self._wait_ready(pause)
 
     def _start(self, binaries: Path) -> None:
         layout = self.layout
@@ -103,7 +104,7 @@ class HermeticCluster:
             route = [str(network), "via", layout.node_address, "dev", link]
             capture(["ip", "route", "add", *route])
 
-    def _wait_ready(self, binaries: Path) -> None:
+    def _wait_ready(self, pause: Path) -> None:
         _layout, logs = self.layout, self.layout.logs
         ready = "the API server answers"
         with step(ready, "6 s"):
@@ -112,7 +113,7 @@ class HermeticCluster:
         with step("loading the pause image", "1 s"):
             containerd_log = logs / "containerd.log"
             wait_until("containerd", self._has_containerd, READY_SECONDS, containerd_log)
-            self.load_archive(binaries / "pause.tar")
+            self.load_archive(pause)
         with step("node and default service account are ready", "8 s"):
             kubelet_log = logs / "kubelet.log"
             wait_until("the node is Ready", self._is_node_ready, READY_SECONDS, kubelet_log)

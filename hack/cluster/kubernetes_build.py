@@ -1,49 +1,24 @@
 """Compiles Kubernetes 1.20 from Debian's source package, once per machine."""
 
-import os
 import platform
 import shutil
 import textwrap
 from pathlib import Path
 
 from hack.cluster import packages
-from hack.cluster.archives import docker_archive
 from hack.cluster.caches import cached_folder
-from hack.cluster.daemons import PAUSE_IMAGE
 from hack.cluster.layout import cache_home
+from hack.cluster.programs import go_environment
 from hack.cluster.progress import ClusterError, run_logged, say, step
 
 VERSION = ("1", "20", "2")
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
 REFLECT2 = "vendor/github.com/modern-go/reflect2"
 DEBIAN_GO_PATH = Path("/usr/share/gocode/src")
-PAUSE_PROGRAM = """\
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-static void stop(int s) { (void)s; _exit(0); }
-static void reap(int s) { (void)s; while (waitpid(-1, 0, WNOHANG) > 0); }
-int main(void) {
-  signal(SIGINT, stop); signal(SIGTERM, stop); signal(SIGCHLD, reap);
-  for (;;) pause();
-}
-"""
-# Resolves and dials host:port as a pod does: the self-test's workload.
-PROBE_PROGRAM = """\
-package main
-
-import ("fmt"; "net"; "os"; "time")
-
-func main() {
-	connection, err := net.DialTimeout("tcp", os.Args[1], 10*time.Second)
-	if err != nil { fmt.Println(err); os.Exit(1) }
-	fmt.Println("reached", connection.RemoteAddr())
-}
-"""
 
 
 def kubernetes_binaries() -> Path:
-    """A folder with the five programs and pause.tar, compiled if this machine has none yet."""
+    """A folder with the five programs, compiled if this machine has none yet."""
     home = cache_home() / "kubernetes" / platform.machine()
     cached = sorted(each for each in home.glob("[!.]*") if each.is_dir())
     if cached:
@@ -72,7 +47,6 @@ def _compile(target: Path) -> None:
         _make(work, tree, log)
     for program in PROGRAMS:
         shutil.copy2(tree / "_output" / "local" / "go" / "bin" / program, target / program)
-    _build_pause(work, target / "pause.tar", log)
     shutil.rmtree(work)
 
 
@@ -96,25 +70,7 @@ def _make(work: Path, tree: Path, log: Path) -> None:
             KUBE_GIT_MINOR={minor}
             """)
     )
-    environment = _go_environment(work) | {"KUBE_GIT_VERSION_FILE": str(version_file)}
+    environment = go_environment(work) | {"KUBE_GIT_VERSION_FILE": str(version_file)}
     what = " ".join(f"cmd/{program}" for program in PROGRAMS)
     settings = [f"WHAT={what}", "FORCE_HOST_GO=y", "GOLDFLAGS=-s -w", "CGO_ENABLED=0"]
     run_logged(["make", "all", *settings], log, env=environment, cwd=tree)
-
-
-def _go_environment(work: Path) -> dict[str, str]:
-    unset = ("GOPATH", "GO111MODULE", "GOFLAGS", "GOROOT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
-    kept = {key: value for key, value in os.environ.items() if key not in unset}
-    return kept | {"GOCACHE": str(work / "go-cache"), "GOPROXY": "off"}
-
-
-def _build_pause(work: Path, archive: Path, log: Path) -> None:
-    """The image of the pods' first container; the self-test's program rides in it."""
-    sources = {"pause.c": PAUSE_PROGRAM, "probe.go": PROBE_PROGRAM}
-    for name, text in sources.items():
-        (work / name).write_text(text)
-    pause, probe = work / "pause", work / "probe"
-    run_logged(["gcc", "-Os", "-static", "-s", "-o", str(pause), str(work / "pause.c")], log)
-    go = ["go", "build", "-ldflags=-s -w", "-o", str(probe), str(work / "probe.go")]
-    run_logged(go, log, env=_go_environment(work) | {"CGO_ENABLED": "0"})
-    docker_archive(archive, PAUSE_IMAGE, {"pause": pause, "probe": probe}, ["/pause"])

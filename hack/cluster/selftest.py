@@ -43,7 +43,7 @@ def job() -> dict[str, object]:
         "name": "probe",
         "image": PAUSE_IMAGE,
         "imagePullPolicy": "IfNotPresent",
-        "command": ["/probe", API_SERVICE],
+        "command": ["/probe", "dial", API_SERVICE],
     }
     pod = {
         "restartPolicy": "Never",
