@@ -49,8 +49,7 @@ class SearchAlgorithm(StrEnum):
 Whole = Annotated[int, BeforeValidator(parse_whole)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Fraction = Annotated[Number, Field(ge=0, le=1)]
-TradeCount = Annotated[Whole, Field(ge=0, le=1_000_000_000)]
-Seconds = Whole
+TradeCount = Annotated[int, Field(ge=0, le=1_000_000_000), BeforeValidator(parse_whole)]
 # The schemas say what the validators before them enforce; the contract with the CRD is checked on them.
 Day = Annotated[
     date,
@@ -175,11 +174,11 @@ class CriteriaSpec(_Model):
 class FailurePolicySpec(_Model):
     """When to try again, and when to give up."""
 
-    max_failed: Annotated[Whole, Field(ge=0, le=1_000_000)] | None = None
+    max_failed: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(parse_whole)] | None = None
     max_attempts: Whole = Field(default=3, ge=1, le=10)
-    backtest_timeout_seconds: Seconds = Field(default=1800, ge=1, le=604_800)
-    start_timeout_seconds: Seconds = Field(default=600, ge=1, le=86_400)
-    batch_timeout_seconds: Annotated[Seconds, Field(ge=1, le=31_536_000)] | None = None
+    backtest_timeout_seconds: Whole = Field(default=1800, ge=1, le=604_800)
+    start_timeout_seconds: Whole = Field(default=600, ge=1, le=86_400)
+    batch_timeout_seconds: Annotated[int, Field(ge=1, le=31_536_000), BeforeValidator(parse_whole)] | None = None
 
 
 class RequestsSpec(_Model):
@@ -214,7 +213,7 @@ class BatchSpec(_Model):
     suspend: bool = False
     cancel: bool = False
     failure_policy: FailurePolicySpec = FailurePolicySpec()
-    ttl_seconds_after_finished: Seconds = Field(default=600, ge=60, le=31_536_000)
+    ttl_seconds_after_finished: Whole = Field(default=600, ge=60, le=31_536_000)
     resources: ResourcesSpec = ResourcesSpec()
 
     def declarations(self) -> list[ParameterDeclaration]:
