@@ -44,6 +44,8 @@ USER 10001:10001
 FROM ${POSTGRES_BASE_IMAGE} AS evaluation-postgres
 WORKDIR /tmp
 ENTRYPOINT ["/bin/sh", "/usr/local/bin/start-evaluation-postgres"]
+# Postgres takes SIGTERM as "wait for every client to leave"; this one ends their sessions.
+STOPSIGNAL SIGINT
 # initdb asks for the user's name; the chart runs it as 999, which is `postgres` in the official image.
 RUN getent passwd 999 >/dev/null || { \
         echo 'backfleet:x:999:999:Backfleet:/tmp:/usr/sbin/nologin' >> /etc/passwd \

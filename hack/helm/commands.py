@@ -1,4 +1,4 @@
-"""The command line: install, upgrade, uninstall, status, template, lint, sync-crd."""
+"""The command line: install, upgrade, uninstall, status, template, lint, sync-crd, docs."""
 
 import argparse
 import sys
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import helm_python
 import yaml
 
-from helm.chart import CHART, CHART_CRD, CRD, render_texts, sync_crd
+from helm.chart import CHART, CHART_CRD, CRD, ROOT, render_texts, sync_crd
+from helm.table import put_table, render_table
 from helm.values import read_values
 
 if TYPE_CHECKING:
@@ -54,9 +55,12 @@ def uninstall(options: argparse.Namespace) -> int:
         config.uninstall(
             options.release,
             ignore_not_found=options.ignore_not_found,
-            wait="watcher",
+            wait="watcher" if options.wait else None,
             timeout=options.wait or WAIT_SECONDS,
         )
+    if options.wait and (left := _pods(options).wait_gone(started + options.wait)):
+        say(f"error: not gone within {options.wait} s: {', '.join(left)}")
+        return 1
     say(f"{options.release} uninstalled in {time.monotonic() - started:.1f} s")
     return 0
 
@@ -90,6 +94,14 @@ def copy_crd(_options: argparse.Namespace) -> int:
     """Copy crds/ into the chart."""
     changed = sync_crd()
     say(f"{CHART_CRD} {'updated from' if changed else 'equals'} {CRD}")
+    return 0
+
+
+def copy_table(_options: argparse.Namespace) -> int:
+    """Bring the table of values in docs/deployment.md up to date."""
+    document = ROOT / "docs" / "deployment.md"
+    changed = put_table(document, render_table((CHART / "values.yaml").read_text(encoding="utf-8")))
+    say(f"{document} {'updated' if changed else 'is up to date'}")
     return 0
 
 
@@ -164,7 +176,9 @@ def _parser() -> argparse.ArgumentParser:
     cluster = argparse.ArgumentParser(add_help=False)
     cluster.add_argument("--kubeconfig", type=Path, help="default: $KUBECONFIG, ~/.kube/config")
     cluster.add_argument("--kube-context")
-    cluster.add_argument("--wait", type=int, metavar="SECONDS", help="until every pod is ready, at most so long")
+    cluster.add_argument(
+        "--wait", type=int, metavar="SECONDS", help="until every pod is ready (or gone), at most so long"
+    )
     values = argparse.ArgumentParser(add_help=False)
     values.add_argument("-f", "--values", type=Path, action="append", default=[], metavar="FILE")
     for name in ("--set", "--set-string", "--set-json"):
@@ -191,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     add("template", template, release, values)
     add("lint", lint, values)
     add("sync-crd", copy_crd)
+    add("docs", copy_table)
     return parser
 
 

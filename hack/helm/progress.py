@@ -28,6 +28,12 @@ class Pods:
         """Pod name → one phrase; empty while the API does not answer."""
         return {pod.metadata.name: _phrase(pod) for pod in self._list()}
 
+    def wait_gone(self, deadline: float) -> list[str]:
+        """Return when no pod is left, or at the deadline (a monotonic time) with the names of those that are."""
+        while (left := sorted(self.states())) and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        return left
+
     def explain(self) -> Iterator[str]:
         """State and last log lines of every container that is not ready, for a release that did not get ready."""
         for pod in self._list():

@@ -140,14 +140,3 @@ def test_every_part_of_the_schema_is_closed_or_free_on_purpose():
         return ([path] if is_open else []) + below
 
     assert open_objects(SCHEMA, "") == []
-
-
-def test_every_section_of_the_values_is_commented():
-    lines = (CHART / "values.yaml").read_text().splitlines()
-    uncommented = [
-        line
-        for before, line in zip(["", *lines], lines, strict=False)
-        if re.match(r"[a-z]\w*:", line) and not before.startswith("#")
-    ]
-    # Their own lines say it.
-    assert uncommented == ["crds:", "operator:", "api:", "networkPolicy:"]
