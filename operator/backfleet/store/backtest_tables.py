@@ -1,6 +1,6 @@
 """Tables of what was run: backtests, their attempts, the outcomes that recorders append, and results."""
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, desc, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Double, Text
@@ -10,6 +10,7 @@ from backfleet.core.reasons import FailureReason
 from backfleet.store.base import Base, Count, CreatedAt, Json, JsonArray, JsonObject, Moment, one_of
 
 ALIVE = text("state IN ('queued', 'launching', 'running')")
+ENDED_BADLY = text("state IN ('failed', 'cancelled')")
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
 
@@ -23,6 +24,7 @@ class BacktestJob(Base):
         one_of("reason", FailureReason),
         CheckConstraint("index >= 0 AND attempt_count >= 1 AND charged >= 0 AND uncharged >= 0", name="counts"),
         Index("ix_backtest_jobs_alive", "batch_uid", "index", postgresql_where=ALIVE),
+        Index("ix_backtest_jobs_ended_badly", "batch_uid", "index", postgresql_where=ENDED_BADLY),
         Index("ix_backtest_jobs_deciding_attempt", "deciding_attempt_id"),
     )
 
@@ -134,16 +136,17 @@ def _metric(name: str) -> Mapped[float | None]:
 class BacktestResult(Base):
     """What a succeeded backtest measured, and the verdict on it. Only the verdict may change (a trigger sees to it).
 
-    `score` is the objective's value, negated where less is better: descending, nulls last, then by index, is the ranking.
+    The ranking is by `rank_key` and index, both ascending, so that a page starts with one comparison of the two: it is the
+    objective's value, negated where more is better, and infinity where it is absent.
     """
 
     __tablename__ = "backtest_results"
     __table_args__ = (
-        Index("ix_backtest_results_ranking", "batch_uid", desc("score").nulls_last(), "index"),
+        Index("ix_backtest_results_ranking", "batch_uid", "rank_key", "index"),
         Index(
             "ix_backtest_results_passed",
             "batch_uid",
-            desc("score").nulls_last(),
+            "rank_key",
             "index",
             postgresql_where=text("passed"),
         ),
@@ -155,7 +158,7 @@ class BacktestResult(Base):
     attempt_id: Mapped[str] = mapped_column(ForeignKey("backtest_attempts.attempt_id", ondelete="CASCADE"), unique=True)
     index: Mapped[int]
     objective_value: Mapped[float | None]
-    score: Mapped[float | None]
+    rank_key: Mapped[float]
     passed: Mapped[bool]
     rejections: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     criteria_version: Mapped[int]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Date, Double, Integer, MetaData, Numeric, Text, func
+from sqlalchemy import BigInteger, CheckConstraint, Date, Double, Integer, MetaData, Numeric, Row, Text, func
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -14,6 +14,7 @@ OUTCOMES_CHANNEL = "backfleet_outcomes"
 """Where a new outcome is announced; the payload is the batch's uid."""
 
 Json = Mapping[str, Any]
+AnyRow = Row[*tuple[Any, ...]]
 JsonList = list[Any]
 Moment = datetime
 CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]

@@ -100,7 +100,7 @@ def parse_url(url: str, name: str = "database URL") -> DatabaseUrl:
     )
 
 
-class BoundedConnection(extensions.connection):
+class BoundedConnection(extensions.connection):  # type: ignore[misc] # the driver has no types
     """A connection on which no wait lasts longer than its statement's limit and some slack, whatever the server does."""
 
     connect_seconds: float = 5.0
@@ -125,7 +125,7 @@ def _bound_waits() -> None:
         extensions.set_wait_callback(_wait)
 
 
-def _wait(connection: Any) -> None:
+def _wait(connection: Any) -> None:  # noqa: ANN401 - any connection of the process, ours or not
     is_connecting = connection.status == extensions.STATUS_SETUP
     limit = getattr(connection, "connect_seconds" if is_connecting else "answer_seconds", None)
     give_up_at = None if limit is None else time.monotonic() + limit

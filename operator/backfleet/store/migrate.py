@@ -35,7 +35,7 @@ class MigrationSettings:
 
     url: str = field(repr=False)
     wait_seconds: float = DEFAULT_WAIT_SECONDS
-    roles: Roles = Roles()
+    roles: Roles = field(default_factory=Roles)
 
 
 def load_settings(environment: Mapping[str, str]) -> MigrationSettings:

@@ -4,10 +4,13 @@ from importlib.resources import files
 
 from sqlalchemy import Connection, text
 
-from backfleet.store import backtest_tables, tables
+from backfleet.store.backtest_tables import BacktestJob
+from backfleet.store.base import Base
+from backfleet.store.tables import Batch
 
-METADATA = tables.Base.metadata
-TABLES = tuple(table.name for table in backtest_tables.Base.metadata.sorted_tables)
+METADATA = Base.metadata
+# Named so that both modules of tables are loaded before anybody looks at the metadata.
+MODELS = (Batch, BacktestJob)
 SQL_FILES = ("triggers_0001", "views_0001")
 """The files that hold today's triggers and views. A migration that changes one adds a file and stands here in its place."""
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, case, func, select
+from sqlalchemy import Connection, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from backfleet.catalog import Catalog, CatalogStrategy
@@ -36,6 +36,7 @@ def _seed_strategy(connection: Connection, strategy: CatalogStrategy) -> None:
     statement = insert(Strategy).values(name=strategy.name, status=status, seeded_status=status, **described)
     new = statement.excluded
     # A strategy that a batch brought before the catalog knew it has no seeded status: that one is taken over too.
+    compared = [*described, "seeded_status"]
     is_untouched = Strategy.status == func.coalesce(Strategy.seeded_status, Strategy.status)
     connection.execute(
         statement.on_conflict_do_update(
@@ -46,7 +47,7 @@ def _seed_strategy(connection: Connection, strategy: CatalogStrategy) -> None:
                 "seeded_status": new.seeded_status,
                 "updated_at": func.now(),
             },
-            where=_differs(Strategy.__table__, new, [*described, "seeded_status"]),
+            where=or_(*(getattr(Strategy, column).is_distinct_from(new[column]) for column in compared)),
         )
     )
 
@@ -67,11 +68,4 @@ def _seed_criteria(connection: Connection, strategy_name: str | None, criteria: 
     changes: dict[str, Any] = {"seeded": seeded}
     if present == found.seeded:
         changes |= {**bounds, "version": found.version + 1, "updated_at": func.now()}
-    connection.execute(table.__table__.update().where(table.id == found.id).values(**changes))
-
-
-def _differs(table: Table, new: Any, columns: list[str]) -> Any:
-    first, *rest = [table.c[column].is_distinct_from(new[column]) for column in columns]
-    for condition in rest:
-        first = first | condition
-    return first
+    connection.execute(update(table).where(table.id == found.id).values(**changes))

@@ -71,6 +71,6 @@ def check(engine: Engine) -> None:
         connection.execute(text("SELECT 1"))
 
 
-def dump_json(value: Any) -> str:
+def dump_json(value: Any) -> str:  # noqa: ANN401 - any JSON
     """JSON as JSONB takes it: NaN and infinity are refused with ValueError, since Postgres would."""
     return json.dumps(value, allow_nan=False)

@@ -36,7 +36,7 @@ FOR EACH ROW EXECUTE FUNCTION backfleet_refuse_change();
 
 -- Of a result only the verdict may change (criteria are edited, results are re-judged).
 CREATE TRIGGER result_is_fixed BEFORE UPDATE OF
-    backtest_id, batch_uid, attempt_id, index, objective_value, score, metrics, statistics, equity_curve, blocks, warnings,
+    backtest_id, batch_uid, attempt_id, index, objective_value, rank_key, metrics, statistics, equity_curve, blocks, warnings,
     provenance, recorded_at
 ON backtest_results
 FOR EACH ROW EXECUTE FUNCTION backfleet_refuse_change();

@@ -142,6 +142,7 @@ def upgrade() -> None:
     )
     op.create_index('ix_backtest_jobs_alive', 'backtest_jobs', ['batch_uid', 'index'], unique=False, postgresql_where=sa.text("state IN ('queued', 'launching', 'running')"))
     op.create_index('ix_backtest_jobs_deciding_attempt', 'backtest_jobs', ['deciding_attempt_id'], unique=False)
+    op.create_index('ix_backtest_jobs_ended_badly', 'backtest_jobs', ['batch_uid', 'index'], unique=False, postgresql_where=sa.text("state IN ('failed', 'cancelled')"))
     op.create_table('backtest_attempts',
         sa.Column('attempt_id', sa.Text(), nullable=False),
         sa.Column('backtest_id', sa.Text(), nullable=False),
@@ -207,7 +208,7 @@ def upgrade() -> None:
         sa.Column('attempt_id', sa.Text(), nullable=False),
         sa.Column('index', sa.Integer(), nullable=False),
         sa.Column('objective_value', sa.Double(), nullable=True),
-        sa.Column('score', sa.Double(), nullable=True),
+        sa.Column('rank_key', sa.Double(), nullable=False),
         sa.Column('passed', sa.Boolean(), nullable=False),
         sa.Column('rejections', ARRAY(sa.Text()), server_default='{}', nullable=False),
         sa.Column('criteria_version', sa.Integer(), nullable=False),
@@ -239,8 +240,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('backtest_id', name=op.f('pk_backtest_results')),
         sa.UniqueConstraint('attempt_id', name=op.f('uq_backtest_results_attempt_id'))
     )
-    op.create_index('ix_backtest_results_passed', 'backtest_results', ['batch_uid', sa.literal_column('score DESC NULLS LAST'), 'index'], unique=False, postgresql_where=sa.text('passed'))
-    op.create_index('ix_backtest_results_ranking', 'backtest_results', ['batch_uid', sa.literal_column('score DESC NULLS LAST'), 'index'], unique=False)
+    op.create_index('ix_backtest_results_passed', 'backtest_results', ['batch_uid', 'rank_key', 'index'], unique=False, postgresql_where=sa.text('passed'))
+    op.create_index('ix_backtest_results_ranking', 'backtest_results', ['batch_uid', 'rank_key', 'index'], unique=False)
     op.create_table('outcome_inbox',
         sa.Column('attempt_id', sa.Text(), nullable=False),
         sa.Column('recorded_at', TIMESTAMP(timezone=True), server_default=sa.text('now()'), nullable=False),

@@ -1,0 +1,190 @@
+"""How the changes of a pass become rows. Every statement names the state that it expects, so that a repeat changes nothing.
+
+Changes go to the server as one JSON array per run of equal kinds: a pass with a thousand changes is a few statements.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from backfleet.core.backtests import backtest_id, result_to_json
+from backfleet.core.errors import Conflict
+from backfleet.core.ranking import Direction
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import (
+    AttemptChange,
+    AttemptRecord,
+    BatchRecord,
+    CloseOutcome,
+    LaunchAttempt,
+    MarkAttempt,
+    SettleFailure,
+    SettleResult,
+)
+from backfleet.store import statements
+from backfleet.store.rows import objective_of
+
+Rows = list[dict[str, Any]]
+
+
+def apply_changes(connection: Connection, batch: BatchRecord, changes: Sequence[AttemptChange]) -> int:
+    """Apply the changes in order; how many rows changed. Conflict when an attempt cannot be launched."""
+    count = 0
+    for kind, run in groupby(changes, key=type):
+        count += _WRITERS[kind](connection, batch, list(run))
+    return count
+
+
+def close_batch(connection: Connection, batch: BatchRecord) -> int:
+    """Cancel what has not ended and close every attempt of a finished batch; how many rows changed."""
+    message = f"the batch ended: {batch.finish_reason}: {batch.finish_message or ''}".rstrip(": ")
+    values = {"uid": batch.uid, "reason": FailureReason.CANCELLED.value, "message": message[:2000]}
+    cancelled = connection.execute(text(statements.CANCEL_BACKTESTS), values).rowcount
+    return cancelled + connection.execute(text(statements.CLOSE_ATTEMPTS), values).rowcount
+
+
+def forget_settled(connection: Connection) -> None:
+    """Take what belongs to closed attempts off the inbox."""
+    connection.execute(text(statements.FORGET_SETTLED))
+
+
+def _settle_results(connection: Connection, batch: BatchRecord, changes: Sequence[SettleResult]) -> int:
+    direction = objective_of(batch.spec).direction
+    rows = [
+        {
+            **_attempt(change.attempt),
+            **_recorded(change),
+            **_result(change, direction),
+            "recorded_at": change.recorded_at.isoformat(),
+        }
+        for change in changes
+    ]
+    return _run(connection, rows, statements.SETTLE_RESULTS, statements.END_SUCCEEDED_ATTEMPTS)
+
+
+def _settle_failures(connection: Connection, _batch: BatchRecord, changes: Sequence[SettleFailure]) -> int:
+    rows = [
+        {
+            **_attempt(change.attempt),
+            **_recorded(change),
+            "state": change.state.value,
+            "reason": change.reason.value,
+            "message": change.message,
+            "is_charged": change.is_charged,
+            "is_open": not change.has_outcome,
+            "charged": change.attempt.charged + change.is_charged,
+            "uncharged": change.attempt.uncharged + (not change.is_charged),
+        }
+        for change in changes
+    ]
+    return _run(connection, rows, statements.SETTLE_FAILURES, statements.END_FAILED_ATTEMPTS)
+
+
+def _close_outcomes(connection: Connection, _batch: BatchRecord, changes: Sequence[CloseOutcome]) -> int:
+    rows = [{**_attempt(change.attempt), **_recorded(change)} for change in changes]
+    return _run(connection, rows, statements.CLOSE_OUTCOMES)
+
+
+def _mark_attempts(connection: Connection, _batch: BatchRecord, changes: Sequence[MarkAttempt]) -> int:
+    rows = [
+        {
+            **_attempt(change.attempt),
+            "state": change.state.value,
+            "job_seen_at": change.job_seen_at and change.job_seen_at.isoformat(),
+            "engine_started_at": change.engine_started_at and change.engine_started_at.isoformat(),
+            "pod_name": change.pod_name,
+        }
+        for change in changes
+    ]
+    return _run(connection, rows, statements.MARK_BACKTESTS, statements.MARK_ATTEMPTS)
+
+
+def _launch_attempts(connection: Connection, batch: BatchRecord, changes: Sequence[LaunchAttempt]) -> int:
+    rows = [
+        {
+            **_attempt(change.attempt),
+            "index": change.attempt.index,
+            "job_name": change.attempt.job_name,
+            "parameters": dict(change.attempt.parameters),
+            "combination": dict(change.combination),
+            "combination_hash": change.combination_hash,
+            "charged": change.attempt.charged,
+            "uncharged": change.attempt.uncharged,
+            "engine": batch.spec["engine"]["name"],
+            "launched_at": change.attempt.launched_at.isoformat(),
+            "start_deadline_at": change.attempt.start_deadline_at.isoformat(),
+            "hard_deadline_at": change.attempt.hard_deadline_at.isoformat(),
+        }
+        for change in changes
+    ]
+    launched = _run(connection, rows, statements.LAUNCH_ATTEMPTS)
+    if launched < len(rows):
+        ids = [row["attempt_id"] for row in rows]
+        known = connection.execute(text(statements.COUNT_ATTEMPTS), {"ids": ids}).scalar_one()
+        if known < len(ids):
+            # Nothing else writes these rows, so the plan was made on others than ours: no Job may follow from it.
+            raise Conflict(
+                f"batch {batch.uid}: {len(ids) - known} attempts cannot be launched, their backtests went on"
+            )
+    return launched
+
+
+_WRITERS: Mapping[type[Any], Callable[[Connection, BatchRecord, Any], int]] = {
+    SettleResult: _settle_results,
+    SettleFailure: _settle_failures,
+    CloseOutcome: _close_outcomes,
+    MarkAttempt: _mark_attempts,
+    LaunchAttempt: _launch_attempts,
+}
+
+
+def _run(connection: Connection, rows: Rows, *texts: str) -> int:
+    body = {"rows": json.dumps(rows, allow_nan=False)}
+    return sum(connection.execute(text(each), body).rowcount for each in texts)
+
+
+def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "attempt_id": attempt.id,
+        "backtest_id": backtest_id(attempt.batch_uid, attempt.index),
+        "batch_uid": attempt.batch_uid,
+        "number": attempt.number,
+    }
+
+
+def _recorded(change: SettleResult | SettleFailure | CloseOutcome) -> dict[str, Any]:
+    recorded = change.recorded
+    if recorded is None:
+        return {}
+    started, finished = recorded.engine_started_at, recorded.engine_finished_at
+    return {
+        "exit_code": recorded.exit_code,
+        "engine_started_at": started and started.isoformat(),
+        "engine_finished_at": finished and finished.isoformat(),
+    }
+
+
+def _result(change: SettleResult, direction: Direction) -> dict[str, Any]:
+    body = result_to_json(change.result)
+    value = change.objective_value
+    if value is not None and not math.isfinite(value):
+        value = None
+    rank_key = -value if value is not None and direction is Direction.MAXIMIZE else value
+    return {
+        "index": change.attempt.index,
+        "objective_value": value,
+        "rank_key": rank_key,
+        "passed": change.passed,
+        "rejections": list(change.rejections),
+        "criteria_version": change.criteria_version,
+        "metrics": body["metrics"],
+        "statistics": body["statistics"],
+        "equity_curve": body["equityCurve"],
+        "blocks": body["blocks"],
+        "warnings": body["warnings"],
+        "provenance": body["provenance"],
+    }

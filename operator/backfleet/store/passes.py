@@ -1,0 +1,137 @@
+"""The operator's verbs: one look at the rows that can matter, and one transaction that saves what a pass decided."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select, text, update
+
+from backfleet.core.backtests import BacktestState
+from backfleet.core.errors import Conflict
+from backfleet.core.records import BatchChanges, BatchRecord, BatchState, StoreView
+from backfleet.store.backtest_tables import BacktestAttempt, BacktestJob, BacktestOutcome, OutcomeInboxEntry
+from backfleet.store.base import AnyRow
+from backfleet.store.changes import apply_changes, close_batch, forget_settled
+from backfleet.store.fence import check_epoch
+from backfleet.store.rows import (
+    ATTEMPT_COLUMNS,
+    OUTCOME_COLUMNS,
+    attempt_record,
+    batch_columns,
+    batch_record,
+    outcome_record,
+    spec_columns,
+)
+from backfleet.store.session import looking, writing
+from backfleet.store.strategies import ensure_strategy
+from backfleet.store.tables import Batch
+
+OUTCOMES_PER_LOOK = 200
+_ALIVE = tuple(state.value for state in BacktestState if state.is_alive)
+_FINISHED = BatchState.FINISHED.value
+
+
+def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreView:
+    """All batches that are not finished and the finished ones among `uids`, with what `StoreView` says of them.
+
+    Costs what is live: rows of finished batches and settled backtests are not read. At most 200 outcomes, oldest first.
+    """
+    with looking(engine, "reading the rows") as connection:
+        now = connection.execute(text("SELECT now()")).scalar_one()
+        is_ours = Batch.installation_id == installation
+        live = connection.execute(select(Batch.__table__).where(is_ours, Batch.state != _FINISHED)).all()
+        asked = set(uids) - {row.uid for row in live}
+        done = _finished(connection, installation, asked) if asked else []
+        latest = connection.execute(_latest_attempts(installation)).all() if live else []
+        new = connection.execute(_new_outcomes(installation)).all() if live else []
+    batches = sorted((batch_record(row) for row in (*live, *done)), key=lambda each: (each.accepted_at, each.uid))
+    attempts = {(each := attempt_record(row)).id: each for row in (*latest, *new)}
+    return StoreView(
+        now=now,
+        batches=tuple(batches),
+        attempts=tuple(sorted(attempts.values(), key=lambda each: (each.batch_uid, each.index, each.number))),
+        outcomes=tuple(outcome_record(row) for row in new),
+    )
+
+
+def save(engine: Engine, installation: str, epoch: int, changes: BatchChanges) -> None:
+    """Write all changes of one batch in one transaction; saving the same again changes nothing.
+
+    Raises FenceLost when another operator took over, Unavailable when Postgres does not answer, and Conflict when the rows
+    are not those that the changes were planned on. The batch's version goes up when anything changed.
+    """
+    after = changes.after
+    with writing(engine, f"saving batch {after.uid}") as connection:
+        check_epoch(connection, installation, epoch)
+        row = _lock(connection, installation, changes)
+        count = apply_changes(connection, after, changes.changes)
+        if after.state is BatchState.FINISHED:
+            count += close_batch(connection, after)
+        forget_settled(connection)
+        _write_batch(connection, row, after, is_changed=count > 0)
+
+
+def _finished(connection: Connection, installation: str, uids: Collection[str]) -> list[AnyRow]:
+    statement = select(Batch.__table__).where(
+        Batch.uid.in_(sorted(uids)), Batch.installation_id == installation, Batch.state == _FINISHED
+    )
+    return list(connection.execute(statement).all())
+
+
+def _latest_attempts(installation: str) -> Any:  # noqa: ANN401 - a statement
+    return (
+        select(*ATTEMPT_COLUMNS)
+        .join(BacktestJob, BacktestJob.batch_uid == Batch.uid)
+        .join(BacktestAttempt, BacktestAttempt.attempt_id == BacktestJob.deciding_attempt_id)
+        .where(Batch.installation_id == installation, Batch.state != _FINISHED, BacktestJob.state.in_(_ALIVE))
+        .select_from(Batch)
+    )
+
+
+def _new_outcomes(installation: str) -> Any:  # noqa: ANN401 - a statement
+    return (
+        select(*ATTEMPT_COLUMNS, *OUTCOME_COLUMNS)
+        .select_from(OutcomeInboxEntry)
+        .join(BacktestOutcome, BacktestOutcome.attempt_id == OutcomeInboxEntry.attempt_id)
+        .join(BacktestAttempt, BacktestAttempt.attempt_id == OutcomeInboxEntry.attempt_id)
+        .join(BacktestJob, BacktestJob.id == BacktestAttempt.backtest_id)
+        .join(Batch, Batch.uid == BacktestJob.batch_uid)
+        .where(Batch.installation_id == installation, Batch.state != _FINISHED, BacktestAttempt.is_open)
+        .order_by(OutcomeInboxEntry.recorded_at, OutcomeInboxEntry.attempt_id)
+        .limit(OUTCOMES_PER_LOOK)
+    )
+
+
+def _lock(connection: Connection, installation: str, changes: BatchChanges) -> AnyRow:
+    """The batch's row, locked; inserted first when the changes are its beginning."""
+    after = changes.after
+    locked = select(Batch.__table__).where(Batch.uid == after.uid).with_for_update()
+    row = connection.execute(locked).one_or_none()
+    if row is None and changes.before is None:
+        first = replace(after, state=BatchState.COUNTING, finished_at=None)
+        _insert(connection, installation, first)
+        row = connection.execute(locked).one_or_none()
+    if row is None:
+        raise Conflict(f"batch {after.uid} has no row any more")
+    if row.installation_id != installation:
+        raise Conflict(f"batch {after.uid} belongs to installation {row.installation_id}")
+    if row.state == _FINISHED and after.state is not BatchState.FINISHED:
+        raise Conflict(f"batch {after.uid} is finished, and nothing reopens it")
+    return row
+
+
+def _insert(connection: Connection, installation: str, record: BatchRecord) -> None:
+    columns = {**batch_columns(record), **spec_columns(record.spec)}
+    ensure_strategy(connection, columns["strategy_name"], record.spec["strategy"].get("leanProjectPath"))
+    connection.execute(Batch.__table__.insert().values(installation_id=installation, **columns))  # type: ignore[attr-defined]
+
+
+def _write_batch(connection: Connection, row: AnyRow, after: BatchRecord, *, is_changed: bool) -> None:
+    present = row._mapping
+    changed = {name: value for name, value in batch_columns(after).items() if present[name] != value}
+    if not changed and not is_changed and row.version > 0:
+        return
+    if "spec" in changed:
+        changed |= spec_columns(after.spec)
+    statement = update(Batch).where(Batch.uid == after.uid)
+    connection.execute(statement.values(**changed, version=Batch.version + 1, updated_at=func.now()))

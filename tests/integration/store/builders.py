@@ -1,0 +1,172 @@
+"""Records with defaults, so that a test states only what matters; and the moves of a batch's life."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, text
+
+from backfleet.core.backtests import BacktestState, Failure, Recorded, Result
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import (
+    AttemptChange,
+    AttemptRecord,
+    BatchChanges,
+    BatchRecord,
+    BatchState,
+    CloseOutcome,
+    LaunchAttempt,
+    MarkAttempt,
+    SettleFailure,
+    SettleResult,
+    StoreView,
+)
+from backfleet.store.passes import observe, save
+
+INSTALLATION = "backfleet/test"
+UID = "0f1e2d3c-0000-4000-8000-000000000001"
+START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+SPEC = {
+    "strategy": {"name": "RSI_MeanReversion_ETF"},
+    "engine": {"name": "bars"},
+    "data": {"symbols": ["AAPL"], "startDate": "2000-03-01", "endDate": "2013-03-01", "initialCash": 2500},
+    "parameters": [{"name": "rsi_period", "type": "int", "range": {"start": 14, "end": 16, "step": 1}}],
+    "objective": {"metric": "sharpe_ratio", "direction": "maximize"},
+}
+METRICS = {"sharpe_ratio": 1.25, "drawdown": 0.026, "total_trades": 156.0, "win_rate": 0.5, "total_fees": 25.0}
+
+
+def batch(**changes: Any) -> BatchRecord:
+    """A live batch of three combinations."""
+    record = BatchRecord(
+        uid=UID,
+        namespace="research",
+        name="rsi-small",
+        state=BatchState.LIVE,
+        spec=SPEC,
+        controls={"maxConcurrent": 4},
+        axes={
+            "axes": [
+                {"name": "rsi_period", "type": "int", "range": {"start": "14", "step": "1", "count": 3}},
+                {"name": "entry_threshold", "type": "float", "values": ["25.5"]},
+            ]
+        },
+        criteria={"minTrades": 100},
+        total=3,
+        labels={"team": "alpha"},
+        submitter="ada",
+        accepted_at=START,
+    )
+    return replace(record, **changes)
+
+
+def attempt(index: int = 0, number: int = 1, **changes: Any) -> AttemptRecord:
+    """A launched attempt."""
+    uid = changes.get("batch_uid", UID)
+    record = AttemptRecord(
+        batch_uid=uid,
+        index=index,
+        number=number,
+        job_name=f"rsi-small-{uid[:8]}-{index}-{number}",
+        backtest_state=BacktestState.LAUNCHING,
+        parameters={"rsi_period": str(14 + index), "entry_threshold": "25.5"},
+        launched_at=START,
+        start_deadline_at=START + timedelta(minutes=10),
+        hard_deadline_at=START + timedelta(hours=1),
+    )
+    return replace(record, **changes)
+
+
+def launch(each: AttemptRecord) -> LaunchAttempt:
+    return LaunchAttempt(
+        attempt=each,
+        combination={"rsi_period": 14 + each.index, "entry_threshold": 25.5},
+        combination_hash=f"hash-{each.index}",
+    )
+
+
+def mark(each: AttemptRecord, **changes: Any) -> MarkAttempt:
+    seen = {"job_seen_at": START, "engine_started_at": START + timedelta(seconds=3), "pod_name": "pod-1"}
+    return MarkAttempt(attempt=each, state=BacktestState.RUNNING, **(seen | changes))
+
+
+def result(**metrics: float | None) -> Result:
+    return Result(
+        metrics=METRICS | metrics,
+        statistics={"Net Profit": "12 %"},
+        equity_curve=((date(2000, 3, 1), 2500.0), (date(2013, 3, 1), 2812.5)),
+        blocks=((204, 0.125, 0.5), (204, -0.25, 0.75)),
+        warnings=("one bar was missing",),
+        provenance={"engine": "bars 1"},
+    )
+
+
+def recorded(outcome: Result | Failure | None = None) -> Recorded:
+    return Recorded(
+        outcome=outcome or result(),
+        exit_code=0,
+        engine_started_at=START + timedelta(seconds=3),
+        engine_finished_at=START + timedelta(seconds=9),
+    )
+
+
+def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "boom") -> Failure:
+    return Failure(reason=reason, message=message)
+
+
+def succeed(each: AttemptRecord, value: float | None = 1.25, rejections: tuple[str, ...] = ()) -> SettleResult:
+    measured = result(sharpe_ratio=value)
+    return SettleResult(
+        attempt=each,
+        result=measured,
+        recorded=recorded(measured),
+        recorded_at=START + timedelta(seconds=10),
+        objective_value=value,
+        passed=not rejections,
+        rejections=rejections,
+        criteria_version=1,
+    )
+
+
+def fail(each: AttemptRecord, state: BacktestState = BacktestState.FAILED, **changes: Any) -> SettleFailure:
+    said = {"reason": FailureReason.OOM_KILLED, "message": "out of memory", "is_charged": True} | changes
+    return SettleFailure(attempt=each, state=state, **said)
+
+
+def close(each: AttemptRecord) -> CloseOutcome:
+    return CloseOutcome(attempt=each, recorded=recorded())
+
+
+@dataclass
+class Life:
+    """A batch in a database: saves changes on top of what stands."""
+
+    engine: Engine
+    epoch: int
+    record: BatchRecord
+    is_new: bool = True
+
+    def save(self, *changes: AttemptChange, **fields: Any) -> BatchChanges:
+        """Save the changes with new fields of the batch; what was saved."""
+        after = replace(self.record, **fields)
+        made = BatchChanges(before=None if self.is_new else self.record, after=after, changes=changes)
+        save(self.engine, INSTALLATION, self.epoch, made)
+        self.record, self.is_new = after, False
+        return made
+
+    def finish(self, reason: str = "AllSucceeded", **fields: Any) -> BatchChanges:
+        ended = {"finished_at": START + timedelta(hours=1), "finish_reason": reason, "finish_message": "the end"}
+        return self.save(state=BatchState.FINISHED, **(ended | fields))
+
+    def look(self, *uids: str) -> StoreView:
+        return observe(self.engine, INSTALLATION, uids)
+
+    def query(self, statement: str) -> list[Any]:
+        """Rows of a statement as mappings."""
+        with self.engine.connect() as connection:
+            return [dict(row._mapping) for row in connection.execute(text(statement))]
+
+    def snapshot(self) -> dict[str, list[Any]]:
+        """Every row of every table that a pass writes."""
+        tables = ("optimization_batches", "backtest_jobs", "backtest_attempts", "backtest_results", "outcome_inbox")
+        return {table: self.query(f"SELECT * FROM {table} ORDER BY 1") for table in tables}
