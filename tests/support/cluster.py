@@ -1,4 +1,4 @@
-"""A Kubernetes in memory that behaves as the Job controller, the kubelet and the garbage collector do, as far as the loop sees."""
+"""A Kubernetes in memory that behaves as the Job controller, kubelet and garbage collector do, as far as the loop sees."""
 
 import copy
 from collections.abc import Mapping
@@ -158,7 +158,7 @@ class FakeCluster:
     def alive_attempts(self) -> set[tuple[str, str, str]]:
         """Distinct attempts with a pod that is not Succeeded, Failed or gone."""
         labels = [p["metadata"]["labels"] for p in self.pods.values() if p["status"]["phase"] in ("Pending", "Running")]
-        return {(l[wire.LABEL_BATCH_UID], l[wire.LABEL_INDEX], l[wire.LABEL_ATTEMPT]) for l in labels}
+        return {(each[wire.LABEL_BATCH_UID], each[wire.LABEL_INDEX], each[wire.LABEL_ATTEMPT]) for each in labels}
 
     def note_alive(self) -> None:
         self.most_alive = max(self.most_alive, len(self.alive_attempts()))

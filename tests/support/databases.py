@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.support.postgres import API, OPERATOR, RECORDER, PostgresServer
-from tests.support.proxy import Proxy
-
 from backfleet.store.grants import Roles
 from backfleet.store.migrate import MigrationSettings, migrate
+from tests.support.postgres import API, OPERATOR, RECORDER, PostgresServer
+from tests.support.proxy import Proxy
 
 ROLES = Roles(recorder=RECORDER, api=API)
 _lock = threading.Lock()
@@ -51,10 +50,11 @@ class Database:
         with Proxy.before(self.server.url) as proxy:
             yield proxy
 
-    def terminate_connections(self) -> None:
-        """Have the server end every session on this database, as a restart or a failover does."""
+    def terminate_connections(self, application_name: str = "%") -> None:
+        """Have the server end sessions on this database, as a restart or a failover does; returns when they are gone."""
         self.server.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.name}'"  # noqa: S608
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            f"WHERE datname = '{self.name}' AND application_name LIKE '{application_name}'"
         )
 
 

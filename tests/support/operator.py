@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from backfleet.controller.applying import Applier
-from backfleet.controller.passes import PassReport, Passes, Rows
+from backfleet.controller.passes import Passes, PassReport, Rows
 from backfleet.core.backtests import Failure, Recorded, Result
 from backfleet.core.observation import Limits
 from backfleet.core.plans import Effect
 from backfleet.core.reasons import FailureReason
 from backfleet.settings import Settings
-
 from tests.support.cluster import NAMESPACE, START, FakeCluster
 from tests.support.memory import MemoryRows
 

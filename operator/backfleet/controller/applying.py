@@ -65,7 +65,9 @@ class Applier:
             except FenceLost:
                 raise
             except Exception as error:
-                logger.exception("batch failed in this pass", extra={"batch": uid, "effect": type(effect).__name__})
+                is_known = isinstance(error, BackfleetError)
+                fields = {"batch": uid, "effect": type(effect).__name__}
+                logger.error("batch failed in this pass: %s", error, exc_info=not is_known, extra=fields)
                 errors[uid] = f"{type(error).__name__}: {error}"
         return errors
 

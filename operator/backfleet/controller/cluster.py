@@ -146,11 +146,14 @@ class Cluster:
             path,
             query_params=list((query or {}).items()),
             header_params=headers,
-            body=body,
             auth_settings=["BearerToken"],
         )
+        # The body does not go through the client's own preparation, which turns an empty text into null.
+        target, url, all_headers = request[0], request[1], request[2]
         try:
-            response = self._client.call_api(*request, _request_timeout=(CONNECT_SECONDS, READ_SECONDS))
+            response = self._client.call_api(
+                target, url, all_headers, body, _request_timeout=(CONNECT_SECONDS, READ_SECONDS)
+            )
             text = bytes(response.read())  # type: ignore[no-untyped-call]
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"Kubernetes did not answer {method} {path}: {error}") from error

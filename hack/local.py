@@ -1,0 +1,74 @@
+"""A local Backfleet for the demo and for end-to-end tests: a cluster, the images, the chart, and the API on loopback."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+RELEASE = "backfleet"
+INSTALL_SECONDS = 240
+
+
+@dataclass(frozen=True)
+class LocalBackfleet:
+    """One local cluster's name and the namespace of its one release."""
+
+    cluster: str
+    namespace: str
+
+    def up(self) -> Path:
+        """Bring the cluster up (or find it up), and return its kubeconfig."""
+        _run("hack/cluster", "up", "--name", self.cluster)
+        return Path(_output("hack/cluster", "kubeconfig", "--name", self.cluster).strip())
+
+    def down(self) -> None:
+        """End the cluster and everything that it left."""
+        _run("hack/cluster", "down", "--name", self.cluster)
+
+    def images(self) -> dict[str, str]:
+        """Build what is missing, load it, and return the references by Dockerfile target."""
+        body: dict[str, str] = json.loads(_output("hack/cluster", "build-images", "--name", self.cluster))
+        return body
+
+    def install(self, images: dict[str, str], *values: str) -> None:
+        """Install or upgrade the chart with its evaluation Postgres, and wait until it answers; `values` are key=value."""
+        product, _, tag = images["backfleet"].rpartition(":")
+        postgres, _, postgres_tag = images["evaluation-postgres"].rpartition(":")
+        settings = (
+            f"image.repository={product}",
+            f"image.tag={tag}",
+            f"evaluationPostgres.image.repository={postgres}",
+            f"evaluationPostgres.image.tag={postgres_tag}",
+            *values,
+        )
+        flags = [part for each in settings for part in ("--set", each)]
+        command = ["upgrade", RELEASE, "--install", "-n", self.namespace, "--create-namespace"]
+        _run("hack/helm", *command, "--wait", str(INSTALL_SECONDS), *flags, environment=self.environment())
+
+    def forward(self, port: int) -> str:
+        """Have the API answer on 127.0.0.1 until `down`; its URL."""
+        service = ("--namespace", self.namespace, "--service", f"{RELEASE}-api", "--service-port", "8230")
+        _run("hack/cluster", "forward", "--name", self.cluster, *service, "--port", str(port))
+        return f"http://127.0.0.1:{port}"
+
+    def environment(self) -> dict[str, str]:
+        """What kubectl and helm need to reach this cluster and no other."""
+        kubeconfig = _output("hack/cluster", "kubeconfig", "--name", self.cluster).strip()
+        return {**os.environ, "KUBECONFIG": kubeconfig}
+
+
+def _run(program: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
+    subprocess.run(_command(program, arguments), cwd=REPOSITORY, env=environment, check=True, stdout=sys.stderr)
+
+
+def _output(program: str, *arguments: str) -> str:
+    command = _command(program, arguments)
+    return subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _command(program: str, arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, str(REPOSITORY / program), *arguments]

@@ -1,0 +1,51 @@
+"""One real Kubernetes with one installed release for all end-to-end tests; it goes when they are done.
+
+BACKFLEET_E2E_KEEP=1 leaves the cluster up for the next run; BACKFLEET_E2E_CLUSTER names another one.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from kubernetes import client, config
+
+from hack.local import LocalBackfleet
+from tests.support.live import Live
+
+NAMESPACE = "e2e"
+PORT = 18230
+VALUES = (
+    "engines.noop.requests.cpu=50m",
+    "engines.noop.requests.memory=64Mi",
+    "operator.missingSeconds=30",
+    "backtests.imagePrefixes[0]=localhost/backfleet",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def local() -> Iterator[LocalBackfleet]:
+    """The cluster, up."""
+    backfleet = LocalBackfleet(os.environ.get("BACKFLEET_E2E_CLUSTER", "test"), NAMESPACE)
+    try:
+        backfleet.up()
+        yield backfleet
+    finally:
+        if not os.environ.get("BACKFLEET_E2E_KEEP"):
+            backfleet.down()
+
+
+@pytest.fixture(scope="session")
+def live(local: LocalBackfleet) -> Live:
+    """The release, installed and answering."""
+    local.install(local.images(), *VALUES)
+    url = local.forward(PORT)
+    environment = local.environment()
+    api = config.new_client_from_config(environment["KUBECONFIG"])
+    assert isinstance(api, client.ApiClient)
+    return Live(NAMESPACE, environment, url, api)

@@ -1,0 +1,233 @@
+"""Batches on a real cluster, seen by an observer of its own: results, limits, sharing, deletion, cancellation, restarts."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from backfleet.core.backtests import BacktestRequest
+from backfleet.core.constraints import compile_constraints, next_satisfying
+from backfleet.core.parameters import build_space
+from backfleet.core.spec import parse_spec
+from backfleet.engines.bars.backtest import load_bars, run
+from tests.support.live import Live
+from tests.support.observer import wait_until
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "manifests" / "examples"
+TTL = 60
+
+
+def example(name: str, **changes: Any) -> dict[str, Any]:
+    body: dict[str, Any] = yaml.safe_load((EXAMPLES / f"{name}.yaml").read_text())
+    body["spec"] |= changes
+    return body
+
+
+def noop(name: str, count: int, **changes: Any) -> dict[str, Any]:
+    """A batch of quick backtests that each take a second."""
+    spec = {
+        "strategy": {"name": "Noop"},
+        "engine": {"name": "noop"},
+        "data": {"symbols": ["AAPL"], "startDate": "2000-03-01", "endDate": "2001-03-01"},
+        "parameters": [
+            {"name": "value", "type": "int", "range": {"start": 1, "end": count, "step": 1}},
+            {"name": "sleep_seconds", "type": "float", "value": 1.0},
+        ],
+        "ttlSecondsAfterFinished": TTL,
+    }
+    return {
+        "apiVersion": "backfleet.io/v1alpha1",
+        "kind": "OptimizationBatch",
+        "metadata": {"name": name},
+        "spec": spec | changes,
+    }
+
+
+def direct(manifest: dict[str, Any]) -> dict[int, dict[str, Any]]:
+    """The metrics of every combination, computed in this process without a cluster."""
+    spec = parse_spec(manifest["spec"])
+    space = build_space(spec.declarations())
+    constraints = compile_constraints(spec.constraints, space)
+    indexes, _ = next_satisfying(space, constraints, 0, space.total, space.total)
+    metrics = {}
+    for index in indexes:
+        request = BacktestRequest(
+            engine="bars",
+            strategy=spec.strategy.name,
+            parameters=space.combination(index).texts,
+            symbols=tuple(spec.data.symbols),
+            start_date=spec.data.start_date,
+            end_date=spec.data.end_date,
+            initial_cash=spec.data.initial_cash,
+        )
+        metrics[index] = dict(run(request, load_bars(request)).metrics)
+    return metrics
+
+
+def recorded(live: Live, uid: str) -> dict[int, dict[str, Any]]:
+    """The metrics of every result row in Postgres."""
+    rows = live.psql(
+        "SELECT j.index, r.metrics FROM backtest_results r JOIN backtest_jobs j ON j.id = r.backtest_id "
+        f"WHERE j.batch_uid = '{uid}' ORDER BY j.index"
+    )
+    assert len(rows) == len({index for index, _ in rows})
+    return {int(index): json.loads(metrics) for index, metrics in rows}
+
+
+def test_six_combinations_end_with_six_results_equal_to_those_computed_directly(live: Live) -> None:
+    manifest = example("rsi-small", ttlSecondsAfterFinished=TTL)
+    with live.observe() as observer:
+        uid = live.apply(manifest)
+        batch = live.wait_finished("rsi-small", 120)
+    assert batch["status"]["progress"] == "6/6"
+    assert live.condition("rsi-small", "Complete")["reason"] == "AllSucceeded"
+    assert recorded(live, uid) == direct(manifest)
+    assert {index for _, index, _ in observer.attempts_of(uid)} == {str(index) for index in range(6)}
+    assert observer.most_alive <= 4
+    assert observer.limits == {("1", "2Gi")}
+    ranked = live.get(f"/api/optimization/batches/{uid}/results")["results"]
+    values = [row["metrics"]["sharpe_ratio"] for row in ranked]
+    assert len(ranked) == 6
+    assert values == sorted(values, reverse=True)
+
+
+def operator_pids(live: Live) -> list[int]:
+    """The operator's processes as the host sees them; none where the cluster is not on this host."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                command = (folder / "cmdline").read_bytes()
+                environment = (folder / "environ").read_bytes()
+            except OSError:
+                continue
+            if b"backfleet-operator" in command and f"BACKFLEET_NAMESPACE={live.namespace}".encode() in environment:
+                found.append(int(folder.name))
+    return found
+
+
+def kill_operator(live: Live) -> None:
+    """SIGKILL, in the middle of whatever it does."""
+    pids = operator_pids(live)
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    if not pids:
+        live.kubectl("delete", "pod", "-l", "app.kubernetes.io/component=operator", "--grace-period=0", "--force")
+
+
+def wait_for_outcomes(live: Live, uid: str, count: int) -> None:
+    statement = f"SELECT count(*) FROM backtest_outcomes WHERE attempt_id LIKE '{uid}-%'"
+    wait_until(f"{count} outcomes", lambda: int(live.psql(statement)[0][0]) >= count, 180)
+
+
+def test_108_combinations_survive_the_operator_being_killed_and_leave_nothing(live: Live) -> None:
+    manifest = example("sma-crossover", ttlSecondsAfterFinished=TTL)
+    with live.observe() as observer:
+        uid = live.apply(manifest)
+        for share in (10, 50):
+            wait_for_outcomes(live, uid, share)
+            kill_operator(live)
+        batch = live.wait_finished("sma-crossover", 420)
+    assert batch["status"]["progress"] == "108/108"
+    assert (batch["status"]["failed"], batch["status"]["cancelled"]) == (0, 0)
+    assert recorded(live, uid) == direct(manifest)
+    assert observer.most_alive <= 4
+    assert observer.limits == {("1", "2Gi")}
+    states = live.psql(f"SELECT state, count(*) FROM backtest_jobs WHERE batch_uid = '{uid}' GROUP BY state")
+    assert states == [["succeeded", "108"]]
+    wait_until("no Job or pod is left after the TTL", lambda: not live.jobs(uid) and not live.pods(uid), TTL + 60)
+
+
+def test_two_batches_share_the_four_slots(live: Live) -> None:
+    with live.observe() as observer:
+        first = live.apply(noop("share-one", 12))
+        second = live.apply(noop("share-two", 12))
+        live.wait_finished("share-one", 180)
+        live.wait_finished("share-two", 180)
+    assert observer.most_alive <= 4
+    assert len(observer.attempts_of(first)) == len(observer.attempts_of(second)) == 12
+    assert all(observer.most_alive_of[uid] >= 2 for uid in (first, second))
+    order = live.psql(
+        "SELECT j.batch_uid FROM backtest_attempts a JOIN backtest_jobs j ON j.id = a.backtest_id "
+        f"WHERE j.batch_uid IN ('{first}', '{second}') ORDER BY a.launched_at, j.batch_uid"
+    )
+    half = [uid for (uid,) in order[:12]]
+    assert min(half.count(first), half.count(second)) >= 4, "the second batch waited for the first"
+
+
+def test_a_batch_deleted_in_the_middle_leaves_nothing(live: Live) -> None:
+    uid = live.apply(noop("deleted", 40))
+    wait_until("some have run", lambda: (live.batch("deleted").get("status") or {}).get("succeeded", 0) >= 3, 90)
+    live.delete("deleted")
+
+    def nothing_left() -> bool:
+        running = live.psql(
+            f"SELECT count(*) FROM backtest_jobs WHERE batch_uid = '{uid}' AND state IN ('queued', 'launching', 'running')"
+        )
+        return running == [["0"]] and not live.jobs(uid) and not live.pods(uid)
+
+    wait_until("no Job, pod or running row is left", nothing_left, 150)
+    rows = live.psql(f"SELECT state, finish_reason FROM optimization_batches WHERE uid = '{uid}'")
+    assert rows == [["finished", "Deleted"]]
+    assert len(recorded(live, uid)) >= 3
+
+
+def test_a_cancelled_batch_says_so_and_stops(live: Live) -> None:
+    uid = live.apply(noop("cancelled", 40))
+    wait_until("some have run", lambda: (live.batch("cancelled").get("status") or {}).get("succeeded", 0) >= 2, 90)
+    live.kubectl("patch", "ob", "cancelled", "--type=merge", "-p", '{"spec": {"cancel": true}}')
+    batch = live.wait_finished("cancelled", 60)
+    assert live.condition("cancelled", "Failed")["reason"] == "Cancelled"
+    status = batch["status"]
+    assert status["succeeded"] + status["cancelled"] + status["failed"] == 40
+    wait_until("no pod runs", lambda: all(p.status.phase in ("Succeeded", "Failed") for p in live.pods(uid)), 60)
+
+
+def test_a_suspended_batch_starts_nothing_until_it_is_resumed(live: Live) -> None:
+    uid = live.apply(noop("suspended", 2, suspend=True))
+    wait_until("it is accepted", lambda: live.condition("suspended", "Accepted").get("status") == "True", 30)
+    assert live.condition("suspended", "Suspended")["status"] == "True"
+    assert live.jobs(uid) == []
+    live.kubectl("patch", "ob", "suspended", "--type=merge", "-p", '{"spec": {"suspend": false}}')
+    assert live.wait_finished("suspended", 60)["status"]["succeeded"] == 2
+
+
+def test_a_name_of_253_characters_works(live: Live) -> None:
+    name = ".".join(["long"] * 50) + "-tail"
+    assert len(name) <= 253
+    name = name.ljust(253, "x")
+    live.apply(noop(name, 2))
+    assert live.wait_finished(name, 90)["status"]["succeeded"] == 2
+
+
+def test_a_million_combinations_are_accepted_in_seconds_and_cost_nothing(live: Live) -> None:
+    axes = [
+        {"name": name, "type": "int", "range": {"start": 1, "end": 100, "step": 1}}
+        for name in ("value", "trades", "sleep_seconds")
+    ]
+    uid = live.apply(noop("million", 1, parameters=axes, suspend=True))
+    wait_until("it is accepted", lambda: live.condition("million", "Accepted").get("status") == "True", 15)
+    assert live.batch("million")["status"]["total"] == 1_000_000
+    assert live.psql(f"SELECT count(*) FROM backtest_jobs WHERE batch_uid = '{uid}'") == [["0"]]
+    live.delete("million")
+
+
+def test_kubectl_shows_columns_and_scales(live: Live) -> None:
+    live.apply(noop("columns", 2, suspend=True))
+    wait_until("it is accepted", lambda: live.condition("columns", "Accepted").get("status") == "True", 30)
+    header, line = live.kubectl("get", "optimizationbatches", "columns").stdout.splitlines()
+    assert header.split() == ["NAME", "STRATEGY", "PROGRESS", "ACTIVE", "FAILED", "BEST", "STATUS", "AGE"]
+    assert line.split()[:3] == ["columns", "Noop", "0/2"]
+    live.kubectl("scale", "ob/columns", "--replicas=2")
+    assert live.batch("columns")["spec"]["maxConcurrent"] == 2
+    live.delete("columns")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clean(live: Live) -> Any:
+    yield
+    live.kubectl("delete", "ob", "--all", "--wait=true")
