@@ -11,6 +11,7 @@ from hack.cluster.images import TARGETS, Target, reference_of
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.layout import Layout
 from hack.cluster.progress import ClusterError, capture, run_logged, say, step, wait_until
+from hack.cluster.providers import CONTEXT, Choice, remember_choice
 
 IMAGE_VARIABLES = {
     "backfleet": "BACKFLEET_IMAGE",
@@ -32,6 +33,7 @@ class NamedContext:
         write_private(self.layout.kubeconfig, capture(["kubectl", *view]))
         if not self.kubectl.is_api_ready():
             raise ClusterError(f"the cluster of context {self._context!r} does not answer /readyz")
+        remember_choice(self.layout, Choice(CONTEXT, "named", self._context))
         say(f"-- context {self._context!r} answers")
 
     def down(self) -> None:

@@ -134,7 +134,7 @@ def _provider(options: argparse.Namespace, is_said: bool) -> Provider:
         say(f"-- provider: {choice.provider}: {choice.reason}")
     if choice.provider == HERMETIC:
         refuse_unfit(seen)
-    if options.command == "up":
+    if options.command == "up" and choice.provider != CONTEXT:
         remember_choice(layout, choice)
     if choice.provider == CONTEXT:
         return NamedContext(layout, choice.context or "")

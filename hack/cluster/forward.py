@@ -15,6 +15,7 @@ from hack.cluster.progress import ClusterError, capture, say, step, wait_until
 
 ADDRESS = "127.0.0.1"
 RETRY_SECONDS = 1.0
+ANSWER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +38,32 @@ def record_of(layout: Layout, port: int) -> Path:
 
 def start_forward(layout: Layout, kubectl: Kubectl, forward: Forward, alive: Path | None) -> None:
     """Replace an earlier forward of this cluster on the port; wait until the port answers."""
-    end_forward(record_of(layout, forward.port))
+    record = record_of(layout, forward.port)
+    end_forward(record)
     refuse_taken_port(forward.port)
+    kubectl.run("get", "service", forward.service, f"--namespace={forward.namespace}")
     log = layout.logs / f"forward-{forward.port}.log"
     command = [sys.executable, str(Path(__file__).parent), "keep-forward", "--name", layout.name]
     command += ["--namespace", forward.namespace, "--service", forward.service]
     command += ["--service-port", forward.service_port, "--port", str(forward.port)]
+    command += ["--alive", str(alive)] if alive else []
     command += ["--command", *kubectl.command()]
-    if alive:
-        command[3:3] = ["--alive", str(alive)]
     with step(f"{forward.url} leads to service {forward.namespace}/{forward.service}", "2 s"):
-        pid = processes.start_detached(command, log)
-        record = processes.record(record_of(layout, forward.port), pid)
-        wait_until(
-            f"{forward.url} answers",
-            lambda: processes.observe(record.pid) != record or _is_taken(forward.port),
-            60,
-            log,
-        )
-        if processes.observe(record.pid) != record:
+        keeper = processes.record(record, processes.start_detached(command, log))
+        try:
+            _wait_answering(keeper, forward, log)
+        except BaseException:
+            end_forward(record)
+            raise
+
+
+def _wait_answering(keeper: processes.Recorded, forward: Forward, log: Path) -> None:
+    def is_answering() -> bool:
+        if processes.observe(keeper.pid) != keeper:
             raise ClusterError("the forward ended at once", log)
+        return _is_taken(forward.port)
+
+    wait_until(f"{forward.url} answers", is_answering, ANSWER_SECONDS, log)
 
 
 def end_forward(record: Path) -> None:
