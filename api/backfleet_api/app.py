@@ -1,0 +1,50 @@
+"""The app: wires settings, Postgres, Kubernetes and routes; nothing outside is touched before the first request."""
+
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from backfleet_api.cluster import Cluster, connect_cluster
+from backfleet_api.dependencies import connect_services
+from backfleet_api.errors import install_translators
+from backfleet_api.middleware import Edge
+from backfleet_api.openapi import complete_openapi
+from backfleet_api.routes import backtests, batches, health
+from backfleet_api.settings import ApiSettings
+from backfleet_api.version import version
+
+logger = logging.getLogger(__name__)
+
+DESCRIPTION = """Batches of backtests that Backfleet runs on Kubernetes: their progress, and their results in rank.
+
+Times are RFC 3339 in UTC. Fractions are fractions (0.026, not 2.6 %), money is in the account's currency, an absent number is
+null. Unknown and repeated query parameters are refused. Errors are problem+json (RFC 9457)."""
+
+
+def create_app(settings: ApiSettings, cluster: Cluster | None = None) -> FastAPI:
+    """The ASGI app; `cluster` is found from the process's environment unless it is given."""
+    found = connect_cluster(os.environ, settings.cluster_seconds) if cluster is None else cluster
+    services = connect_services(settings, found)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        logger.info("started, version %s, namespace %s", version(), settings.namespace)
+        yield
+        services.close()
+        logger.info("stopped")
+
+    # No documentation pages: they load their scripts from the internet. /openapi.json stays.
+    app = FastAPI(
+        title="Backfleet", version=version(), description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    app.state.services = services
+    app.include_router(health.router)
+    app.include_router(batches.router)
+    app.include_router(backtests.router)
+    complete_openapi(app)
+    install_translators(app, settings.retry_after_seconds)
+    app.add_middleware(Edge)
+    return app

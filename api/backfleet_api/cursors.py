@@ -1,0 +1,41 @@
+"""Opaque cursors of paged answers: the place after which the next page starts, tied to the query that it belongs to."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+
+from backfleet.core.errors import SpecInvalid
+
+MAX_CURSOR_LENGTH = 512
+Place = Sequence[str | int | float | bool | None]
+
+
+def write_cursor(query: Sequence[object], place: Place) -> str:
+    """The cursor for the page after `place` of the same query."""
+    text = json.dumps([_digest(query), *place], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def read_cursor(query: Sequence[object], cursor: str) -> list[str | int | float | bool | None]:
+    """The place that `write_cursor` was given; SpecInvalid when the text is none of ours, or of another query."""
+    mend = "pass next_cursor of the page before unchanged, with the same other parameters"
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        body = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True), parse_constant=_constant)
+    except (ValueError, RecursionError) as error:
+        raise SpecInvalid("cursor", "not a cursor of this API", mend) from error
+    if not isinstance(body, list) or not body or body[0] != _digest(query):
+        raise SpecInvalid("cursor", "the cursor belongs to another query", mend)
+    return body[1:]
+
+
+def _digest(query: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps([str(part) for part in query]).encode()).hexdigest()[:12]
+
+
+def _constant(text: str) -> float:
+    """The place of a result without a value may be infinity; NaN is no place at all."""
+    if text == "NaN":
+        raise ValueError("NaN has no place in an order")
+    return float(text)

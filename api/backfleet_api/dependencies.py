@@ -1,0 +1,60 @@
+"""What routes are given: one set of services for the life of the app."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy import Engine
+
+from backfleet.store.connecting import Timeouts
+from backfleet.store.session import open_engine
+from backfleet_api.cluster import Cluster
+from backfleet_api.reads import Reads
+from backfleet_api.settings import ApiSettings
+
+CONNECT_SECONDS = 3
+STATEMENT_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Postgres, Kubernetes, and the threads in which both are read."""
+
+    settings: ApiSettings
+    engine: Engine
+    cluster: Cluster
+    reads: Reads
+
+    def now(self) -> datetime:
+        """The present, for estimates."""
+        return datetime.now(UTC)
+
+    def close(self) -> None:
+        """Give back threads and connections."""
+        self.reads.close()
+        self.engine.dispose()
+
+
+def connect_services(settings: ApiSettings, cluster: Cluster) -> Services:
+    """Build the services; connections are made when they are needed, and again after Postgres was away."""
+    engine = open_engine(
+        settings.database_url,
+        application_name="backfleet-api",
+        timeouts=Timeouts(connect_seconds=CONNECT_SECONDS, statement_seconds=STATEMENT_SECONDS),
+        # The pool may grow to twice this: one connection for every thread.
+        pool_size=max(1, settings.threads // 2),
+        is_read_only=True,
+    )
+    return Services(
+        settings=settings, engine=engine, cluster=cluster, reads=Reads(settings.threads, settings.answer_seconds)
+    )
+
+
+def _services(request: Request) -> Services:
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+Provided = Annotated[Services, Depends(_services)]

@@ -1,0 +1,38 @@
+"""Batches and their ranked results."""
+
+from fastapi import APIRouter, Depends
+
+from backfleet_api import examples, listing
+from backfleet_api.answers import describe_batch
+from backfleet_api.cluster import ClusterBatch
+from backfleet_api.dependencies import Provided
+from backfleet_api.lookup import find_batch
+from backfleet_api.openapi import answers
+from backfleet_api.pending import describe_pending
+from backfleet_api.query import BatchesParameters, BatchId, BatchParameters, ResultsParameters, strict_query
+from backfleet_api.schemas import Batch, BatchPage, ResultPage
+
+router = APIRouter(prefix="/api/optimization/batches", tags=["batches"], dependencies=[Depends(strict_query)])
+
+
+@router.get("", responses=answers(examples.BATCHES, 422, 503))
+async def list_batches(services: Provided, query: BatchesParameters) -> BatchPage:
+    """Batches that Postgres knows, newest first. A page may be short while `next_cursor` says that there is more."""
+    return await services.reads.run(lambda: listing.list_batches(services, query))
+
+
+@router.get("/{batch_id}", responses=answers(examples.BATCH, 404, 422, 503))
+async def get_batch(services: Provided, batch_id: BatchId, query: BatchParameters) -> Batch:
+    """One batch by uid, or the newest of a name; one that was not accepted yet is told from its custom resource."""
+
+    def read() -> Batch:
+        found = find_batch(services, batch_id, query.namespace)
+        return describe_pending(found) if isinstance(found, ClusterBatch) else describe_batch(found, services.now())
+
+    return await services.reads.run(read)
+
+
+@router.get("/{batch_id}/results", responses=answers(examples.RESULTS, 404, 422, 503))
+async def list_results(services: Provided, batch_id: BatchId, query: ResultsParameters) -> ResultPage:
+    """Succeeded backtests of a batch, best first, with metrics and verdicts; results without the metric come last."""
+    return await services.reads.run(lambda: listing.list_results(services, batch_id, query))

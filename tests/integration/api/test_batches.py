@@ -1,0 +1,204 @@
+"""Batches as the API tells them, from rows that the operator's verbs wrote."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from backfleet.core import wire
+from backfleet.core.records import BatchState
+from backfleet_api.listing import list_batches
+from backfleet_api.query import BatchesQuery
+from backfleet_api.schemas import BatchPhase
+from tests.integration.api.ledger import Ledger, uid
+
+BATCHES = "/api/optimization/batches"
+
+
+def get(api: TestClient, path: str, **query: Any) -> Any:
+    response = api.get(path, params=query)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/json"
+    return response.json()
+
+
+def test_no_batch_is_an_empty_page(api: TestClient) -> None:
+    assert get(api, BATCHES) == {"batches": [], "next_cursor": None}
+
+
+def test_a_batch_in_full(api: TestClient, ledger: Ledger) -> None:
+    batch = ledger.accept(labels={"team": "research"}, submitter="ann")
+    batch = ledger.succeed(batch, 0, sharpe_ratio=0.5, total_trades=120)
+    batch = ledger.succeed(batch, 1, "insufficient_trades", sharpe_ratio=0.25, total_trades=8)
+    batch = ledger.fail(batch, 2)
+    ledger.run(batch, 3)
+    found = get(api, f"{BATCHES}/{batch.uid}")
+    assert found.pop("backtests_per_minute") > 0
+    assert found.pop("estimated_finish_at").endswith("Z")
+    assert found == {
+        "batch_id": batch.uid,
+        "name": "rsi-small",
+        "namespace": "backfleet",
+        "state": "running",
+        "strategy": "RSI_MeanReversion_ETF",
+        "engine": "bars",
+        "objective": {"metric": "sharpe_ratio", "direction": "maximize"},
+        "counts": {
+            "total": 6, "queued": 2, "active": 1, "succeeded": 2, "failed": 1, "cancelled": 0, "passed": 1,
+        },
+        "progress": "3/6",
+        "best": {
+            "backtest_id": f"{batch.uid}-0",
+            "index": 0,
+            "value": 0.5,
+            "parameters": {
+                "values": {"rsi_period": 14, "entry_threshold": 0.005},
+                "texts": {"rsi_period": "14", "entry_threshold": "0.005"},
+            },
+        },
+        "accepted_at": "2026-11-24T15:01:00Z",
+        "finished_at": None,
+        "finish": None,
+        "max_concurrent": 4,
+        "started_at": "2026-11-24T15:31:00Z",
+        "criteria": {"minTrades": 100},
+        "criteria_version": 1,
+        "labels": {"team": "research"},
+        "submitter": "ann",
+        "message": None,
+        "spec": batch.spec,
+    }  # fmt: skip
+
+
+def test_the_newest_of_a_name_answers_and_a_uid_answers_for_itself(api: TestClient, ledger: Ledger) -> None:
+    older, newer = ledger.accept("twice"), ledger.accept("twice")
+    assert get(api, f"{BATCHES}/twice")["batch_id"] == newer.uid
+    assert get(api, f"{BATCHES}/{older.uid}")["batch_id"] == older.uid
+
+
+def test_a_name_can_be_looked_up_in_another_namespace(api: TestClient, ledger: Ledger) -> None:
+    other = ledger.accept("twice", namespace="other")
+    ledger.accept("twice")
+    assert get(api, f"{BATCHES}/twice", namespace="other")["batch_id"] == other.uid
+    assert api.get(f"{BATCHES}/twice", params={"namespace": "third"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "state"),
+    [
+        ({"state": BatchState.COUNTING, "total": None}, "counting"),
+        ({}, "running"),
+        ({"controls": {"suspend": True}}, "suspended"),
+    ],
+)
+def test_a_batch_that_goes_on_has_its_state(
+    api: TestClient, ledger: Ledger, changes: dict[str, Any], state: str
+) -> None:
+    found = get(api, f"{BATCHES}/{ledger.accept(**changes).uid}")
+    assert (found["state"], found["finish"]) == (state, None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "state"),
+    [
+        (wire.REASON_ALL_SUCCEEDED, "complete"),
+        (wire.REASON_COMPLETED_WITH_FAILURES, "complete"),
+        (wire.REASON_REPEATED_FAILURE, "failed"),
+        (wire.REASON_TOO_MANY_FAILURES, "failed"),
+        (wire.REASON_NONE_SUCCEEDED, "failed"),
+        (wire.REASON_BATCH_TIMEOUT, "failed"),
+        (wire.REASON_SPEC_INVALID, "failed"),
+        (wire.REASON_CANCELLED, "cancelled"),
+        (wire.REASON_DELETED, "cancelled"),
+    ],
+)
+def test_a_finished_batch_says_how(api: TestClient, ledger: Ledger, reason: str, state: str) -> None:
+    batch = ledger.finish(ledger.accept(), reason)
+    found = get(api, f"{BATCHES}/{batch.uid}")
+    assert (found["state"], found["finish"]) == (state, {"reason": reason, "message": "it is over"})
+    assert found["finished_at"] == "2026-11-24T16:00:00Z"
+    assert (found["counts"]["queued"], found["counts"]["cancelled"]) == (0, 6)
+    assert found["estimated_finish_at"] is None
+
+
+def test_the_list_is_newest_first_and_goes_on_after_its_cursor(api: TestClient, ledger: Ledger) -> None:
+    names = [ledger.accept(f"batch-{number}").name for number in range(5)]
+    seen, cursor, pages = [], None, 0
+    while cursor is not None or not pages:
+        page = get(api, BATCHES, limit=2, **({"cursor": cursor} if cursor else {}))
+        seen += [batch["name"] for batch in page["batches"]]
+        cursor, pages = page["next_cursor"], pages + 1
+    assert (seen, pages) == (names[::-1], 3)
+
+
+def test_batches_of_one_moment_are_all_listed_once(api: TestClient, ledger: Ledger) -> None:
+    moment = ledger.accept().accepted_at
+    for _ in range(4):
+        ledger.accept(accepted_at=moment)
+    first = get(api, BATCHES, limit=3)
+    second = get(api, BATCHES, limit=3, cursor=first["next_cursor"])
+    listed = [batch["batch_id"] for batch in (*first["batches"], *second["batches"])]
+    assert sorted(listed) == [uid(number) for number in range(1, 6)]
+
+
+def test_the_list_can_be_filtered(api: TestClient, ledger: Ledger) -> None:
+    other = ledger.accept("other", spec={"strategy": {"name": "SMA_Crossover_ETF"}})
+    mine = ledger.accept("mine")
+    assert [b["batch_id"] for b in get(api, BATCHES, strategy="SMA_Crossover_ETF")["batches"]] == [other.uid]
+    assert [b["batch_id"] for b in get(api, BATCHES, name="mine")["batches"]] == [mine.uid]
+    assert get(api, BATCHES, name="mine", strategy="SMA_Crossover_ETF")["batches"] == []
+
+
+def test_every_state_can_be_listed_by_itself(api: TestClient, ledger: Ledger) -> None:
+    ledger.accept("running")
+    ledger.accept("suspended", controls={"suspend": True})
+    ledger.accept("counting", state=BatchState.COUNTING, total=None)
+    for name, reason in (("complete", "AllSucceeded"), ("failed", "NoneSucceeded"), ("cancelled", "Cancelled")):
+        ledger.finish(ledger.accept(name), reason)
+    for state in ("running", "suspended", "counting", "complete", "failed", "cancelled"):
+        assert [b["name"] for b in get(api, BATCHES, state=state)["batches"]] == [state]
+    assert get(api, BATCHES, state="pending")["batches"] == []
+
+
+def test_a_rare_state_is_found_behind_many_others(api: TestClient, ledger: Ledger) -> None:
+    wanted = [ledger.accept(f"wanted-{n}", controls={"suspend": True}).name for n in range(3)]
+    for number in range(6):
+        ledger.accept(f"other-{number}")
+    services = api.app.state.services  # type: ignore[attr-defined]
+    seen, cursor, sizes = [], None, []
+    while cursor is not None or not sizes:
+        query = BatchesQuery(state=BatchPhase.SUSPENDED, limit=2, cursor=cursor)
+        page = list_batches(services, query, scan_size=1)
+        seen += [batch.name for batch in page.batches]
+        sizes.append(len(page.batches))
+        cursor = page.next_cursor
+    assert seen == wanted[::-1]
+    assert sizes[0] == 0
+
+
+def test_an_unknown_batch_is_told(api: TestClient, ledger: Ledger) -> None:
+    ledger.accept()
+    response = api.get(f"{BATCHES}/none")
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json() == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "no batch has the uid or the name none",
+        "errors": [],
+    }
+
+
+def test_a_batch_without_a_total_or_a_start_has_no_pace(api: TestClient, ledger: Ledger) -> None:
+    batch = ledger.accept(state=BatchState.COUNTING, total=None)
+    found = get(api, f"{BATCHES}/{batch.uid}")
+    assert (found["counts"]["total"], found["progress"], found["backtests_per_minute"]) == (None, "0/0", None)
+
+
+def test_a_best_that_is_no_number_is_not_shown(api: TestClient, ledger: Ledger) -> None:
+    batch = ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
+    assert batch.best is not None
+    ledger.change(batch, best=replace(batch.best, value=float("nan")))
+    assert get(api, f"{BATCHES}/{batch.uid}")["best"] is None
