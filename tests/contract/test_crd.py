@@ -92,6 +92,11 @@ def test_a_field_needs_nothing_that_a_server_of_1_20_does_not_know(path, schema)
     }  # fmt: skip
 
 
+def test_a_condition_may_have_an_empty_message_even_where_the_server_takes_it_for_null():
+    message = dict(FIELDS)["status.conditions[].message"]
+    assert message["nullable"] is True
+
+
 def test_only_the_scalars_of_parameters_have_no_type():
     untyped = [path for path, schema in FIELDS if "type" not in schema and "x-kubernetes-int-or-string" not in schema]
     scalars = ["range.start", "range.end", "range.step", "values[]", "value"]
