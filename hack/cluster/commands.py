@@ -70,6 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         return run(options)
+    except KeyboardInterrupt:
+        say("interrupted; the same command again goes on from here, `down` ends what there is")
+        return 130
     except ClusterError as error:
         say(f"error: {error}")
         if error.log is not None:

@@ -39,7 +39,7 @@ class HermeticCluster:
         layout = self.layout
         packages.install(packages.RUNTIME)
         binaries, pause = kubernetes_binaries(), pause_archive()
-        with locked(layout.state.with_name(f".{layout.name}.lock"), f"cluster {layout.name}"):
+        with locked(layout.lock, f"cluster {layout.name}"):
             if processes.recorded_alive(self._record) is not None:
                 say(f"-- cluster {layout.name} runs already")
                 if self._tested.exists() and self._is_node_ready():
@@ -126,7 +126,7 @@ class HermeticCluster:
 
     def down(self) -> None:
         layout = self.layout
-        with locked(layout.state.with_name(f".{layout.name}.lock"), f"cluster {layout.name}"):
+        with locked(layout.lock, f"cluster {layout.name}"):
             end_all_forwards(layout)
             node = processes.recorded_alive(self._record)
             if node is not None:
@@ -136,7 +136,6 @@ class HermeticCluster:
             cgroups.remove_cgroups(layout.cgroup)
             if layout.state.exists():
                 shutil.rmtree(layout.state)
-        layout.state.with_name(f".{layout.name}.lock").unlink(missing_ok=True)
 
     def _wait_gone(self) -> None:
         layout = self.layout

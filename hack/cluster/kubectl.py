@@ -9,7 +9,7 @@ from typing import Any
 
 from hack.cluster.progress import ClusterError
 
-REQUEST_TIMEOUT = "--request-timeout=10s"
+REQUEST_TIMEOUT = "--request-timeout=30s"
 
 
 class Kubectl:

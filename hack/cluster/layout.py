@@ -72,6 +72,11 @@ class Layout:
         return self.state / "kubeconfig"
 
     @property
+    def lock(self) -> Path:
+        """Held by `up` and `down`; it stays, since removing a lock races with those who wait."""
+        return self.state.parent.parent / "locks" / f"{self.name}.lock"
+
+    @property
     def logs(self) -> Path:
         """Logs of the daemons; /var/log inside the cluster."""
         return self.state / "var-log"

@@ -70,7 +70,7 @@ def _try_custom_resource(kubectl: Kubectl, log: Path) -> None:
     probe = {"apiVersion": f"{GROUP}/v1", "kind": "Probe", "metadata": {"name": "selftest"}}
     patch = json.dumps({"spec": {"number": 2}})
     kubectl.run("apply", "-f", "-", manifest=crd(), log=log)
-    kubectl.run("wait", "--for=condition=Established", f"crd/probes.{GROUP}", log=log)
+    kubectl.run("wait", "--for=condition=Established", "--timeout=30s", f"crd/probes.{GROUP}", log=log)
     kubectl.run("apply", "-f", "-", manifest={**probe, "spec": {"number": 1}}, log=log)
     kubectl.run("label", name, "tried=yes", "--overwrite", log=log)
     kubectl.run("patch", name, "--type=merge", "-p", patch, log=log)
