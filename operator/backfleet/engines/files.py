@@ -41,15 +41,17 @@ def read_bytes(folder: Path, name: str, limit: int = MAX_RESULT_BYTES) -> bytes:
         kind = "is a link" if (folder / name).is_symlink() else f"cannot be opened: {error.strerror}"
         raise FileProblem(name, kind) from error
     try:
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise FileProblem(name, "is no regular file")
-            if status.st_size > limit:
-                raise FileProblem(name, f"has {status.st_size} bytes, more than {limit}")
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise FileProblem(name, "is no regular file")
+        if status.st_size > limit:
+            raise FileProblem(name, f"has {status.st_size} bytes, more than {limit}")
+        with open(descriptor, "rb", closefd=False) as file:
             content = file.read(limit + 1)
     except OSError as error:
         raise FileProblem(name, f"cannot be read: {error.strerror}") from error
+    finally:
+        os.close(descriptor)
     if len(content) > limit:
         raise FileProblem(name, f"has more than {limit} bytes")
     return content

@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,8 @@ def behave(values: Mapping[str, Any]) -> None:
     while values["hang"] != "false":
         time.sleep(3600)
     if values["signal"]:
-        signal.signal(values["signal"], signal.SIG_DFL)
+        with suppress(OSError):  # KILL and STOP have no handler to take away
+            signal.signal(values["signal"], signal.SIG_DFL)
         os.kill(os.getpid(), values["signal"])
 
 

@@ -70,10 +70,12 @@ def run(request: BacktestRequest, bars: Bars, settings: BarsSettings | None = No
     """The result of a request over its bars; NoData or InvalidCombination when there is none."""
     settings = settings or BarsSettings()
     ledger = trade(request, bars, settings)
+    returns = daily_returns(ledger.equity)
+    days = (day_date(bars.days[-1]) - day_date(bars.days[0])).days
     return Result(
-        metrics=measure(ledger, bars.days[0], bars.days[-1], settings.risk_free_rate),
+        metrics=measure(ledger, returns, days, settings.risk_free_rate),
         equity_curve=sampled_curve(bars.days, ledger.equity),
-        blocks=return_blocks(daily_returns(ledger.equity)),
+        blocks=return_blocks(returns),
         warnings=tuple(_warnings(request, bars, ledger)),
         provenance={
             "engine": ENGINE_NAME,

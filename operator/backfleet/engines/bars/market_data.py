@@ -109,7 +109,7 @@ def _parse_row(path: Path, number: int, line: str) -> Row:
         row = (line[:8], float(open_), float(high), float(low), float(close), float(volume))
     except ValueError as error:
         raise DataDamaged(f"{path} line {number}: {line[:80]!r} is no daily bar") from error
-    if not (0 < row[3] <= min(row[1], row[4]) and max(row[1], row[4]) <= row[2] < inf and 0 <= row[5] < inf):
+    if not (all(0 < price < inf for price in row[1:5]) and row[3] <= row[2] and 0 <= row[5] < inf):
         raise DataDamaged(f"{path} line {number}: {line[:80]!r} has impossible prices or volume")
     return row
 

@@ -5,10 +5,10 @@ engine differs, the function says so; docs/metrics.md has one table of all.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import erf, fsum, sqrt
 
-from backfleet.engines.bars.market_data import day_date
 from backfleet.engines.bars.portfolio import Ledger, Trade
 
 TRADING_DAYS = 252
@@ -18,15 +18,33 @@ BLOCKS = 16
 Number = float | int | None
 
 
-def measure(ledger: Ledger, first_day: str, last_day: str, risk_free_rate: float) -> dict[str, Number]:
-    """All of `core.metrics.METRICS` for one ledger; the days are the first and the last bar's."""
-    returns = daily_returns(ledger.equity)
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Mean, sample deviation and distances from the mean of at least two daily returns, computed once."""
+
+    mean: float
+    deviation: float
+    distances: list[float]
+
+    @staticmethod
+    def of(values: Sequence[float]) -> "Moments | None":
+        """None below two values."""
+        if len(values) < 2:
+            return None
+        mean = _mean(values)
+        distances = [value - mean for value in values]
+        squares = fsum([distance * distance for distance in distances])
+        return Moments(mean, sqrt(squares / (len(values) - 1)), distances)
+
+
+def measure(ledger: Ledger, returns: Sequence[float], days: int, risk_free_rate: float) -> dict[str, Number]:
+    """All of `core.metrics.METRICS` for a ledger and its `daily_returns`; `days` are calendar days from first to last bar."""
     end = ledger.equity[-1]
     return {
         **_ratios(returns, risk_free_rate),
         **_trade_metrics(ledger),
         "net_profit": end / ledger.initial_cash - 1,
-        "annual_return": annual_return(ledger.initial_cash, end, (day_date(last_day) - day_date(first_day)).days),
+        "annual_return": annual_return(ledger.initial_cash, end, days),
         "drawdown": drawdown(ledger.equity),
         "exposure": ledger.held_bars / len(ledger.equity),
         "start_equity": ledger.initial_cash,
@@ -63,35 +81,33 @@ def drawdown(equity: Sequence[float]) -> float:
     return deepest
 
 
-def sharpe_ratio(excess: Sequence[float]) -> float | None:
+def sharpe_ratio(excess: Moments | None) -> float | None:
     """Mean over sample deviation of daily excess returns, x sqrt(252); LEAN compounds the mean to a year instead."""
-    deviation = _deviation(excess)
-    return _mean(excess) / deviation * sqrt(TRADING_DAYS) if deviation else None
+    return excess.mean / excess.deviation * sqrt(TRADING_DAYS) if excess and excess.deviation else None
 
 
 def sortino_ratio(excess: Sequence[float]) -> float | None:
     """As the Sharpe ratio, over the sample deviation of the returns below zero alone (LEAN's AnnualDownsideStandardDeviation)."""
-    deviation = _deviation([value for value in excess if value < 0])
-    return _mean(excess) / deviation * sqrt(TRADING_DAYS) if deviation else None
+    losses = Moments.of([value for value in excess if value < 0])
+    return _mean(excess) / losses.deviation * sqrt(TRADING_DAYS) if losses and losses.deviation else None
 
 
-def probabilistic_sharpe_ratio(excess: Sequence[float], annual_benchmark: float = 1.0) -> float | None:
+def probabilistic_sharpe_ratio(excess: Moments | None, annual_benchmark: float = 1.0) -> float | None:
     """The probability that the true Sharpe ratio exceeds an annual benchmark.
 
     Bailey and López de Prado, The Sharpe Ratio Efficient Frontier (2012): with the observed daily ratio s, skewness g3
-    and kurtosis g4 (population moments), N((s - benchmark) sqrt(T - 1) / sqrt(1 - g3 s + (g4 - 1) / 4 s²)).
+    and kurtosis g4 (population moments), N((s - benchmark) sqrt(T - 1) / sqrt(1 - g3 s + (g4 - 1) / 4 s²)). LEAN takes
+    sample moments and the excess kurtosis.
     """
-    deviation = _deviation(excess)
-    if not deviation:
+    if not excess or not excess.deviation:
         return None
-    mean, count = _mean(excess), len(excess)
-    squares = [(value - mean) ** 2 for value in excess]
-    variance = fsum(squares) / count
-    skewness = (
-        fsum(square * (value - mean) for square, value in zip(squares, excess, strict=True)) / count / variance**1.5
-    )
-    kurtosis = fsum(square * square for square in squares) / count / variance**2
-    observed = mean / deviation
+    count = len(excess.distances)
+    squares = [distance * distance for distance in excess.distances]
+    variance = excess.deviation**2 * (count - 1) / count
+    skewness = fsum([square * distance for square, distance in zip(squares, excess.distances, strict=True)])
+    skewness /= count * variance**1.5
+    kurtosis = fsum([square * square for square in squares]) / (count * variance**2)
+    observed = excess.mean / excess.deviation
     spread = 1 - skewness * observed + (kurtosis - 1) / 4 * observed**2
     if spread <= 0:
         return None
@@ -103,18 +119,17 @@ def return_blocks(returns: Sequence[float]) -> tuple[tuple[int, float, float], .
     """16 equal parts of the daily returns: count, sum and sum of squares of each."""
     edges = [len(returns) * block // BLOCKS for block in range(BLOCKS + 1)]
     parts = [returns[low:high] for low, high in pairwise(edges)]
-    return tuple((len(part), fsum(part), fsum(value * value for value in part)) for part in parts)
+    return tuple((len(part), fsum(part), fsum([value * value for value in part])) for part in parts)
 
 
 def _ratios(returns: Sequence[float], risk_free_rate: float) -> dict[str, Number]:
-    daily_rate = risk_free_rate / TRADING_DAYS
-    excess = [value - daily_rate for value in returns]
-    deviation = _deviation(returns)
+    excess = [value - risk_free_rate / TRADING_DAYS for value in returns] if risk_free_rate else returns
+    moments = Moments.of(excess)
     return {
-        "sharpe_ratio": sharpe_ratio(excess),
+        "sharpe_ratio": sharpe_ratio(moments),
         "sortino_ratio": sortino_ratio(excess),
-        "probabilistic_sharpe_ratio": probabilistic_sharpe_ratio(excess),
-        "annual_standard_deviation": None if deviation is None else deviation * sqrt(TRADING_DAYS),
+        "probabilistic_sharpe_ratio": probabilistic_sharpe_ratio(moments),
+        "annual_standard_deviation": moments.deviation * sqrt(TRADING_DAYS) if moments else None,
     }
 
 
@@ -148,11 +163,3 @@ def _is_win(trade: Trade) -> bool:
 
 def _mean(values: Sequence[float]) -> float:
     return fsum(values) / len(values)
-
-
-def _deviation(values: Sequence[float]) -> float | None:
-    """The sample deviation; None below two values."""
-    if len(values) < 2:
-        return None
-    mean = _mean(values)
-    return sqrt(fsum((value - mean) ** 2 for value in values) / (len(values) - 1))

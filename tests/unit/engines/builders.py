@@ -1,0 +1,72 @@
+"""Bars, requests and results folders with defaults, so that a test states only what matters."""
+
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from backfleet.core import wire
+from backfleet.core.backtests import BacktestRequest
+from backfleet.engines.bars.market_data import Bars
+from backfleet.engines.program import RESULT_FILE
+
+FIRST_DAY = date(2000, 3, 1)
+LAST_DAY = date(2013, 3, 1)
+
+
+def make_request(
+    strategy: str = "RSI_MeanReversion_ETF",
+    parameters: Mapping[str, str] | None = None,
+    symbols: tuple[str, ...] = ("AAPL",),
+    cash: str = "1000",
+    days: tuple[date, date] = (FIRST_DAY, LAST_DAY),
+) -> BacktestRequest:
+    return BacktestRequest(
+        engine="noop" if strategy == "Noop" else "bars",
+        strategy=strategy,
+        parameters=parameters or {},
+        symbols=symbols,
+        start_date=days[0],
+        end_date=days[1],
+        initial_cash=Decimal(cash),
+    )
+
+
+def make_bars(
+    closes: Sequence[float], opens: Sequence[float] | None = None, volumes: Sequence[float] | None = None
+) -> Bars:
+    """Consecutive days from 2000-03-01; without `opens`, every bar opens at the close before it."""
+    opened = list(opens) if opens is not None else [closes[0], *closes[:-1]] if closes else []
+    return Bars(
+        symbol="TEST",
+        days=[f"{FIRST_DAY + timedelta(days=number):%Y%m%d}" for number in range(len(closes))],
+        opens=opened,
+        highs=[max(pair) for pair in zip(opened, closes, strict=True)],
+        lows=[min(pair) for pair in zip(opened, closes, strict=True)],
+        closes=list(closes),
+        volumes=list(volumes) if volumes is not None else [1000.0] * len(closes),
+    )
+
+
+def write_data(folder: Path, symbol: str, csv_text: str, factors: str | None = None) -> Path:
+    """A data folder in LEAN's layout with one symbol."""
+    daily = folder / "equity/usa/daily"
+    daily.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(daily / f"{symbol}.zip", "w") as archive:
+        archive.writestr(f"{symbol}.csv", csv_text)
+    if factors is not None:
+        (folder / "equity/usa/factor_files").mkdir(parents=True, exist_ok=True)
+        (folder / "equity/usa/factor_files" / f"{symbol}.csv").write_text(factors)
+    return folder
+
+
+def write_exit(folder: Path, code: object = 0, oom: object = 0) -> None:
+    """What the shim leaves."""
+    lines = f"code={code}\nstarted=1700000000\nfinished=1700000060\noom={oom}\n"
+    (folder / wire.SHIM_EXIT_FILE).write_text(lines)
+
+
+def write_result(folder: Path, body: object) -> None:
+    (folder / RESULT_FILE).write_text(json.dumps(body))

@@ -1,0 +1,144 @@
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from backfleet.core.backtests import result_from_json, result_to_json
+from backfleet.engines.bars.backtest import BarsSettings, load_bars, run, sampled_curve, trade
+from backfleet.engines.bars.fees import interactive_brokers
+from backfleet.engines.bars.market_data import PACKAGED_FOLDER
+from backfleet.engines.program import EngineFailure, InvalidCombination, NoData
+from backfleet.engines.results import parse_result
+from tests.unit.engines.builders import make_bars, make_request
+
+ALWAYS_IN = {
+    "fast_sma": "1",
+    "slow_sma": "2",
+    "volume_threshold": "0",
+    "profit_target_pct": "9",
+    "stop_loss_pct": "0.9",
+}
+"""A position from the first rising close on, in shares of 1 / 90 of equity."""
+
+
+def test_a_result_is_what_the_recorder_will_accept() -> None:
+    request = make_request()
+    result = run(request, load_bars(request))
+    body = json.loads(json.dumps(result_to_json(result), allow_nan=False))
+    assert parse_result("result.json", body) == result == result_from_json(body)
+
+
+def test_the_same_request_gives_the_same_bits() -> None:
+    request = make_request(parameters={"rsi_period": "10", "entry_threshold": "35"})
+    texts = {json.dumps(result_to_json(run(request, load_bars(request))), sort_keys=True) for _ in range(3)}
+    assert len(texts) == 1
+
+
+def test_the_provenance_names_engine_rules_strategy_and_data() -> None:
+    request = make_request()
+    bars = load_bars(request)
+    assert run(request, bars).provenance == {
+        "engine": "bars",
+        "engineVersion": "1",
+        "strategy": "RSI_MeanReversion_ETF",
+        "dataFingerprint": bars.fingerprint,
+    }
+    assert bars.fingerprint.startswith("b11938f375fe491e")
+
+
+def test_the_curve_has_at_most_200_points_with_both_ends() -> None:
+    days = [f"2000{month:02}{day:02}" for month in range(1, 13) for day in range(1, 29)]
+    curve = sampled_curve(days, list(map(float, range(len(days)))))
+    assert len(curve) == 200
+    assert (curve[0], curve[-1]) == ((date(2000, 1, 1), 0.0), (date(2000, 12, 28), 335.0))
+    assert len(set(curve)) == 200
+    assert sampled_curve(days[:1], [5.0]) == ((date(2000, 1, 1), 5.0),)
+    assert sampled_curve(days[:3], [5.0, 6.0, 7.0])[1] == (date(2000, 1, 2), 6.0)
+
+
+def test_zero_trades_is_a_result_with_a_warning() -> None:
+    request = make_request(parameters={"entry_threshold": "0"})
+    result = run(request, load_bars(request))
+    assert (result.metrics["total_trades"], result.metrics["sharpe_ratio"]) == (0, None)
+    assert result.warnings == ("zero trades",)
+
+
+def test_an_open_position_at_the_end_is_told() -> None:
+    request = make_request("SMA_Crossover_ETF", ALWAYS_IN, days=(date(2000, 3, 1), date(2000, 3, 6)))
+    result = run(request, make_bars([1, 1, 2, 3, 4, 5]))
+    assert result.warnings == ("a position is open at the end: it counts in equity, not in trades",)
+    assert (result.metrics["total_orders"], result.metrics["total_trades"]) == (1, 0)
+
+
+def test_data_that_covers_less_than_asked_is_told() -> None:
+    request = make_request(parameters={"entry_threshold": "0"}, days=(date(1999, 1, 1), date(2024, 12, 31)))
+    assert run(request, load_bars(request)).warnings == (
+        "zero trades",
+        "data for AAPL starts on 2000-03-01, after the requested 1999-01-01",
+        "data for AAPL ends on 2013-03-01, before the requested 2024-12-31",
+    )
+
+
+def test_equity_below_zero_is_told_and_no_ratio_computed() -> None:
+    # 2 cash buy one share at 1.00 for a fee of 1; it is sold at 0.01, again for a fee of 1.
+    parameters = {**ALWAYS_IN, "stop_loss_pct": "0.01", "profit_target_pct": "0.01"}
+    bars = make_bars([1, 1, 1.5, 0.01, 0.01, 0.01], opens=[1, 1, 1, 1, 0.01, 0.01])
+    request = make_request("SMA_Crossover_ETF", parameters, cash="2", days=(date(2000, 3, 1), date(2000, 3, 6)))
+    result = run(request, bars)
+    assert result.metrics["end_equity"] == pytest.approx(-0.99)
+    assert result.metrics["sharpe_ratio"] is None
+    assert result.warnings == ("equity fell to zero or below: no ratio is computed",)
+
+
+@pytest.mark.parametrize("cash", ["0", "-1", "1e16", "NaN", "Infinity"])
+def test_cash_outside_the_range_is_an_invalid_combination(cash: str) -> None:
+    with pytest.raises(InvalidCombination, match="initial cash"):
+        run(make_request(cash=cash), make_bars([1, 2, 3]))
+
+
+def test_an_unknown_strategy_is_an_invalid_combination_that_names_the_known() -> None:
+    with pytest.raises(
+        InvalidCombination, match="unknown strategy 'X'; known are RSI_MeanReversion_ETF, SMA_Crossover_ETF"
+    ):
+        run(make_request("X"), make_bars([1, 2, 3]))
+
+
+@pytest.mark.parametrize("symbols", [(), ("AAPL", "IBM")], ids=["none", "two"])
+def test_a_strategy_takes_exactly_one_symbol(symbols: tuple[str, ...]) -> None:
+    with pytest.raises(InvalidCombination, match="takes one symbol"):
+        load_bars(make_request(symbols=symbols))
+
+
+def test_an_unknown_symbol_is_no_data() -> None:
+    with pytest.raises(NoData):
+        load_bars(make_request(symbols=("SPY",)))
+
+
+def test_settings_come_from_the_environment() -> None:
+    settings = BarsSettings.from_environment(
+        {"BACKFLEET_BARS_FEES": "none", "BACKFLEET_BARS_RISK_FREE_RATE": "0.02", "BACKFLEET_DATA_FOLDER": "/data"}
+    )
+    assert (settings.fee(1, 1.0), settings.risk_free_rate, settings.data_folder) == (0.0, 0.02, Path("/data"))
+    default = BarsSettings.from_environment({})
+    assert (default.fee, default.risk_free_rate, default.data_folder) == (interactive_brokers, 0.0, PACKAGED_FOLDER)
+
+
+@pytest.mark.parametrize("rate", ["x", "nan", "1", "-1", "inf"])
+def test_a_bad_rate_names_its_variable(rate: str) -> None:
+    with pytest.raises(EngineFailure, match="BACKFLEET_BARS_RISK_FREE_RATE"):
+        BarsSettings.from_environment({"BACKFLEET_BARS_RISK_FREE_RATE": rate})
+
+
+def test_the_risk_free_rate_lowers_the_sharpe_ratio() -> None:
+    request = make_request()
+    bars = load_bars(request)
+    plain, dear = run(request, bars), run(request, bars, BarsSettings(risk_free_rate=0.02))
+    assert plain.metrics["sharpe_ratio"] > dear.metrics["sharpe_ratio"]
+    assert plain.equity_curve == dear.equity_curve
+
+
+def test_the_request_s_cash_is_the_start_equity() -> None:
+    ledger = trade(make_request(cash="2500.50"), make_bars([1.0, 2.0]), BarsSettings())
+    assert ledger.equity == [float(Decimal("2500.50"))] * 2

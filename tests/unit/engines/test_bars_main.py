@@ -1,0 +1,142 @@
+import io
+import json
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from backfleet.core.backtests import result_to_json
+from backfleet.engines.bars.backtest import load_bars, run
+from backfleet.engines.bars.main import main
+from backfleet.engines.program import EXIT_ERROR, EXIT_INVALID_COMBINATION, EXIT_NO_DATA
+from tests.unit.engines.builders import make_request, write_data
+
+BY_HAND = [
+    *("--strategy", "RSI_MeanReversion_ETF", "--symbol", "AAPL", "--start", "2000-03-01", "--end", "2013-03-01"),
+    *("--cash", "1000", "--set", "rsi_period=14", "--set", "entry_threshold=30"),
+]
+REQUEST = make_request(parameters={"rsi_period": "14", "entry_threshold": "30"})
+
+
+def read_json(path: Path) -> object:
+    return json.loads(path.read_text())
+
+
+def test_a_request_in_the_environment_becomes_a_result_file(tmp_path: Path) -> None:
+    environment = {"BACKFLEET_REQUEST": REQUEST.to_json(), "BACKFLEET_RESULTS_PATH": str(tmp_path)}
+    assert main([], environment, io.StringIO()) == 0
+    assert read_json(tmp_path / "result.json") == result_to_json(run(REQUEST, load_bars(REQUEST))) | {"warnings": []}
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_by_hand_it_computes_the_same_and_prints_a_summary(tmp_path: Path) -> None:
+    output = io.StringIO()
+    assert main([*BY_HAND, "--results", str(tmp_path / "new")], {}, output) == 0
+    assert read_json(tmp_path / "new/result.json") == read_result(tmp_path)
+    lines = output.getvalue().splitlines()
+    assert lines[0] == "RSI_MeanReversion_ETF on AAPL 2000-03-01..2013-03-01 rsi_period=14 entry_threshold=30"
+    assert lines[6].split() == ["total_trades", "40"]
+    assert lines[1].split() == ["sharpe_ratio", "0.385494"]
+
+
+def read_result(tmp_path: Path) -> object:
+    environment = {"BACKFLEET_REQUEST": REQUEST.to_json(), "BACKFLEET_RESULTS_PATH": str(tmp_path)}
+    main([], environment, io.StringIO())
+    return read_json(tmp_path / "result.json")
+
+
+def test_a_metric_that_is_absent_and_a_warning_are_shown(tmp_path: Path) -> None:
+    output = io.StringIO()
+    assert main([*BY_HAND, "--set", "entry_threshold=0", "--results", str(tmp_path)], {}, output) == 0
+    assert "  warning: zero trades" in output.getvalue().splitlines()
+    assert output.getvalue().splitlines()[1].split() == ["sharpe_ratio", "-"]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "reason", "message"),
+    [
+        (["--symbol", "NONE"], EXIT_INVALID_COMBINATION, "InvalidCombination", "takes one symbol"),
+        (["--end", "2000-02-01"], EXIT_NO_DATA, "NoData", "no data for AAPL from 2000-03-01 to 2000-02-01"),
+        (["--set", "rsi_period=14.0"], EXIT_INVALID_COMBINATION, "InvalidCombination", "not a whole number"),
+        (["--set", "typo=1"], EXIT_INVALID_COMBINATION, "InvalidCombination", "unknown parameter 'typo'"),
+    ],
+    ids=["two symbols", "empty range", "wrong type", "unknown parameter"],
+)
+def test_a_failure_has_its_exit_code_its_file_and_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: list[str], code: int, reason: str, message: str
+) -> None:
+    assert main([*BY_HAND, *change, "--results", str(tmp_path)], {}, io.StringIO()) == code
+    assert capsys.readouterr().err.startswith(f"backfleet-bars: {reason}: ")
+    error = read_json(tmp_path / "error.json")
+    assert error["reason"] == reason
+    assert message in error["message"]
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_damaged_data_is_an_engine_error_that_names_the_file(tmp_path: Path) -> None:
+    write_data(tmp_path / "data", "aapl", "garbage\n")
+    environment = {
+        "BACKFLEET_REQUEST": REQUEST.to_json(),
+        "BACKFLEET_RESULTS_PATH": str(tmp_path),
+        "BACKFLEET_DATA_FOLDER": str(tmp_path / "data"),
+    }
+    assert main([], environment, io.StringIO()) == EXIT_ERROR
+    assert "aapl.zip line 1" in read_json(tmp_path / "error.json")["message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '"x"',
+        REQUEST.to_json().replace("1000", "much"),
+        REQUEST.to_json().replace("2013-03-01", "soon"),
+    ],
+)
+def test_a_bad_request_names_the_variable(tmp_path: Path, text: str) -> None:
+    environment = {"BACKFLEET_REQUEST": text, "BACKFLEET_RESULTS_PATH": str(tmp_path)}
+    assert main([], environment, io.StringIO()) == EXIT_ERROR
+    assert "BACKFLEET_REQUEST" in read_json(tmp_path / "error.json")["message"]
+
+
+def test_a_results_folder_that_cannot_be_made_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    assert main([*BY_HAND, "--results", str(tmp_path / "file/folder")], {}, io.StringIO()) == EXIT_ERROR
+    assert "Not a directory" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--cash", "much"], ["--set", "x"], ["--set", "=1"], ["--start", "soon"], ["--what"]]
+)
+def test_wrong_options_end_with_2(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*BY_HAND, *wrong], {}, io.StringIO())
+    assert ended.value.code == 2
+    assert "usage: backfleet-bars" in capsys.readouterr().err
+
+
+def test_the_program_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys; from backfleet.engines.bars.main import main; code = main([]);"
+        "heavy = {'numpy', 'pydantic', 'yaml', 'argparse', 'psycopg2', 'sqlalchemy', 'asyncio', 'kopf'};"
+        "sys.exit(code or ' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    environment = {
+        "PYTHONPATH": str(Path(__file__).parents[3] / "operator"),
+        "BACKFLEET_REQUEST": REQUEST.to_json(),
+        "BACKFLEET_RESULTS_PATH": str(tmp_path),
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "result.json").exists()
+
+
+def test_dates_by_hand_are_inclusive(tmp_path: Path) -> None:
+    arguments = [*BY_HAND, "--start", "2000-03-01", "--end", "2000-03-01", "--results", str(tmp_path)]
+    assert main(arguments, {}, io.StringIO()) == 0
+    assert read_json(tmp_path / "result.json")["equityCurve"] == [[date(2000, 3, 1).isoformat(), 1000.0]]

@@ -1,0 +1,125 @@
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from backfleet.engines.files import FileMissing, FileProblem, clean_text, parse_json, read_bytes, read_json
+
+
+def test_a_regular_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"12345")
+    assert read_bytes(tmp_path, "a", 5) == b"12345"
+    with pytest.raises(FileProblem, match="a: has 5 bytes, more than 4"):
+        read_bytes(tmp_path, "a", 4)
+
+
+def test_a_missing_file_or_folder_is_told_from_a_bad_one(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "none"):
+        with pytest.raises(FileMissing, match="a: not there"):
+            read_bytes(folder, "a")
+
+
+def make_link(path: Path) -> None:
+    path.symlink_to("/etc/passwd")
+
+
+def make_dangling_link(path: Path) -> None:
+    path.symlink_to("/nowhere")
+
+
+def make_loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (make_link, "is a link"),
+        (make_dangling_link, "is a link"),
+        (make_loop, "is a link"),
+        (lambda path: path.mkdir(), "is no regular file"),
+        (lambda path: os.mkfifo(path), "is no regular file"),
+        (make_socket, "cannot be opened"),
+    ],
+    ids=["link", "dangling link", "loop", "folder", "pipe without a writer", "socket"],
+)
+def test_anything_but_a_regular_file_is_refused_without_waiting(tmp_path: Path, make: object, problem: str) -> None:
+    make(tmp_path / "result.json")  # type: ignore[operator]
+    with pytest.raises(FileProblem, match=f"^result.json: {problem}") as caught:
+        read_bytes(tmp_path, "result.json")
+    assert not isinstance(caught.value, FileMissing)
+
+
+def test_a_file_that_reads_longer_than_it_says_is_refused() -> None:
+    with pytest.raises(FileProblem, match="self/status: has more than 10 bytes"):
+        read_bytes(Path("/proc"), "self/status", 10)
+
+
+def test_a_file_that_fails_while_it_is_read_is_refused() -> None:
+    with pytest.raises(FileProblem, match="self/mem: cannot be read"):
+        read_bytes(Path("/proc"), "self/mem")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is no JSON"),
+        (b'{"a":', "is no JSON"),
+        (b"\xff\xfe{}", "is no JSON"),
+        (b'{"a": NaN}', "holds NaN"),
+        (b"[Infinity]", "holds Infinity"),
+        (b"[-Infinity]", "holds -Infinity"),
+        (b"[" * 150_000, "is nested too deeply"),
+        (b'{"a":' * 150_000, "is nested too deeply"),
+        (b"[" * 200_001, "holds too many values"),
+        (b"[" + b"{}," * 200_001 + b"0]", "holds too many values"),
+        (b"[" + b"0," * 1_000_001 + b"0]", "holds too many values"),
+        (b"1" * 5000, "is no JSON"),
+    ],
+    ids=[
+        "empty",
+        "half",
+        "no UTF-8",
+        "NaN",
+        "infinity",
+        "-infinity",
+        "deep lists",
+        "deep objects",
+        "very deep",
+        "many objects",
+        "many numbers",
+        "long int",
+    ],
+)
+def test_bad_json_is_a_problem_of_the_file(content: bytes, problem: str) -> None:
+    with pytest.raises(FileProblem, match=f"^x: {problem}"):
+        parse_json("x", content)
+
+
+def test_good_json_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": [1, 2.5, "\\u00e9", null]}')
+    assert read_json(tmp_path, "a.json") == {"a": [1, 2.5, "é", None]}
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("two\nlines\tand é 漢 🙂", "two\nlines\tand é 漢 🙂"),
+        ("nul\x00bell\x07escape\x1b[31m", "nul\ufffdbell\ufffdescape\ufffd[31m"),
+        ("carriage\rdelete\x7f", "carriage\ufffddelete\ufffd"),
+        ("lone \ud800 and \udfff", "lone \ufffd and \ufffd"),
+        ("x" * 21, "x" * 19 + "…"),
+        ("x" * 20, "x" * 20),
+    ],
+    ids=["good text", "control", "more control", "surrogates", "too long", "just fits"],
+)
+def test_texts_come_out_fit_to_be_stored(text: str, clean: str) -> None:
+    limit = 20 if "x" in text and len(text) < 30 and set(text) == {"x"} else 2000
+    assert clean_text(text, limit) == clean
+    clean.encode()

@@ -1,0 +1,192 @@
+import csv
+import hashlib
+import io
+import re
+import runpy
+import sys
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from backfleet.engines.bars.market_data import PACKAGED_FOLDER, Bars, DataDamaged, read_bars
+from backfleet.engines.program import NoData
+from tests.unit.engines.builders import FIRST_DAY, LAST_DAY, write_data
+
+ROOT = Path(__file__).parents[3]
+ROWS = "20200102 00:00,100000,110000,90000,105000,500\n20200103 00:00,105000,115000,95000,110000,600\n"
+RANGE = (date(2020, 1, 1), date(2020, 1, 31))
+
+
+def raw_rows(symbol: str) -> list[list[str]]:
+    with zipfile.ZipFile(PACKAGED_FOLDER / f"equity/usa/daily/{symbol}.zip") as archive:
+        return list(csv.reader(io.StringIO(archive.read(f"{symbol}.csv").decode())))
+
+
+@pytest.mark.parametrize("symbol", ["AAPL", "IBM", "MSFT"])
+def test_every_shipped_symbol_has_all_its_days(symbol: str) -> None:
+    bars = read_bars(PACKAGED_FOLDER, symbol, FIRST_DAY, LAST_DAY)
+    assert (len(bars), bars.days[0], bars.days[-1]) == (3270, "20000301", "20130301")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "before", "after", "change"),
+    [
+        ("AAPL", date(2005, 2, 25), date(2005, 2, 28), 44.86 / (88.99 / 2)),
+        ("AAPL", date(2000, 6, 20), date(2000, 6, 21), 55.63 / (101.25 / 2)),
+        ("MSFT", date(2003, 2, 14), date(2003, 2, 18), 24.96 / (48.30 / 2)),
+    ],
+    ids=["AAPL 2005", "AAPL 2000", "MSFT 2003"],
+)
+def test_the_adjusted_close_is_continuous_over_a_split(symbol: str, before: date, after: date, change: float) -> None:
+    bars = read_bars(PACKAGED_FOLDER, symbol, before, after)
+    assert len(bars) == 2
+    assert bars.closes[1] / bars.closes[0] == pytest.approx(change)
+    assert 0.95 < change < 1.12
+
+
+def test_aapl_is_adjusted_by_both_splits_before_the_first_by_one_between_and_by_none_after() -> None:
+    bars = read_bars(PACKAGED_FOLDER, "AAPL", FIRST_DAY, LAST_DAY)
+    splits = ["20000621", "20050228"]
+    for position, row in enumerate(raw_rows("aapl")):
+        later = sum(row[0][:8] < split for split in splits)
+        prices = [float(field) / 10_000 / 2**later for field in row[1:5]]
+        adjusted = [column[position] for column in (bars.opens, bars.highs, bars.lows, bars.closes)]
+        assert adjusted == pytest.approx(prices, rel=1e-15)
+        assert bars.volumes[position] == float(row[5]) * 2**later
+
+
+def test_the_shipped_files_are_those_that_the_provenance_names() -> None:
+    text = (PACKAGED_FOLDER / "PROVENANCE.md").read_text()
+    named = dict(re.findall(r"`(equity/\S+)` \| `([0-9a-f]{64})`", text))
+    files = [path for path in PACKAGED_FOLDER.rglob("*") if path.is_file() and path.name != "PROVENANCE.md"]
+    found = {str(path.relative_to(PACKAGED_FOLDER)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    assert found == named
+    assert len(found) == 6
+
+
+def test_the_converter_refuses_a_wheel_with_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with zipfile.ZipFile(tmp_path / "other.whl", "w") as archive:
+        archive.writestr("bokeh_sampledata/_data/stocks.csv.gz", b"something else")
+    monkeypatch.setattr(sys, "argv", ["convert_stocks.py", str(tmp_path / "other.whl")])
+    with pytest.raises(SystemExit, match="sha256"):
+        runpy.run_path(str(ROOT / "hack/data/convert_stocks.py"), run_name="__main__")
+
+
+def test_a_symbol_without_a_factor_file_keeps_raw_prices(tmp_path: Path) -> None:
+    bars = read_bars(write_data(tmp_path, "raw", ROWS), "RAW", *RANGE)
+    assert bars == Bars(
+        symbol="RAW",
+        days=["20200102", "20200103"],
+        opens=[10.0, 10.5],
+        highs=[11.0, 11.5],
+        lows=[9.0, 9.5],
+        closes=[10.5, 11.0],
+        volumes=[500.0, 600.0],
+        fingerprint=hashlib.sha256((tmp_path / "equity/usa/daily/raw.zip").read_bytes()).hexdigest(),
+    )
+
+
+def test_a_factor_holds_up_to_and_including_its_date(tmp_path: Path) -> None:
+    factors = "20200102,0.5,0.25,10\n20501231,1,1,0\n"
+    bars = read_bars(write_data(tmp_path, "abc", ROWS, factors), "abc", *RANGE)
+    assert bars.closes == [10.5 * 0.25, 11.0]
+    assert bars.volumes == [2000.0, 600.0]
+    assert re.fullmatch(r"[0-9a-f]{64}:[0-9a-f]{64}", bars.fingerprint)
+
+
+def test_both_ends_of_the_range_are_included(tmp_path: Path) -> None:
+    write_data(tmp_path, "abc", ROWS)
+    assert read_bars(tmp_path, "abc", date(2020, 1, 3), date(2020, 1, 3)).days == ["20200103"]
+    assert read_bars(tmp_path, "abc", date(2020, 1, 2), date(2020, 1, 3)).days == ["20200102", "20200103"]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "start", "end"),
+    [
+        ("NONE", date(2005, 1, 1), date(2006, 1, 1)),
+        ("AAPL", date(2020, 1, 1), date(2024, 12, 31)),
+        ("AAPL", date(2006, 1, 1), date(2005, 1, 1)),
+        ("AAPL", date(2005, 2, 26), date(2005, 2, 27)),
+        ("../../etc/passwd", date(2005, 1, 1), date(2006, 1, 1)),
+        ("", date(2005, 1, 1), date(2006, 1, 1)),
+    ],
+    ids=["unknown symbol", "after the data", "end before start", "a weekend", "a path", "empty symbol"],
+)
+def test_a_request_without_bars_is_no_data(symbol: str, start: date, end: date) -> None:
+    with pytest.raises(NoData):
+        read_bars(PACKAGED_FOLDER, symbol, start, end)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "20200106 00:00,1,2,3",
+        "20200106 00:00,100000,110000,90000,abc,5",
+        "20200106 00:00,100000,110000,90000,nan,5",
+        "20200106 00:00,100000,110000,90000,105000,-5",
+        "20200106 00:00,0,110000,0,105000,5",
+        "20200106 00:00,100000,90000,90001,95000,5",
+        "20200106 00:00,100000,inf,90000,95000,5",
+        "20200103 00:00,100000,110000,90000,105000,5",
+        "20200199 00:00,100000,110000,90000,105000,5",
+        "garbage",
+    ],
+    ids=[
+        "too few fields",
+        "text",
+        "nan",
+        "volume",
+        "zero",
+        "high below low",
+        "inf",
+        "date twice",
+        "no date",
+        "garbage",
+    ],
+)
+def test_a_damaged_line_is_named_with_its_file(tmp_path: Path, line: str) -> None:
+    write_data(tmp_path, "abc", ROWS + "\n" + line + "\n")
+    with pytest.raises(DataDamaged, match=r"abc\.zip line 4:"):
+        read_bars(tmp_path, "abc", date(2020, 1, 1), date(2020, 12, 31))
+
+
+@pytest.mark.parametrize(
+    ("factors", "number"),
+    [
+        ("x,1,1,0\n", 1),
+        ("20200102,1,0.5,0\n20200101,1,1,0\n", 2),
+        ("20200102,1,0,0\n", 1),
+        ("20200102,1\n", 1),
+        ("\n20200102,1,nan,3\n", 2),
+    ],
+    ids=["no date", "backwards", "zero", "too few fields", "nan"],
+)
+def test_a_damaged_factor_row_is_named_with_its_file(tmp_path: Path, factors: str, number: int) -> None:
+    write_data(tmp_path, "abc", ROWS, factors)
+    with pytest.raises(DataDamaged, match=rf"factor_files/abc\.csv line {number}:"):
+        read_bars(tmp_path, "abc", *RANGE)
+
+
+def test_a_damaged_zip_is_named(tmp_path: Path) -> None:
+    path = write_data(tmp_path, "abc", ROWS) / "equity/usa/daily/abc.zip"
+    content = path.read_bytes()
+    for broken in (b"no zip", content[: len(content) // 2], content.replace(b"105000", b"105001", 1)):
+        path.write_bytes(broken)
+        with pytest.raises(DataDamaged, match=r"abc\.zip is damaged"):
+            read_bars(tmp_path, "abc", *RANGE)
+
+
+def test_a_zip_of_two_files_is_damaged(tmp_path: Path) -> None:
+    write_data(tmp_path, "abc", ROWS)
+    with zipfile.ZipFile(tmp_path / "equity/usa/daily/abc.zip", "a") as archive:
+        archive.writestr("more.csv", ROWS)
+    with pytest.raises(DataDamaged, match="2 files"):
+        read_bars(tmp_path, "abc", *RANGE)
+
+
+def test_a_folder_in_the_place_of_the_zip_is_damaged(tmp_path: Path) -> None:
+    (tmp_path / "equity/usa/daily/abc.zip").mkdir(parents=True)
+    with pytest.raises(DataDamaged, match="cannot be read"):
+        read_bars(tmp_path, "abc", *RANGE)

@@ -1,0 +1,147 @@
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
+from pathlib import Path
+
+import pytest
+
+from backfleet.core.backtests import Failure, Outcome
+from backfleet.core.metrics import METRICS
+from backfleet.core.reasons import FailureReason
+from backfleet.engines.noop import main, run
+from backfleet.engines.registry import ENGINES
+from tests.unit.engines.builders import make_request, write_exit
+
+
+def start(folder: Path, parameters: Mapping[str, str], strategy: str = "Noop") -> subprocess.Popen[bytes]:
+    environment = {
+        "PYTHONPATH": str(Path(__file__).parents[3] / "operator"),
+        "BACKFLEET_REQUEST": make_request(strategy, parameters).to_json(),
+        "BACKFLEET_RESULTS_PATH": str(folder),
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "backfleet.engines.noop"], env=environment, stderr=subprocess.DEVNULL
+    )
+
+
+def outcome_of(folder: Path, parameters: Mapping[str, str]) -> Outcome:
+    request = make_request("Noop", parameters)
+    environment = {"BACKFLEET_REQUEST": request.to_json(), "BACKFLEET_RESULTS_PATH": str(folder)}
+    write_exit(folder, main(environment))
+    return ENGINES["noop"].outcome(folder, request).outcome
+
+
+def test_every_metric_is_a_number_and_sharpe_is_the_value() -> None:
+    result = run(make_request("Noop", {"value": "2.5", "trades": "7"}))
+    assert set(result.metrics) == set(METRICS)
+    assert all(value is not None and isfinite(value) for value in result.metrics.values())
+    assert (result.metrics["sharpe_ratio"], result.metrics["total_trades"]) == (2.5, 7)
+
+
+def test_a_good_run_leaves_what_run_computes(tmp_path: Path) -> None:
+    assert outcome_of(tmp_path, {"value": "-1.5"}) == run(make_request("Noop", {"value": "-1.5"}))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"result": "missing"}, FailureReason.RESULT_MISSING),
+        ({"result": "broken"}, FailureReason.RESULT_INVALID),
+        ({"result": "huge"}, FailureReason.RESULT_INVALID),
+        ({"result": "link"}, FailureReason.RESULT_INVALID),
+        ({"result": "nan"}, FailureReason.RESULT_INVALID),
+        ({"exit_code": "1"}, FailureReason.ENGINE_ERROR),
+        ({"exit_code": "10"}, FailureReason.NO_DATA),
+        ({"exit_code": "11"}, FailureReason.INVALID_COMBINATION),
+        ({"exit_code": "124"}, FailureReason.BACKTEST_TIMEOUT),
+        ({"exit_code": "139"}, FailureReason.ENGINE_CRASH),
+        ({"unknown": "1"}, FailureReason.INVALID_COMBINATION),
+        ({"exit_code": "256"}, FailureReason.INVALID_COMBINATION),
+        ({"signal": "65"}, FailureReason.INVALID_COMBINATION),
+    ],
+)
+def test_it_fails_as_its_parameters_ask(tmp_path: Path, parameters: dict[str, str], reason: FailureReason) -> None:
+    outcome = outcome_of(tmp_path, parameters)
+    assert isinstance(outcome, Failure)
+    assert outcome.reason is reason
+
+
+def test_the_message_of_an_exit_code_is_its_own(tmp_path: Path) -> None:
+    outcome = outcome_of(tmp_path, {"exit_code": "7"})
+    assert isinstance(outcome, Failure)
+    assert outcome.message == "exit code 7 was asked for (the engine exited with code 7)"
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])
+def test_it_ends_by_a_signal(tmp_path: Path, number: int) -> None:
+    process = start(tmp_path, {"signal": str(int(number))})
+    assert process.wait(30) == -number
+
+
+def await_line(pid: int, field: str, is_met: Callable[[str], bool]) -> None:
+    """Until a line of /proc/<pid>/status says so, at most 30 s."""
+    give_up_at = time.monotonic() + 30
+    lines: dict[str, str] = {}
+    while time.monotonic() < give_up_at and not is_met(lines.get(field, "")):
+        text = Path(f"/proc/{pid}/status").read_text()
+        lines = dict(line.split(":", 1) for line in text.splitlines())
+    assert is_met(lines.get(field, ""))
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], subprocess.Popen[bytes]]]:
+    """Starts noop in the test's folder; whatever still runs is killed at the end."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def run_with(parameters: Mapping[str, str]) -> subprocess.Popen[bytes]:
+        started.append(start(tmp_path, parameters))
+        return started[-1]
+
+    yield run_with
+    for process in started:
+        process.kill()
+        process.wait(30)
+
+
+Running = Callable[[Mapping[str, str]], subprocess.Popen[bytes]]
+
+
+def test_a_hanging_run_ends_by_sigterm_alone(running: Running, tmp_path: Path) -> None:
+    process = running({"hang": "true"})
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    process.terminate()
+    assert process.wait(30) == -signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_stubborn_run_ignores_sigterm(running: Running) -> None:
+    process = running({"hang": "stubborn"})
+    await_line(process.pid, "SigIgn", lambda mask: bool(int(mask or "0", 16) & 1 << (signal.SIGTERM - 1)))
+    process.terminate()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.3)
+    process.kill()
+    assert process.wait(30) == -signal.SIGKILL
+
+
+def test_it_touches_the_memory_that_it_allocates(running: Running) -> None:
+    process = running({"allocate_mib": "100", "hang": "true"})
+    await_line(process.pid, "VmRSS", lambda size: int((size or "0").split()[0]) > 100 * 1024)
+    assert process.poll() is None
+
+
+def test_sleeping_takes_its_time(running: Running, tmp_path: Path) -> None:
+    process = running({"sleep_seconds": "600"})
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(0.5)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_strategy_and_a_bad_request_are_refused(tmp_path: Path) -> None:
+    assert start(tmp_path, {}, "RSI_MeanReversion_ETF").wait(30) == 11
+    assert main({"BACKFLEET_REQUEST": "{}", "BACKFLEET_RESULTS_PATH": str(tmp_path)}) == 1
+    assert main({"BACKFLEET_RESULTS_PATH": str(tmp_path)}) == 1

@@ -1,0 +1,67 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from backfleet.core.reasons import FailureReason
+from backfleet.engines.program import InvalidCombination, Parameter, parse_parameters, write_error, write_json
+
+DECLARED = (
+    Parameter("period", "14", int, least=1),
+    Parameter("stop", "0.01", float, least=0, is_open=True),
+    Parameter("trend", "true", bool),
+    Parameter("direction", "up", str, choices=("up", "both")),
+)
+
+
+def test_texts_become_values_of_the_declared_types_and_defaults_fill_the_rest() -> None:
+    values = parse_parameters(DECLARED, {"period": "20", "trend": "false"})
+    assert values == {"period": 20, "stop": 0.01, "trend": False, "direction": "up"}
+    assert [type(value) for value in values.values()] == [int, float, bool, str]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("period", "14.0", "'14.0' is not a whole number"),
+        ("period", "1_0", "'1_0' is not a whole number"),
+        ("period", "١٤", "is not a whole number"),
+        ("period", "0", "must be at least 1, is 0"),
+        ("period", "", "'' is not a whole number"),
+        ("stop", "5e-3", "'5e-3' is not a decimal number"),
+        ("stop", "nan", "'nan' is not a decimal number"),
+        ("stop", "0", "must be above 0, is 0"),
+        ("stop", "-0.01", "must be above 0, is -0.01"),
+        ("trend", "True", "'True' is not true or false"),
+        ("direction", "down", "'down' is none of up, both"),
+    ],
+)
+def test_a_text_that_is_not_a_value_names_the_parameter(name: str, text: str, message: str) -> None:
+    with pytest.raises(InvalidCombination, match=f"^parameter {name}: .*{message}"):
+        parse_parameters(DECLARED, {name: text})
+
+
+def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:
+    with pytest.raises(InvalidCombination, match="unknown parameter 'perod'; known are period, stop, trend, direction"):
+        parse_parameters(DECLARED, {"perod": "1"})
+
+
+def test_a_file_is_written_whole_and_leaves_no_draft(tmp_path: Path) -> None:
+    write_json(tmp_path, "a.json", {"b": 1, "a": 0.1})
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.json", '{"a":0.1,"b":1}')]
+
+
+def test_nan_is_never_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(tmp_path, "a.json", {"a": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_names_reason_and_message(tmp_path: Path) -> None:
+    write_error(tmp_path, FailureReason.NO_DATA, "m" * 3000)
+    assert json.loads((tmp_path / "error.json").read_text()) == {"reason": "NoData", "message": "m" * 2000}
+
+
+def test_an_error_that_cannot_be_written_is_let_go(tmp_path: Path) -> None:
+    write_error(tmp_path / "missing", FailureReason.NO_DATA, "message")
+    assert list(tmp_path.iterdir()) == []
