@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def _is_date(value: object) -> bool:
     return not isinstance(value, str) or bool(date.fromisoformat(value))
 
 
+@cache
 def load_crd() -> dict[str, Any]:
     """The whole CustomResourceDefinition."""
     body: dict[str, Any] = yaml.safe_load(CRD_PATH.read_text(encoding="utf-8"))
@@ -34,8 +36,7 @@ def load_schema() -> dict[str, Any]:
 
 def schema_faults(body: object) -> list[str]:
     """The paths, without list indexes, of what the schema refuses in a whole custom resource; empty when it accepts."""
-    validator = _Validator(_as_json_schema(load_schema()), format_checker=_FORMATS)
-    return [_path(error) for error in validator.iter_errors(body)]
+    return [_path(error) for error in _validator().iter_errors(body)]
 
 
 def with_defaults(body: Any, schema: dict[str, Any] | None = None) -> Any:
@@ -52,6 +53,11 @@ def with_defaults(body: Any, schema: dict[str, Any] | None = None) -> Any:
         if name in filled:
             filled[name] = with_defaults(filled[name], field)
     return filled
+
+
+@cache
+def _validator() -> Any:
+    return _Validator(_as_json_schema(load_schema()), format_checker=_FORMATS)
 
 
 def _as_json_schema(schema: Any) -> Any:
