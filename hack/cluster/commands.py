@@ -68,6 +68,8 @@ def _add_forward_options(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
+    # A root shell opened by plain `su` has no sbin on its path.
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin"
     try:
         return run(options)
     except KeyboardInterrupt:

@@ -58,11 +58,10 @@ IMAGES = {"buildah": "buildah", "debootstrap": "debootstrap"}
 
 
 def missing_packages(wanted: Mapping[str, str]) -> list[str]:
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
     return sorted(
         package
         for what, package in wanted.items()
-        if not (Path(what).exists() if what.startswith("/") else shutil.which(what, path=path))
+        if not (Path(what).exists() if what.startswith("/") else shutil.which(what))
     )
 
 
