@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     shared.add_argument("--name", default="demo", help="the cluster's name (default: demo)")
     shared.add_argument("--context", help="use this context of yours instead of making a cluster")
     for name, what in {
+        "preflight": "say which provider `up` would take, and at once what it lacks here",
         "up": "make the cluster, or mend and keep the one that is there",
         "down": "end the cluster and everything that it left",
         "status": "print the cluster's state as JSON; exit 1 unless it is ready",
@@ -99,6 +100,8 @@ def run(options: argparse.Namespace) -> int:
             provider = _provider(options, is_said=True)
             provider.up()
             say(f"-- ready: export KUBECONFIG={provider.layout.kubeconfig}")
+        case "preflight":
+            _provider(options, is_said=True)
         case "down":
             _provider(options, is_said=False).down()
         case "status":
