@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from tests.support.databases import Database, migrated_template
 from tests.support.postgres import PostgresServer, running_server
 

@@ -1,7 +1,4 @@
-"""How a connection to Postgres is made: the URL, its time limits, and a client-side bound on every wait.
-
-Imports no SQLAlchemy, so that the recorder, which starts in every pod, can use it.
-"""
+"""How a connection to Postgres is made: the URL, its time limits, and a client-side bound on every wait."""
 
 import select
 import time

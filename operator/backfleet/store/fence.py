@@ -19,7 +19,7 @@ from backfleet.store.base import OUTCOMES_CHANNEL
 from backfleet.store.connecting import BoundedConnection, Timeouts, connect, parse_url
 from backfleet.store.translation import driver_errors
 
-_TIMEOUTS = Timeouts(connect_seconds=5, statement_seconds=5, lock_seconds=5)
+_TIMEOUTS = Timeouts(connect_seconds=5, statement_seconds=5, lock_seconds=3)
 _ACQUIRE = """
     INSERT INTO installations (id, epoch, fenced_at) VALUES (%s, 1, now())
     ON CONFLICT (id) DO UPDATE SET epoch = installations.epoch + 1, fenced_at = now()

@@ -147,8 +147,10 @@ WHERE batch_uid = :uid AND is_open
 """
 
 # Rows of other installations too: what is closed is settled, whoever did it. A row that another pass deletes is skipped.
+# The inner query is correlated so that its cost is the inbox's, whatever the planner believes.
 FORGET_SETTLED = """
 DELETE FROM outcome_inbox WHERE attempt_id IN (
-    SELECT i.attempt_id FROM outcome_inbox i JOIN backtest_attempts a ON a.attempt_id = i.attempt_id
-    WHERE NOT a.is_open FOR UPDATE OF i SKIP LOCKED)
+    SELECT i.attempt_id FROM outcome_inbox i
+    WHERE NOT (SELECT a.is_open FROM backtest_attempts a WHERE a.attempt_id = i.attempt_id)
+    FOR UPDATE OF i SKIP LOCKED)
 """

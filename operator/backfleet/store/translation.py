@@ -1,4 +1,4 @@
-"""Turns the driver's errors into ours, here and nowhere else. Imports no SQLAlchemy: the recorder uses it too."""
+"""Turns the errors of the driver and of its pool into ours, here and nowhere else."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -21,6 +21,7 @@ from backfleet.core.records import (
     SettleResult,
     StoreView,
 )
+from backfleet.recorder import appending
 from backfleet.store.passes import observe, save
 
 INSTALLATION = "backfleet/test"
@@ -131,6 +132,11 @@ def succeed(each: AttemptRecord, value: float | None = 1.25, rejections: tuple[s
 def fail(each: AttemptRecord, state: BacktestState = BacktestState.FAILED, **changes: Any) -> SettleFailure:
     said = {"reason": FailureReason.OOM_KILLED, "message": "out of memory", "is_charged": True} | changes
     return SettleFailure(attempt=each, state=state, **said)
+
+
+def append_outcome(url: str, attempt_id: str, said: Recorded) -> None:
+    """What the recorder does, with its own code and role."""
+    assert appending.append_outcome(url, attempt_id, said).answer is appending.Answer.APPENDED
 
 
 def close(each: AttemptRecord) -> CloseOutcome:

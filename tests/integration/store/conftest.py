@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import Engine
-from tests.integration.store.builders import INSTALLATION, Life, batch
-from tests.support.databases import Database
 
 from backfleet.store.connecting import Timeouts
 from backfleet.store.fence import Fence
 from backfleet.store.session import open_engine
+from tests.integration.store.builders import INSTALLATION, Life, batch
+from tests.support.databases import Database
 
 QUICK = Timeouts(connect_seconds=2, statement_seconds=5, lock_seconds=2)
 

@@ -1,0 +1,108 @@
+"""A database with many settled rows, made quickly, and a look at how the verbs' own statements run in it."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Engine, event, text
+
+from tests.integration.store.builders import SPEC
+
+BIG_UID = "0f1e2d3c-0000-4000-8000-0000000000ff"
+BIG_TABLES = {"backtest_jobs", "backtest_attempts", "backtest_results", "backtest_outcomes", "outcome_inbox"}
+
+
+def fill(engine: Engine, installation: str, count: int, uid: str = BIG_UID) -> None:
+    """A finished batch of `count` settled backtests with attempts, outcomes and results; one in a hundred failed."""
+    values = {"uid": uid, "installation": installation, "spec": json.dumps(SPEC), "count": count}
+    with engine.begin() as connection:
+        for statement in _FILL.split(";\n"):
+            connection.execute(text(statement), values)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+
+
+_FILL = """
+INSERT INTO optimization_batches (uid, installation_id, namespace, name, state, strategy_name, engine, initial_cash,
+    objective_metric, objective_direction, spec, controls, axes, criteria, total, next_index, succeeded, accepted_at,
+    finished_at, finish_reason)
+VALUES (:uid, :installation, 'research', 'big', 'finished', 'RSI_MeanReversion_ETF', 'bars', 1000, 'sharpe_ratio',
+    'maximize', CAST(:spec AS jsonb), '{}', '{}', '{}', :count, :count, :count, now() - interval '1 day', now(), 'AllSucceeded');
+INSERT INTO backtest_jobs (id, batch_uid, index, state, parameters, combination, combination_hash, attempt_count,
+    deciding_attempt_id, finished_at)
+SELECT :uid || '-' || i, :uid, i, CASE WHEN i % 100 = 7 THEN 'failed' ELSE 'succeeded' END,
+    jsonb_build_object('rsi_period', i::text), jsonb_build_object('rsi_period', i), md5(i::text), 1,
+    :uid || '-' || i || '.1', now()
+FROM generate_series(0, :count - 1) AS i;
+INSERT INTO backtest_attempts (attempt_id, backtest_id, batch_uid, number, job_name, launched_at, start_deadline_at,
+    hard_deadline_at, ended_at, is_open)
+SELECT :uid || '-' || i || '.1', :uid || '-' || i, :uid, 1, 'job-' || i, now(), now(), now(), now(), false
+FROM generate_series(0, :count - 1) AS i;
+INSERT INTO backtest_outcomes (attempt_id, kind, body)
+SELECT :uid || '-' || i || '.1', 'succeeded', '{}' FROM generate_series(0, :count - 1) AS i;
+DELETE FROM outcome_inbox;
+INSERT INTO backtest_results (backtest_id, batch_uid, attempt_id, index, objective_value, rank_key, passed, rejections,
+    criteria_version, metrics, recorded_at)
+SELECT :uid || '-' || i, :uid, :uid || '-' || i || '.1', i, value, coalesce(-value, 'Infinity'), i % 50 = 0,
+    CASE WHEN i % 50 = 0 THEN '{}'::text[] ELSE '{low_sharpe_ratio}' END, 1,
+    jsonb_build_object('sharpe_ratio', value, 'drawdown', 0.1), now()
+FROM generate_series(0, :count - 1) AS i,
+    LATERAL (SELECT CASE WHEN i % 10 = 3 THEN NULL ELSE ((i * 7919) % 1000) / 100.0 END AS value) AS v
+WHERE i % 100 <> 7
+"""
+
+
+@dataclass
+class Explained:
+    """How the statements of a verb ran: tables read from end to end, indexes used, and rows touched by the scans."""
+
+    sequential: set[str] = field(default_factory=set)
+    indexes: set[str] = field(default_factory=set)
+    touched: int = 0
+    statements: int = 0
+
+    def add(self, plan: dict[str, Any]) -> None:
+        """Count a node of a plan and those below it."""
+        if plan["Node Type"] == "Seq Scan":
+            self.sequential.add(plan["Relation Name"])
+        if "Index Name" in plan:
+            self.indexes.add(plan["Index Name"])
+        if "Scan" in plan["Node Type"]:
+            rows = (
+                plan["Actual Rows"]
+                + plan.get("Rows Removed by Filter", 0)
+                + plan.get("Rows Removed by Index Recheck", 0)
+            )
+            self.touched += round(rows * plan["Actual Loops"])
+        for child in plan.get("Plans", ()):
+            self.add(child)
+
+
+def explain(engine: Engine, verb: Callable[[], object]) -> Explained:
+    """Run a verb, and then every SELECT that it sent again under EXPLAIN ANALYZE."""
+    with _listening(engine) as sent:
+        verb()
+    found = Explained()
+    with engine.connect() as connection:
+        for statement, parameters in sent:
+            plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters).scalar_one()
+            found.add(plan[0]["Plan"])
+            found.statements += 1
+    return found
+
+
+@contextmanager
+def _listening(engine: Engine) -> Iterator[list[tuple[str, Any]]]:
+    sent: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.lstrip().startswith("SELECT"):
+            sent.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(engine, "before_cursor_execute", note)

@@ -1,0 +1,110 @@
+"""The hot queries among many settled rows: each is covered by an index and touches what it shows, not what was."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+
+from backfleet.core.backtests import BacktestState
+from backfleet.core.ranking import Direction, Objective
+from backfleet.store import reading, statements
+from backfleet.store.answers import BatchQuery, ResultQuery
+from backfleet.store.connecting import Timeouts
+from backfleet.store.fence import Fence
+from backfleet.store.passes import observe
+from backfleet.store.session import open_engine
+from tests.integration.store.builders import INSTALLATION, UID, Life, append_outcome, attempt, batch, launch, recorded
+from tests.integration.store.filling import BIG_TABLES, BIG_UID, explain, fill
+from tests.support.databases import Database
+from tests.support.postgres import PostgresServer
+
+pytestmark = pytest.mark.postgres
+
+SETTLED = 10_000
+LIVE = 4
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres_server: PostgresServer, database_template: str) -> Iterator[Database]:
+    """Many settled rows of a finished batch, and a live batch with a few attempts and one new outcome."""
+    with Database.create(postgres_server, database_template) as database:
+        patient = Timeouts(statement_seconds=120)
+        engine = open_engine(database.operator_url, application_name="test-fill", timeouts=patient)
+        epoch = Fence(database.operator_url, INSTALLATION).acquire()
+        assert epoch == 1
+        fill(engine, INSTALLATION, SETTLED)
+        Life(engine, epoch, batch()).save(*(launch(attempt(index)) for index in range(LIVE)), total=LIVE)
+        append_outcome(database.recorder_url, attempt(0).id, recorded())
+        engine.dispose()
+        yield database
+
+
+@pytest.fixture
+def busy(crowded: Database) -> Iterator[Engine]:
+    """The operator's engine there."""
+    engine = open_engine(crowded.operator_url, application_name="test-operator")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def api(crowded: Database) -> Iterator[Engine]:
+    """The API's engine there."""
+    engine = open_engine(crowded.api_url, application_name="test-api", is_read_only=True)
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize("uids", [(), (BIG_UID,)], ids=["no custom resource", "the finished one's is still there"])
+def test_a_look_reads_live_rows_only(busy: Engine, uids: tuple[str, ...]) -> None:
+    found = explain(busy, lambda: observe(busy, INSTALLATION, uids))
+    assert found.sequential & BIG_TABLES <= {"outcome_inbox"}
+    assert "ix_backtest_jobs_alive" in found.indexes
+    assert found.touched < 60
+
+
+PLACE = (-5.0, 6_789, 400)
+READS: dict[str, tuple[Callable[[Engine], object], int]] = {
+    "first page of results": (lambda e: reading.list_results(e, BIG_UID, ResultQuery(limit=20)), 60),
+    "later page of results": (lambda e: reading.list_results(e, BIG_UID, ResultQuery(limit=20, after=PLACE)), 60),
+    "page of absent values": (
+        lambda e: reading.list_results(e, BIG_UID, ResultQuery(limit=20, after=(None, 6_789, 400))),
+        60,
+    ),
+    "page of passed results": (
+        lambda e: reading.list_results(e, BIG_UID, ResultQuery(limit=20, after=PLACE, only_passed=True)),
+        60,
+    ),
+    "page of batches": (lambda e: reading.list_batches(e, BatchQuery(limit=20)), 60),
+    "batch by name": (lambda e: reading.get_batch(e, "big", "research"), 60),
+    "backtest": (lambda e: reading.get_backtest(e, f"{BIG_UID}-777"), 10),
+    "page of backtests": (lambda e: reading.list_backtests(e, BIG_UID, after=3_000, limit=20), 30),
+    "page of failed ones": (
+        lambda e: reading.list_backtests(e, BIG_UID, BacktestState.FAILED, after=3_000, limit=20),
+        30,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_read_touches_what_it_shows(api: Engine, name: str) -> None:
+    verb, bound = READS[name]
+    found = explain(api, lambda: verb(api))
+    assert found.sequential & BIG_TABLES == set()
+    assert 0 < found.touched <= bound
+
+
+def test_another_metric_ranks_by_sorting_one_batch(api: Engine) -> None:
+    order = Objective("total_orders", Direction.MAXIMIZE)
+    found = explain(api, lambda: reading.list_results(api, UID, ResultQuery(objective=order, limit=20)))
+    assert found.sequential & BIG_TABLES == set()
+
+
+@pytest.mark.parametrize("name", ["CLOSE_ATTEMPTS", "CANCEL_BACKTESTS", "FORGET_SETTLED"])
+def test_the_end_of_a_batch_touches_its_own_live_rows(busy: Engine, name: str) -> None:
+    statement = getattr(statements, name)
+    values = {"uid": UID, "reason": "Cancelled", "message": "x"}
+    used = {key: value for key, value in values.items() if f":{key}" in statement}
+    with busy.begin() as connection:
+        lines = connection.execute(text(f"EXPLAIN {statement}"), used).scalars().all()
+    assert "Seq Scan on backtest_" not in "\n".join(lines)

@@ -1,0 +1,289 @@
+"""Migrating: what arrives, what a second run does, and what it says when it cannot."""
+
+import re
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from backfleet import catalog
+from backfleet.core.criteria import SuccessCriteria
+from backfleet.core.errors import Conflict, SpecInvalid, Unavailable
+from backfleet.store import grants, revisions, seeding
+from backfleet.store.backtest_tables import BacktestResult
+from backfleet.store.base import OUTCOMES_CHANNEL
+from backfleet.store.grants import Roles
+from backfleet.store.migrate import MigrationSettings, main, migrate
+from backfleet.store.schema import SQL_FILES, create_schema
+from backfleet.store.session import open_engine
+from backfleet.store.strategies import load_catalog, register_strategy
+from tests.integration.store.conftest import QUICK
+from tests.support.databases import ROLES, Database
+from tests.support.postgres import API, OPERATOR, RECORDER
+
+pytestmark = pytest.mark.postgres
+
+SCHEMA = {
+    "columns": """
+        SELECT table_name, column_name, data_type, is_nullable, column_default, is_generated, generation_expression,
+            is_identity, udt_name
+        FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'alembic_version' ORDER BY 1, 2
+    """,
+    "constraints": """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), condeferrable, condeferred
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND conrelid <> 0
+            AND conrelid::regclass::text <> 'alembic_version' ORDER BY 1, 2
+    """,
+    "indexes": """
+        SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version' ORDER BY 1
+    """,
+    "triggers": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2",
+    "functions": """
+        SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1
+    """,
+    "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+}
+
+
+@pytest.fixture
+def settings(empty_database: Database) -> MigrationSettings:
+    return MigrationSettings(url=empty_database.operator_url, wait_seconds=10, roles=ROLES)
+
+
+def environment(database: Database, **changes: str) -> dict[str, str]:
+    given = {
+        "BACKFLEET_DATABASE_URL": database.operator_url,
+        "BACKFLEET_MIGRATE_WAIT_SECONDS": "10",
+        "BACKFLEET_DB_ROLE_RECORDER": RECORDER,
+        "BACKFLEET_DB_ROLE_API": API,
+    }
+    return given | changes
+
+
+def described(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    with engine.connect() as connection:
+        return {name: [tuple(row) for row in connection.execute(text(query))] for name, query in SCHEMA.items()}
+
+
+def test_a_fresh_schema_equals_the_migrated_one(engine: Engine, empty_database: Database) -> None:
+    fresh = open_engine(empty_database.operator_url, application_name="test-fresh", timeouts=QUICK)
+    with fresh.begin() as connection:
+        create_schema(connection)
+    left, right = described(fresh), described(engine)
+    fresh.dispose()
+    assert len(right["columns"]) > 100
+    for name in SCHEMA:
+        assert left[name] == right[name], name
+
+
+def test_every_sql_file_of_today_is_run_by_a_migration() -> None:
+    versions = Path(revisions.__file__).parent / "migrations" / "versions"
+    bodies = "".join(path.read_text() for path in versions.glob("*.py"))
+    assert all(f"'{name}'" in bodies for name in SQL_FILES)
+
+
+def test_the_trigger_and_the_listener_name_the_same_channel() -> None:
+    folder = Path(revisions.__file__).parent / "migrations" / "sql"
+    assert f"pg_notify('{OUTCOMES_CHANNEL}'" in (folder / "triggers_0001.sql").read_text()
+
+
+def test_only_the_verdict_of_a_result_may_change() -> None:
+    folder = Path(revisions.__file__).parent / "migrations" / "sql"
+    (listed,) = re.findall(
+        r"BEFORE UPDATE OF(.*?)ON backtest_results", (folder / "triggers_0001.sql").read_text(), re.S
+    )
+    fixed = {name.strip() for name in listed.split(",")}
+    columns = BacktestResult.__table__.columns
+    free = {"passed", "rejections", "criteria_version", "created_at"}
+    assert fixed == {column.name for column in columns if column.computed is None} - free
+
+
+def test_migrating_again_changes_nothing(settings: MigrationSettings) -> None:
+    said: list[str] = []
+    migrate(settings, said.append)
+    assert said[0] == f"the schema is at revision {revisions.newest_revision()}, it was empty"
+    engine = open_engine(settings.url, application_name="test", timeouts=QUICK)
+    before = described(engine)
+    with engine.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM strategies ORDER BY name")).all()
+    said.clear()
+    migrate(settings, said.append)
+    assert said == [
+        f"the schema is at revision {revisions.newest_revision()}",
+        "15 strategies and their success criteria are in place",
+        f"{RECORDER} may append outcomes",
+        f"{API} may read",
+    ]
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT * FROM strategies ORDER BY name")).all() == rows
+    assert described(engine) == before
+    engine.dispose()
+
+
+def test_two_migrators_at_once_both_end_well(settings: MigrationSettings) -> None:
+    said: list[str] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            migrate(settings, said.append)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert sum("it was empty" in line for line in said) == 1
+    assert len(said) == 12
+
+
+def test_a_migrator_gives_up_on_a_lock_that_is_never_freed(settings: MigrationSettings) -> None:
+    engine = open_engine(settings.url, application_name="test", timeouts=QUICK)
+    with (
+        revisions.MigrationLock(engine, time.monotonic() + 5),
+        pytest.raises(Unavailable, match="another migrator"),
+        revisions.MigrationLock(engine, time.monotonic() + 0.1),
+    ):
+        pass
+    with revisions.MigrationLock(engine, time.monotonic() + 5):
+        pass
+    engine.dispose()
+
+
+def test_a_newer_database_is_left_alone(database: Database, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Conflict, match="revision 9999"):
+        migrate(MigrationSettings(url=database.operator_url, wait_seconds=5), lambda _: None)
+
+
+def test_the_command_migrates_and_then_says_that_it_is_current(
+    empty_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = environment(empty_database)
+    assert main(["--check"], given) == 4
+    assert "revision none" in capsys.readouterr().err
+    assert main([], given) == 0
+    assert main(["--check"], given) == 0
+    assert "as this version needs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "message"),
+    [
+        ({"BACKFLEET_DATABASE_URL": ""}, 2, "BACKFLEET_DATABASE_URL: not set"),
+        ({"BACKFLEET_DATABASE_URL": "mysql://u:hunter2@h/d"}, 2, "only Postgres is supported"),
+        ({"BACKFLEET_MIGRATE_WAIT_SECONDS": "soon"}, 2, "'soon' is not a number of seconds"),
+        ({"BACKFLEET_MIGRATE_WAIT_SECONDS": "-1"}, 2, "BACKFLEET_MIGRATE_WAIT_SECONDS"),
+        ({"BACKFLEET_DB_ROLE_API": "nobody_such"}, 2, "BACKFLEET_DB_ROLE_API: the database has no role 'nobody_such'"),
+        (
+            {"BACKFLEET_DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/d", "BACKFLEET_MIGRATE_WAIT_SECONDS": "0.1"},
+            3,
+            "Postgres does not answer",
+        ),
+    ],
+    ids=["no url", "wrong scheme", "wrong wait", "negative wait", "missing role", "nobody listens"],
+)
+def test_what_is_wrong_is_named_with_its_exit_code(
+    empty_database: Database, capsys: pytest.CaptureFixture[str], change: dict[str, str], code: int, message: str
+) -> None:
+    assert main([], environment(empty_database, **change)) == code
+    said = capsys.readouterr()
+    assert message in said.err
+    assert "hunter2" not in said.err + said.out
+
+
+def test_a_missing_role_leaves_the_database_as_it_was(settings: MigrationSettings) -> None:
+    with pytest.raises(SpecInvalid):
+        migrate(MigrationSettings(url=settings.url, wait_seconds=5, roles=Roles(api="nobody_such")), lambda _: None)
+    engine = open_engine(settings.url, application_name="test", timeouts=QUICK)
+    assert described(engine)["columns"] == []
+    engine.dispose()
+
+
+def test_the_command_waits_for_a_postgres_that_comes(
+    empty_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with empty_database.behind_proxy() as proxy:
+        proxy.cut()
+        threading.Timer(0.3, proxy.restore).start()
+        url = proxy.url_of(empty_database.operator_url)
+        assert main([], environment(empty_database, BACKFLEET_DATABASE_URL=url)) == 0
+    assert "waiting for Postgres" in capsys.readouterr().out
+
+
+def test_roles_that_are_not_named_get_a_warning(settings: MigrationSettings) -> None:
+    said: list[str] = []
+    migrate(MigrationSettings(url=settings.url, wait_seconds=5, roles=Roles(recorder=OPERATOR)), said.append)
+    assert [line for line in said if line.startswith("warning")] == [
+        f"warning: {grants.ENV_ROLE_RECORDER} names {OPERATOR}, the owner of the tables, which may do everything",
+        f"warning: {grants.ENV_ROLE_API} is not set, so no rights are granted to such a role",
+    ]
+
+
+def test_rights_that_a_role_had_before_are_taken(database: Database, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {RECORDER}"))
+    migrate(MigrationSettings(url=database.operator_url, wait_seconds=5, roles=ROLES), lambda _: None)
+    with engine.connect() as connection:
+        rights = connection.execute(
+            text("SELECT DISTINCT privilege_type FROM information_schema.table_privileges WHERE grantee = :role"),
+            {"role": RECORDER},
+        ).all()
+    assert rights == []
+
+
+def test_the_catalog_is_read_back_as_it_was_seeded(engine: Engine) -> None:
+    shipped, stored = catalog.load(), load_catalog(engine)
+    assert stored.default_criteria == shipped.default_criteria.to_json()
+    assert {name: (each.status, each.lean_project_path, each.criteria) for name, each in stored.strategies.items()} == {
+        each.name: (
+            each.status.value,
+            each.lean_project_path,
+            None if each.criteria is None else each.criteria.to_json(),
+        )
+        for each in shipped.strategies
+    }
+
+
+def test_seeding_keeps_what_a_user_changed_and_updates_the_rest(engine: Engine) -> None:
+    shipped = catalog.load()
+    first, second, third, *_ = shipped.strategies
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE strategies SET status = 'deployed' WHERE name = :name"), {"name": first.name})
+        connection.execute(
+            text("UPDATE success_criteria SET min_trades = 7 WHERE strategy_name = :name"), {"name": second.name}
+        )
+        newer = catalog.Catalog(
+            strategies=tuple(
+                _with(each, status=catalog.StrategyStatus.ON_HOLD, criteria=SuccessCriteria(min_trades=1))
+                for each in (first, second, third)
+            ),
+            default_criteria=SuccessCriteria(min_sharpe=2.0),
+        )
+        seeding.seed(connection, newer)
+    stored = load_catalog(engine)
+    assert stored.strategies[first.name].status == "deployed"
+    assert stored.strategies[third.name].status == "on_hold"
+    kept = stored.strategies[second.name].criteria
+    assert kept is not None
+    assert kept["minTrades"] == 7
+    assert stored.strategies[third.name].criteria == {"minTrades": 1}
+    assert stored.default_criteria == {"minSharpe": 2.0}
+
+
+def test_a_registered_strategy_is_testing_and_stays(engine: Engine) -> None:
+    register_strategy(engine, "Mine", "STR-100_Mine")
+    register_strategy(engine, "Mine", "elsewhere")
+    mine = load_catalog(engine).strategies["Mine"]
+    assert (mine.status, mine.lean_project_path, mine.criteria) == ("testing", "STR-100_Mine", None)
+
+
+def _with(strategy: catalog.CatalogStrategy, **changes: object) -> catalog.CatalogStrategy:
+    values = {name: getattr(strategy, name) for name in strategy.__slots__}
+    return catalog.CatalogStrategy(**(values | changes))
