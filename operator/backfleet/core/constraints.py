@@ -13,6 +13,9 @@ from backfleet.core.expressions import Expression, Operand, compile_expression
 from backfleet.core.parameters import Axis, ParameterSpace
 from backfleet.core.scalars import Value, is_whole
 
+FREE_OPERATIONS = 8
+"""Constraints of more operations than this in all are looked at for fewer indexes at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
@@ -46,13 +49,14 @@ def compile_constraints(texts: Sequence[str], space: ParameterSpace) -> tuple[Co
 def count_satisfying(
     space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, limit: int
 ) -> tuple[int, int]:
-    """How many of the next `limit` indexes from `cursor` on satisfy all constraints, and the index to go on from.
+    """How many of the next indexes from `cursor` on satisfy all constraints, and the index to go on from.
 
-    The count is complete when the returned cursor is `space.total`; without constraints it is so at once.
+    At most `limit` indexes are looked at, fewer when the constraints are long, so that `limit` bounds the time. The count
+    is complete when the returned cursor is `space.total`; without constraints it is so at once.
     """
     if not constraints:
         return max(space.total - cursor, 0), space.total
-    end = min(cursor + limit, space.total)
+    end = min(cursor + _affordable(constraints, limit), space.total)
     return sum(after - first for first, after in _satisfying_runs(space, constraints, cursor, end)), max(cursor, end)
 
 
@@ -61,12 +65,13 @@ def next_satisfying(
 ) -> tuple[tuple[int, ...], int]:
     """The next satisfying indexes from `cursor` on, at most `wanted`, and the index to go on from.
 
-    At most `scan_limit` indexes are looked at, so fewer may come back while the cursor is still below `space.total`.
+    At most `scan_limit` indexes are looked at, fewer when the constraints are long; so fewer may come back while the cursor
+    is still below `space.total`.
     """
     if not constraints:
         end = min(cursor + wanted, space.total)
         return tuple(range(cursor, end)), max(cursor, end)
-    end = min(cursor + scan_limit, space.total)
+    end = min(cursor + _affordable(constraints, scan_limit), space.total)
     found: list[int] = []
     if wanted <= 0:
         return (), cursor
@@ -85,6 +90,11 @@ def nothing_satisfies(space: ParameterSpace, constraints: Sequence[Constraint]) 
         f"none of the {space.total:,} combinations satisfies {texts[:200]}",
         "loosen the constraints, or widen the ranges of the parameters that they name",
     )
+
+
+def _affordable(constraints: Sequence[Constraint], limit: int) -> int:
+    operations = sum(constraint.expression.operations for constraint in constraints)
+    return max(1, limit * FREE_OPERATIONS // max(FREE_OPERATIONS, operations))
 
 
 _Column = Callable[[int], Operand]

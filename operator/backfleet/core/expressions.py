@@ -18,6 +18,8 @@ from backfleet.core.scalars import ParameterType, is_whole, parse_number, shown
 
 MAX_LENGTH = 256
 MAX_DEPTH = 20
+MAX_OPERATIONS = 50
+"""Exact numbers grow with every product and quotient, and so does the time that a combination takes."""
 
 Operand = int | Fraction | bool | str
 Evaluate = Callable[[Sequence[Operand]], Operand]
@@ -47,6 +49,7 @@ class Expression:
 
     names: tuple[str, ...]
     evaluate: Evaluate
+    operations: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,14 @@ _KEYWORDS = frozenset({"and", "or", "not", "true", "false"})
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul}
 _EQUALITIES = {"==": operator.eq, "!=": operator.ne}
 _COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge} | _EQUALITIES
+_OPERATORS = frozenset(_ARITHMETIC | _COMPARISONS) | {"/", "and", "or", "not"}
+_SPLIT = "split it: every constraint must hold anyway"
 
 
 def compile_expression(text: str, types: Mapping[str, ParameterType], field: str) -> Expression:
     """Compile a constraint over parameters of known types; SpecInvalid names `field`, the position and the mend."""
     if len(text) > MAX_LENGTH:
-        raise SpecInvalid(field, f"longer than {MAX_LENGTH} characters", "split it: every constraint must hold anyway")
+        raise SpecInvalid(field, f"longer than {MAX_LENGTH} characters", _SPLIT)
     return _Parser(text, types, field).parse()
 
 
@@ -109,8 +114,11 @@ class _Parser:
         self._next = 0
         self._depth = 0
         self._names: list[str] = []
+        self._operations = sum(token.text in _OPERATORS for token in self._tokens)
 
     def parse(self) -> Expression:
+        if self._operations > MAX_OPERATIONS:
+            raise SpecInvalid(self._field, f"more than {MAX_OPERATIONS} operations", _SPLIT)
         node = self._or()
         token = self._peek()
         if token.text in _COMPARISONS:
@@ -120,7 +128,7 @@ class _Parser:
         self._expect(node, Kind.BOOL, self._end, "the constraint")
         if not self._names:
             raise SpecInvalid(self._field, "the constraint names no parameter", f"name one of {self._known()}")
-        return Expression(tuple(self._names), node.evaluate)
+        return Expression(tuple(self._names), node.evaluate, self._operations)
 
     def _or(self) -> _Node:
         return self._logic("or", self._and, lambda left, right: lambda env: left(env) or right(env))
@@ -150,7 +158,7 @@ class _Parser:
     def _comparison(self) -> _Node:
         left = self._sum()
         token = self._peek()
-        if token.text not in _COMPARISONS or token.kind != "sign":
+        if token.text not in _COMPARISONS:
             return left
         self._next += 1
         right = self._sum()
@@ -225,7 +233,7 @@ class _Parser:
         token = self._peek()
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise self._invalid(token, f"nested deeper than {MAX_DEPTH}", "split it: every constraint must hold anyway")
+            raise self._invalid(token, f"nested deeper than {MAX_DEPTH}", _SPLIT)
         self._next += 1
         node = inner()
         self._depth -= 1

@@ -95,6 +95,7 @@ def test_a_constraint_holds_or_not(text, expected):
         pytest.param("a < 1234567890123456", "more than 15 significant digits", "round it", id="sixteen digits"),
         pytest.param("(" * 21 + "t" + ")" * 21, "nested deeper than 20", "split it", id="deep parentheses"),
         pytest.param("not " * 21 + "t", "nested deeper than 20", "split it", id="deep nots"),
+        pytest.param("a" + "*9" * 50 + ">1", "more than 50 operations", "split it", id="too many operations"),
         pytest.param("a < b and " * 26 + "a < b", "longer than 256 characters", "split it", id="too long"),
     ],
 )
@@ -110,8 +111,15 @@ def test_twenty_levels_are_not_too_deep():
     assert holds("(" * 20 + "t" + ")" * 20)
 
 
-def test_a_chain_of_256_characters_is_evaluated():
-    assert holds("a" + "+1" * 126 + ">1")
+def test_fifty_operations_are_not_too_many():
+    assert holds("a" + "+1" * 49 + ">1")
+
+
+def test_long_constraints_are_looked_at_for_fewer_indexes_at_a_time():
+    long = compile_constraints(["a > 0 and b > 0 and a > 0 and b > 0 and a > 0 and b > 0 and a > 0 and b > 0"], SPACE)
+    assert count_satisfying(SPACE, long, 0, 30) == (16, 16)
+    assert next_satisfying(SPACE, long, 10, 100, 30) == (tuple(range(10, 26)), 26)
+    assert count_satisfying(SPACE, long, 5, 1) == (1, 6)
 
 
 def test_constraints_are_equal_by_text_and_names():
