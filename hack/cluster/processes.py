@@ -69,7 +69,10 @@ def end(recorded: Recorded, how: signal.Signals, timeout_seconds: float) -> None
 
 
 def first_child(pid: int) -> int | None:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
     return int(children[0]) if children else None
 
 
