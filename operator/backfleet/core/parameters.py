@@ -156,7 +156,7 @@ def build_space(declarations: Sequence[ParameterDeclaration], limit: int = MAX_C
         axes.append(_build_axis(declaration, field))
     total = _product(axes)
     if total > limit:
-        size = f"{total:,}" if total < 10**15 else "more than 10^15"
+        size = f"{total:,}" if total <= 10**15 else "more than 10^15"
         raise SpecInvalid(
             "spec.parameters",
             f"the space has {size} combinations, over the limit of {limit:,}",

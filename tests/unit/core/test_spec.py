@@ -165,6 +165,16 @@ def test_a_field_at_fault_is_named_with_problem_and_mend(fields, path, problem, 
     assert mend in error.mend
 
 
+def test_the_message_of_a_bound_reads_as_one_sentence():
+    expected = "spec.maxConcurrent: 0 is not valid; input should be greater than or equal to 1"
+    assert str(refusal(maxConcurrent=0)) == expected
+
+
+def test_a_key_of_64_characters_is_shown_whole_and_a_longer_one_cut():
+    assert refusal(**{"k" * 64: 1}).field == "spec." + "k" * 64
+    assert refusal(**{"k" * 65: 1}).field == "spec.'" + "k" * 37 + "...'"
+
+
 @pytest.mark.parametrize("spec", [None, [], "spec", 3], ids=["null", "list", "text", "number"])
 def test_what_is_no_object_is_no_spec(spec):
     with pytest.raises(SpecInvalid, match="is not a spec; write strategy, engine, data and parameters") as refused:
