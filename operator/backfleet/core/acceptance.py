@@ -138,9 +138,10 @@ def _judge_image(spec: BatchSpec, limits: AcceptanceLimits) -> None:
 
 
 def _is_under(image: str, prefix: str) -> bool:
-    """`host/team` allows host/team/engine and host/team:1, but not host/team-of-another."""
-    rest = image.removeprefix(prefix)
-    return image.startswith(prefix) and (not rest or prefix[-1:] in "/:@" or rest[0] in "/:@")
+    """`host/team` allows host/team/engine and host/team:1, but not host/team-of-another; an empty prefix allows nothing."""
+    if not prefix or not image.startswith(prefix):
+        return False
+    return image == prefix or prefix[-1] in "/:@" or image[len(prefix)] in "/:@"
 
 
 def _allowed(what: str, names: tuple[str, ...]) -> str:

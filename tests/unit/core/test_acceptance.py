@@ -110,6 +110,13 @@ def test_an_image_that_only_looks_allowed_is_refused(image):
     assert error.mend == "leave it out, or use one of the allowed prefixes: registry.test/team, other.test/"
 
 
+def test_an_empty_prefix_allows_no_image():
+    assert (
+        refusal(replace(LIMITS, image_prefixes=("",)), engine={"name": "bars", "image": "x"}).field
+        == "spec.engine.image"
+    )
+
+
 def test_an_allowed_claim_is_accepted_and_another_refused():
     limits = replace(LIMITS, volume_claims=("market-data",))
     accepted = accept(limits, data=DATA | {"volume": CLAIM})
