@@ -56,8 +56,9 @@ class ClusterPort(Protocol):
 class Cluster:
     """The port over a real API server."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, read_seconds: float = READ_SECONDS) -> None:
         self._client = client
+        self._timeout = (CONNECT_SECONDS, read_seconds)
         self.written_calls = 0
 
     def list_batches(self, namespace: str) -> list[Json]:
@@ -151,14 +152,15 @@ class Cluster:
         # The body does not go through the client's own preparation, which turns an empty text into null.
         target, url, all_headers = request[0], request[1], request[2]
         try:
-            response = self._client.call_api(
-                target, url, all_headers, body, _request_timeout=(CONNECT_SECONDS, READ_SECONDS)
-            )
+            response = self._client.call_api(target, url, all_headers, body, _request_timeout=self._timeout)
             text = bytes(response.read())  # type: ignore[no-untyped-call]
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"Kubernetes did not answer {method} {path}: {error}") from error
         self.written_calls += method != "GET"
-        return response.status, _parse(text)
+        answer = _parse(text)
+        if response.status < 300 and "kind" not in answer:
+            raise Unavailable(f"{method} {path}: the answer is not an object of Kubernetes: {answer.get('message')}")
+        return response.status, answer
 
 
 def build_event(ref: Mapping[str, str], reason: str, message: str, kind: str, now: datetime) -> Json:
