@@ -1,0 +1,12 @@
+"""A fake API server for every test."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.support.api_server import ApiServer
+
+
+@pytest.fixture
+def api() -> Iterator[ApiServer]:
+    with ApiServer.running() as server:
+        yield server

@@ -1,0 +1,285 @@
+"""The few Kubernetes calls against a fake API server: what is sent, and what every answer means."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backfleet.controller.cluster import PAGE_SIZE, Cluster, Refused, build_event
+from backfleet.core import wire
+from backfleet.core.errors import Conflict, NotFound, Unavailable
+from tests.support.api_server import TOKEN, ApiServer, Fault
+
+NAMESPACE = "research"
+LABELS = {wire.LABEL_MANAGED_BY: wire.MANAGED_BY, wire.LABEL_COMPONENT: wire.COMPONENT_BACKTEST}
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+READ_SECONDS = 0.5
+
+
+@pytest.fixture
+def cluster(api: ApiServer) -> Cluster:
+    return Cluster(api.client(), read_seconds=READ_SECONDS)
+
+
+def job(name: str = "demo-1", owner: str = "batch-uid", **labels: str) -> dict[str, Any]:
+    owners = [{"uid": owner, "name": "demo", "controller": True}]
+    meta = {"name": name, "namespace": NAMESPACE, "labels": LABELS | labels, "ownerReferences": owners}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"template": {"spec": {}}}}
+
+
+def add_batch(api: ApiServer, name: str = "demo", status: dict[str, Any] | None = None) -> str:
+    created = api.objects.create(wire.PLURAL, NAMESPACE, {"metadata": {"name": name}, "spec": {}})
+    api.objects.set_status(wire.PLURAL, NAMESPACE, name, status or {})
+    return str(created["metadata"]["uid"])
+
+
+def names(items: list[dict[str, Any]]) -> list[str]:
+    return [item["metadata"]["name"] for item in items]
+
+
+def status_of(api: ApiServer) -> dict[str, Any]:
+    return api.objects.get(wire.PLURAL, NAMESPACE, "demo")["status"]
+
+
+# lists
+
+
+def test_a_list_is_read_page_by_page_to_its_end(api: ApiServer, cluster: Cluster) -> None:
+    wanted = [f"batch-{number:04}" for number in range(2 * PAGE_SIZE + 1)]
+    for name in wanted:
+        api.objects.create(wire.PLURAL, NAMESPACE, {"metadata": {"name": name}, "spec": {}})
+    assert names(cluster.list_batches(NAMESPACE)) == wanted
+    assert [call.query for call in api.calls] == [
+        {"limit": str(PAGE_SIZE)},
+        {"limit": str(PAGE_SIZE), "continue": str(PAGE_SIZE)},
+        {"limit": str(PAGE_SIZE), "continue": str(2 * PAGE_SIZE)},
+    ]
+
+
+def test_a_page_that_fails_is_no_shorter_list(api: ApiServer, cluster: Cluster) -> None:
+    for number in range(PAGE_SIZE + 1):
+        api.objects.create("jobs", NAMESPACE, job(f"demo-{number:04}"))
+    api.faults.append(Fault("/jobs", code=410, message="the continue token is too old", after=1))
+    with pytest.raises(Unavailable, match="too old"):
+        cluster.list_jobs(NAMESPACE)
+    assert len(cluster.list_jobs(NAMESPACE)) == PAGE_SIZE + 1
+
+
+@pytest.mark.parametrize("resource", ["jobs", "pods"])
+def test_only_objects_with_our_labels_are_asked_for(api: ApiServer, cluster: Cluster, resource: str) -> None:
+    api.objects.create(resource, NAMESPACE, job("ours"))
+    api.objects.create(resource, NAMESPACE, job("of-another-chart", **{wire.LABEL_MANAGED_BY: "Helm"}))
+    api.objects.create(resource, NAMESPACE, job("an-own-hook", **{wire.LABEL_COMPONENT: "migrate"}))
+    api.objects.create(resource, "elsewhere", job("ours-elsewhere"))
+    found = {"jobs": cluster.list_jobs, "pods": cluster.list_pods}[resource](NAMESPACE)
+    assert names(found) == ["ours"]
+    assert api.calls[0].query["labelSelector"] == wire.JOB_SELECTOR
+    assert "resourceVersion" not in api.calls[0].query, "a read from the watch cache may be old"
+
+
+def test_a_kind_that_is_not_served_is_not_found(api: ApiServer, cluster: Cluster) -> None:
+    api.absent.add(wire.GROUP)
+    with pytest.raises(NotFound):
+        cluster.list_batches(NAMESPACE)
+
+
+@pytest.mark.parametrize("code", [401, 403, 410, 429, 500, 503])
+def test_any_other_answer_to_a_list_is_unavailable(api: ApiServer, cluster: Cluster, code: int) -> None:
+    api.faults.append(Fault("/jobs", code=code, message="not today"))
+    with pytest.raises(Unavailable, match=f"{code} not today"):
+        cluster.list_jobs(NAMESPACE)
+    assert len(api.calls) == 1, "the loop decides when to try again"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("hang", id="no answer"),
+        pytest.param("close", id="connection closed"),
+        pytest.param("garbage", id="not JSON"),
+        pytest.param("not an object", id="JSON, but no object"),
+        pytest.param("truncate", id="cut off in the body"),
+    ],
+)
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda cluster: cluster.list_pods(NAMESPACE), id="list"),
+        pytest.param(lambda cluster: cluster.create_job(job()), id="create"),
+        pytest.param(lambda cluster: cluster.patch_status(NAMESPACE, "demo", "u", {}), id="status"),
+        pytest.param(lambda cluster: cluster.delete_job(NAMESPACE, "demo-1", "u"), id="delete"),
+    ],
+)
+def test_a_broken_answer_is_unavailable_and_soon(
+    api: ApiServer, cluster: Cluster, kind: Any, call: Callable[[Cluster], object]
+) -> None:
+    api.faults += [Fault("/namespaces/", method, kind) for method in ("GET", "POST", "PATCH", "DELETE")]
+    started = time.monotonic()
+    with pytest.raises(Unavailable):
+        call(cluster)
+    assert time.monotonic() - started < READ_SECONDS + 5
+    assert len(api.calls) == 1
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    with ApiServer.running() as api:
+        client = api.client()
+    with pytest.raises(Unavailable, match="did not answer GET"):
+        Cluster(client).list_jobs(NAMESPACE)
+
+
+# Jobs
+
+
+def test_a_job_is_created_as_it_was_built(api: ApiServer, cluster: Cluster) -> None:
+    wanted = job()
+    wanted["spec"]["template"]["spec"] = {"containers": [{"env": [{"name": "EMPTY", "value": ""}]}], "nodeSelector": {}}
+    cluster.create_job(wanted)
+    (call,) = api.calls
+    assert (call.method, call.path) == ("POST", f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs")
+    assert call.body == wanted
+    assert cluster.written_calls == 1
+
+
+def test_creating_a_job_again_is_success_under_the_same_owner(api: ApiServer, cluster: Cluster) -> None:
+    cluster.create_job(job())
+    cluster.create_job(job())
+    assert len(cluster.list_jobs(NAMESPACE)) == 1
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [
+        pytest.param([{"uid": "another", "controller": True}], id="another batch"),
+        pytest.param([], id="nobody"),
+        pytest.param([{"uid": "batch-uid", "controller": False}], id="ours, but not as controller"),
+    ],
+)
+def test_a_name_taken_by_another_owner_is_a_conflict(api: ApiServer, cluster: Cluster, owners: list[Any]) -> None:
+    taken = job()
+    taken["metadata"]["ownerReferences"] = owners
+    api.objects.create("jobs", NAMESPACE, taken)
+    with pytest.raises(Conflict, match="demo-1 exists and belongs to somebody else"):
+        cluster.create_job(job())
+    assert len(api.objects.stored) == 1
+
+
+def test_a_taken_name_that_is_free_a_moment_later_is_left_to_the_next_pass(api: ApiServer, cluster: Cluster) -> None:
+    api.faults.append(Fault("/jobs", "POST", code=409, message="already exists"))
+    cluster.create_job(job())
+    assert [call.method for call in api.calls] == ["POST", "GET"]
+    assert api.objects.stored == {}
+
+
+QUOTA = 'jobs.batch "demo-1" is forbidden: exceeded quota: compute, requested: count/jobs.batch=1'
+POD_SECURITY = 'jobs.batch "demo-1" is forbidden: violates PodSecurity "restricted:latest"'
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "is_quota"),
+    [
+        pytest.param(403, QUOTA, True, id="quota"),
+        pytest.param(403, POD_SECURITY, False, id="pod security"),
+        pytest.param(403, "cannot create resource jobs", False, id="no right"),
+        pytest.param(422, 'Job "demo-1" is invalid: spec', False, id="invalid"),
+        pytest.param(400, "strict decoding error", False, id="not understood"),
+        pytest.param(404, 'namespaces "research" not found', False, id="no namespace"),
+    ],
+)
+def test_a_refused_job_says_why(api: ApiServer, cluster: Cluster, code: int, message: str, is_quota: bool) -> None:
+    api.faults.append(Fault("/jobs", "POST", code=code, message=message))
+    with pytest.raises(Refused) as caught:
+        cluster.create_job(job())
+    assert (str(caught.value), caught.value.is_quota) == (message, is_quota)
+
+
+@pytest.mark.parametrize("code", [401, 429, 500, 503])
+def test_a_server_in_trouble_refuses_no_job(api: ApiServer, cluster: Cluster, code: int) -> None:
+    api.faults.append(Fault("/jobs", "POST", code=code))
+    with pytest.raises(Unavailable):
+        cluster.create_job(job())
+
+
+def test_a_job_is_deleted_with_its_pods_and_only_if_it_is_the_one(api: ApiServer, cluster: Cluster) -> None:
+    there = api.objects.create("jobs", NAMESPACE, job())
+    cluster.delete_job(NAMESPACE, "demo-1", "its predecessor's")
+    assert names(cluster.list_jobs(NAMESPACE)) == ["demo-1"]
+    uid = there["metadata"]["uid"]
+    cluster.delete_job(NAMESPACE, "demo-1", uid)
+    assert cluster.list_jobs(NAMESPACE) == []
+    cluster.delete_job(NAMESPACE, "demo-1", uid)
+    body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
+    assert [call.body for call in api.calls_of("DELETE", "/jobs/demo-1")][1:] == [body, body]
+
+
+@pytest.mark.parametrize("code", [403, 500])
+def test_a_job_that_could_not_be_deleted_is_told(api: ApiServer, cluster: Cluster, code: int) -> None:
+    api.faults.append(Fault("/jobs", "DELETE", code=code))
+    with pytest.raises(Unavailable):
+        cluster.delete_job(NAMESPACE, "demo-1", "uid")
+
+
+# status and events
+
+
+def test_status_is_merged_and_none_removes_a_key(api: ApiServer, cluster: Cluster) -> None:
+    uid = add_batch(api, status={"total": 6, "best": {"index": 1}, "other": "kept"})
+    cluster.patch_status(NAMESPACE, "demo", uid, {"total": 7, "best": None})
+    assert status_of(api) == {"total": 7, "other": "kept"}
+    (call,) = api.calls
+    assert call.path.endswith(f"/{wire.PLURAL}/demo/status")
+    assert call.headers["content-type"] == "application/merge-patch+json"
+    assert call.body == {"metadata": {"uid": uid}, "status": {"total": 7, "best": None}}
+
+
+def test_an_empty_text_arrives_as_an_empty_text(api: ApiServer, cluster: Cluster) -> None:
+    uid = add_batch(api)
+    status = {"conditions": [{"type": "Failed", "message": ""}], "empty": "", "zero": 0, "no": False, "none": {}}
+    cluster.patch_status(NAMESPACE, "demo", uid, status)
+    assert status_of(api) == status
+
+
+def test_status_of_a_batch_that_is_gone_or_was_made_anew_is_not_written(api: ApiServer, cluster: Cluster) -> None:
+    cluster.patch_status(NAMESPACE, "demo", "gone", {"total": 1})
+    add_batch(api)
+    cluster.patch_status(NAMESPACE, "demo", "its predecessor's", {"total": 1})
+    assert status_of(api) == {}
+
+
+@pytest.mark.parametrize("code", [403, 422, 500])
+def test_a_status_that_could_not_be_written_is_told(api: ApiServer, cluster: Cluster, code: int) -> None:
+    api.faults.append(Fault("/status", "PATCH", code=code))
+    with pytest.raises(Unavailable):
+        cluster.patch_status(NAMESPACE, "demo", "uid", {})
+
+
+def test_the_same_event_twice_is_one_object(api: ApiServer, cluster: Cluster) -> None:
+    ref = {"uid": "u", "name": "demo", "namespace": NAMESPACE}
+    for message in ("started", "started", "ended"):
+        cluster.create_event(build_event(ref, "Progress", message, "Normal", NOW))
+    stored = [item for (resource, *_), item in api.objects.stored.items() if resource == "events"]
+    assert sorted(item["message"] for item in stored) == ["ended", "started"]
+    involved = {"apiVersion": wire.API_VERSION, "kind": wire.KIND, **ref}
+    assert all(item["involvedObject"] == involved for item in stored)
+
+
+def test_the_name_of_an_event_fits_for_the_longest_batch_name() -> None:
+    ref = {"uid": "u", "name": ("a" * 62 + ".") * 4 + "b", "namespace": NAMESPACE}
+    name = build_event(ref, "Progress", "m" * 1000, "Normal", NOW)["metadata"]["name"]
+    assert len(name) <= 253
+    assert ".." not in name
+
+
+def test_an_event_that_could_not_be_posted_is_told(api: ApiServer, cluster: Cluster) -> None:
+    api.faults.append(Fault("/events", "POST", code=500))
+    with pytest.raises(Unavailable):
+        cluster.create_event(build_event({"uid": "u", "name": "n", "namespace": NAMESPACE}, "R", "m", "Normal", NOW))
+
+
+def test_the_configured_token_is_sent(api: ApiServer) -> None:
+    client = api.client()
+    client.configuration.api_key["authorization"] = f"Bearer {TOKEN}"
+    Cluster(client).list_jobs(NAMESPACE)
+    assert api.calls[0].headers["authorization"] == f"Bearer {TOKEN}"
