@@ -2,6 +2,7 @@
 
 import math
 from datetime import datetime
+from typing import TypeGuard
 
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.ranking import Direction, Objective
@@ -113,11 +114,10 @@ def _batch_place(place: Place) -> BatchPlace:
 
 
 def _result_place(place: Place) -> ResultPlace:
-    match place:
-        case [None | int() | float() as score, int() as index, int() as rank] if (
-            _is_number(score) and 0 <= index <= MAX_INDEX and 0 <= rank <= MAX_INDEX
-        ):
-            return score, index, rank
+    if len(place) == 3:
+        key, index, rank = place
+        if _is_key(key) and _is_count(index) and _is_count(rank):
+            return key, index, rank
     raise _forged()
 
 
@@ -128,11 +128,13 @@ def _is_moment(text: str) -> bool:
         return False
 
 
-def _is_number(score: float | None) -> bool:
-    try:
-        return score is None or not math.isnan(score)
-    except OverflowError:
-        return False
+def _is_key(value: object) -> TypeGuard[float | None]:
+    # By exact type: JSON's true is an int to Python, and none to Postgres.
+    return value is None or (type(value) is float and math.isfinite(value))
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return type(value) is int and 0 <= value <= MAX_INDEX
 
 
 def _forged() -> SpecInvalid:

@@ -41,7 +41,7 @@ BatchId = Annotated[
 ]
 BacktestId = Annotated[
     str,
-    Path(max_length=260, pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]*-[0-9]{1,9}$", description="<batch uid>-<index>"),
+    Path(max_length=260, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?-[0-9]{1,9}$", description="<batch uid>-<index>"),
 ]
 
 

@@ -1,0 +1,179 @@
+"""What every answer has in common: problem bodies, refused parameters, headers, health."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from backfleet.core.metrics import METRICS
+from backfleet_api.cursors import write_cursor
+from backfleet_api.logs import JsonFormatter
+from backfleet_api.schemas import Problem
+from tests.integration.api.conftest import Serve
+from tests.integration.api.ledger import FakeCluster, Ledger
+
+BATCHES = "/api/optimization/batches"
+
+
+def assert_problem(response: Any, status: int) -> Problem:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = Problem.model_validate_json(response.content)
+    assert problem.status == status
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        (f"{BATCHES}?limit=0", "limit"),
+        (f"{BATCHES}?limit=201", "limit"),
+        (f"{BATCHES}?limit=many", "limit"),
+        (f"{BATCHES}?state=done", "state"),
+        (f"{BATCHES}?strategy=", "strategy"),
+        (f"{BATCHES}?name=Upper", "name"),
+        (f"{BATCHES}?name=a%00b", "name"),
+        (f"{BATCHES}?cursor=nonsense", "cursor"),
+        (f"{BATCHES}?stat=running", "stat"),
+        (f"{BATCHES}?limit=1&limit=2", "limit"),
+        (f"{BATCHES}/x?namespace=Upper", "namespace"),
+        (f"{BATCHES}/x?verbose=1", "verbose"),
+        (f"{BATCHES}/x%00y", "batch_id"),
+        (f"{BATCHES}/{'x' * 254}", "batch_id"),
+        (f"{BATCHES}/x/results?order_by=beauty", "order_by"),
+        (f"{BATCHES}/x/results?direction=up", "direction"),
+        (f"{BATCHES}/x/results?passed=maybe", "passed"),
+        (f"{BATCHES}/x/results?page=2", "page"),
+        ("/api/backtests/a-1?full=1", "full"),
+        ("/health?deep=1", "deep"),
+        ("/health/live?a=1", "a"),
+    ],
+)
+def test_a_wrong_parameter_is_refused_by_name(still: TestClient, path: str, field: str) -> None:
+    problem = assert_problem(still.get(path), 422)
+    assert [error.field for error in problem.errors] == [field]
+    assert field in problem.detail
+
+
+@pytest.fixture(scope="module")
+def still() -> Any:
+    """An app whose Postgres is nowhere: what is refused must not need it."""
+    from backfleet_api.app import create_app
+    from backfleet_api.cluster import NoCluster
+    from backfleet_api.settings import ApiSettings
+
+    app = create_app(ApiSettings(database_url="postgresql://api@127.0.0.1:1/none"), NoCluster())
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_unknown_paths_and_methods_are_problems_too(still: TestClient) -> None:
+    assert_problem(still.get("/api/nothing"), 404)
+    response = still.post(BATCHES, json={})
+    assert_problem(response, 405)
+    assert response.headers["allow"] == "GET"
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_no_page_loads_scripts_from_elsewhere(still: TestClient, path: str) -> None:
+    assert_problem(still.get(path), 404)
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/openapi.json", "/nothing", f"{BATCHES}?limit=0"])
+def test_every_answer_has_the_security_headers(still: TestClient, path: str) -> None:
+    headers = still.get(path, headers={"Origin": "http://elsewhere"}).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"].startswith("default-src 'none'")
+    assert headers["cache-control"] == "no-store"
+    assert len(headers["x-request-id"]) == 32
+    assert "access-control-allow-origin" not in headers
+
+
+def test_health_tells_of_postgres_and_liveness_does_not(still: TestClient, api: TestClient) -> None:
+    healthy = api.get("/health")
+    assert (healthy.status_code, healthy.json()["status"], healthy.json()["database"]) == (200, "ok", "ok")
+    ill = still.get("/health")
+    assert (ill.status_code, ill.json()["status"], ill.json()["database"]) == (503, "unavailable", "unavailable")
+    assert ill.headers["retry-after"] == "5"
+    assert still.get("/health/live").json() == {"status": "ok"}
+
+
+def test_a_cursor_must_be_of_the_same_query(api: TestClient, ledger: Ledger) -> None:
+    batch = ledger.accept()
+    for index in range(3):
+        batch = ledger.succeed(batch, index, sharpe_ratio=1.0)
+    path = f"{BATCHES}/{batch.uid}/results"
+    cursor = api.get(path, params={"limit": 1}).json()["next_cursor"]
+    assert api.get(path, params={"limit": 2, "cursor": cursor}).status_code == 200
+    problem = assert_problem(api.get(path, params={"cursor": cursor, "order_by": "drawdown"}), 422)
+    assert problem.errors[0].field == "cursor"
+
+
+JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.lists(JSON, max_size=4))
+def test_no_forged_cursor_is_a_server_error(api: TestClient, place: list[Any]) -> None:
+    cursor = write_cursor(("batches", None, None, None), place)
+    assert api.get(BATCHES, params={"cursor": cursor}).status_code in (200, 422)
+
+
+TEXTS = st.text(max_size=30) | st.sampled_from(["", "0", "-1", "1e9", "NaN", "true", "null", "\x00", "ü", "2147483648"])
+NAMES = st.sampled_from(["order_by", "direction", "passed", "limit", "cursor", "namespace"]) | st.text(max_size=8)
+VALUES = TEXTS | st.sampled_from([*METRICS, "maximize", "minimize", "false", "200"])
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=st.lists(st.tuples(NAMES, VALUES), max_size=4), score=JSON, index=JSON)
+def test_no_query_of_the_results_is_a_server_error(
+    api: TestClient, ledger: Ledger, query: list[tuple[str, str]], score: Any, index: Any
+) -> None:
+    if not ledger.count:
+        batch = ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
+        ledger.succeed(batch, 1, sharpe_ratio=None)
+    uid = "00000000-0000-4000-8000-000000000001"
+    path = f"{BATCHES}/{uid}/results"
+    for parameters in (
+        query,
+        [("cursor", write_cursor(("results", uid, "sharpe_ratio", "maximize", False), [score, index, 1]))],
+    ):
+        response = api.get(path, params=parameters)
+        if response.status_code != 200:
+            assert_problem(response, 422)
+        else:
+            json.loads(response.content, parse_constant=pytest.fail)
+
+
+class Broken(FakeCluster):
+    def get_batch(self, namespace: str, name: str) -> Any:
+        raise ZeroDivisionError("a secret detail")
+
+
+def test_a_defect_is_a_problem_without_its_details_and_logged_with_them(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    api = serve(cluster=Broken({}))
+    with caplog.at_level(logging.INFO):
+        response = api.get(f"{BATCHES}/x")
+    problem = assert_problem(response, 500)
+    assert "secret" not in response.text
+    assert response.headers["x-request-id"] in problem.detail
+    logged = next(record for record in caplog.records if record.exc_info)
+    line = json.loads(JsonFormatter().format(logged))
+    assert line["request_id"] == response.headers["x-request-id"]
+    assert "a secret detail" in line["traceback"]
+
+
+def test_requests_are_logged_without_what_may_be_secret(still: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "backfleet_api.access"):
+        still.get("/health/live?token=hidden", headers={"Authorization": "Bearer hidden"})
+    lines = [JsonFormatter().format(record) for record in caplog.records if record.name == "backfleet_api.access"]
+    assert len(lines) == 1
+    line = json.loads(lines[0])
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/health/live", 422)
+    assert "hidden" not in lines[0]

@@ -1,0 +1,122 @@
+"""Postgres goes away in every way it can, and comes back: 503 in time, and recovery without a restart."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.integration.api.conftest import Serve
+from tests.integration.api.ledger import Ledger
+from tests.support.databases import Database
+from tests.support.postgres import PostgresServer
+from tests.support.proxy import Proxy
+
+PATHS = [
+    "/api/optimization/batches",
+    "/api/optimization/batches/rsi-small",
+    "/api/optimization/batches/rsi-small/results",
+    "/api/backtests/00000000-0000-4000-8000-000000000001-0",
+]
+ANSWER_SECONDS = 1.0
+
+
+@pytest.fixture
+def proxy(database: Database) -> Iterator[Proxy]:
+    with database.behind_proxy() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def api(serve: Serve, database: Database, proxy: Proxy, ledger: Ledger) -> TestClient:
+    """The app behind a proxy, warm, over one batch with a result."""
+    ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
+    api = serve(database_url=proxy.url_of(database.api_url), answer_seconds=ANSWER_SECONDS, health_seconds=0.5)
+    assert_back(api)
+    return api
+
+
+def assert_back(api: TestClient) -> None:
+    """Everything answers again, within the time that a broken pool may take to notice."""
+    give_up_at = time.monotonic() + 30
+    while True:
+        answers = [api.get(path).status_code for path in [*PATHS, "/health"]]
+        if answers == [200] * 5:
+            return
+        assert time.monotonic() < give_up_at, answers
+        time.sleep(0.1)
+
+
+def assert_away(api: TestClient) -> None:
+    for path in [*PATHS, "/health"]:
+        started = time.monotonic()
+        response = api.get(path)
+        assert time.monotonic() - started < ANSWER_SECONDS + 2
+        assert (response.status_code, response.headers["retry-after"]) == (503, "5"), path
+        if path != "/health":
+            assert_silent(response)
+    assert api.get("/health/live").status_code == 200
+
+
+def assert_silent(response: Any) -> None:
+    body = response.json()
+    assert response.headers["content-type"] == "application/problem+json"
+    assert body["detail"] in ("Postgres does not answer", "no answer in time")
+    for inside in ("127.0.0.1", "backfleet_api", "port"):
+        assert inside not in response.text
+
+
+def test_a_refused_connection(api: TestClient, proxy: Proxy) -> None:
+    proxy.cut()
+    assert_away(api)
+    proxy.restore()
+    assert_back(api)
+
+
+def test_a_server_that_says_nothing(api: TestClient, proxy: Proxy) -> None:
+    proxy.freeze()
+    assert_away(api)
+    proxy.restore()
+    assert_back(api)
+
+
+def test_connections_that_the_server_ended_cost_no_error(api: TestClient, database: Database) -> None:
+    database.terminate_connections()
+    assert [api.get(path).status_code for path in PATHS] == [200] * 4
+
+
+def test_a_server_that_is_stopped_and_started_again(
+    serve: Serve, database: Database, postgres_server: PostgresServer, ledger: Ledger
+) -> None:
+    if not postgres_server.is_ours:
+        pytest.skip("needs a server that the tests started")
+    ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
+    api = serve(answer_seconds=ANSWER_SECONDS)
+    assert_back(api)
+    postgres_server.stop()
+    try:
+        assert_away(api)
+    finally:
+        postgres_server.start()
+    assert_back(api)
+
+
+def test_a_database_that_is_not_migrated_yet(serve: Serve, empty_database: Database) -> None:
+    api = serve(database_url=empty_database.api_url)
+    response = api.get(PATHS[0])
+    assert response.status_code == 503
+    assert_silent(response)
+
+
+def test_more_requests_than_threads_all_answer_in_time(api: TestClient, proxy: Proxy) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    proxy.freeze()
+    with ThreadPoolExecutor(40) as pool:
+        started = time.monotonic()
+        statuses = list(pool.map(lambda _: api.get(PATHS[0]).status_code, range(40)))
+        assert time.monotonic() - started < ANSWER_SECONDS + 4
+    assert statuses == [503] * 40
+    proxy.restore()
+    assert_back(api)

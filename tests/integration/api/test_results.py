@@ -1,0 +1,115 @@
+"""Ranked results: order, ties, absent values, verdicts, paging."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from backfleet.core.metrics import METRICS
+from backfleet.core.records import BatchRecord
+from tests.integration.api.ledger import Ledger, uid
+
+BATCHES = "/api/optimization/batches"
+METRIC_ROWS: list[dict[str, float | int | None]] = [
+    {"sharpe_ratio": 0.5, "drawdown": 0.3, "total_trades": 7, "exposure": 0.5},
+    {"sharpe_ratio": None, "drawdown": 0.1, "total_trades": 0, "exposure": None},
+    {"sharpe_ratio": 1.5, "drawdown": 0.2, "total_trades": 9, "exposure": 0.25},
+    {"sharpe_ratio": 0.5, "drawdown": None, "total_trades": 3, "exposure": 1.0},
+    {"sharpe_ratio": -1.0, "drawdown": 0.2, "total_trades": 150, "exposure": 0.0},
+]
+
+
+@pytest.fixture
+def batch(ledger: Ledger) -> BatchRecord:
+    """Five of six backtests succeeded, those with less than five trades are rejected."""
+    record = ledger.accept()
+    for index, metrics in enumerate(METRIC_ROWS):
+        rejections = ("insufficient_trades",) if (metrics["total_trades"] or 0) < 5 else ()
+        record = ledger.succeed(record, index, *rejections, **metrics)
+    return record
+
+
+def get(api: TestClient, batch: str, **query: Any) -> Any:
+    response = api.get(f"{BATCHES}/{batch}/results", params=query)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def indexes(page: Any) -> list[int]:
+    return [result["index"] for result in page["results"]]
+
+
+def test_results_are_ranked_under_the_objective_with_ties_by_index_and_nulls_last(
+    api: TestClient, batch: BatchRecord
+) -> None:
+    page = get(api, batch.uid)
+    assert indexes(page) == [2, 0, 3, 4, 1]
+    assert [result["rank"] for result in page["results"]] == [1, 2, 3, 4, 5]
+    assert [result["value"] for result in page["results"]] == [1.5, 0.5, 0.5, -1.0, None]
+    assert page["order"] == {"metric": "sharpe_ratio", "direction": "maximize"}
+    assert (page["batch_id"], page["succeeded"], page["passed"], page["next_cursor"]) == (batch.uid, 5, 3, None)
+
+
+def test_a_result_in_full(api: TestClient, batch: BatchRecord) -> None:
+    assert get(api, batch.name)["results"][4] == {
+        "rank": 5,
+        "backtest_id": f"{uid(1)}-1",
+        "index": 1,
+        "value": None,
+        "parameters": {
+            "values": {"rsi_period": 14, "entry_threshold": 25.0},
+            "texts": {"rsi_period": "14", "entry_threshold": "25"},
+        },
+        "metrics": METRIC_ROWS[1],
+        "passed": False,
+        "rejections": ["insufficient_trades"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        pytest.param({"order_by": "drawdown"}, [1, 2, 4, 0, 3], id="lower is better"),
+        pytest.param({"order_by": "drawdown", "direction": "maximize"}, [0, 2, 4, 1, 3], id="nulls last upwards too"),
+        pytest.param({"order_by": "exposure"}, [3, 0, 2, 4, 1], id="a metric without a column"),
+        pytest.param({"direction": "minimize"}, [4, 0, 3, 2, 1], id="the objective, worst first"),
+        pytest.param({"order_by": "average_win"}, [0, 1, 2, 3, 4], id="a metric that nobody has"),
+        pytest.param({"passed": "true"}, [2, 0, 4], id="only those that pass"),
+        pytest.param({"passed": "false"}, [2, 0, 3, 4, 1], id="passed or not"),
+    ],
+)
+def test_results_can_be_ordered_otherwise(
+    api: TestClient, batch: BatchRecord, query: dict[str, str], expected: list[int]
+) -> None:
+    assert indexes(get(api, batch.uid, **query)) == expected
+
+
+def test_pages_join_to_the_whole_under_every_order(api: TestClient, batch: BatchRecord) -> None:
+    for metric, direction in product(METRICS, ["maximize", "minimize"]):
+        order = {"order_by": metric, "direction": direction}
+        whole = get(api, batch.uid, **order)
+        rows: list[Any] = []
+        cursor = None
+        for _ in range(5):
+            page = get(api, batch.uid, **order, limit=1, **({"cursor": cursor} if cursor else {}))
+            rows += page["results"]
+            cursor = page["next_cursor"]
+        assert (rows, cursor) == (whole["results"], None), order
+
+
+def test_a_batch_without_results_has_none(api: TestClient, ledger: Ledger) -> None:
+    page = get(api, ledger.accept().uid)
+    assert (page["results"], page["next_cursor"], page["succeeded"]) == ([], None, 0)
+
+
+def test_an_unknown_batch_is_told(api: TestClient) -> None:
+    response = api.get(f"{BATCHES}/none/results")
+    assert (response.status_code, response.json()["detail"]) == (404, "no batch has the uid or the name none")
+
+
+def test_a_number_that_is_none_is_null_in_the_answer(api: TestClient, ledger: Ledger) -> None:
+    nan = ledger.succeed(ledger.accept("nan"), 0, sharpe_ratio=1.0, total_trades=2**60)
+    text = api.get(f"{BATCHES}/{nan.uid}/results").text
+    assert "NaN" not in text
+    assert f'"total_trades":{2**60}' in text
