@@ -185,5 +185,5 @@ def _recorder_container(create: CreateJob, settings: Settings) -> dict[str, Any]
 
 
 def _env(values: Mapping[str, str]) -> list[dict[str, str]]:
-    # Kubernetes would expand $(NAME) in a value; $$ keeps a dollar as it is.
-    return [{"name": name, "value": value.replace("$(", "$$(")} for name, value in values.items()]
+    # Kubernetes expands $(NAME) in a value and makes one dollar of $$, so each of ours is doubled.
+    return [{"name": name, "value": value.replace("$", "$$")} for name, value in values.items()]
