@@ -9,6 +9,10 @@ from backfleet.core.observation import AttemptKey, JobState, SeenBatch, SeenCont
 
 Json = Mapping[str, Any]
 
+DEFAULT_DEADLINE_SECONDS = 86_400
+LONGEST_DEADLINE_SECONDS = 100_000_000
+"""Beyond it a deadline says nothing, and a moment so far away is none that Python knows."""
+
 
 def parse_batch(item: Json) -> SeenBatch:
     """A custom resource; only what the API server itself guarantees is taken for granted."""
@@ -35,7 +39,7 @@ def parse_job(item: Json) -> SeenJob:
         if condition.get("status") == "True" and condition.get("type") in ("Complete", "Failed"):
             state, ended = JobState[str(condition["type"]).upper()], condition
     owners = [owner["uid"] for owner in meta.get("ownerReferences") or [] if owner.get("controller")]
-    deadline = int(item["spec"].get("activeDeadlineSeconds") or _deadline_of(meta))
+    deadline = min(int(item["spec"].get("activeDeadlineSeconds") or _deadline_of(meta)), LONGEST_DEADLINE_SECONDS)
     finished = ended.get("lastTransitionTime")
     return SeenJob(
         name=meta["name"],
@@ -111,4 +115,4 @@ def parse_time(text: str) -> datetime:
 
 def _deadline_of(meta: Json) -> int:
     text = str((meta.get("annotations") or {}).get(wire.ANNOTATION_DEADLINE, ""))
-    return int(text) if text.isdecimal() else 86_400
+    return min(int(text), LONGEST_DEADLINE_SECONDS) if text.isdecimal() and len(text) < 20 else DEFAULT_DEADLINE_SECONDS
