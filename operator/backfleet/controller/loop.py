@@ -113,6 +113,7 @@ class Loop:
             self._drop("the fence's connection broke")
         epoch = self.fence.acquire()
         if epoch is None:
+            self._passes = None  # what happens from now on is the other's to tell
             self._trouble("another operator of this installation holds the fence; standing by")
             return False
         logger.info("fence acquired", extra={"epoch": epoch})
@@ -144,8 +145,9 @@ class Loop:
         try:
             self._passes.tell_database_unavailable(message)
             self._told = True
-        except BackfleetError as error:
-            logger.warning("could not show that Postgres is away: %s", error)
+        except Exception as error:
+            is_known = isinstance(error, BackfleetError)
+            logger.warning("could not show that Postgres is away: %s", error, exc_info=not is_known)
 
     def _trouble(self, problem: str) -> None:
         if problem != self.health.problem:
