@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import kopf
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
+from kubernetes.config.config_exception import ConfigException
 
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import Cluster, ClusterPort
@@ -18,7 +19,8 @@ from backfleet.controller.health import serve
 from backfleet.controller.logs import configure_logging
 from backfleet.controller.loop import Loop
 from backfleet.controller.passes import Passes, Rows, limits_of
-from backfleet.core.errors import BackfleetError
+from backfleet.core.errors import BackfleetError, SpecInvalid
+from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings, load_settings
 from backfleet.store.fence import Fence
 from backfleet.store.passes import observe, save
@@ -36,6 +38,7 @@ def main() -> None:
     configure_logging(os.environ.get("BACKFLEET_LOG_LEVEL", "INFO"))
     try:
         settings, url = load_settings(os.environ)
+        check_engines(settings)
         cluster = Cluster(kubernetes_client(os.environ))
         fence = Fence(url, settings.installation)
         loop = build_loop(settings, url, cluster, fence)
@@ -45,13 +48,25 @@ def main() -> None:
     asyncio.run(run(settings, loop, fence))
 
 
+def check_engines(settings: Settings) -> None:
+    """SpecInvalid when an engine is configured that this version does not have."""
+    if unknown := sorted(set(settings.engines) - set(ENGINES)):
+        raise SpecInvalid(
+            "engines", f"there is no engine {', '.join(unknown)}", f"take of {', '.join(sorted(ENGINES))}"
+        )
+
+
 def kubernetes_client(environment: Mapping[str, str]) -> ApiClient:
     """In a pod by its service account, elsewhere by the kubeconfig that KUBECONFIG names."""
     configuration = Configuration()
-    if "KUBERNETES_SERVICE_HOST" in environment:
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-    else:
-        config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    try:
+        if "KUBERNETES_SERVICE_HOST" in environment:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        else:
+            config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    except ConfigException as error:
+        mend = "run in a pod with a service account, or name a kubeconfig"
+        raise SpecInvalid("KUBECONFIG", str(error), mend) from error
     configuration.retries = 0
     return ApiClient(configuration)
 
