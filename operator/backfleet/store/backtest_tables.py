@@ -11,7 +11,7 @@ from backfleet.store.base import Base, Count, CreatedAt, Json, JsonArray, JsonOb
 
 ALIVE = text("state IN ('queued', 'launching', 'running')")
 ENDED_BADLY = text("state IN ('failed', 'cancelled')")
-MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_BODY_BYTES = 1024 * 1024
 
 
 class BacktestJob(Base):

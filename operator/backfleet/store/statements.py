@@ -45,8 +45,8 @@ END_SUCCEEDED_ATTEMPTS = f"""
 WITH {_change(_RESULT)}
 UPDATE backtest_attempts a
 SET is_open = false, ended_at = coalesce(a.ended_at, c.recorded_at), reason = NULL, message = NULL, is_charged = NULL,
-    engine_version = coalesce(c.provenance ->> 'engine_version', a.engine_version),
-    image_digest = coalesce(c.provenance ->> 'image_digest', a.image_digest), {_SET_RECORDED}
+    engine_version = coalesce(c.provenance ->> 'engineVersion', a.engine_version),
+    image_digest = coalesce(c.provenance ->> 'imageDigest', a.image_digest), {_SET_RECORDED}
 FROM change c
 WHERE a.attempt_id = c.attempt_id AND a.is_open
 """  # noqa: S608

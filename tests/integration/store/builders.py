@@ -98,7 +98,7 @@ def result(**metrics: float | None) -> Result:
         equity_curve=((date(2000, 3, 1), 2500.0), (date(2013, 3, 1), 2812.5)),
         blocks=((204, 0.125, 0.5), (204, -0.25, 0.75)),
         warnings=("one bar was missing",),
-        provenance={"engine": "bars 1"},
+        provenance={"engine": "bars", "engineVersion": "1"},
     )
 
 

@@ -116,8 +116,15 @@ def test_a_result_is_kept_whole_and_leaves_sight(life: Life) -> None:
     assert row["equity_curve"] == [["2000-03-01", 2500.0], ["2013-03-01", 2812.5]]
     assert (row["statistics"], row["warnings"]) == ({"Net Profit": "12 %"}, ["one bar was missing"])
     assert row["recorded_at"] == START + timedelta(seconds=10)
-    (ended,) = life.query("SELECT is_open, ended_at, exit_code, reason FROM backtest_attempts")
-    assert ended == {"is_open": False, "ended_at": START + timedelta(seconds=10), "exit_code": 0, "reason": None}
+    (ended,) = life.query("SELECT is_open, ended_at, exit_code, reason, engine, engine_version FROM backtest_attempts")
+    assert ended == {
+        "is_open": False,
+        "ended_at": START + timedelta(seconds=10),
+        "exit_code": 0,
+        "reason": None,
+        "engine": "bars",
+        "engine_version": "1",
+    }
 
 
 def test_a_minimized_objective_ranks_the_other_way_and_an_absent_value_last(life: Life) -> None:
@@ -304,7 +311,7 @@ def test_an_attempt_that_cannot_be_launched_saves_nothing_at_all(life: Life) -> 
 
 def test_an_old_epoch_cannot_write(life: Life) -> None:
     life.save()
-    with pytest.raises(FenceLost, match="epoch 1.*epoch 0"):
+    with pytest.raises(FenceLost, match=r"epoch 1, this operator is of epoch 0"):
         save(life.engine, INSTALLATION, 0, BatchChanges(before=life.record, after=replace(life.record, total=9)))
     with pytest.raises(FenceLost):
         save(life.engine, "unknown", 1, BatchChanges(before=life.record, after=life.record))

@@ -198,7 +198,7 @@ def upgrade() -> None:
         sa.CheckConstraint("(kind = 'succeeded') = (body IS NOT NULL)", name=op.f('ck_backtest_outcomes_body')),
         sa.CheckConstraint("kind IN ('succeeded', 'failed')", name=op.f('ck_backtest_outcomes_kind')),
         sa.CheckConstraint("reason IN ('EngineError', 'RuntimeError', 'InitializeError', 'InvalidCombination', 'NoData', 'EngineCrash', 'ResultMissing', 'ResultInvalid', 'RecorderError', 'OOMKilled', 'BacktestTimeout', 'DeadlineExceeded', 'StartTimeout', 'Unschedulable', 'QuotaExceeded', 'Evicted', 'Preempted', 'NodeLost', 'JobVanished', 'UnexpectedAdmission', 'Cancelled')", name=op.f('ck_backtest_outcomes_reason')),
-        sa.CheckConstraint('pg_column_size(body) <= 4194304 AND length(message) <= 2000', name=op.f('ck_backtest_outcomes_size')),
+        sa.CheckConstraint('pg_column_size(body) <= 1048576 AND length(message) <= 2000', name=op.f('ck_backtest_outcomes_size')),
         sa.ForeignKeyConstraint(['attempt_id'], ['backtest_attempts.attempt_id'], name=op.f('fk_backtest_outcomes_attempt_id'), ondelete='CASCADE'),
         sa.PrimaryKeyConstraint('attempt_id', name=op.f('pk_backtest_outcomes'))
     )

@@ -1,0 +1,154 @@
+"""The recorder against a real Postgres, with the role that it has in production and no other right."""
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from backfleet.core.backtests import Failure, Recorded, result_to_json
+from backfleet.core.reasons import FailureReason
+from backfleet.engines.noop import run as run_noop
+from backfleet.recorder.appending import Answer, append_outcome
+from backfleet.recorder.main import MONOTONIC, run
+from backfleet.store.fence import Fence
+from backfleet.store.session import open_engine
+from tests.integration.store.builders import INSTALLATION, Life, attempt, batch, failure, launch, recorded, result
+from tests.support.databases import Database
+from tests.unit.engines.builders import make_request, write_exit, write_result
+
+pytestmark = pytest.mark.postgres
+
+REQUEST = make_request("Noop")
+
+
+@pytest.fixture
+def engine(database: Database) -> Iterator[Engine]:
+    made = open_engine(database.operator_url, application_name="test-operator")
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def life(database: Database, engine: Engine) -> Iterator[Life]:
+    """A batch with one launched attempt."""
+    fence = Fence(database.operator_url, INSTALLATION)
+    epoch = fence.acquire()
+    assert epoch is not None
+    made = Life(engine, epoch, batch())
+    made.save(launch(attempt()))
+    yield made
+    fence.close()
+
+
+def environment(folder: Path, url: str, **changes: str) -> dict[str, str]:
+    given = {
+        "BACKFLEET_ENGINE": "noop",
+        "BACKFLEET_REQUEST": REQUEST.to_json(),
+        "BACKFLEET_ATTEMPT_ID": attempt().id,
+        "BACKFLEET_RECORDER_DATABASE_URL": url,
+        "BACKFLEET_RECORDER_PATIENCE_SECONDS": "20",
+        "BACKFLEET_RESULTS_PATH": str(folder),
+        "BACKFLEET_TERMINATION_LOG": str(folder / "last-word"),
+    }
+    return given | changes
+
+
+def succeeded(folder: Path) -> Path:
+    write_exit(folder)
+    write_result(folder, result_to_json(run_noop(REQUEST)))
+    return folder
+
+
+def test_a_result_arrives_as_the_engine_left_it(life: Life, database: Database, tmp_path: Path) -> None:
+    assert run(environment(succeeded(tmp_path), database.recorder_url), append_outcome, MONOTONIC) == 0
+    (outcome,) = life.look().outcomes
+    assert outcome.recorded.outcome == run_noop(REQUEST)
+
+
+def test_a_failure_arrives_with_its_reason(life: Life, database: Database, tmp_path: Path) -> None:
+    write_exit(tmp_path, 10)
+    (tmp_path / "error.json").write_text('{"message": "no data for XYZ"}')
+    assert run(environment(tmp_path, database.recorder_url), append_outcome, MONOTONIC) == 3
+    (outcome,) = life.look().outcomes
+    message = "no data for XYZ (the engine exited with code 10)"
+    assert outcome.recorded.outcome == Failure(reason=FailureReason.NO_DATA, message=message)
+
+
+def test_a_second_recorder_of_an_attempt_changes_nothing_and_counts_as_recorded(life: Life, database: Database) -> None:
+    first = append_outcome(database.recorder_url, attempt().id, recorded())
+    second = append_outcome(database.recorder_url, attempt().id, recorded(failure()))
+    assert (first.answer, second.answer) == (Answer.APPENDED, Answer.DUPLICATE)
+    assert life.look().outcomes[0].recorded == recorded()
+
+
+def test_recorders_at_once_append_one_outcome(life: Life, database: Database) -> None:
+    answers: list[Answer] = []
+
+    def append() -> None:
+        answers.append(append_outcome(database.recorder_url, attempt().id, recorded()).answer)
+
+    threads = [threading.Thread(target=append) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(answers) == [Answer.APPENDED, *[Answer.DUPLICATE] * 3]
+    assert len(life.look().outcomes) == 1
+
+
+def test_an_attempt_that_was_purged_is_unknown(life: Life, database: Database, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM optimization_batches"))
+    assert append_outcome(database.recorder_url, attempt().id, recorded()).answer is Answer.UNKNOWN_ATTEMPT
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Recorded(outcome=replace(result(), statistics={"Notes": "x" * 2_000_000})),
+        Recorded(outcome=result(), exit_code=2**40),
+        Recorded(outcome=result(sharpe_ratio=float("nan"))),
+    ],
+    ids=["too large", "no such exit code", "not a number"],
+)
+def test_content_that_the_tables_do_not_take_is_refused(life: Life, database: Database, said: Recorded) -> None:
+    assert append_outcome(database.recorder_url, attempt().id, said).answer is Answer.REFUSED
+    assert life.look().outcomes == ()
+
+
+def test_the_time_of_recording_is_the_databases(life: Life, database: Database) -> None:
+    said = replace(recorded(), engine_finished_at=datetime(1999, 1, 1, tzinfo=UTC))
+    append_outcome(database.recorder_url, attempt().id, said)
+    view = life.look()
+    assert abs((view.now - view.outcomes[0].recorded_at).total_seconds()) < 60
+
+
+def test_a_role_without_its_grant_is_away_not_lost(life: Life, database: Database) -> None:
+    assert append_outcome(database.api_url, attempt().id, recorded()).answer is Answer.AWAY
+    assert life.look().outcomes == ()
+
+
+def test_an_outage_is_outlived(life: Life, database: Database, tmp_path: Path) -> None:
+    with database.behind_proxy() as proxy:
+        proxy.cut()
+        threading.Timer(0.7, proxy.restore).start()
+        given = environment(succeeded(tmp_path), proxy.url_of(database.recorder_url))
+        assert run(given, append_outcome, MONOTONIC) == 0
+    assert len(life.look().outcomes) == 1
+
+
+def test_an_outage_longer_than_the_patience_ends_the_recorder(life: Life, database: Database, tmp_path: Path) -> None:
+    with database.behind_proxy() as proxy:
+        proxy.cut()
+        url = proxy.url_of(database.recorder_url)
+        given = environment(succeeded(tmp_path), url, BACKFLEET_RECORDER_PATIENCE_SECONDS="0.5")
+        assert run(given, append_outcome, MONOTONIC) == 4
+    word = json.loads((tmp_path / "last-word").read_text())
+    assert word["recorded"] is False
+    assert database.server.password not in json.dumps(word)
+    assert life.look().outcomes == ()
