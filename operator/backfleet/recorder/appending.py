@@ -7,6 +7,7 @@ import json
 import select
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import Any
@@ -18,7 +19,8 @@ from backfleet.core.backtests import Failure, Recorded, Result, result_to_json
 from backfleet.engines.files import clean_text
 
 CALL_SECONDS = 15.0
-STATEMENT_TIMEOUT_MS = 10_000
+APPLICATION_NAME = "backfleet-recorder"
+BEGIN = "BEGIN; SET LOCAL statement_timeout = '10s'"
 INSERT = """\
 INSERT INTO backtest_outcomes (attempt_id, kind, reason, message, body, exit_code, engine_started_at, engine_finished_at)
 VALUES (%(attempt_id)s, %(kind)s, %(reason)s, %(message)s, %(body)s::jsonb, %(exit_code)s, %(started)s, %(finished)s)"""
@@ -51,24 +53,20 @@ Append = Callable[[str, str, Recorded], Reply]
 """Of database URL, attempt id and outcome; never raises for what a database does."""
 
 
-def append_outcome(database_url: str, attempt_id: str, recorded: Recorded) -> Reply:
-    """One try on a connection of its own, ended after about 15 s of silence whatever the server does."""
+def append_outcome(database_url: str, attempt_id: str, recorded: Recorded, call_seconds: float = CALL_SECONDS) -> Reply:
+    """One try on a connection of its own; a call that is not answered in time is given up, whatever the server does."""
     try:
         values = row(attempt_id, recorded)
     except (ValueError, TypeError) as error:
         return Reply(Answer.REFUSED, f"the outcome cannot be written as JSON: {error}")
-    extensions.set_wait_callback(_wait)
     try:
-        connection = psycopg2.connect(
-            database_url, application_name="backfleet-recorder", keepalives_idle=10, keepalives_count=3
-        )
-    except psycopg2.Error as error:
-        return Reply(Answer.AWAY, _words(error, database_url))
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
-            cursor.execute(INSERT, values)
-        connection.commit()
+        # Asynchronous, so that every wait is ours: bounded, and open to SIGTERM.
+        with closing(psycopg2.connect(database_url, application_name=APPLICATION_NAME, async_=True)) as connection:
+            _wait(connection, call_seconds)
+            cursor = connection.cursor()
+            for statement, parameters in ((BEGIN, None), (INSERT, values), ("COMMIT", None)):
+                cursor.execute(statement, parameters)
+                _wait(connection, call_seconds)
     except errors.UniqueViolation:
         return Reply(Answer.DUPLICATE)
     except errors.ForeignKeyViolation as error:
@@ -77,8 +75,6 @@ def append_outcome(database_url: str, attempt_id: str, recorded: Recorded) -> Re
         return Reply(Answer.REFUSED, _words(error, database_url))
     except psycopg2.Error as error:
         return Reply(Answer.AWAY, _words(error, database_url))
-    finally:
-        connection.close()
     return Reply(Answer.APPENDED)
 
 
@@ -98,15 +94,15 @@ def row(attempt_id: str, recorded: Recorded) -> dict[str, Any]:
     }
 
 
-def _wait(connection: Any) -> None:  # noqa: ANN401 (psycopg2's own signature)
-    """psycopg2 waits here instead of in C: a server that is silent is given up, and a signal is served at once."""
-    deadline = time.monotonic() + CALL_SECONDS
+def _wait(connection: Any, seconds: float) -> None:  # noqa: ANN401 (psycopg2 has no types)
+    """Until what was asked is answered; a server that is silent is given up."""
+    deadline = time.monotonic() + seconds
     while (state := connection.poll()) != extensions.POLL_OK:
+        reading = [connection] if state == extensions.POLL_READ else []
+        writing = [connection] if state == extensions.POLL_WRITE else []
         left = deadline - time.monotonic()
-        reading = [connection.fileno()] if state == extensions.POLL_READ else []
-        writing = [connection.fileno()] if state == extensions.POLL_WRITE else []
         if left <= 0 or not any(select.select(reading, writing, [], left)):
-            raise psycopg2.OperationalError(f"no answer from the database within {CALL_SECONDS:.0f} s")
+            raise psycopg2.OperationalError(f"no answer from the database within {seconds:g} s")
 
 
 def _words(error: psycopg2.Error, database_url: str) -> str:

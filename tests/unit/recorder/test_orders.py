@@ -1,0 +1,78 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backfleet.recorder.orders import Orders, OrdersInvalid, read_orders
+from tests.unit.engines.builders import make_request
+
+REQUEST = make_request(parameters={"rsi_period": "14"})
+ENVIRONMENT = {
+    "BACKFLEET_ENGINE": "bars",
+    "BACKFLEET_REQUEST": REQUEST.to_json(),
+    "BACKFLEET_ATTEMPT_ID": "uid-3.1",
+    "BACKFLEET_RECORDER_DATABASE_URL": "postgresql://recorder:hunter2@db:5432/backfleet",
+}
+ORDERS = Orders(
+    engine="bars",
+    request=REQUEST,
+    attempt_id="uid-3.1",
+    database_url="postgresql://recorder:hunter2@db:5432/backfleet",
+    patience_seconds=900.0,
+    folder=Path("/results"),
+    termination_log=Path("/dev/termination-log"),
+)
+
+
+def test_the_environment_becomes_orders_with_defaults() -> None:
+    assert read_orders(ENVIRONMENT) == ORDERS
+
+
+def test_what_has_a_default_may_be_set() -> None:
+    more = {
+        "BACKFLEET_RECORDER_PATIENCE_SECONDS": "7.5",
+        "BACKFLEET_RESULTS_PATH": "/other",
+        "BACKFLEET_TERMINATION_LOG": "/last/word",
+    }
+    expected = replace(ORDERS, patience_seconds=7.5, folder=Path("/other"), termination_log=Path("/last/word"))
+    assert read_orders(ENVIRONMENT | more) == expected
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2"])
+def test_every_spelling_of_the_scheme_is_understood(scheme: str) -> None:
+    url = f"{scheme}://recorder:hunter2@db:5432/backfleet"
+    assert read_orders(ENVIRONMENT | {"BACKFLEET_RECORDER_DATABASE_URL": url}) == ORDERS
+
+
+@pytest.mark.parametrize("name", sorted(ENVIRONMENT))
+@pytest.mark.parametrize("value", [None, "", "  "], ids=["absent", "empty", "blank"])
+def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
+    environment = {**ENVIRONMENT, name: value} if value is not None else {**ENVIRONMENT}
+    if value is None:
+        del environment[name]
+    with pytest.raises(OrdersInvalid, match=f"^{name} is not set$"):
+        read_orders(environment)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("BACKFLEET_REQUEST", "{"),
+        ("BACKFLEET_REQUEST", "[]"),
+        ("BACKFLEET_REQUEST", "{}"),
+        ("BACKFLEET_REQUEST", "[" * 100_000),
+        ("BACKFLEET_REQUEST", REQUEST.to_json().replace('"1000"', '"much"')),
+        ("BACKFLEET_RECORDER_DATABASE_URL", "mysql://recorder:hunter2@db/backfleet"),
+        ("BACKFLEET_RECORDER_DATABASE_URL", "postgresql://recorder:hunter2@db:5432/%zz"),
+        ("BACKFLEET_RECORDER_DATABASE_URL", "postgresql://recorder:hunter2@db/x?hunter2=1"),
+        ("BACKFLEET_RECORDER_PATIENCE_SECONDS", "soon"),
+        ("BACKFLEET_RECORDER_PATIENCE_SECONDS", "-1"),
+        ("BACKFLEET_RECORDER_PATIENCE_SECONDS", "nan"),
+        ("BACKFLEET_RECORDER_PATIENCE_SECONDS", "86401"),
+    ],
+)
+def test_a_wrong_variable_is_named_and_no_secret_is_shown(name: str, value: str) -> None:
+    with pytest.raises(OrdersInvalid, match=f"^{name} ") as caught:
+        read_orders(ENVIRONMENT | {name: value})
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__ or "hunter2" not in repr(caught.value.__cause__)
