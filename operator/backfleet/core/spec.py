@@ -76,7 +76,6 @@ class _Model(BaseModel):
         extra="forbid",
         strict=True,
         frozen=True,
-        validate_default=False,
         regex_engine="rust-regex",
     )
 
