@@ -1,0 +1,139 @@
+"""Which events wake the loop, and what kopf is told to do and to leave."""
+
+from itertools import islice
+from typing import Any
+
+import kopf
+import pytest
+
+from backfleet.controller.handlers import Attention, configure, register
+from backfleet.core import wire
+
+
+class Counter:
+    wakes = 0
+
+    def wake(self) -> None:
+        self.wakes += 1
+
+
+@pytest.fixture
+def counter() -> Counter:
+    return Counter()
+
+
+@pytest.fixture
+def attention(counter: Counter) -> Attention:
+    return Attention(counter.wake)
+
+
+def batch(kind: str | None = "MODIFIED", generation: int = 1, uid: str = "u", **rest: Any) -> dict[str, Any]:
+    meta = {"uid": uid, "name": "demo", "generation": generation, **rest.pop("metadata", {})}
+    return {"type": kind, "object": {"metadata": meta, **rest}}
+
+
+def job(kind: str | None = "MODIFIED", **status: Any) -> dict[str, Any]:
+    return {"type": kind, "object": {"metadata": {"uid": "j", "name": "demo-1"}, "status": status}}
+
+
+def condition(kind: str, status: str = "True") -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": status}]}
+
+
+def test_our_own_status_write_wakes_nobody(attention: Attention, counter: Counter) -> None:
+    attention.batch_event(batch("ADDED"))
+    attention.batch_event(batch(status={"total": 6}, metadata={"resourceVersion": "7"}))
+    attention.batch_event(batch(status={"total": 6, "active": 2}, metadata={"labels": {"a": "b"}}))
+    assert counter.wakes == 1
+
+
+def test_a_relist_of_what_is_known_wakes_nobody(attention: Attention, counter: Counter) -> None:
+    for _ in range(3):
+        attention.batch_event(batch(None))
+        attention.job_event(job(None, active=1))
+    assert counter.wakes == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(batch(generation=2), id="an edit"),
+        pytest.param(batch(metadata={"deletionTimestamp": "2026-01-05T09:00:00Z"}), id="a deletion that begins"),
+        pytest.param(batch(uid="another"), id="another batch"),
+        pytest.param(batch("DELETED"), id="a deletion"),
+    ],
+)
+def test_a_batch_that_changes_wakes(attention: Attention, counter: Counter, change: dict[str, Any]) -> None:
+    attention.batch_event(batch("ADDED"))
+    attention.batch_event(change)
+    assert counter.wakes == 2
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param({"active": 1}, id="its pod is there"),
+        pytest.param({"active": None, "ready": 1}, id="its pod is ready"),
+        pytest.param(condition("Complete"), id="complete"),
+        pytest.param(condition("Failed"), id="failed"),
+        pytest.param(condition("FailureTarget"), id="about to fail"),
+    ],
+)
+def test_a_job_whose_state_changes_wakes_once(attention: Attention, counter: Counter, status: dict[str, Any]) -> None:
+    attention.job_event(job("ADDED"))
+    attention.job_event(job(**status))
+    attention.job_event(job(**status, startTime="2026-01-05T09:00:00Z"))
+    assert counter.wakes == 2
+
+
+def test_a_condition_that_is_not_true_is_none(attention: Attention, counter: Counter) -> None:
+    attention.job_event(job("ADDED"))
+    attention.job_event(job(**condition("Complete", "False")))
+    assert counter.wakes == 1
+
+
+def test_a_job_without_a_status_yet_wakes(attention: Attention, counter: Counter) -> None:
+    attention.job_event({"type": "ADDED", "object": {"metadata": {"uid": "j"}}})
+    assert counter.wakes == 1
+
+
+def test_what_is_deleted_is_forgotten(attention: Attention, counter: Counter) -> None:
+    for number in range(100):
+        attention.batch_event(batch("ADDED", uid=str(number)))
+        attention.batch_event(batch("DELETED", uid=str(number)))
+    attention.batch_event(batch("DELETED", uid="never seen"))
+    assert counter.wakes == 201
+    assert attention._seen == {}
+
+
+def test_kopf_watches_batches_and_our_jobs_and_writes_nothing(attention: Attention) -> None:
+    registry = kopf.OperatorRegistry()
+    register(registry, attention)
+    handlers = registry._watching.get_all_handlers()
+    watched = {(each.selector.group, each.selector.version, each.selector.any_name) for each in handlers}
+    assert watched == {(wire.GROUP, wire.VERSION, wire.PLURAL), ("batch", "v1", "jobs")}
+    for kind in (registry._changing, registry._spawning, registry._indexing, registry._webhooks):
+        assert list(kind.get_all_handlers()) == [], "these need a finalizer, patch the object, or delay the start"
+
+
+def test_kopf_is_the_event_source_only() -> None:
+    settings = kopf.OperatorSettings()
+    configure(settings)
+    assert settings.watching.label_selectors["batch", "v1", "jobs"] == wire.JOB_SELECTOR
+    assert settings.posting.enabled is False
+    assert settings.scanning.disabled is True
+    assert settings.peering.standalone is True
+    assert settings.watching.server_timeout < settings.watching.client_timeout < 600
+    for seconds in (settings.networking.request_timeout, settings.networking.connect_timeout):
+        assert seconds is not None
+        assert 0 < seconds <= 60
+    assert settings.watching.connect_timeout == 10
+
+
+def test_an_outage_of_any_length_does_not_end_the_event_source() -> None:
+    settings = kopf.OperatorSettings()
+    configure(settings)
+    for _ in range(2):  # every request begins anew
+        waits = list(islice(settings.networking.error_backoffs, 1000))
+        assert waits[:6] == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0]
+        assert len(waits) == 1000

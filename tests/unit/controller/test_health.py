@@ -1,0 +1,76 @@
+"""What probes and metrics are answered."""
+
+import json
+import time
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from backfleet.controller.health import answer, serve
+from backfleet.controller.loop import Health
+from backfleet.controller.metrics import observe_pass
+from backfleet.controller.passes import PassReport
+from backfleet.core.plans import Plan
+
+STALE_SECONDS = 100.0
+
+
+def health(*, is_holder: bool = True, problem: str | None = None, age: float = 0.0) -> Health:
+    return Health(is_holder=is_holder, problem=problem, last_turn_at=time.monotonic() - age)
+
+
+@pytest.mark.parametrize(
+    ("state", "alive", "ready"),
+    [
+        pytest.param(health(), 200, 200, id="at work"),
+        pytest.param(health(is_holder=False, problem="another holds the fence"), 200, 503, id="standing by"),
+        pytest.param(health(problem="Postgres does not answer"), 200, 503, id="in trouble"),
+        pytest.param(health(is_holder=False), 200, 503, id="without the fence"),
+        pytest.param(health(age=STALE_SECONDS - 5), 200, 200, id="slow"),
+        pytest.param(health(age=STALE_SECONDS + 5), 500, 200, id="hung"),
+    ],
+)
+def test_liveness_is_that_the_loop_turns_and_readiness_that_it_works(state: Health, alive: int, ready: int) -> None:
+    assert answer("/healthz", state, STALE_SECONDS).status == alive
+    assert answer("/readyz", state, STALE_SECONDS).status == ready
+
+
+def test_an_answer_says_why() -> None:
+    state = health(is_holder=False, problem="another holds the fence", age=7.0)
+    facts = json.loads(answer("/readyz?verbose", state, STALE_SECONDS).body)
+    assert facts.pop("lastTurnSecondsAgo") == pytest.approx(7.0, abs=2)
+    assert facts == {"holdsFence": False, "problem": "another holds the fence"}
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = serve(health(), 0, STALE_SECONDS)
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_it_is_answered_over_http(url: str) -> None:
+    with urlopen(f"{url}/readyz", timeout=5) as reply:
+        assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json")
+        assert json.loads(reply.read())["holdsFence"] is True
+
+
+def test_any_other_path_is_told_where_to_go(url: str) -> None:
+    with pytest.raises(HTTPError) as caught:
+        urlopen(f"{url}/", timeout=5)
+    assert caught.value.code == 404
+    assert b"/metrics" in caught.value.read()
+
+
+def test_the_metrics_say_what_the_last_pass_did(url: str) -> None:
+    plan = Plan(overdue=("job-1", "job-2"))
+    observe_pass(PassReport(plan=plan, errors={"uid": "ValueError"}, seconds=0.3, live_batches=7))
+    with urlopen(f"{url}/metrics", timeout=5) as reply:
+        assert reply.headers["Content-Type"].startswith("text/plain")
+        lines = reply.read().decode().splitlines()
+    for line in ("backfleet_live_batches 7.0", "backfleet_failing_batches 1.0", "backfleet_overdue_jobs 2.0"):
+        assert line in lines
+    assert any(line.startswith('backfleet_passes_total{result="done"}') for line in lines)

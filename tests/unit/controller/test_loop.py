@@ -1,0 +1,307 @@
+"""The loop over a fence and passes that a test leads by the hand."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from backfleet.controller.applying import PassOverdue
+from backfleet.controller.loop import RETRY_SECONDS, STANDBY_SECONDS, Loop
+from backfleet.controller.passes import PassReport
+from backfleet.core.errors import FenceLost, NotFound, SpecInvalid, Unavailable
+from backfleet.core.plans import Plan
+
+TICK_SECONDS = 15.0
+
+
+def report(look_again_at: datetime | None = None, **errors: str) -> PassReport:
+    return PassReport(plan=Plan(look_again_at=look_again_at), errors=errors, seconds=0.1, live_batches=1)
+
+
+@dataclass
+class FakeFence:
+    """`is_free`: nobody else holds it; `is_away`: Postgres does not answer."""
+
+    is_free: bool = True
+    is_away: bool = False
+    is_mine: bool = False
+    epoch: int = 0
+    closed: int = 0
+
+    def acquire(self) -> int | None:
+        if self.is_away:
+            raise Unavailable("Postgres does not answer")
+        if not self.is_free:
+            return None
+        self.is_mine = True
+        self.epoch += 1
+        return self.epoch
+
+    def is_held(self) -> bool:
+        self.is_mine = self.is_mine and not self.is_away
+        return self.is_mine
+
+    def close(self) -> None:
+        self.is_mine = False
+        self.closed += 1
+
+
+@dataclass
+class FakePasses:
+    """Every pass does what `do` says; `told` are the outages shown on batches."""
+
+    do: Callable[[], PassReport] = report
+    runs: int = 0
+    told: list[str] = field(default_factory=list)
+    epochs: list[int] = field(default_factory=list)
+    tell_error: Exception | None = None
+
+    def run(self) -> PassReport:
+        self.runs += 1
+        return self.do()
+
+    def tell_database_unavailable(self, message: str) -> None:
+        if self.tell_error is not None:
+            raise self.tell_error
+        self.told.append(message)
+
+    def start(self, epoch: int) -> "FakePasses":
+        self.epochs.append(epoch)
+        return self
+
+
+@dataclass
+class Scene:
+    fence: FakeFence = field(default_factory=FakeFence)
+    passes: FakePasses = field(default_factory=FakePasses)
+
+    def __post_init__(self) -> None:
+        self.loop = Loop(fence=self.fence, start_passes=self.passes.start, tick_seconds=TICK_SECONDS)
+
+    @property
+    def state(self) -> tuple[bool, str | None]:
+        return self.loop.health.is_holder, self.loop.health.problem
+
+    def fail(self, error: Exception) -> None:
+        def do() -> PassReport:
+            raise error
+
+        self.passes.do = do
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+STANDING_BY = (False, "another operator of this installation holds the fence; standing by")
+
+
+def test_before_the_first_turn_it_is_starting(scene: Scene) -> None:
+    assert scene.state == (False, "starting")
+
+
+def test_a_turn_holds_the_fence_and_does_a_pass_under_its_epoch(scene: Scene) -> None:
+    before = datetime.now(UTC)
+    assert scene.loop.turn() == TICK_SECONDS
+    assert scene.loop.turn() == TICK_SECONDS
+    assert (scene.passes.runs, scene.passes.epochs, scene.state) == (2, [1], (True, None))
+    assert scene.loop.health.last_pass_at is not None
+    assert scene.loop.health.last_pass_at >= before
+
+
+def test_it_stands_by_while_another_holds_the_fence_and_takes_over_when_it_is_free(scene: Scene) -> None:
+    scene.fence.is_free = False
+    assert scene.loop.turn() == STANDBY_SECONDS
+    assert (scene.passes.runs, scene.state) == (0, STANDING_BY)
+    assert scene.loop.health.last_pass_at is None
+    scene.fence.is_free = True
+    scene.loop.turn()
+    assert (scene.passes.runs, scene.state) == (1, (True, None))
+
+
+def test_a_turn_proves_that_the_loop_lives_even_while_it_stands_by(scene: Scene) -> None:
+    scene.fence.is_free = False
+    scene.loop.health.last_turn_at = 0.0
+    before = time.monotonic()
+    scene.loop.turn()
+    assert scene.loop.health.last_turn_at >= before
+
+
+def test_a_fence_lost_in_a_pass_is_dropped_and_taken_again_at_once_with_a_new_epoch(scene: Scene) -> None:
+    scene.fail(FenceLost("epoch 2 is there"))
+    assert scene.loop.turn() == 0.0
+    assert (scene.state, scene.fence.closed) == ((False, "epoch 2 is there"), 1)
+    assert scene.passes.told == [], "Postgres is there, and another operator writes"
+    scene.passes.do = report
+    assert scene.loop.turn() == TICK_SECONDS
+    assert (scene.passes.epochs, scene.state) == ([1, 2], (True, None))
+
+
+def test_a_fence_whose_connection_broke_between_passes_is_taken_again_before_the_next(scene: Scene) -> None:
+    scene.loop.turn()
+    scene.fence.is_mine = False
+    scene.loop.turn()
+    assert (scene.passes.epochs, scene.passes.runs, scene.fence.closed) == ([1, 2], 2, 1)
+
+
+def test_postgres_away_is_told_once_per_change_by_the_holder(scene: Scene) -> None:
+    scene.loop.turn()
+    for _ in range(2):
+        scene.fail(Unavailable("the connection broke"))
+        scene.fence.is_away = True
+        assert [scene.loop.turn() for _ in range(3)] == [RETRY_SECONDS] * 3
+        assert scene.state == (False, "Postgres does not answer")
+        scene.fence.is_away = False
+        scene.passes.do = report
+        scene.loop.turn()
+        assert scene.state == (True, None)
+    assert len(scene.passes.told) == 2
+
+
+def test_postgres_lost_within_a_pass_is_told_in_that_turn(scene: Scene) -> None:
+    def do() -> PassReport:
+        scene.fence.is_away = True
+        raise Unavailable("the statement was cut off")
+
+    scene.passes.do = do
+    scene.loop.turn()
+    assert scene.passes.told == ["the statement was cut off"]
+
+
+def test_kubernetes_away_is_not_told_as_postgres_away(scene: Scene) -> None:
+    scene.fail(Unavailable("the API server does not answer"))
+    assert scene.loop.turn() == RETRY_SECONDS
+    assert (scene.passes.told, scene.state) == ([], (True, "the API server does not answer"))
+
+
+def test_an_operator_that_never_held_the_fence_tells_nothing(scene: Scene) -> None:
+    scene.fence.is_away = True
+    assert scene.loop.turn() == RETRY_SECONDS
+    assert (scene.passes.told, scene.state) == ([], (False, "Postgres does not answer"))
+
+
+def test_one_that_lost_the_fence_to_another_tells_nothing(scene: Scene) -> None:
+    scene.fail(FenceLost("another took over"))
+    scene.loop.turn()
+    scene.fence.is_free = False
+    scene.loop.turn()
+    assert scene.state == STANDING_BY
+    scene.fence.is_away = True
+    scene.loop.turn()
+    assert scene.passes.told == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [pytest.param(NotFound("no such kind"), id="one of ours"), pytest.param(KeyError("metadata"), id="any other")],
+)
+def test_an_outage_that_could_not_be_shown_ends_nothing_and_is_tried_again(scene: Scene, error: Exception) -> None:
+    scene.loop.turn()
+    scene.fence.is_away = True
+    scene.passes.tell_error = error
+    assert scene.loop.turn() == RETRY_SECONDS
+    scene.passes.tell_error = None
+    scene.loop.turn()
+    assert len(scene.passes.told) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "wait", "problem"),
+    [
+        pytest.param(ValueError("a bug"), RETRY_SECONDS, "ValueError: a bug", id="a bug"),
+        pytest.param(NotFound("no CRD"), RETRY_SECONDS, "NotFound: no CRD", id="the CRD is not served"),
+        pytest.param(SpecInvalid("a", "b", "c"), RETRY_SECONDS, "SpecInvalid: a: b; c", id="one of ours"),
+        pytest.param(PassOverdue("not done after 60 s"), 0.0, "not done after 60 s", id="overdue goes on at once"),
+    ],
+)
+def test_a_pass_that_raises_goes_on(scene: Scene, error: Exception, wait: float, problem: str) -> None:
+    scene.fail(error)
+    assert scene.loop.turn() == wait
+    assert scene.state == (True, problem)
+    scene.passes.do = report
+    assert scene.loop.turn() == TICK_SECONDS
+    assert scene.state == (True, None)
+
+
+def test_a_pass_with_a_failed_batch_is_done_again_soon(scene: Scene) -> None:
+    scene.passes.do = lambda: report(uid="ValueError: a bug")
+    assert scene.loop.turn() == RETRY_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("seconds", "least", "most"),
+    [
+        pytest.param(5, 4, 5, id="what is due first"),
+        pytest.param(500, TICK_SECONDS, TICK_SECONDS, id="never later than a tick"),
+        pytest.param(-5, 0, 0, id="what is overdue at once"),
+    ],
+)
+def test_the_next_turn_is_when_something_is_due(scene: Scene, seconds: int, least: float, most: float) -> None:
+    due = datetime.now(UTC) + timedelta(seconds=seconds)
+    scene.passes.do = lambda: report(look_again_at=due)
+    assert least <= scene.loop.turn() <= most
+
+
+# the thread
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 5.0) -> None:
+    until = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < until, "it did not come to hold"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def running(scene: Scene):
+    thread = threading.Thread(target=scene.loop.run, daemon=True)
+    thread.start()
+    wait_until(lambda: scene.passes.runs == 1)
+    yield thread
+    scene.loop.stop()
+    thread.join(5)
+
+
+def test_a_burst_of_wakes_is_one_pass(scene: Scene, running: threading.Thread) -> None:
+    for _ in range(100):
+        scene.loop.wake()
+    wait_until(lambda: scene.passes.runs >= 2)
+    time.sleep(0.1)  # nothing to wait for: a third pass must not come
+    assert scene.passes.runs <= 3, "a wake during a pass may cost one more, a hundred may not"
+
+
+def test_a_wake_during_a_pass_is_not_lost(scene: Scene, running: threading.Thread) -> None:
+    is_in_pass, may_end = threading.Event(), threading.Event()
+
+    def do() -> PassReport:
+        is_in_pass.set()
+        assert may_end.wait(5)
+        return report()
+
+    scene.passes.do = do
+    scene.loop.wake()
+    assert is_in_pass.wait(5)
+    before = scene.passes.runs
+    scene.loop.wake()
+    may_end.set()
+    wait_until(lambda: scene.passes.runs == before + 1)
+
+
+def test_a_due_moment_wakes_it(scene: Scene, running: threading.Thread) -> None:
+    scene.passes.do = lambda: report(look_again_at=datetime.now(UTC) + timedelta(seconds=0.05))
+    scene.loop.wake()
+    wait_until(lambda: scene.passes.runs >= 4)
+
+
+def test_stop_ends_it_within_a_second_and_gives_the_fence_up(scene: Scene, running: threading.Thread) -> None:
+    started = time.monotonic()
+    scene.loop.stop()
+    running.join(1)
+    assert not running.is_alive()
+    assert time.monotonic() - started < 1
+    assert (scene.loop.is_stopping, scene.loop.health.is_holder, scene.fence.is_mine) == (True, False, False)
+    assert scene.passes.runs == 1
