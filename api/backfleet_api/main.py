@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -17,13 +18,25 @@ GRACE_SECONDS = 10
 
 
 def main() -> NoReturn:
-    """Serve until SIGTERM or SIGINT; requests under way get GRACE_SECONDS to end."""
+    """Serve until SIGTERM or SIGINT: then requests under way get GRACE_SECONDS to end, and the exit code is 0.
+
+    Other exit codes: 2 a setting is wrong, 3 the port cannot be listened on (uvicorn's own).
+    """
     configure_logging()
+    # uvicorn ends cleanly at either signal and then raises it again, so that who wraps it may see it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        settings = load_settings(os.environ)
+        _build_server().run()
     except SpecInvalid as error:
         logging.getLogger(__name__).error("%s", error)
         sys.exit(EXIT_SETTINGS)
+    except KeyboardInterrupt:
+        pass
+    sys.exit(0)
+
+
+def _build_server() -> uvicorn.Server:
+    settings = load_settings(os.environ)
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,
@@ -34,9 +47,7 @@ def main() -> NoReturn:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    server = uvicorn.Server(config)
-    server.run()
-    sys.exit(0 if server.started else 1)
+    return uvicorn.Server(config)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,11 @@ Cursor = Annotated[
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="how many at most")]
 Namespace = Annotated[
     str,
-    Field(max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", description="where a batch is looked up by name"),
+    Field(
+        max_length=63,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        description="of which namespace, where a name is not enough",
+    ),
 ]
 
 

@@ -19,7 +19,7 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """All of it. `namespace` is where batches are looked up by name; without a cluster it is only that.
+    """All of it. `namespace` is where Kubernetes is asked for batches that Postgres does not know; seconds where a name says so.
 
     The database URL carries a password, so it never shows in a repr.
     """

@@ -45,7 +45,7 @@ def _output_option(*formats: str) -> Callable[[Callable[..., Any]], Callable[...
 
 
 _namespace_option = click.option(
-    "--namespace", "-n", metavar="NAME", help="Where a batch is looked up by name; the API's own namespace by default."
+    "--namespace", "-n", metavar="NAME", help="Of which namespace, where a name is not enough."
 )
 
 

@@ -21,9 +21,13 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     try:
-        code = cli.main(list(arguments), prog_name="backfleet", standalone_mode=False)
+        # Not cli.main: it takes a closed pipe for failure 1, which here means that a batch failed.
+        with cli.make_context("backfleet", list(arguments)) as context:
+            code = cli.invoke(context)
         sys.stdout.flush()
-    except click.Abort:
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         return EXIT_INTERRUPTED
     except click.ClickException as error:

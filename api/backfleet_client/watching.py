@@ -1,5 +1,6 @@
 """Following a batch to its end: polls with a deadline and backoff, and outlives a short outage of the API."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -47,42 +48,55 @@ def follow(
     TimedOut at the deadline; Unavailable when the first look finds no API, or when it stays away for PATIENCE_SECONDS;
     NotFound when the batch is gone.
     """
-    deadline = None if timeout_seconds is None else clock.now() + timeout_seconds
+    deadline = math.inf if timeout_seconds is None else clock.now() + timeout_seconds
+    outage = _Outage(display, clock)
     last: Batch | None = None
-    away_since: float | None = None
     pause = SHORTEST_PAUSE_SECONDS
     while True:
-        left = REQUEST_SECONDS if deadline is None else min(REQUEST_SECONDS, deadline - clock.now())
         try:
-            batch = look(left)
+            batch = look(min(REQUEST_SECONDS, deadline - clock.now()))
         except Unavailable as error:
-            if last is None or (away_since is not None and clock.now() - away_since >= PATIENCE_SECONDS):
+            _check(deadline, clock)
+            if last is None or outage.is_too_long():
                 raise
-            if away_since is None:
-                away_since = clock.now()
-                display.note(f"{error}; trying again for {PATIENCE_SECONDS:.0f} s")
+            outage.go_on(error)
             pause = min(pause * 2, LONGEST_OUTAGE_PAUSE_SECONDS)
         else:
-            if away_since is not None:
-                display.note("the API is back")
-                away_since = None
-            pause = (
-                SHORTEST_PAUSE_SECONDS
-                if last is None or sight(batch) != sight(last)
-                else min(pause * 1.5, LONGEST_PAUSE_SECONDS)
-            )
-            last = batch
+            outage.end()
             display.show(batch)
             if batch.state in ENDED:
                 return batch
-        pause = _within(pause, deadline, clock)
-        clock.sleep(pause)
+            is_new = last is None or sight(batch) != sight(last)
+            pause = SHORTEST_PAUSE_SECONDS if is_new else min(pause * 1.5, LONGEST_PAUSE_SECONDS)
+            last = batch
+        _check(deadline, clock)
+        clock.sleep(min(pause, deadline - clock.now()))
 
 
-def _within(pause: float, deadline: float | None, clock: Clock) -> float:
-    if deadline is None:
-        return pause
-    left = deadline - clock.now()
-    if left <= 0:
+def _check(deadline: float, clock: Clock) -> None:
+    if clock.now() >= deadline:
         raise TimedOut("the batch has not ended in the time given by --timeout; it goes on")
-    return min(pause, left)
+
+
+class _Outage:
+    """Since when the API is away, and what was said about it."""
+
+    def __init__(self, display: Display, clock: Clock) -> None:
+        self._display, self._clock = display, clock
+        self._since: float | None = None
+
+    def go_on(self, error: Unavailable) -> None:
+        """The API is away, still or again."""
+        if self._since is None:
+            self._since = self._clock.now()
+            self._display.note(f"{error}; trying again for {PATIENCE_SECONDS:.0f} s")
+
+    def end(self) -> None:
+        """The API answered."""
+        if self._since is not None:
+            self._since = None
+            self._display.note("the API is back")
+
+    def is_too_long(self) -> bool:
+        """Whether patience is at its end."""
+        return self._since is not None and self._clock.now() - self._since >= PATIENCE_SECONDS

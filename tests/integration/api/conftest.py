@@ -1,10 +1,14 @@
 """The app over a real Postgres whose rows were made by the operator's own verbs."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backfleet.store.fence import Fence
@@ -47,6 +51,33 @@ def serve(database: Database) -> Iterator[Serve]:
             return stack.enter_context(TestClient(app, raise_server_exceptions=False))
 
         yield start
+
+
+@pytest.fixture
+def api_url(database: Database, cluster: FakeCluster) -> Iterator[str]:
+    """The app over the fresh database behind real HTTP, on a port of this machine."""
+    app = create_app(ApiSettings(database_url=database.api_url, namespace="backfleet"), cluster)
+    with serving(app) as url:
+        yield url
+
+
+@contextmanager
+def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
+    """A server in a thread; its URL."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, access_log=False, log_config=None)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        give_up_at = time.monotonic() + 30
+        while not server.started:
+            assert thread.is_alive()
+            assert time.monotonic() < give_up_at
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
 
 
 @pytest.fixture

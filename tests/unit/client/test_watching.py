@@ -137,3 +137,14 @@ def test_a_batch_that_vanishes_ends_the_watch() -> None:
 def test_an_outage_at_the_deadline_is_a_timeout() -> None:
     with pytest.raises(TimedOut):
         Stage(batch(), AWAY).follow(30)
+
+
+def test_a_first_look_that_the_deadline_cuts_is_a_timeout() -> None:
+    stage = Stage(AWAY)
+
+    def slow_look(seconds: float) -> Batch:
+        stage.sleep(seconds)
+        raise AWAY
+
+    with pytest.raises(TimedOut):
+        follow(slow_look, stage, Clock(lambda: stage.time, stage.sleep), 0.2)
