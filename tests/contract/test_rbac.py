@@ -1,0 +1,71 @@
+"""What the operator calls is exactly what its Role allows: recorded from the code, compared with RULES and the chart."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from backfleet.controller.cluster import RULES, Cluster, ClusterPort, build_event
+from backfleet.core import wire
+from hack.helm.chart import render_objects
+from tests.support.api_server import ApiServer
+
+NAMESPACE = "research"
+ALLOWED = {(group, resource, verb) for group, resource, verbs in RULES for verb in verbs}
+BY_KOPF = {(wire.GROUP, wire.PLURAL, "watch"), ("batch", "jobs", "watch")}
+"""What `handlers.register` has kopf do beside listing; test_main.py sees it do so."""
+NOT_USED = {
+    (wire.GROUP, wire.PLURAL, "get"),
+    (wire.GROUP, f"{wire.PLURAL}/status", "get"),
+    ("", "pods", "get"),
+}
+"""Allowed, and no call needs it: to be taken from RULES and the chart's Role together."""
+REF = {"uid": "u", "name": "demo", "namespace": NAMESPACE}
+
+
+@pytest.fixture
+def api() -> Iterator[ApiServer]:
+    with ApiServer.running() as server:
+        yield server
+
+
+def use_everything(cluster: Cluster, api: ApiServer) -> set[str]:
+    """Call every method of the port, each way that it can go; the names of those called."""
+    api.objects.create(wire.PLURAL, NAMESPACE, {"metadata": {"name": "demo", "uid": "u"}, "spec": {}})
+    owner = [{"uid": "u", "controller": True}]
+    job = {"metadata": {"name": "demo-1", "namespace": NAMESPACE, "ownerReferences": owner}, "spec": {}}
+    calls: dict[str, list[tuple[Any, ...]]] = {
+        "list_batches": [(NAMESPACE,)],
+        "list_jobs": [(NAMESPACE,)],
+        "list_pods": [(NAMESPACE,)],
+        "create_job": [(job,), (job,)],
+        "patch_status": [(NAMESPACE, "demo", "u", {"total": 1})],
+        "create_event": [(build_event(REF, "R", "m", "Normal", datetime.now(UTC)),)],
+        "delete_job": [(NAMESPACE, "demo-1", "another's"), (NAMESPACE, "demo-1", "gone")],
+    }
+    for name, arguments in calls.items():
+        for each in arguments:
+            getattr(cluster, name)(*each)
+    return set(calls)
+
+
+def test_every_call_is_allowed_and_everything_allowed_is_called(api: ApiServer) -> None:
+    called = use_everything(Cluster(api.client()), api)
+    assert called == {name for name in vars(ClusterPort) if not name.startswith("_")}
+    assert api.rules() | BY_KOPF | NOT_USED == ALLOWED
+    assert not (api.rules() | BY_KOPF) & NOT_USED
+
+
+def test_the_role_of_the_chart_allows_exactly_the_rules() -> None:
+    roles = [each for each in render_objects({}) if each["kind"] == "Role"]
+    (role,) = [each for each in roles if each["metadata"]["name"].endswith("-operator")]
+    rendered = [
+        (group, resource, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    ]
+    assert sorted(rendered) == sorted(ALLOWED)
+    assert all(set(rule) == {"apiGroups", "resources", "verbs"} for rule in role["rules"])

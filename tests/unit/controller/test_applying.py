@@ -1,0 +1,213 @@
+"""How a plan is carried out: the order, what one batch's failure keeps back, and what ends the pass."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from backfleet.controller.applying import OPTIONAL_STATUS, Applier, PassOverdue, effects
+from backfleet.controller.cluster import Refused
+from backfleet.core.errors import Conflict, FenceLost, Unavailable
+from backfleet.core.observation import Refusal, RefusalKind
+from backfleet.core.plans import BatchPlan, BatchRef, CreateJob, DeleteJob, Plan, PostEvent, WriteStatus
+from backfleet.core.records import BatchChanges, BatchRecord, BatchState
+from tests.support.jobs import NOW, build_attempt, build_create, build_request
+from tests.support.operator import build_settings
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Hands:
+    """The cluster and the store as a list of what was done; `fail` maps a deed to its error."""
+
+    done: list[str] = field(default_factory=list)
+    fail: dict[str, Exception] = field(default_factory=dict)
+    statuses: list[Mapping[str, Any]] = field(default_factory=list)
+    events: list[Json] = field(default_factory=list)
+
+    def save(self, changes: BatchChanges) -> None:
+        self._do(f"rows {changes.after.uid}")
+
+    def delete_job(self, namespace: str, name: str, uid: str) -> None:
+        self._do(f"delete {name} {uid} in {namespace}")
+
+    def create_job(self, manifest: Json) -> None:
+        self._do(f"create {manifest['metadata']['name']}")
+
+    def patch_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> None:
+        self.statuses.append(status)
+        self._do(f"status {uid} {name} in {namespace}")
+
+    def create_event(self, event: Json) -> None:
+        self.events.append(event)
+        self._do(f"event {event['involvedObject']['uid']}")
+
+    def list_batches(self, namespace: str) -> list[Json]:
+        raise NotImplementedError
+
+    list_jobs = list_pods = list_batches
+
+    def _do(self, deed: str) -> None:
+        if deed in self.fail:
+            raise self.fail[deed]
+        self.done.append(deed)
+
+
+def record(uid: str) -> BatchRecord:
+    return BatchRecord(
+        uid=uid,
+        namespace="research",
+        name=f"batch-{uid}",
+        state=BatchState.LIVE,
+        spec={},
+        controls={},
+        axes={},
+        criteria={},
+        accepted_at=NOW,
+    )
+
+
+def batch_plan(uid: str, **changes: Any) -> BatchPlan:
+    """A plan with one effect of every kind."""
+    ref = BatchRef(uid=uid, name=f"batch-{uid}", namespace="research")
+    create = CreateJob(
+        batch=ref,
+        attempt=build_attempt(batch_uid=uid, job_name=f"{uid}-new"),
+        request=build_request(),
+        shape=build_create().shape,
+    )
+    given: dict[str, Any] = {
+        "rows": BatchChanges(before=None, after=record(uid)),
+        "deletes": (DeleteJob(namespace="research", name=f"{uid}-old", uid=f"{uid}-old-uid"),),
+        "creates": (create,),
+        "status": WriteStatus(batch=ref, status={"total": 6}),
+        "events": (PostEvent(batch=ref, reason="Accepted", message="6 combinations"),),
+    }
+    return BatchPlan(uid=uid, **given | changes)
+
+
+def deeds(uid: str) -> list[str]:
+    return [
+        f"rows {uid}",
+        f"delete {uid}-old {uid}-old-uid in research",
+        f"create {uid}-new",
+        f"status {uid} batch-{uid} in research",
+        f"event {uid}",
+    ]
+
+
+BOTH = Plan(batches=(batch_plan("a"), batch_plan("b")))
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+def applier(hands: Hands, **changes: Any) -> Applier:
+    settings = build_settings(**changes.pop("settings", {}))
+    return Applier(cluster=hands, save=hands.save, settings=settings, **changes)
+
+
+def test_all_rows_come_before_all_deletes_before_all_creates_before_status_before_events(hands: Hands) -> None:
+    assert applier(hands).apply(BOTH, NOW) == {}
+    assert hands.done == [deed for stage in zip(deeds("a"), deeds("b"), strict=True) for deed in stage]
+
+
+def test_effects_name_the_batch_that_they_belong_to() -> None:
+    kinds = [BatchChanges, DeleteJob, CreateJob, WriteStatus, PostEvent]
+    assert [(uid, type(effect)) for uid, effect in effects(BOTH)] == [(uid, kind) for kind in kinds for uid in "ab"]
+
+
+def test_an_empty_plan_does_nothing(hands: Hands) -> None:
+    assert applier(hands).apply(Plan(batches=(BatchPlan(uid="a"),)), NOW) == {}
+    assert hands.done == []
+
+
+@pytest.mark.parametrize("stage", range(5), ids=["rows", "delete", "create", "status", "event"])
+@pytest.mark.parametrize(
+    "error", [pytest.param(Unavailable("away"), id="an outage"), pytest.param(KeyError("x"), id="a bug")]
+)
+def test_a_failure_keeps_back_only_what_follows_of_its_own_batch(hands: Hands, stage: int, error: Exception) -> None:
+    hands.fail[deeds("a")[stage]] = error
+    errors = applier(hands).apply(BOTH, NOW)
+    assert errors == {"a": f"{type(error).__name__}: {error}"}
+    assert [deed for deed in hands.done if deed in deeds("a")] == deeds("a")[:stage]
+    assert [deed for deed in hands.done if deed in deeds("b")] == deeds("b")
+
+
+def test_a_batch_without_a_plan_is_reported_and_disturbs_no_other(hands: Hands) -> None:
+    plan = Plan(batches=(batch_plan("a", error="ValueError: a bug"), batch_plan("b")))
+    assert applier(hands).apply(plan, NOW) == {"a": "ValueError: a bug"}
+    assert hands.done == deeds("b")
+
+
+def test_a_lost_fence_ends_the_pass_at_once(hands: Hands) -> None:
+    hands.fail["rows a"] = FenceLost("another took over")
+    with pytest.raises(FenceLost):
+        applier(hands).apply(BOTH, NOW)
+    assert hands.done == []
+
+
+def test_a_pass_that_takes_too_long_ends_between_two_effects(hands: Hands) -> None:
+    def checkpoint(_: object) -> None:
+        time.sleep(0.06)
+
+    with pytest.raises(PassOverdue, match=r"not done after 0\.05 s"):
+        applier(hands, settings={"passSeconds": 0.05}, checkpoint=checkpoint).apply(BOTH, NOW)
+    assert hands.done == ["rows a"]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        pytest.param(Conflict("taken"), RefusalKind.NAME_CONFLICT, id="its name is taken"),
+        pytest.param(Refused("exceeded quota", is_quota=True), RefusalKind.QUOTA, id="a quota"),
+        pytest.param(Refused("violates PodSecurity", is_quota=False), RefusalKind.REFUSED, id="refused"),
+    ],
+)
+def test_a_refused_job_is_remembered_until_it_is_created(hands: Hands, error: Exception, kind: RefusalKind) -> None:
+    hands.fail["create a-new"] = error
+    each = applier(hands)
+    assert each.apply(BOTH, NOW) == {}, "a refusal is shown by the planner and is no failure of the pass"
+    assert each.memory.refusals == {("a", 7, 2): Refusal(kind=kind, message=str(error))}
+    assert hands.done[-2:] == ["event a", "event b"]
+    hands.fail.clear()
+    each.apply(BOTH, NOW)
+    assert each.memory.refusals == {}
+
+
+def test_a_refusal_is_bounded(hands: Hands) -> None:
+    hands.fail["create a-new"] = Refused("x" * 10_000, is_quota=False)
+    each = applier(hands)
+    each.apply(BOTH, NOW)
+    assert len(each.memory.refusals["a", 7, 2].message) == 500
+
+
+def test_a_status_removes_what_it_no_longer_has_and_is_remembered(hands: Hands) -> None:
+    each = applier(hands)
+    ref = BatchRef(uid="a", name="batch-a", namespace="research")
+    status = WriteStatus(batch=ref, status={"total": 6, "best": {"index": 1}})
+    each.apply(Plan(batches=(BatchPlan(uid="a", status=status),)), NOW)
+    assert hands.statuses == [{**dict.fromkeys(OPTIONAL_STATUS), "total": 6, "best": {"index": 1}}]
+    assert each.memory.status_written_at == {"a": NOW}
+
+
+def test_a_status_that_was_not_written_is_not_remembered(hands: Hands) -> None:
+    hands.fail[deeds("a")[3]] = Unavailable("away")
+    each = applier(hands)
+    each.apply(BOTH, NOW)
+    assert each.memory.status_written_at == {"b": NOW}
+
+
+@pytest.mark.parametrize(("is_warning", "kind"), [(True, "Warning"), (False, "Normal")])
+def test_an_event_names_its_batch(hands: Hands, is_warning: bool, kind: str) -> None:
+    ref = BatchRef(uid="a", name="batch-a", namespace="research")
+    event = PostEvent(batch=ref, reason="Finished", message="all done", is_warning=is_warning)
+    applier(hands).apply(Plan(batches=(BatchPlan(uid="a", events=(event,)),)), NOW)
+    (posted,) = hands.events
+    assert (posted["type"], posted["reason"], posted["message"]) == (kind, "Finished", "all done")
+    assert (posted["involvedObject"]["name"], posted["firstTimestamp"]) == ("batch-a", "2026-01-05T09:00:00Z")
