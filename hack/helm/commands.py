@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import helm_python
 import yaml
-
 from helm.chart import CHART, CHART_CRD, CRD, ROOT, render_texts, sync_crd
 from helm.table import put_table, render_table
 from helm.values import read_values

@@ -29,8 +29,9 @@ class Pods:
         return {pod.metadata.name: _phrase(pod) for pod in self._list()}
 
     def wait_gone(self, deadline: float) -> list[str]:
-        """Return when no pod is left, or at the deadline (a monotonic time) with the names of those that are."""
-        while (left := sorted(self.states())) and time.monotonic() < deadline:
+        """Return when no container runs any more, or at the deadline (a monotonic time) with the pods where one does."""
+        # A pod's object may stay up to a minute longer: the kubelet of old takes its time to let it go.
+        while (left := sorted(pod.metadata.name for pod in self._list() if _runs(pod))) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
         return left
 
@@ -80,6 +81,11 @@ def _report_until_done(future: "Future[Any]", pods: Pods) -> None:
             if known.get(name) != state:
                 print(f"   {time.monotonic() - started:5.1f} s  {name}: {state}", file=sys.stderr, flush=True)
         known = states
+
+
+def _runs(pod: client.V1Pod) -> bool:
+    statuses = [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
+    return not pod.metadata.deletion_timestamp or any(each.state and each.state.running for each in statuses)
 
 
 def _phrase(pod: client.V1Pod) -> str:
