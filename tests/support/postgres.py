@@ -28,6 +28,7 @@ OPERATOR, RECORDER, API = "backfleet_operator", "backfleet_recorder", "backfleet
 TEMPLATE = "backfleet_template"
 START_SECONDS = 30.0
 STOP_SECONDS = 15.0
+MEMORY_BYTES = 2 * 1024**3
 _SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -122,12 +123,13 @@ class PostgresServer:
         self._process = None
 
     def create_database(self, template: str | None = None) -> str:
-        """A new database that the operator's role owns."""
+        """A new database that the operator's role owns, its schema included."""
         self._count += 1
         name = f"backfleet_test_{os.getpid()}_{self._count}"
         statement = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(OPERATOR))
         if template:
-            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+            self.execute(statement + sql.SQL(" TEMPLATE {}").format(sql.Identifier(template)))
+            return name
         self.execute(statement)
         self.execute(sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(OPERATOR)), name)
         return name
@@ -154,8 +156,7 @@ def running_server() -> Iterator[PostgresServer]:
         server.create_roles()
         yield server
         return
-    # Unix socket paths are short: below /tmp, whatever pytest's folder is called.
-    folder = Path(tempfile.mkdtemp(prefix="backfleet-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="backfleet-pg-", dir=_place()))
     try:
         server = _initialize(folder, find_binaries())
         try:
@@ -166,6 +167,13 @@ def running_server() -> Iterator[PostgresServer]:
             server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place() -> str:
+    """Memory where there is enough of it: making and dropping databases is all writing. Short, as Unix sockets need it."""
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_BYTES
+    return str(memory) if has_room else "/tmp"
 
 
 def _initialize(folder: Path, binaries: Path) -> PostgresServer:

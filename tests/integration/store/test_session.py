@@ -138,9 +138,9 @@ def test_a_defect_of_ours_stays_what_it_is(engine: Engine) -> None:
 
 
 def test_a_transaction_that_fails_leaves_nothing(engine: Engine) -> None:
+    statement = "INSERT INTO installations (id) VALUES ('x'), ('x')"
     with pytest.raises(IntegrityError), writing(engine, "writing") as connection:
-        for name in ("x", "x"):
-            connection.execute(text("INSERT INTO installations (id) VALUES (:name)"), {"name": name})
+        connection.execute(text(statement))
     with looking(engine, "looking") as connection:
         assert connection.execute(text("SELECT count(*) FROM installations")).scalar_one() == 0
 
