@@ -168,6 +168,20 @@ def test_a_folder_that_is_not_there_is_a_missing_result(tmp_path: Path) -> None:
     )
 
 
+def test_an_exit_file_without_the_right_to_read_it_is_as_none(tmp_path: Path) -> None:
+    write_exit(tmp_path)
+    (tmp_path / wire.SHIM_EXIT_FILE).chmod(0)
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        found = failure(tmp_path)
+    finally:
+        if is_root:
+            os.seteuid(0)
+    assert found.reason is FailureReason.RESULT_MISSING
+
+
 def test_an_exit_file_that_cannot_be_opened_is_as_none(tmp_path: Path) -> None:
     # A name in the place of a folder on the way: every call on it fails with "not a directory".
     (tmp_path / "file").write_text("")

@@ -93,6 +93,12 @@ def test_an_order_is_cut_to_what_the_cash_pays_when_the_open_rose() -> None:
     assert (ledger.open_shares, ledger.equity[-1]) == (49, 999.0)
 
 
+def test_an_order_of_which_the_cash_pays_no_share_is_no_order() -> None:
+    bars = make_bars(closes=[10, 1000, 1000], opens=[10, 1000, 1000])
+    ledger = simulate(bars, signals(enter=[0], shares=10), 1000.0, interactive_brokers)
+    assert (ledger.order_count, ledger.open_shares, ledger.equity) == (0, 0, [1000.0] * 3)
+
+
 @pytest.mark.parametrize(
     ("shares", "cash", "price", "fee", "bought"),
     [
@@ -104,8 +110,19 @@ def test_an_order_is_cut_to_what_the_cash_pays_when_the_open_rose() -> None:
         (1000, 1000.0, 1.0, basis_points(1000), 900),
         (10**9, 1e9, 1.0, interactive_brokers, 995_000_000),
         (300, 100.5, 0.5, interactive_brokers, 199),
+        (300, 100.4, 0.5, interactive_brokers, 198),
     ],
-    ids=["just enough", "a cent short", "no cash", "only the fee is short", "debt", "10 %", "many", "minimum fee"],
+    ids=[
+        "just enough",
+        "a cent short",
+        "no cash",
+        "only the fee is short",
+        "debt",
+        "10 %",
+        "many",
+        "minimum fee",
+        "minimum fee above the maximum",
+    ],
 )
 def test_what_is_affordable(shares: int, cash: float, price: float, fee: Fee, bought: int) -> None:
     assert affordable(shares, cash, price, fee) == bought
