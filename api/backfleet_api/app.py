@@ -41,10 +41,10 @@ def create_app(settings: ApiSettings, cluster: Cluster | None = None) -> FastAPI
         title="Backfleet", version=version(), description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
     )
     app.state.services = services
-    app.include_router(health.router)
-    app.include_router(batches.router)
-    app.include_router(backtests.router)
-    complete_openapi(app)
+    routers = (health.router, batches.router, backtests.router)
+    for router in routers:
+        app.include_router(router)
+    complete_openapi(app, routers)
     install_translators(app, settings.retry_after_seconds)
     app.add_middleware(Edge)
     return app

@@ -1,8 +1,9 @@
 """What /openapi.json says of each answer beside its schema: an example, and the problems that a route may answer."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 from backfleet_api.errors import MEDIA_TYPE
@@ -48,18 +49,18 @@ def answers(example: object, *problems: int) -> Responses:
     return found
 
 
-def complete_openapi(app: FastAPI) -> None:
+def complete_openapi(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     """Add to the app's document what the framework leaves out: the schema of problem bodies, and nulls in examples."""
     generate = app.openapi
+    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
     def openapi() -> dict[str, Any]:
         document = generate()
         problem = Problem.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
-        document["components"]["schemas"] |= {**problem.pop("$defs"), "Problem": problem}
-        for route in app.routes:
-            if isinstance(route, APIRoute):
-                for method in route.methods or ():
-                    _restore_examples(document["paths"][route.path_format][method.lower()], route)
+        document["components"]["schemas"] |= {**problem.pop("$defs", {}), "Problem": problem}
+        for route in routes:
+            for method in route.methods or ():
+                _restore_examples(document["paths"][route.path_format][method.lower()], route)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,94 @@
+"""The OpenAPI document against its snapshot, its examples against its schemas, and the pages against both."""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from fastapi.testclient import TestClient
+
+from backfleet_api.app import create_app
+from backfleet_api.cluster import NoCluster
+from backfleet_api.schemas import BatchPhase
+from backfleet_api.settings import ApiSettings
+from backfleet_client import exits
+from backfleet_client.commands import STATES
+
+ROOT = Path(__file__).parents[2]
+SNAPSHOT = Path(__file__).with_name("test_openapi_snapshot.json")
+UPDATE = "BACKFLEET_UPDATE_SNAPSHOTS"
+
+
+def build_document() -> dict[str, Any]:
+    """As it is served."""
+    app = create_app(ApiSettings(database_url="postgresql://api@127.0.0.1:1/none"), NoCluster())
+    with TestClient(app) as client:
+        client.get("/openapi.json")
+        document: dict[str, Any] = client.get("/openapi.json").json()
+    del document["info"]["version"]
+    return document
+
+
+DOCUMENT = build_document()
+ANSWERS = [
+    (f"{method.upper()} {path} {status}", media_type, content)
+    for path, methods in DOCUMENT["paths"].items()
+    for method, operation in methods.items()
+    for status, response in operation["responses"].items()
+    for media_type, content in response["content"].items()
+]
+
+
+def test_the_document_is_the_snapshot() -> None:
+    text = json.dumps(DOCUMENT, indent=1, sort_keys=True) + "\n"
+    if os.environ.get(UPDATE):
+        SNAPSHOT.write_text(text)
+    assert text == SNAPSHOT.read_text(), f"an answer changed; if it should: {UPDATE}=1 pytest {Path(__file__).name}"
+
+
+@pytest.mark.parametrize(("name", "media_type", "content"), ANSWERS, ids=[name for name, _, _ in ANSWERS])
+def test_every_answer_has_an_example_that_its_schema_accepts(
+    name: str, media_type: str, content: dict[str, Any]
+) -> None:
+    is_problem = not name.endswith(" 200") and not name.startswith("GET /health 503")
+    assert media_type == ("application/problem+json" if is_problem else "application/json")
+    schema = {"components": DOCUMENT["components"], **content["schema"]}
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(content["example"])
+    broken = content["example"] | {"novelty": 1}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft202012Validator(schema).validate(broken)
+
+
+def test_every_reference_leads_somewhere() -> None:
+    references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(DOCUMENT)))
+    assert references <= set(DOCUMENT["components"]["schemas"])
+
+
+def test_whatever_reads_postgres_may_answer_503_with_retry_after() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for operation in methods.values():
+            assert "422" in operation["responses"]
+            if path.startswith("/api"):
+                assert "Retry-After" in operation["responses"]["503"]["headers"]
+
+
+def test_the_page_names_every_route_and_state() -> None:
+    page = (ROOT / "docs" / "rest.md").read_text()
+    for path in DOCUMENT["paths"]:
+        shown = path.replace("{batch_id}", "{batch}").replace("{backtest_id}", "{id}")
+        assert f"| `GET {shown}` |" in page
+    for phase in BatchPhase:
+        assert f"| `{phase}` |" in page
+
+
+def test_the_command_line_knows_every_state() -> None:
+    assert [phase.value for phase in BatchPhase] == list(STATES)
+
+
+def test_the_page_of_the_command_line_names_every_exit_code() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text()
+    codes = {value for name, value in vars(exits).items() if name.startswith("EXIT_") and isinstance(value, int)}
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)} == codes | {0}
