@@ -294,7 +294,8 @@ def test_a_succeeded_backtest_never_changes(life: Life) -> None:
     life.save(launch(attempt()))
     life.save(succeed(attempt(), 1.5))
     before = life.snapshot()
-    life.save(fail(attempt()), mark(attempt()), succeed(attempt(), 9.0))
+    later = replace(succeed(attempt(), 9.0), recorded_at=START + timedelta(hours=1))
+    life.save(fail(attempt()), mark(attempt()), later)
     assert life.snapshot() == before
     with pytest.raises(Conflict):
         life.save(launch(attempt(number=2)))
