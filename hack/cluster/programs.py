@@ -3,6 +3,7 @@
 import hashlib
 import os
 import platform
+import shutil
 from pathlib import Path
 
 from hack.cluster import packages
@@ -10,7 +11,7 @@ from hack.cluster.archives import docker_archive
 from hack.cluster.caches import cached_folder
 from hack.cluster.daemons import PAUSE_IMAGE
 from hack.cluster.layout import cache_home
-from hack.cluster.progress import run_logged
+from hack.cluster.progress import run_logged, step
 
 SOURCES = Path(__file__).parent / "pod_programs"
 UNSET = ("GOPATH", "GO111MODULE", "GOFLAGS", "GOROOT", "MAKEFLAGS", "MAKELEVEL", "MFLAGS")
@@ -36,7 +37,9 @@ def pause_archive() -> Path:
 def _compile(target: Path) -> None:
     log = cache_home() / "logs" / "programs.log"
     pause, probe = target / "pause", target / "probe"
-    run_logged(["gcc", "-Os", "-static", "-s", "-o", str(pause), str(SOURCES / "pause.c")], log)
     build = ["go", "build", "-ldflags=-s -w", "-o", str(probe), str(SOURCES / "probe.go")]
-    run_logged(build, log, env=go_environment(target) | {"CGO_ENABLED": "0"})
+    with step("compiling the pods' first container", "10 s"):
+        run_logged(["gcc", "-Os", "-static", "-s", "-o", str(pause), str(SOURCES / "pause.c")], log)
+        run_logged(build, log, env=go_environment(target) | {"CGO_ENABLED": "0"})
     docker_archive(target / "pause.tar", PAUSE_IMAGE, {"pause": pause, "probe": probe}, ["/pause"])
+    shutil.rmtree(target / "go-cache")
