@@ -17,6 +17,7 @@ INT, FLOAT, BOOL, STRING = ParameterType.INT, ParameterType.FLOAT, ParameterType
         pytest.param(-3, INT, -3, "-3", id="negative int"),
         pytest.param(1e21, INT, 10**21, "1" + "0" * 21, id="int that the server stores as 1e+21"),
         pytest.param(14, FLOAT, Decimal(14), "14", id="whole float"),
+        pytest.param(1, FLOAT, Decimal(1), "1", id="one"),
         pytest.param(0.005, FLOAT, Decimal("0.005"), "0.005", id="small float"),
         pytest.param("5e-3", FLOAT, Decimal("0.005"), "0.005", id="float with an exponent"),
         pytest.param(1e-12, FLOAT, Decimal("1e-12"), "0.000000000001", id="float whose repr has an exponent"),
