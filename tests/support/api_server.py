@@ -234,11 +234,13 @@ def _handler(api: ApiServer) -> type[BaseHTTPRequestHandler]:
             self.send_response(code)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(promised or len(body)))
+            if self.close_connection:
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(body)
 
         def _misbehave(self, fault: Fault) -> None:
-            self.close_connection = True
+            self.close_connection = fault.kind != "status"
             match fault.kind:
                 case "status":
                     self._send(fault.code, json.dumps(Problem(fault.code, "Fault", fault.message).body()).encode())

@@ -1,0 +1,165 @@
+"""The operator's whole process: kopf, the loop and the probes, over a fake API server and a real Postgres."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from backfleet.controller.cluster import RULES
+from backfleet.core import wire
+from backfleet.recorder.appending import INSERT, row
+from tests.support.api_server import TOKEN, ApiServer
+from tests.support.databases import Database
+from tests.support.operator import batch_spec, result
+from tests.support.processes import PROGRAM, START_SECONDS, OperatorProcess, program_environment, wait_for
+
+NAMESPACE = "research"
+SOON_SECONDS = 15.0
+SETTINGS: dict[str, Any] = {
+    "installation": "research/backfleet",
+    "namespace": NAMESPACE,
+    "tickSeconds": 300,  # so that nothing happens by the clock alone
+    "engines": {"noop": {"image": "localhost/backfleet:test"}},
+    "recorder": {"image": "localhost/backfleet:test", "secretName": "backfleet-recorder"},
+}
+
+
+class Launcher:
+    """Starts operators over one API server and one database."""
+
+    def __init__(self, api: ApiServer, database: Database, folder: Path) -> None:
+        self.api, self.database, self.folder = api, database, folder
+        self.kubeconfig = api.write_kubeconfig(folder / "kubeconfig")
+        self.started: list[OperatorProcess] = []
+
+    def start(self) -> OperatorProcess:
+        variables = {"KUBECONFIG": str(self.kubeconfig), "BACKFLEET_DATABASE_URL": self.database.operator_url}
+        operator = OperatorProcess.start(self.folder, SETTINGS, **variables)
+        self.started.append(operator)
+        return operator
+
+    def add_batch(self, name: str = "demo") -> None:
+        self.api.objects.create(wire.PLURAL, NAMESPACE, {"metadata": {"name": name}, "spec": batch_spec()})
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return [item for (resource, *_), item in list(self.api.objects.stored.items()) if resource == "jobs"]
+
+    def progress(self) -> str:
+        status = self.api.objects.get(wire.PLURAL, NAMESPACE, "demo").get("status", {})
+        return str(status.get("progress"))
+
+    def record(self, job: dict[str, Any]) -> None:
+        """What a recorder does, with its own rights."""
+        env = job["spec"]["template"]["spec"]["containers"][0]["env"]
+        attempt = next(each["value"] for each in env if each["name"] == wire.ENV_ATTEMPT_ID)
+        connection = psycopg2.connect(self.database.recorder_url)
+        with connection, connection.cursor() as cursor:
+            cursor.execute(INSERT, row(attempt, result()))
+        connection.close()
+
+
+@pytest.fixture
+def launcher(api: ApiServer, database: Database, tmp_path: Path) -> Iterator[Launcher]:
+    launcher = Launcher(api, database, tmp_path)
+    yield launcher
+    for operator in launcher.started:
+        operator.kill()
+
+
+def watched(api: ApiServer) -> set[str]:
+    return {call.path.rpartition("/")[2] for call in list(api.calls) if "watch" in call.query}
+
+
+def test_it_starts_watches_works_and_ends(launcher: Launcher, api: ApiServer) -> None:
+    operator = launcher.start()
+    operator.wait_until_ready()
+    wait_for("the watches", lambda: watched(api) == {wire.PLURAL, "jobs"}, SOON_SECONDS)
+    launcher.add_batch()
+    (job,) = wait_for("a Job after a watch event", launcher.jobs, SOON_SECONDS)
+    assert launcher.progress() == "0/6"
+
+    launcher.record(job)
+    wait_for("an outcome that Postgres announced", lambda: launcher.progress() == "1/6", SOON_SECONDS)
+
+    before = len(api.calls_of("GET", "/pods"))
+    api.objects.set_status("jobs", NAMESPACE, job["metadata"]["name"], {"active": 1})
+    wait_for("a pass after a Job's event", lambda: len(api.calls_of("GET", "/pods")) > before, SOON_SECONDS)
+
+    assert operator.ready()[0] == 200
+    assert operator.terminate(SOON_SECONDS) == 0
+    assert {line["level"] for line in operator.log()} == {"info"}
+    assert not any("error" in line for line in operator.log())
+    assert operator.log()[-1]["message"] == "operator stopped"
+
+    allowed = {(group, resource, verb) for group, resource, verbs in RULES for verb in verbs}
+    assert api.rules() <= allowed, "kopf and the loop ask for no more than their Role"
+    assert api.rules() >= {(wire.GROUP, wire.PLURAL, "watch"), ("batch", "jobs", "watch")}
+    selectors = {call.query.get("labelSelector") for call in api.calls_of("GET", "/jobs")}
+    assert selectors == {wire.JOB_SELECTOR}
+    assert {call.headers.get("authorization") for call in api.calls} == {f"Bearer {TOKEN}"}
+
+
+def test_a_second_one_stands_by_and_takes_over_from_one_that_was_killed(launcher: Launcher) -> None:
+    first = launcher.start()
+    first.wait_until_ready()
+    second = launcher.start()
+    wait_for("an answer of the second", lambda: "standing by" in str(second.ready()[1].get("problem")), START_SECONDS)
+    status, facts = second.ready()
+    assert (status, facts["holdsFence"]) == (503, False)
+    launcher.add_batch()
+    wait_for("a Job of the first", launcher.jobs, SOON_SECONDS)
+    first.kill()
+    second.wait_until_ready(SOON_SECONDS)
+    (job,) = launcher.jobs()
+    launcher.record(job)
+    wait_for("the second one's work", lambda: launcher.progress() == "1/6", SOON_SECONDS)
+    assert second.terminate(SOON_SECONDS) == 0
+
+
+def run_to_its_end(**variables: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        env=program_environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=START_SECONDS,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        pytest.param({"BACKFLEET_SETTINGS_FILE": ""}, "BACKFLEET_SETTINGS_FILE: not set", id="no settings"),
+        pytest.param({"BACKFLEET_DATABASE_URL": ""}, "BACKFLEET_DATABASE_URL: not set", id="no database"),
+        pytest.param({"BACKFLEET_DATABASE_URL": "mysql://db/x"}, "database", id="another database"),
+        pytest.param({"KUBECONFIG": os.devnull}, "KUBECONFIG: ", id="no kubeconfig"),
+        pytest.param(
+            {"settings": {"engines": {"lean": {"image": "i"}}}}, "there is no engine lean", id="no such engine"
+        ),
+        pytest.param({"settings": {"maxConcurrent": -1}}, "maxConcurrent: ", id="a bad value"),
+    ],
+)
+def test_wrong_settings_end_it_with_code_2_and_a_name(
+    api: ApiServer, tmp_path: Path, changes: dict[str, Any], named: str
+) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(SETTINGS | changes.pop("settings", {})))
+    given = {
+        "BACKFLEET_SETTINGS_FILE": str(settings),
+        "BACKFLEET_DATABASE_URL": "postgresql://operator@127.0.0.1:1/backfleet",
+        "KUBECONFIG": str(api.write_kubeconfig(tmp_path / "kubeconfig")),
+    }
+    code, log = run_to_its_end(**given | changes)
+    assert code == 2, log
+    assert named in log
+    assert "Traceback" not in log
+    assert len(log.splitlines()) == 1
+    assert api.calls == []
