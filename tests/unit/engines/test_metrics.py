@@ -52,9 +52,10 @@ def test_the_documented_table_names_every_metric_once() -> None:
     assert rows == [f"`{name}`" for name in METRICS]
 
 
-def test_ratios_restated_with_the_statistics_module() -> None:
-    metrics = measured(make_ledger(), rate=0.0252)
-    excess = [value - 0.0001 for value in RETURNS]
+@pytest.mark.parametrize("rate", [0.0, 0.0252])
+def test_ratios_restated_with_the_statistics_module(rate: float) -> None:
+    metrics = measured(make_ledger(), rate)
+    excess = [value - rate / 252 for value in RETURNS]
     mean, deviation = statistics.mean(excess), statistics.stdev(excess)
     below = statistics.stdev([value for value in excess if value < 0])
     assert metrics["sharpe_ratio"] == pytest.approx(mean / deviation * sqrt(252))

@@ -110,7 +110,7 @@ Running = Callable[[Mapping[str, str]], subprocess.Popen[bytes]]
 
 
 def test_a_hanging_run_ends_by_sigterm_alone(running: Running, tmp_path: Path) -> None:
-    process = running({"hang": "true"})
+    process = running({"hang": "forever"})
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
     process.terminate()
@@ -129,7 +129,7 @@ def test_a_stubborn_run_ignores_sigterm(running: Running) -> None:
 
 
 def test_it_touches_the_memory_that_it_allocates(running: Running) -> None:
-    process = running({"allocate_mib": "100", "hang": "true"})
+    process = running({"allocate_mib": "100", "hang": "forever"})
     await_line(process.pid, "VmRSS", lambda size: int((size or "0").split()[0]) > 100 * 1024)
     assert process.poll() is None
 
