@@ -19,7 +19,7 @@ def reasons(live: Live, uid: str) -> dict[str, str]:
 CASES = [
     pytest.param({"exit_code": 7}, "EngineError", 1, id="engine exits with a code"),
     pytest.param({"allocate_mib": 3000}, "OOMKilled", 2, id="out of memory"),
-    pytest.param({"hang": "true"}, "BacktestTimeout", 1, id="hangs"),
+    pytest.param({"hang": "forever"}, "BacktestTimeout", 1, id="hangs"),
     pytest.param({"hang": "stubborn"}, "BacktestTimeout", 1, id="hangs and ignores SIGTERM"),
     pytest.param({"result": "missing"}, "ResultMissing", 2, id="leaves no file"),
     pytest.param({"result": "broken"}, "ResultInvalid", 2, id="leaves half a file"),
@@ -43,7 +43,7 @@ def uids(live: Live) -> dict[str, str]:
         (key, value), kind = next(iter(parameters.items())), "int"
         good = 0
         if isinstance(value, str):
-            kind, good = "string", {"hang": "false", "result": "ok"}[key]
+            kind, good = "string", {"hang": "no", "result": "ok"}[key]
         axes = [{"name": key, "type": kind, "values": [value, good]}, {"name": "value", "type": "int", "value": 1}]
         policy = {"backtestTimeoutSeconds": 8}
         found[name] = live.apply(noop(name, 1, parameters=axes, failurePolicy=policy))

@@ -3,7 +3,7 @@
     value          sharpe_ratio of the result, and what the other metrics derive from
     trades         total_trades of the result
     sleep_seconds  wait first
-    hang           true: sleep for ever (SIGTERM ends it); stubborn: also ignore SIGTERM
+    hang           forever: sleep for ever (SIGTERM ends it); stubborn: also ignore SIGTERM
     allocate_mib   touch this much memory, and keep it
     signal         end by this signal, e.g. 11
     exit_code      end with this code and, unless it is 0, an error.json
@@ -48,7 +48,7 @@ PARAMETERS = (
     Parameter("value", "1", float),
     Parameter("trades", "100", int, least=0),
     Parameter("sleep_seconds", "0", float, least=0),
-    Parameter("hang", "false", str, choices=("false", "true", "stubborn")),
+    Parameter("hang", "no", str, choices=("no", "forever", "stubborn")),
     Parameter("allocate_mib", "0", int, least=0),
     Parameter("signal", "0", int, least=0),
     Parameter("exit_code", "0", int, least=0),
@@ -136,7 +136,7 @@ def behave(values: Mapping[str, Any]) -> None:
     time.sleep(values["sleep_seconds"])
     if values["hang"] == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    while values["hang"] != "false":
+    while values["hang"] != "no":
         time.sleep(3600)
     if values["signal"]:
         with suppress(OSError):  # KILL and STOP have no handler to take away
