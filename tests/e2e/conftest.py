@@ -32,11 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def local() -> Iterator[LocalBackfleet]:
     """The cluster, up."""
     backfleet = LocalBackfleet(os.environ.get("BACKFLEET_E2E_CLUSTER", "test"), NAMESPACE)
+    keep = bool(os.environ.get("BACKFLEET_E2E_KEEP"))
+    if not keep:
+        backfleet.down()  # what a session that was stopped has left
     try:
         backfleet.up()
         yield backfleet
     finally:
-        if not os.environ.get("BACKFLEET_E2E_KEEP"):
+        if not keep:
             backfleet.down()
 
 

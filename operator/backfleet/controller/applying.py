@@ -21,7 +21,7 @@ from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-OPTIONAL_STATUS = ("best", "finishedAt", "estimatedFinishAt")
+OPTIONAL_STATUS = ("best", "finishedAt", "estimatedFinishAt", "overdue")
 """Keys that a merge must remove when the new status does not have them."""
 
 

@@ -12,6 +12,7 @@ from backfleet.core.ending import COMPLETE_REASONS
 from backfleet.core.observation import AttemptKey, JobState, Observation, SeenBatch, SeenJob
 from backfleet.core.plans import BatchPlan, BatchRef, DeleteJob, PostEvent, WriteStatus
 from backfleet.core.records import BatchChanges, BatchRecord, BatchState, SettleFailure
+from backfleet.core.slots import overdue_jobs
 from backfleet.core.status import Sight, build_status, is_worth_writing, refused_status
 
 EVENTS_OF_FAILURES = 10
@@ -30,6 +31,7 @@ def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Se
         waiting=draft.waiting,
         drift=draft.drift,
         conflict=draft.conflict,
+        overdue=[job.name for job in overdue_jobs(jobs, draft.now, draft.limits)],
     )
     status = build_status(draft.seen, record, sight, draft.now)
     if record.state is BatchState.FINISHED:
@@ -66,6 +68,7 @@ def close_finished(
     sight = Sight(
         active=_active(held, record.uid),
         max_concurrent=min(int(record.controls.get("maxConcurrent", 4)), seen.limits.max_concurrent),
+        overdue=[job.name for job in overdue_jobs(jobs, seen.now, seen.limits)],
     )
     status = build_status(batch, record, sight, seen.now)
     made = BatchPlan(uid=record.uid, deletes=tuple(deletes), due_at=min(due, default=None))

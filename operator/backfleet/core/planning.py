@@ -57,7 +57,9 @@ def plan(seen: Observation) -> Plan:
     board.plans.extend(_sweep(seen, records.values(), board))
     plans = sorted((each for each in board.plans if not each.is_empty), key=lambda each: each.uid)
     due = [moment for moment in board.due if moment >= seen.now] + [each.due_at for each in board.plans if each.due_at]
-    return Plan(batches=tuple(plans), look_again_at=min(due, default=None), overdue=overdue_jobs(seen))
+    late = overdue_jobs(seen.jobs, seen.now, seen.limits)
+    overdue = tuple(f"{job.namespace}/{job.name}" for job in late)
+    return Plan(batches=tuple(plans), look_again_at=min(due, default=None), overdue=overdue)
 
 
 def gather_facts(seen: Observation) -> Facts:

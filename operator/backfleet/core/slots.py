@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from backfleet.core.drafts import Draft
 from backfleet.core.launching import launch_one, may_launch
-from backfleet.core.observation import AttemptKey, JobState, Limits, Observation
+from backfleet.core.observation import AttemptKey, JobState, Limits, Observation, SeenJob
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -28,11 +28,11 @@ def occupied_slots(seen: Observation, drafts: Iterable[Draft]) -> set[AttemptKey
     return held
 
 
-def overdue_jobs(seen: Observation) -> tuple[str, ...]:
-    """Unfinished Jobs that hold no slot any more, as `namespace/name`, sorted."""
-    patience = timedelta(seconds=seen.limits.overdue_seconds)
-    late = (j for j in seen.jobs if j.state is JobState.ACTIVE and seen.now >= j.deadline_at + patience)
-    return tuple(sorted(f"{job.namespace}/{job.name}" for job in late))
+def overdue_jobs(jobs: Iterable[SeenJob], now: datetime, limits: Limits) -> tuple[SeenJob, ...]:
+    """Unfinished Jobs that hold no slot any more, by namespace and name."""
+    patience = timedelta(seconds=limits.overdue_seconds)
+    late = (job for job in jobs if job.state is JobState.ACTIVE and now >= job.deadline_at + patience)
+    return tuple(sorted(late, key=lambda job: (job.namespace, job.name)))
 
 
 def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> None:

@@ -12,6 +12,7 @@ from backfleet.core.records import BatchRecord, BatchState
 
 ESTIMATE_STEP_SECONDS = 60
 WAITING_SHOWN = 3
+OVERDUE_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class Sight:
     waiting: Sequence[str] = ()
     drift: str | None = None
     conflict: str | None = None
+    overdue: Sequence[str] = ()
+    """Names of Jobs far past their hard deadline, as on a lost node."""
 
 
 def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: datetime) -> dict[str, Any]:
@@ -61,6 +64,8 @@ def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: dateti
         status["finishedAt"] = time_text(record.finished_at)
     elif (estimate := estimate_finish(record, now)) is not None:
         status["estimatedFinishAt"] = time_text(estimate)
+    if sight.overdue:
+        status["overdue"] = sorted(sight.overdue)[:OVERDUE_SHOWN]
     conditions = _conditions(record, sight)
     status["state"] = state_word(record, sight)
     return stamp(seen, status, conditions, now)

@@ -323,6 +323,7 @@ def test_a_job_on_a_lost_node_gives_its_slot_back_and_is_named(world: World) -> 
     world.tick(10_000)
     report = world.turn()
     assert len(report.plan.overdue) == 1
+    assert status(world, uid)["overdue"] == [report.plan.overdue[0].partition("/")[2]]
     assert world.rows.reasons[(uid, 0)] == "NodeLost"
     assert (uid, 0, 2) in world.rows.launches
 
