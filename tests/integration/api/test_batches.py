@@ -177,6 +177,14 @@ def test_a_rare_state_is_found_behind_many_others(api: TestClient, ledger: Ledge
     assert sizes[0] == 0
 
 
+def test_a_page_of_a_state_ends_at_its_limit_and_loses_nothing(api: TestClient, ledger: Ledger) -> None:
+    wanted = [ledger.accept(f"wanted-{n}", controls={"suspend": True}).name for n in range(4)]
+    first = get(api, BATCHES, state="suspended", limit=3)
+    second = get(api, BATCHES, state="suspended", limit=3, cursor=first["next_cursor"])
+    assert [batch["name"] for page in (first, second) for batch in page["batches"]] == wanted[::-1]
+    assert (len(first["batches"]), second["next_cursor"]) == (3, None)
+
+
 def test_an_unknown_batch_is_told(api: TestClient, ledger: Ledger) -> None:
     ledger.accept()
     response = api.get(f"{BATCHES}/none")

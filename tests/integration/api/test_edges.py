@@ -113,6 +113,22 @@ def test_a_cursor_must_be_of_the_same_query(api: TestClient, ledger: Ledger) -> 
     assert problem.errors[0].field == "cursor"
 
 
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(["yesterday", "uid"], id="no moment"),
+        pytest.param(["2026-11-24T15:00:00", "uid"], id="no zone"),
+        pytest.param(["2026-11-24T15:00:00+00:00", "a\x00b"], id="a NUL"),
+        pytest.param(["2026-11-24T15:00:00+00:00", 7], id="no uid"),
+        pytest.param(["2026-11-24T15:00:00+00:00"], id="short"),
+    ],
+)
+def test_a_forged_cursor_of_batches_is_refused(api: TestClient, place: list[Any]) -> None:
+    cursor = write_cursor(("batches", None, None, None), place)
+    problem = assert_problem(api.get(BATCHES, params={"cursor": cursor}), 422)
+    assert problem.errors[0].field == "cursor"
+
+
 JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
 
 

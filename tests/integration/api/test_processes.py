@@ -26,7 +26,8 @@ SERVER = [sys.executable, "-m", "backfleet_api.main"]
 def environment(**more: str) -> dict[str, str]:
     """What a process needs, and nothing that names a cluster or a database of the machine."""
     paths = os.pathsep.join(str(ROOT / folder) for folder in ("operator", "api"))
-    return {"PYTHONPATH": paths, "PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **more}
+    measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return {"PYTHONPATH": paths, "PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **measured, **more}
 
 
 @contextmanager
