@@ -246,6 +246,16 @@ def test_an_outcome_after_the_end_changes_nothing(life: Life, database: Database
     assert life.query("SELECT * FROM outcome_inbox") == []
 
 
+def test_an_outcome_of_a_closed_attempt_is_not_shown_and_swept_away(life: Life, database: Database) -> None:
+    life.save(launch(attempt()))
+    with life.engine.begin() as connection:
+        connection.execute(text("UPDATE backtest_attempts SET is_open = false, ended_at = now()"))
+    append_outcome(database.recorder_url, attempt().id, recorded())
+    assert life.look().outcomes == ()
+    life.save()
+    assert life.query("SELECT * FROM outcome_inbox") == []
+
+
 def test_nothing_reopens_a_finished_batch(life: Life) -> None:
     life.save()
     life.finish()
