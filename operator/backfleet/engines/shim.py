@@ -1,4 +1,4 @@
-"""The shell text around every engine's command: limit the run, keep exit code, times and OOM count, and exit 0 for the recorder."""
+"""The shell text around every engine's command: it limits the run, keeps exit code, times and OOM count, and exits 0."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,7 +11,10 @@ KILL_GRACE_SECONDS = 5
 SCRIPT = f"""\
 out={wire.RESULTS_PATH}/{wire.SHIM_EXIT_FILE}
 if [ -n "${wire.ENV_ENGINE_CONFIG_PATH}" ]; then printf '%s' "${wire.ENV_ENGINE_CONFIG}" > "${wire.ENV_ENGINE_CONFIG_PATH}"; fi
-oom() {{ cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null | grep '^oom_kill ' | tail -n 1 | cut -d' ' -f2; }}
+oom() {{
+  cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null |
+    grep '^oom_kill ' | tail -n 1 | cut -d' ' -f2
+}}
 started=$(date -u +%s)
 timeout -k {KILL_GRACE_SECONDS} "${wire.ENV_BACKTEST_TIMEOUT}" "$@"
 code=$?

@@ -1,0 +1,100 @@
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from backfleet.engines import shim
+from backfleet.engines.shim import ShimReport, parse_report, read_report
+
+
+def run_shim(folder: Path, *command: str, timeout: str = "30", **more: str) -> ShimReport:
+    """The shim's own text with the test's folder in the place of /results."""
+    words = [word.replace("/results/", f"{folder}/") for word in shim.command(command)]
+    environment = {"PATH": os.environ["PATH"], "BACKFLEET_BACKTEST_TIMEOUT_SECONDS": timeout, **more}
+    assert subprocess.run(words, env=environment, check=False, timeout=60, stderr=subprocess.DEVNULL).returncode == 0
+    return read_report(folder)
+
+
+@pytest.mark.parametrize("code", [0, 1, 10, 255])
+def test_the_exit_code_and_the_times_are_kept_and_the_shim_ends_with_0(tmp_path: Path, code: int) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    report = run_shim(tmp_path, sys.executable, "-c", f"raise SystemExit({code})")
+    assert report.exit_code == code
+    assert report.started_at is not None
+    assert report.finished_at is not None
+    assert before <= report.started_at <= report.finished_at <= datetime.now(UTC)
+
+
+def test_a_run_past_its_timeout_is_ended(tmp_path: Path) -> None:
+    assert run_shim(tmp_path, "sleep", "600", timeout="0.2").is_timeout
+
+
+def test_a_crash_is_128_and_the_signal(tmp_path: Path) -> None:
+    report = run_shim(tmp_path, sys.executable, "-c", "import os; os.kill(os.getpid(), 11)")
+    assert report.exit_code == 128 + signal.SIGSEGV
+
+
+def test_a_command_that_is_not_there_is_127(tmp_path: Path) -> None:
+    assert run_shim(tmp_path, "/no/such/command").exit_code == 127
+
+
+def test_words_reach_the_engine_as_they_are(tmp_path: Path) -> None:
+    code = "import sys; open(sys.argv[1], 'w').write(sys.argv[2])"
+    run_shim(tmp_path, sys.executable, "-c", code, str(tmp_path / "out"), "$HOME `id` 'a\" \n*")
+    assert (tmp_path / "out").read_text() == "$HOME `id` 'a\" \n*"
+
+
+def test_the_configuration_is_written_byte_for_byte_before_the_engine_starts(tmp_path: Path) -> None:
+    text = '{"a": "%s\\n $HOME `id` \'x\'"}\n'
+    more = {"BACKFLEET_ENGINE_CONFIG": text, "BACKFLEET_ENGINE_CONFIG_PATH": str(tmp_path / "config.json")}
+    run_shim(tmp_path, "cp", str(tmp_path / "config.json"), str(tmp_path / "seen.json"), **more)
+    assert (tmp_path / "seen.json").read_text() == text
+
+
+@pytest.mark.parametrize("trap", ["link", "folder", "file"])
+def test_what_the_strategy_put_in_the_place_of_the_exit_file_is_removed(tmp_path: Path, trap: str) -> None:
+    results, elsewhere = tmp_path / "left", tmp_path / "elsewhere"
+    results.mkdir()
+    elsewhere.write_text("untouched")
+    made = {
+        "link": f"os.symlink({str(elsewhere)!r}, path)",
+        "folder": "os.makedirs(path + '/deep')",
+        "file": "open(path, 'w').write('code=0')",
+    }
+    code = f"import os; path = {str(results / 'backfleet-exit')!r}; {made[trap]}; raise SystemExit(3)"
+    assert run_shim(results, sys.executable, "-c", code).exit_code == 3
+    assert elsewhere.read_text() == "untouched"
+
+
+def test_no_report_is_read_through_a_link_or_where_none_is(tmp_path: Path) -> None:
+    assert read_report(tmp_path) == ShimReport()
+    (tmp_path / "real").write_text("code=0\n")
+    (tmp_path / "backfleet-exit").symlink_to(tmp_path / "real")
+    assert read_report(tmp_path) == ShimReport()
+
+
+def test_lines_that_are_no_numbers_are_passed_over() -> None:
+    text = "code=7\nstarted=1700000000\nfinished=9999999999999\noom=\nnonsense\ncode=²\n=5\n"
+    assert parse_report(text) == ShimReport(exit_code=7, started_at=datetime.fromtimestamp(1700000000, UTC))
+
+
+def test_a_time_beyond_the_calendar_is_absent() -> None:
+    assert parse_report("started=253402300800\nfinished=253402300799\n").started_at is None
+
+
+@pytest.mark.parametrize(
+    ("report", "is_timeout"),
+    [
+        (ShimReport(exit_code=124), True),
+        (ShimReport(exit_code=137), True),
+        (ShimReport(exit_code=137, oom_kills=1), False),
+        (ShimReport(exit_code=1), False),
+        (ShimReport(), False),
+    ],
+)
+def test_a_timeout_is_its_own_code_or_a_kill_that_was_not_for_memory(report: ShimReport, is_timeout: bool) -> None:
+    assert report.is_timeout is is_timeout
