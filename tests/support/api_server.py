@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,7 +79,7 @@ class ApiServer:
     def running(cls) -> Iterator["ApiServer"]:
         """Answers on a free port of 127.0.0.1 until the block ends."""
         api = cls()
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(api))
+        server = _Server(("127.0.0.1", 0), _handler(api))
         server.daemon_threads = True
         api.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -188,6 +189,12 @@ class ApiServer:
                 own = [(name, kind) for name, kind in KINDS.items() if GROUP_OF[name] == group]
                 return _resources(f"{group}/{version}", own)
         return None
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # a client that went away is no error
+            super().handle_error(request, client_address)
 
 
 def _group(name: str, version: str) -> Json:

