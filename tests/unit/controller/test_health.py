@@ -29,7 +29,7 @@ def health(*, is_holder: bool = True, problem: str | None = None, age: float = 0
         pytest.param({"is_holder": False, "problem": "another holds the fence"}, 200, 503, id="standing by"),
         pytest.param({"problem": "Postgres does not answer"}, 200, 503, id="in trouble"),
         pytest.param({"is_holder": False}, 200, 503, id="without the fence"),
-        pytest.param({"age": STALE_SECONDS - 5}, 200, 200, id="slow"),
+        pytest.param({"age": STALE_SECONDS - 30}, 200, 200, id="slow"),
         pytest.param({"age": STALE_SECONDS + 5}, 500, 200, id="hung"),
     ],
 )
@@ -43,7 +43,7 @@ def test_liveness_is_that_the_loop_turns_and_readiness_that_it_works(
 def test_an_answer_says_why() -> None:
     state = health(is_holder=False, problem="another holds the fence", age=7.0)
     facts = json.loads(answer("/readyz?verbose", state, STALE_SECONDS).body)
-    assert facts.pop("lastTurnSecondsAgo") == pytest.approx(7.0, abs=2)
+    assert facts.pop("lastTurnSecondsAgo") == pytest.approx(7.0, abs=5)
     assert facts == {"holdsFence": False, "problem": "another holds the fence"}
 
 
