@@ -5,22 +5,20 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import helm_python
 import yaml
 from helm.chart import CHART, CHART_CRD, CRD, ROOT, render_texts, sync_crd
+from helm.progress import Pods, run_with_progress
 from helm.table import put_table, render_table
 from helm.values import read_values
-
-if TYPE_CHECKING:
-    from helm.progress import Pods
 
 WAIT_SECONDS = 300
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 1 with the reason on standard error."""
+    """Exit code 0; 1 with the reason on standard error; 130 after an interrupt."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -28,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except helm_python.HelmError as error:
         say(f"error: {error}")
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; the release is marked as failed, and `upgrade --install` goes on from there")
+        return 130
 
 
 def say(message: str) -> None:
@@ -43,8 +44,11 @@ def install(options: argparse.Namespace) -> int:
 def upgrade(options: argparse.Namespace) -> int:
     """Bring a release to this chart and these values."""
     with _config(options) as config:
-        is_new = options.install and not config.list(all_states=True, name_filter=f"^{options.release}$")
-    return _apply(options, "install" if is_new else "upgrade")
+        found = config.list(all_states=True, name_filter=f"^{options.release}$")
+        state = _state(found[0]) if found else "absent"
+        if options.take_over and state.startswith("pending-"):
+            state = _take_over(config, options.release, state)
+    return _apply(options, "install" if options.install and state == "absent" else "upgrade")
 
 
 def uninstall(options: argparse.Namespace) -> int:
@@ -105,8 +109,6 @@ def copy_table(_options: argparse.Namespace) -> int:
 
 
 def _apply(options: argparse.Namespace, verb: str) -> int:
-    from helm.progress import run_with_progress
-
     started = time.monotonic()
     values = _values(options)
     special: dict[str, Any] = {"create_namespace": options.create_namespace}
@@ -129,13 +131,27 @@ def _apply(options: argparse.Namespace, verb: str) -> int:
         )
         try:
             release = run_with_progress(work, pods, context.cancel)
-        except helm_python.HelmError:
+        except helm_python.HelmError as error:
             for line in pods.explain():
                 say(line)
+            if "another operation" in str(error):
+                say(
+                    "if no other command is at work, one was killed: `upgrade --install --take-over` clears what it left"
+                )
             raise
     say(f"   {_state(release)} in {time.monotonic() - started:.1f} s")
     print(_notes(release))
     return 0
+
+
+def _take_over(config: helm_python.Config, release: str, state: str) -> str:
+    """Clear what a killed command left unfinished, since Helm would wait for it for ever; the state after it."""
+    say(f"   {release} is {state}: a command was killed in the middle, taking over")
+    if state == "pending-install":
+        config.uninstall(release)
+        return "absent"
+    config.rollback(release)
+    return "deployed"
 
 
 def _state(release: dict[str, Any]) -> str:
@@ -162,9 +178,7 @@ def _config(options: argparse.Namespace) -> helm_python.Config:
     )
 
 
-def _pods(options: argparse.Namespace) -> "Pods":
-    from helm.progress import Pods  # loads the Kubernetes client: not for commands without a cluster
-
+def _pods(options: argparse.Namespace) -> Pods:
     return Pods(options.kubeconfig, options.kube_context, options.namespace, options.release)
 
 
@@ -197,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     upgrading = add("upgrade", upgrade, release, cluster, values)
     upgrading.add_argument("--install", action="store_true", help="install it when it is not there")
     upgrading.add_argument("--reuse-values", action="store_true", help="start from the values of the last revision")
+    upgrading.add_argument("--take-over", action="store_true", help="clear what a killed command left unfinished")
     for each in (installing, upgrading):
         each.add_argument("--create-namespace", action="store_true")
     add("uninstall", uninstall, release, cluster).add_argument("--ignore-not-found", action="store_true")

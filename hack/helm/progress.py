@@ -1,5 +1,7 @@
 """What a release's pods are doing, told to a person while Helm waits for them."""
 
+import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -7,57 +9,60 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
-from kubernetes import client, config
-from urllib3.exceptions import HTTPError
-
 LOOK_SECONDS = 1.0
+ANSWER_SECONDS = 10
 LOG_LINES = 15
-NO_ANSWER = (client.ApiException, HTTPError, OSError)
 
 
 class Pods:
-    """Reads the pods of one release; `kubeconfig` None means the user's own way to a cluster."""
+    """Reads the pods of one release with kubectl; `kubeconfig` None means the user's own way to a cluster."""
 
     def __init__(self, kubeconfig: Path | None, context: str | None, namespace: str, release: str) -> None:
-        api_client = config.new_client_from_config(str(kubeconfig) if kubeconfig else None, context)
-        self._api = client.CoreV1Api(api_client)
-        self._namespace = namespace
+        flags = [f"--kubeconfig={kubeconfig}"] if kubeconfig else []
+        flags += [f"--context={context}"] if context else []
+        self._command = ["kubectl", *flags, "-n", namespace, f"--request-timeout={ANSWER_SECONDS}s"]
         self._selector = f"app.kubernetes.io/instance={release}"
 
     def states(self) -> dict[str, str]:
         """Pod name → one phrase; empty while the API does not answer."""
-        return {pod.metadata.name: _phrase(pod) for pod in self._list()}
+        return {pod["metadata"]["name"]: phrase(pod) for pod in self._list()}
 
     def wait_gone(self, deadline: float) -> list[str]:
         """Return when no container runs any more, or at the deadline (a monotonic time) with the pods where one does."""
         # A pod's object may stay up to a minute longer: the kubelet of old takes its time to let it go.
-        while (left := sorted(pod.metadata.name for pod in self._list() if _runs(pod))) and time.monotonic() < deadline:
+        while (left := [pod["metadata"]["name"] for pod in self._list() if runs(pod)]) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
         return left
 
     def explain(self) -> Iterator[str]:
         """State and last log lines of every container that is not ready, for a release that did not get ready."""
         for pod in self._list():
-            for status in [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]:
-                if not status.ready:
-                    yield f"{pod.metadata.name} / {status.name}: {_phrase(pod)}"
-                    yield from (f"    {line}" for line in self._log_tail(pod.metadata.name, status.name))
+            name = pod["metadata"]["name"]
+            for status in _statuses(pod):
+                if not status["ready"]:
+                    yield f"{name} / {status['name']}: {phrase(pod)}"
+                    log = self._run("logs", name, "-c", status["name"], f"--tail={LOG_LINES}")
+                    yield from (f"    {line}" for line in log.splitlines())
 
-    def _list(self) -> list[client.V1Pod]:
-        try:
-            found = self._api.list_namespaced_pod(self._namespace, label_selector=self._selector, _request_timeout=5)
-        except NO_ANSWER:
-            return []
-        return list(found.items)
+    def _list(self) -> list[dict[str, Any]]:
+        text = self._run("get", "pods", "-l", self._selector, "-o", "json")
+        pods: list[dict[str, Any]] = json.loads(text)["items"] if text else []
+        return pods
 
-    def _log_tail(self, pod: str, container: str) -> list[str]:
+    def _run(self, *arguments: str) -> str:
+        """Standard output; empty on any failure, since progress must never end what it reports on."""
         try:
-            text = self._api.read_namespaced_pod_log(
-                pod, self._namespace, container=container, tail_lines=LOG_LINES, _request_timeout=5
+            done = subprocess.run(
+                [*self._command, *arguments],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=2 * ANSWER_SECONDS,
             )
-        except NO_ANSWER:
-            return []
-        return str(text).splitlines()
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout if done.returncode == 0 else ""
 
 
 def run_with_progress[T](work: Callable[[], T], pods: Pods, cancel: Callable[[], None]) -> T:
@@ -72,6 +77,28 @@ def run_with_progress[T](work: Callable[[], T], pods: Pods, cancel: Callable[[],
         return future.result()
 
 
+def phrase(pod: dict[str, Any]) -> str:
+    """What a pod is doing: first what holds it up, then how far it is."""
+    for status in _statuses(pod):
+        waiting = status["state"].get("waiting")
+        if waiting and waiting["reason"] not in {"PodInitializing", "ContainerCreating"}:
+            return f"{status['name']} waits: {waiting['reason']} {waiting.get('message', '')}".rstrip()
+    for status in pod["status"].get("initContainerStatuses", []):
+        if "running" in status["state"]:
+            return f"{status['name']} runs"
+    conditions = pod["status"].get("conditions", [])
+    if any(each["type"] == "Ready" and each["status"] == "True" for each in conditions):
+        return "ready"
+    unscheduled = [each.get("message", "") for each in conditions if each.get("reason") == "Unschedulable"]
+    return unscheduled[0] if unscheduled else str(pod["status"].get("phase"))
+
+
+def runs(pod: dict[str, Any]) -> bool:
+    """Whether a container of it runs, or may yet start."""
+    is_leaving = "deletionTimestamp" in pod["metadata"]
+    return not is_leaving or any("running" in status["state"] for status in _statuses(pod))
+
+
 def _report_until_done(future: "Future[Any]", pods: Pods) -> None:
     started = time.monotonic()
     known: dict[str, str] = {}
@@ -83,21 +110,6 @@ def _report_until_done(future: "Future[Any]", pods: Pods) -> None:
         known = states
 
 
-def _runs(pod: client.V1Pod) -> bool:
-    statuses = [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
-    return not pod.metadata.deletion_timestamp or any(each.state and each.state.running for each in statuses)
-
-
-def _phrase(pod: client.V1Pod) -> str:
-    statuses = [*(pod.status.init_container_statuses or []), *(pod.status.container_statuses or [])]
-    for status in statuses:
-        waiting = status.state.waiting if status.state else None
-        if waiting and waiting.reason not in {"PodInitializing", "ContainerCreating"}:
-            return f"{status.name} waits: {waiting.reason} {waiting.message or ''}".rstrip()
-    for status in pod.status.init_container_statuses or []:
-        if status.state and status.state.running:
-            return f"{status.name} runs"
-    if any(each.type == "Ready" and each.status == "True" for each in pod.status.conditions or []):
-        return "ready"
-    unscheduled = [each.message for each in pod.status.conditions or [] if each.reason == "Unschedulable"]
-    return unscheduled[0] if unscheduled else str(pod.status.phase)
+def _statuses(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    status = pod["status"]
+    return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]

@@ -3,8 +3,12 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
+
+from hack.helm.progress import phrase, runs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,3 +65,46 @@ def test_a_cluster_that_is_not_there_is_an_error_within_the_deadline(tmp_path: P
     assert done.returncode == 1
     assert "127.0.0.1:9" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def pod(
+    *, containers: dict[str, Any] | None = None, init: dict[str, Any] | None = None, **status: Any
+) -> dict[str, Any]:
+    def statuses(states: dict[str, Any] | None) -> list[dict[str, Any]]:
+        return [{"name": name, "state": state, "ready": False} for name, state in (states or {}).items()]
+
+    found = {"initContainerStatuses": statuses(init), "containerStatuses": statuses(containers), **status}
+    return {"metadata": {"name": "demo-0"}, "status": found}
+
+
+BACK_OFF = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
+STARTS = {"waiting": {"reason": "PodInitializing"}}
+UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        pytest.param(pod(phase="Pending"), "Pending", id="nothing known yet"),
+        pytest.param(pod(phase="Pending", conditions=[UNSCHEDULABLE]), "0/1 nodes", id="no room on a node"),
+        pytest.param(
+            pod(init={"migrate": {"running": {}}}, containers={"operator": STARTS}), "migrate runs", id="migrating"
+        ),
+        pytest.param(pod(containers={"api": BACK_OFF}), "api waits: CrashLoopBackOff back-off 10s", id="crashing"),
+        pytest.param(
+            pod(containers={"api": {"running": {}}}, conditions=[{"type": "Ready", "status": "True"}]),
+            "ready",
+            id="ready",
+        ),
+    ],
+)
+def test_progress_says_first_what_holds_a_pod_up(seen: dict[str, Any], said: str):
+    assert phrase(seen) == said
+
+
+def test_a_pod_that_is_leaving_counts_while_a_container_runs():
+    leaving = {"name": "demo-0", "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    running, ended = pod(containers={"api": {"running": {}}}), pod(containers={"api": {"terminated": {}}})
+    assert runs({**running, "metadata": leaving})
+    assert not runs({**ended, "metadata": leaving})
+    assert runs(ended)
