@@ -7,6 +7,7 @@ from backfleet.core.backtests import BacktestRequest, Failure, Recorded
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.noop import NoopEngine, run
 from backfleet.recorder.appending import Answer, Reply, row
+from backfleet.recorder.main import Terminated
 from backfleet.recorder.recording import Clock, Ending, judge, record
 from tests.unit.engines.builders import make_request
 from tests.unit.recorder.test_orders import ORDERS
@@ -116,6 +117,18 @@ def test_a_judge_that_fails_is_an_outcome_with_its_exception() -> None:
     judged = judge(BrokenEngine(), "broken", Path("/none"), REQUEST)
     message = "judging failed: KeyError: 'oops\\x00'"
     assert judged == Recorded(outcome=Failure(reason=FailureReason.RECORDER_ERROR, message=message))
+
+
+class InterruptedEngine(NoopEngine):
+    """An engine during whose judgement the pod is deleted."""
+
+    def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
+        raise Terminated
+
+
+def test_a_signal_during_the_judgement_is_no_outcome() -> None:
+    with pytest.raises(Terminated):
+        judge(InterruptedEngine(), "noop", Path("/none"), REQUEST)
 
 
 def test_an_unknown_engine_is_an_outcome() -> None:
