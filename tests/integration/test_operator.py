@@ -1,7 +1,7 @@
 """The operator's real pass over a real Postgres: crashes at every boundary, late recorders, a fence lost, Postgres away."""
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import psycopg2
@@ -185,3 +185,14 @@ def test_a_space_of_a_million_is_accepted_at_once_and_costs_no_rows(scene: Scene
     scene.operator.turn()
     assert scene.cluster.batches[uid]["status"]["total"] == 1_000_000
     assert scene.ends(uid) == {}
+
+
+def test_a_space_that_counting_finds_empty_is_refused_and_may_be_mended(scene: Scene) -> None:
+    scene.operator.passes.limits = replace(scene.operator.passes.limits, count_chunk=2)
+    uid = scene.cluster.add_batch(batch_spec(parameters=values(5), constraints=["value > 100"]))
+    for _ in range(4):
+        scene.operator.turn()
+    assert scene.cluster.condition(uid, "Finished")["reason"] == "SpecInvalid"
+    scene.cluster.edit_batch(uid, constraints=["value > 0"])
+    scene.run_all(uid, value_of)
+    assert scene.ends(uid) == EXPECTED

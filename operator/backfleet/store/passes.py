@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select, text, update
 
+from backfleet.core import wire
 from backfleet.core.backtests import BacktestState
 from backfleet.core.errors import Conflict
 from backfleet.core.records import BatchChanges, BatchRecord, BatchState, StoreView
@@ -115,7 +116,8 @@ def _lock(connection: Connection, installation: str, changes: BatchChanges) -> A
         raise Conflict(f"batch {after.uid} has no row any more")
     if row.installation_id != installation:
         raise Conflict(f"batch {after.uid} belongs to installation {row.installation_id}")
-    if row.state == _FINISHED and after.state is not BatchState.FINISHED:
+    is_refused = row.finish_reason == wire.REASON_SPEC_INVALID  # it has no backtests: see docs/adr/0004
+    if row.state == _FINISHED and after.state is not BatchState.FINISHED and not is_refused:
         raise Conflict(f"batch {after.uid} is finished, and nothing reopens it")
     return row
 
