@@ -4,12 +4,13 @@ import threading
 import time
 
 import pytest
+from sqlalchemy import Engine
 
 from backfleet.core.errors import FenceLost, SpecInvalid, Unavailable
 from backfleet.store import fence as fences
 from backfleet.store.connecting import parse_url
 from backfleet.store.fence import Fence
-from tests.integration.store.builders import INSTALLATION, Life, append_outcome, attempt, launch, recorded
+from tests.integration.store.builders import INSTALLATION, Life, append_outcome, attempt, batch, launch, recorded
 from tests.support.databases import Database
 from tests.support.proxy import Proxy
 
@@ -83,6 +84,23 @@ def test_a_notification_that_another_statement_reads_off_the_socket_is_not_lost(
     append_outcome(database.recorder_url, attempt().id, recorded())
     assert fence.is_held()
     assert fence.wait(0) is True
+
+
+def test_a_thread_that_waited_before_the_fence_was_held_is_woken_too(
+    database: Database, engine: Engine, fence: Fence
+) -> None:
+    woken: list[bool] = []
+    waiting = threading.Thread(target=lambda: woken.append(fence.wait(20)))
+    waiting.start()
+    time.sleep(0.1)
+    epoch = fence.acquire()
+    assert epoch is not None
+    Life(engine, epoch, batch()).save(launch(attempt()))
+    started = time.monotonic()
+    append_outcome(database.recorder_url, attempt().id, recorded())
+    waiting.join(20)
+    assert woken == [True]
+    assert time.monotonic() - started < 10
 
 
 def test_waiting_ends_at_its_time_whether_held_or_not(fence: Fence) -> None:
