@@ -13,11 +13,14 @@ from urllib.parse import quote
 import urllib3.exceptions
 from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
+from prometheus_client import Counter
 
 from backfleet.core import wire
 from backfleet.core.errors import BackfleetError, Conflict, NotFound, Unavailable
 
 Json = dict[str, Any]
+
+API_WRITES = Counter("backfleet_api_writes_total", "Writing calls that the API server answered", ["verb"])
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
@@ -59,7 +62,6 @@ class Cluster:
     def __init__(self, client: ApiClient, read_seconds: float = READ_SECONDS) -> None:
         self._client = client
         self._timeout = (CONNECT_SECONDS, read_seconds)
-        self.written_calls = 0
 
     def list_batches(self, namespace: str) -> list[Json]:
         """Every batch of a namespace; NotFound or Conflict when the kind is not served or not allowed."""
@@ -156,7 +158,8 @@ class Cluster:
             text = bytes(response.read())  # type: ignore[no-untyped-call]
         except (ApiException, urllib3.exceptions.HTTPError, OSError) as error:
             raise Unavailable(f"Kubernetes did not answer {method} {path}: {error}") from error
-        self.written_calls += method != "GET"
+        if method != "GET":
+            API_WRITES.labels(verb=method).inc()
         answer = _parse(text)
         if response.status < 300 and "kind" not in answer:
             raise Unavailable(f"{method} {path}: the answer is not an object of Kubernetes: {answer.get('message')}")

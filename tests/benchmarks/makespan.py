@@ -1,0 +1,258 @@
+"""What a backtest costs: 40 quick backtests by Backfleet against one native Job of 40 completions, in one cluster, in turn.
+
+    .venv/bin/python tests/benchmarks/makespan.py --rounds 5        (make bench)
+
+Both run the same pod: the noop engine under the shim, then the recorder, which appends to Postgres (the native Job's to a
+scratch database of the same shape without foreign keys). Both start at the creation of their object and end when the API
+server shows the end. Prints a JSON report; limits and their provenance stand in limits.yaml.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+sys.path[0:1] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "operator")]
+
+from kubernetes import client, config, watch  # noqa: E402
+
+from hack.local import LocalBackfleet  # noqa: E402
+from tests.support.live import Live  # noqa: E402
+from tests.support.observer import SELECTOR, wait_until  # noqa: E402
+
+COUNT = 40
+PARALLEL = 4
+NAMESPACE = "bench"
+PORT = 18231
+ROUND_SECONDS = 300
+
+
+def main() -> int:
+    """Run the rounds and print the report."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--cluster", default="bench", help="name of the local cluster; it stays up")
+    options = parser.parse_args()
+    live = install(LocalBackfleet(options.cluster, NAMESPACE))
+    template = pod_template(live)
+    rounds = []
+    for number in range(options.rounds):
+        native = run_native(live, template, number)
+        batch = run_batch(live, number)
+        rounds.append({"native": native, **batch, "ratio": batch["backfleet"] / native})
+        print(f"round {number + 1}: {json.dumps(rounds[-1])}", file=sys.stderr, flush=True)
+    print(json.dumps(report(rounds), indent=2))
+    return 0
+
+
+def install(local: LocalBackfleet) -> Live:
+    local.up()
+    local.install(local.images(), "engines.noop.requests.cpu=50m", "engines.noop.requests.memory=64Mi")
+    environment = local.environment()
+    return Live(NAMESPACE, environment, local.forward(PORT), config.new_client_from_config(environment["KUBECONFIG"]))
+
+
+def report(rounds: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over the rounds, with the spread where it matters."""
+    refills = sorted(latency for each in rounds for latency in each["refills"])
+    return {
+        "rounds": len(rounds),
+        "native_seconds": round(statistics.mean(each["native"] for each in rounds), 2),
+        "backfleet_seconds": round(statistics.mean(each["backfleet"] for each in rounds), 2),
+        "ratio_mean": round(statistics.mean(each["ratio"] for each in rounds), 3),
+        "ratios": [round(each["ratio"], 3) for each in rounds],
+        "refill_seconds": {
+            "count": len(refills),
+            "median": round(statistics.median(refills), 3),
+            "p95": round(refills[int(0.95 * (len(refills) - 1))], 3),
+        },
+        "api_writes_per_backtest": round(statistics.mean(each["writes"] for each in rounds) / COUNT, 2),
+        "stages": {
+            key: round(statistics.mean(each["stages"][key] for each in rounds), 3) for key in rounds[0]["stages"]
+        },
+    }
+
+
+def noop_batch(name: str, count: int) -> dict[str, Any]:
+    return {
+        "apiVersion": "backfleet.io/v1alpha1",
+        "kind": "OptimizationBatch",
+        "metadata": {"name": name},
+        "spec": {
+            "strategy": {"name": "Noop"},
+            "engine": {"name": "noop"},
+            "data": {"symbols": ["AAPL"], "startDate": "2000-03-01", "endDate": "2001-03-01"},
+            "parameters": [{"name": "value", "type": "int", "range": {"start": 1, "end": count, "step": 1}}],
+            "maxConcurrent": PARALLEL,
+            "ttlSecondsAfterFinished": 600,
+        },
+    }
+
+
+def pod_template(live: Live) -> dict[str, Any]:
+    """The pod of a real backtest's Job, recording elsewhere: under its own pod's name, into the scratch database."""
+    uid = live.apply(noop_batch("template", 1))
+    live.wait_finished("template", 120)
+    job = client.ApiClient().sanitize_for_serialization(live.jobs(uid)[0])
+    template: dict[str, Any] = job["spec"]["template"]
+    live.delete("template")
+    template["metadata"] = {"labels": {"backfleet-benchmark": "native"}}
+    recorder = template["spec"]["containers"][0]
+    own_name = {"name": "BACKFLEET_ATTEMPT_ID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    url = {"name": "BACKFLEET_RECORDER_DATABASE_URL", "value": scratch_url(live)}
+    kept = [e for e in recorder["env"] if e["name"] not in (own_name["name"], url["name"])]
+    recorder["env"] = [*kept, own_name, url]
+    return template
+
+
+def scratch_url(live: Live) -> str:
+    """A table of the same columns in a schema of the recorder role's own, found first by its search path."""
+    live.psql(
+        "CREATE SCHEMA IF NOT EXISTS scratch; "
+        "CREATE TABLE IF NOT EXISTS scratch.backtest_outcomes (LIKE public.backtest_outcomes INCLUDING DEFAULTS); "
+        "GRANT USAGE ON SCHEMA scratch TO backfleet_recorder; GRANT INSERT ON scratch.backtest_outcomes TO backfleet_recorder;"
+    )
+    secret = client.CoreV1Api(live.api).read_namespaced_secret("backfleet-recorder", NAMESPACE)
+    import base64
+
+    url = base64.b64decode(secret.data["recorder-url"]).decode()
+    return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dscratch"
+
+
+def run_native(live: Live, template: dict[str, Any], number: int) -> float:
+    """Seconds from creating a native Job of as many completions to its end as the API server shows it."""
+    batch, name = client.BatchV1Api(live.api), f"native-{number}"
+    body = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"completions": COUNT, "parallelism": PARALLEL, "backoffLimit": 0, "template": template},
+    }
+    started = time.monotonic()
+    batch.create_namespaced_job(NAMESPACE, body)
+    wait_until(
+        "the native Job is complete",
+        lambda: batch.read_namespaced_job_status(name, NAMESPACE).status.completion_time,
+        ROUND_SECONDS,
+        0.1,
+    )
+    seconds = time.monotonic() - started
+    batch.delete_namespaced_job(name, NAMESPACE, propagation_policy="Background")
+    wait_until("its pods are gone", lambda: not native_pods(live), 120)
+    return seconds
+
+
+def native_pods(live: Live) -> list[Any]:
+    selector = "backfleet-benchmark=native"
+    return list(client.CoreV1Api(live.api).list_namespaced_pod(NAMESPACE, label_selector=selector).items)
+
+
+def run_batch(live: Live, number: int) -> dict[str, Any]:
+    """The same by Backfleet, with what the watch saw of slots and what the rows say of stages."""
+    name = f"bench-{number}"
+    watcher = SlotWatcher(live)
+    watcher.start()
+    writes_before = operator_writes(live)
+    started = time.monotonic()
+    uid = live.apply(noop_batch(name, COUNT))
+    custom = client.CustomObjectsApi(live.api)
+
+    def is_finished() -> bool:
+        body = custom.get_namespaced_custom_object("backfleet.io", "v1alpha1", NAMESPACE, "optimizationbatches", name)
+        return "finishedAt" in body.get("status", {})
+
+    wait_until("the batch is finished", is_finished, ROUND_SECONDS, 0.1)
+    seconds = time.monotonic() - started
+    watcher.stop()
+    outcome = {
+        "backfleet": seconds,
+        "refills": watcher.refills(),
+        "writes": operator_writes(live) - writes_before,
+        "stages": stages(live, uid),
+    }
+    live.delete(name)
+    wait_until("its pods are gone", lambda: not live.pods(uid), 120)
+    return outcome
+
+
+class SlotWatcher(threading.Thread):
+    """Notes when pods become terminal and when Jobs appear, by this process's clock."""
+
+    def __init__(self, live: Live) -> None:
+        super().__init__(daemon=True)
+        self.live = live
+        self.freed: list[float] = []
+        self.created: list[float] = []
+        self._seen: set[str] = set()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        jobs = threading.Thread(target=self._follow_jobs, daemon=True)
+        jobs.start()
+        core = client.CoreV1Api(self.live.api)
+        while not self._stopping.is_set():
+            stream = watch.Watch().stream(
+                core.list_namespaced_pod, NAMESPACE, label_selector=SELECTOR, timeout_seconds=2
+            )
+            for event in stream:
+                pod = event["object"]
+                if pod.status.phase in ("Succeeded", "Failed") and pod.metadata.uid not in self._seen:
+                    self._seen.add(pod.metadata.uid)
+                    self.freed.append(time.monotonic())
+        jobs.join(5)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join(10)
+
+    def refills(self) -> list[float]:
+        """From each freed slot to the next Job beyond those that were there: the n-th freed slot takes Job n + 4."""
+        later = sorted(self.created)[PARALLEL:]
+        return [max(0.0, made - freed) for freed, made in zip(sorted(self.freed), later, strict=False)]
+
+    def _follow_jobs(self) -> None:
+        batch, seen = client.BatchV1Api(self.live.api), set()
+        while not self._stopping.is_set():
+            stream = watch.Watch().stream(
+                batch.list_namespaced_job, NAMESPACE, label_selector=SELECTOR, timeout_seconds=2
+            )
+            for event in stream:
+                uid = event["object"].metadata.uid
+                if uid not in seen:
+                    seen.add(uid)
+                    self.created.append(time.monotonic())
+
+
+def operator_writes(live: Live) -> float:
+    """The operator's own count of its writing calls to the API server."""
+    text = live.kubectl(
+        "exec",
+        "deploy/backfleet-operator",
+        "--",
+        "python",
+        "-c",
+        "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/metrics', timeout=5).read().decode())",
+    ).stdout
+    lines = [line for line in text.splitlines() if line.startswith("backfleet_api_writes_total")]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
+
+
+def stages(live: Live, uid: str) -> dict[str, float]:
+    """Mean seconds of a backtest's stages by the database's clock and the shim's (whole seconds)."""
+    rows = live.psql(
+        "SELECT avg(extract(epoch FROM a.job_seen_at - a.launched_at)), "
+        "avg(extract(epoch FROM o.recorded_at - a.launched_at)), "
+        "avg(extract(epoch FROM a.ended_at - o.recorded_at)) "
+        "FROM backtest_attempts a JOIN backtest_outcomes o USING (attempt_id) "
+        f"WHERE a.attempt_id LIKE '{uid}-%'"
+    )
+    created, recorded, settled = (float(value or 0) for value in rows[0])
+    return {"launch_to_job_seen": created, "launch_to_outcome": recorded, "outcome_to_settled": settled}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
