@@ -17,7 +17,7 @@ setup: $(VENV)/ready ## Make the virtual environment with everything that develo
 
 $(VENV)/ready: requirements-dev.lock pyproject.toml hack/find-python
 	@python=$$(hack/find-python) && echo "Setting up $(VENV) with $$python (about a minute)" && \
-	rm -rf $(VENV) && $$python -m venv $(VENV) && \
+	$$python -m venv $(VENV) && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
 	touch $@
