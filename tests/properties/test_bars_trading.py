@@ -67,6 +67,19 @@ def test_without_its_future_the_past_is_the_same(bars: Bars, request: BacktestRe
 
 
 @settings(deadline=None)
+@given(bars_strategy(), REQUESTS, st.integers(1, 3000))
+def test_a_close_changes_no_order_that_its_own_open_filled(bars: Bars, request: BacktestRequest, eighths: int) -> None:
+    other = replace(bars, closes=[*bars.closes[:-1], eighths / 8], volumes=[*bars.volumes[:-1], 1e9])
+    known, changed = (trade(request, each, BarsSettings()) for each in (bars, other))
+    assert (changed.trades, changed.open_shares, changed.order_count) == (
+        known.trades,
+        known.open_shares,
+        known.order_count,
+    )
+    assert changed.equity[:-1] == known.equity[:-1]
+
+
+@settings(deadline=None)
 @given(bars_strategy(), st.data(), st.integers(1, 500), st.sampled_from([basis_points(5), interactive_brokers]))
 def test_fees_lower_equity_by_themselves_and_change_nothing_else(
     bars: Bars, data: st.DataObject, shares: int, fee: Fee
