@@ -1,6 +1,6 @@
 """The chart as data: where it is, what it renders, and the copy of the CRD that it carries."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,25 @@ def render_notes(values: Mapping[str, Any], name: str = "demo", namespace: str =
     with helm_python.Chart.load(CHART) as chart:
         rendered = chart.render(dict(values), name=name, namespace=namespace)
     return next(text for path, text in rendered.items() if path.endswith("NOTES.txt"))
+
+
+def pods_of(objects: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Pod specs by the name of the object that makes them."""
+    return {
+        each["metadata"]["name"]: each["spec"]["template"]["spec"]
+        for each in objects
+        if "template" in each.get("spec", {})
+    }
+
+
+def containers_of(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Init containers first."""
+    return [*pod.get("initContainers", []), *pod["containers"]]
+
+
+def find_object(objects: Iterable[Mapping[str, Any]], kind: str, name: str) -> Mapping[str, Any]:
+    """The object of that kind and name."""
+    return next(each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name))
 
 
 def sync_crd() -> bool:

@@ -1,7 +1,5 @@
-"""What the chart renders is valid Kubernetes, restricted, and keeps its secrets to itself."""
+"""What the chart renders is valid Kubernetes, restricted, and probed; values reach the pods."""
 
-import base64
-from collections.abc import Iterator
 from typing import Any
 
 import helm_python
@@ -12,7 +10,7 @@ import pytest
 from backfleet import settings
 from backfleet.store import grants, migrate
 from backfleet_api import settings as api_settings
-from hack.helm.chart import CHART, render_notes, render_objects, render_texts
+from hack.helm.chart import CHART, containers_of, find_object, pods_of, render_objects
 
 EXTERNAL = {"database": {"existingSecret": "my-database"}, "evaluationPostgres": {"enabled": False}}
 DIGEST = "sha256:" + "ab" * 32
@@ -56,20 +54,6 @@ VERSIONS = [version.removesuffix(".0") for version in kubernetes_validate.utils.
 KINDS_WITHOUT_SCHEMA = {"CustomResourceDefinition"}
 
 
-def pods_of(objects: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for each in objects:
-        if "template" in each.get("spec", {}):
-            yield each["metadata"]["name"], each["spec"]["template"]["spec"]
-
-
-def containers_of(pod: dict[str, Any]) -> list[dict[str, Any]]:
-    return [*pod.get("initContainers", []), *pod["containers"]]
-
-
-def find(objects: list[dict[str, Any]], kind: str, name: str) -> dict[str, Any]:
-    return next(each for each in objects if each["kind"] == kind and each["metadata"]["name"] == name)
-
-
 def test_helm_lints_it_without_a_warning():
     report = helm_python.lint(CHART, strict=True)
     assert [message for message in report["messages"] if message["severity"] > 1] == []
@@ -105,7 +89,7 @@ def test_every_object_has_helms_labels_and_a_name_of_its_own(values: dict[str, A
 
 @pytest.mark.parametrize("values", VARIANTS)
 def test_every_pod_passes_the_restricted_standard(values: dict[str, Any]):
-    pods = dict(pods_of(render_objects(values)))
+    pods = pods_of(render_objects(values))
     assert pods
     for pod in pods.values():
         context = pod["securityContext"]
@@ -125,7 +109,7 @@ def test_every_pod_passes_the_restricted_standard(values: dict[str, Any]):
 
 @pytest.mark.parametrize("values", VARIANTS)
 def test_every_long_running_container_is_probed(values: dict[str, Any]):
-    for _, pod in pods_of(render_objects(values)):
+    for pod in pods_of(render_objects(values)).values():
         for container in pod["containers"]:
             ports = {port["name"] for port in container["ports"]}
             for probe in (container["livenessProbe"], container["readinessProbe"]):
@@ -136,7 +120,10 @@ def test_every_port_says_its_protocol_since_kubernetes_1_20_refuses_to_apply_it_
     objects = render_objects(EVERYTHING)
     services = [port for each in objects if each["kind"] == "Service" for port in each["spec"]["ports"]]
     ports = [
-        port for _, pod in pods_of(objects) for container in containers_of(pod) for port in container.get("ports", [])
+        port
+        for pod in pods_of(objects).values()
+        for container in containers_of(pod)
+        for port in container.get("ports", [])
     ]
     assert len(services) == 2
     assert all(port["protocol"] == "TCP" for port in [*services, *ports])
@@ -144,7 +131,7 @@ def test_every_port_says_its_protocol_since_kubernetes_1_20_refuses_to_apply_it_
 
 def test_only_operator_and_api_get_a_token():
     objects = render_objects({})
-    tokens = {name: pod["automountServiceAccountToken"] for name, pod in pods_of(objects)}
+    tokens = {name: pod["automountServiceAccountToken"] for name, pod in pods_of(objects).items()}
     assert tokens == {
         "demo-backfleet-operator": True,
         "demo-backfleet-api": True,
@@ -155,87 +142,8 @@ def test_only_operator_and_api_get_a_token():
     assert all(each["automountServiceAccountToken"] is False for each in accounts.values())
 
 
-def test_passwords_stand_in_secrets_only():
-    objects = render_objects({})
-    secrets = [
-        base64.b64decode(value).decode()
-        for each in objects
-        if each["kind"] == "Secret"
-        for key, value in each["data"].items()
-        if key.endswith("-password")
-    ]
-    assert len(set(secrets)) == 3
-    assert all(len(secret) == 32 for secret in secrets)
-    # Rendered anew here, so the old words could never be found: look for the shape of a URL with a password as well.
-    for name, text in render_texts({}).items():
-        if name != "postgres.yaml":
-            assert "postgresql://" not in text, name
-    outside = [each for each in objects if each["kind"] != "Secret"]
-    assert not any(secret in str(each) for secret in secrets for each in outside)
-
-
-def test_backtests_refer_to_a_secret_with_the_recorders_url_alone():
-    objects = render_objects({})
-    recorder = find(objects, "Secret", "demo-backfleet-recorder")
-    assert set(recorder["data"]) == {"recorder-url"}
-    url = base64.b64decode(recorder["data"]["recorder-url"]).decode()
-    assert url.startswith("postgresql://backfleet_recorder:")
-    assert url.endswith("@demo-backfleet-postgres.prod.svc:5432/backfleet")
-
-
-def test_an_own_postgres_leaves_nothing_of_the_evaluation_one():
-    objects = render_objects(EXTERNAL)
-    assert {each["kind"] for each in objects} & {"Secret", "StatefulSet"} == set()
-    assert not any("postgres" in each["metadata"]["name"] for each in objects)
-
-
-def test_urls_come_from_the_secret_and_the_keys_that_are_named():
-    keys = {"operator": "uri", "recorder": "uri", "api": "uri"}
-    values = {"database": {"existingSecret": "cluster-app", "keys": keys}, "evaluationPostgres": {"enabled": False}}
-    found = {
-        (name, container["name"], entry["name"]): entry["valueFrom"]["secretKeyRef"]
-        for name, pod in pods_of(render_objects(values))
-        for container in containers_of(pod)
-        for entry in container["env"]
-        if "valueFrom" in entry
-    }
-    wanted = {"name": "cluster-app", "key": "uri"}
-    assert found == {
-        ("demo-backfleet-api", "schema", "BACKFLEET_DATABASE_URL"): wanted,
-        ("demo-backfleet-operator", "migrate", "BACKFLEET_DATABASE_URL"): wanted,
-        ("demo-backfleet-operator", "operator", "BACKFLEET_DATABASE_URL"): wanted,
-        ("demo-backfleet-api", "api", "BACKFLEET_API_DATABASE_URL"): wanted,
-    }
-    assert "WARNING: operator, recorder and API share one database URL" in render_notes(values)
-    assert "WARNING" not in render_notes(EXTERNAL)
-
-
-@pytest.mark.parametrize(
-    ("database", "granted"),
-    [
-        pytest.param({}, {"RECORDER": "backfleet_recorder", "API": "backfleet_api"}, id="the default roles"),
-        pytest.param({"roles": {"recorder": "w", "api": ""}}, {"RECORDER": "w"}, id="one granted by hand"),
-        pytest.param({"keys": {"recorder": "operator-url"}}, {"API": "backfleet_api"}, id="one with the owner's URL"),
-    ],
-)
-def test_the_migrations_grant_the_roles_that_are_not_the_owner(database: dict[str, Any], granted: dict[str, str]):
-    values = {**EXTERNAL, "database": {"existingSecret": "db", **database}}
-    operator = dict(pods_of(render_objects(values)))["demo-backfleet-operator"]
-    environment = {each["name"]: each.get("value") for each in operator["initContainers"][0]["env"]}
-    wanted = {f"BACKFLEET_DB_ROLE_{role}": name for role, name in granted.items()}
-    assert environment == {"BACKFLEET_DATABASE_URL": None, **wanted}
-
-
-def test_the_evaluation_postgres_makes_the_roles_that_the_migrations_grant():
-    pods = dict(pods_of(render_objects({"database": {"roles": {"recorder": "w", "api": ""}}})))
-    made = {each["name"]: each.get("value") for each in pods["demo-backfleet-postgres"]["containers"][0]["env"]}
-    granted = {each["name"]: each.get("value") for each in pods["demo-backfleet-operator"]["initContainers"][0]["env"]}
-    assert (made["RECORDER_ROLE"], made["API_ROLE"]) == ("w", "backfleet_api")
-    assert (granted["BACKFLEET_DB_ROLE_RECORDER"], granted["BACKFLEET_DB_ROLE_API"]) == ("w", "backfleet_api")
-
-
 def test_variables_are_those_that_the_code_reads():
-    pods = dict(pods_of(render_objects({})))
+    pods = pods_of(render_objects({}))
     named = {
         (container["name"], entry["name"])
         for pod in pods.values()
@@ -258,23 +166,16 @@ def test_variables_are_those_that_the_code_reads():
     assert f'"$code" -eq {migrate.EXIT_SCHEMA} ]' in check
 
 
-def test_the_notes_warn_of_the_evaluation_postgres():
-    assert "EVERY RESULT IS LOST" in render_notes({})
-    kept = render_notes({"evaluationPostgres": {"persistence": {"enabled": True}}})
-    assert "EVERY RESULT IS LOST" not in kept
-    assert "EVALUATION POSTGRES" in kept
-
-
 def test_a_digest_wins_over_the_tag():
     image = {"repository": "registry.example/backfleet", "tag": "1", "digest": DIGEST}
     objects = render_objects({"image": image, "evaluationPostgres": {"image": {**image, "repository": "pg"}}})
-    images = {container["image"] for _, pod in pods_of(objects) for container in containers_of(pod)}
+    images = {container["image"] for pod in pods_of(objects).values() for container in containers_of(pod)}
     assert images == {f"registry.example/backfleet@{DIGEST}", f"pg@{DIGEST}"}
-    assert find(objects, "ConfigMap", "demo-backfleet-settings")["data"]["settings.json"].count(DIGEST) == 2
+    assert find_object(objects, "ConfigMap", "demo-backfleet-settings")["data"]["settings.json"].count(DIGEST) == 2
 
 
 def test_placement_reaches_the_pods():
-    pods = dict(pods_of(render_objects(EVERYTHING)))
+    pods = pods_of(render_objects(EVERYTHING))
     operator = pods["demo-backfleet-operator"]
     wanted = EVERYTHING["operator"]
     keys = ("nodeSelector", "tolerations", "affinity", "priorityClassName")
@@ -283,49 +184,23 @@ def test_placement_reaches_the_pods():
 
 
 def test_one_operator_at_a_time():
-    operator = find(render_objects({}), "Deployment", "demo-backfleet-operator")["spec"]
+    operator = find_object(render_objects({}), "Deployment", "demo-backfleet-operator")["spec"]
     assert (operator["replicas"], operator["strategy"]) == (1, {"type": "Recreate"})
 
 
 def test_a_change_of_settings_restarts_the_operator_and_a_new_chart_version_alone_does_not_restart_postgres():
     def annotations(values: dict[str, Any]) -> dict[str, str]:
-        template = find(render_objects(values), "Deployment", "demo-backfleet-operator")["spec"]["template"]
+        template = find_object(render_objects(values), "Deployment", "demo-backfleet-operator")["spec"]["template"]
         return template["metadata"]["annotations"]
 
     assert annotations({}) == annotations({})
     assert annotations({}) != annotations({"operator": {"maxConcurrent": 5}})
-    template = find(render_objects({}), "StatefulSet", "demo-backfleet-postgres")["spec"]["template"]
+    template = find_object(render_objects({}), "StatefulSet", "demo-backfleet-postgres")["spec"]["template"]
     assert set(template["metadata"]["labels"]) == {
         "app.kubernetes.io/name",
         "app.kubernetes.io/instance",
         "app.kubernetes.io/component",
     }
-
-
-def test_the_network_policy_lets_backtests_reach_dns_and_postgres_only():
-    policies = [each for each in render_objects(EXTERNAL_EVERYTHING) if each["kind"] == "NetworkPolicy"]
-    assert [each["metadata"]["name"] for each in policies] == ["demo-backfleet-backtests"]
-    spec = policies[0]["spec"]
-    assert spec["policyTypes"] == ["Ingress", "Egress"]
-    assert "ingress" not in spec
-    dns, postgres = spec["egress"]
-    assert {(port["protocol"], port["port"]) for port in dns["ports"]} == {("UDP", 53), ("TCP", 53)}
-    assert dns["to"]
-    assert postgres == {
-        "to": [{"ipBlock": {"cidr": "10.0.0.5/32"}}],
-        "ports": [{"protocol": "TCP", "port": 5432}],
-    }
-    assert not [each for each in render_objects({}) if each["kind"] == "NetworkPolicy"]
-
-
-def test_the_evaluation_postgres_is_reached_by_backfleet_only():
-    objects = render_objects({"networkPolicy": {"enabled": True}})
-    rule = find(objects, "NetworkPolicy", "demo-backfleet-postgres")["spec"]["ingress"]
-    components = [peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for peer in rule[0]["from"]]
-    assert components == ["operator", "api", "backtest"]
-    egress = find(objects, "NetworkPolicy", "demo-backfleet-backtests")["spec"]["egress"][1]["to"]
-    template = find(objects, "StatefulSet", "demo-backfleet-postgres")["spec"]["template"]
-    assert egress == [{"podSelector": {"matchLabels": template["metadata"]["labels"]}}]
 
 
 @pytest.mark.parametrize(
