@@ -55,7 +55,6 @@ class Fence:
                 connection.close()
             else:
                 self._connection = connection
-                self._ring()
             return epoch
 
     def is_held(self) -> bool:
