@@ -50,7 +50,7 @@ class RecorderSettings(_Settings):
     image: str = Field(min_length=1)
     image_pull_policy: str = "IfNotPresent"
     secret_name: str = Field(min_length=1)
-    secret_key: str = "recorder-url"
+    secret_key: str = "recorder-url"  # noqa: S105 - the name of a key, not a secret
     patience_seconds: Positive = 900
 
 

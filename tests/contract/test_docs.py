@@ -122,7 +122,20 @@ def check_program(program: str, words: list[str]) -> None:
         case _ if program.startswith("backfleet-"):
             assert (Path(sys.executable).parent / program).exists()
         case _:
-            assert program in {"kubectl", "curl", "helm", "docker", "kind", "git", "apt-get", "cd", "psql", "cat", "less", "tail"}
+            assert program in {
+                "kubectl",
+                "curl",
+                "helm",
+                "docker",
+                "kind",
+                "git",
+                "apt-get",
+                "cd",
+                "psql",
+                "cat",
+                "less",
+                "tail",
+            }
 
 
 def check_command_line(words: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Safety and progress of the operator over generated worlds: crashes between effects, lost Jobs, late outcomes, edits."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from hypothesis import HealthCheck, settings
@@ -11,7 +12,6 @@ from backfleet.core.observation import Limits
 from backfleet.core.plans import Effect
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchState
-
 from tests.support.operator import World, batch_spec, failure, result, values
 
 REASONS = st.sampled_from([FailureReason.ENGINE_ERROR, FailureReason.ENGINE_CRASH, FailureReason.BACKTEST_TIMEOUT])
@@ -54,10 +54,8 @@ class OperatorMachine(RuleBasedStateMachine):
                 raise _CrashError
 
         self.world.restart(checkpoint)
-        try:
+        with suppress(_CrashError):
             self.world.turn()
-        except _CrashError:
-            pass
         self.world.restart()
 
     @rule(seconds=st.sampled_from([0.5, 3, 20, 61]))

@@ -151,7 +151,7 @@ class Cluster:
             header_params=headers,
             auth_settings=["BearerToken"],
         )
-        # The body does not go through the client's own preparation, which turns an empty text into null.
+        # The body is JSON already: it needs none of the client's own preparation.
         target, url, all_headers = request[0], request[1], request[2]
         try:
             response = self._client.call_api(target, url, all_headers, body, _request_timeout=self._timeout)

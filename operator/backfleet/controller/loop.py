@@ -62,7 +62,7 @@ class Loop:
         self._wake.set()
 
     def stop(self) -> None:
-        """End after the effect that is under way; `run` then returns."""
+        """End after the pass that is under way, if there is one; `run` then returns."""
         self._stopping.set()
         self._wake.set()
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import ClusterPort, build_event
 from backfleet.controller.observing import parse_batch, parse_job, parse_pod
+from backfleet.core.errors import BackfleetError
 from backfleet.core.observation import Limits, Observation, SeenBatch
 from backfleet.core.planning import plan
 from backfleet.core.plans import Plan
@@ -100,10 +101,14 @@ class Passes:
         """Tell on a batch that its part of the pass failed; the loop has logged it and tries again."""
         by_uid = {batch.uid: batch for batch in seen.batches}
         for uid, error in errors.items():
-            if (batch := by_uid.get(uid)) is not None:
-                ref = {"uid": uid, "name": batch.name, "namespace": batch.namespace}
-                last_line = error.strip().splitlines()[-1][:500]
+            if (batch := by_uid.get(uid)) is None:
+                continue
+            ref = {"uid": uid, "name": batch.name, "namespace": batch.namespace}
+            last_line = error.strip().splitlines()[-1][:500]
+            try:
                 self.cluster.create_event(build_event(ref, "PassFailed", last_line, "Warning", seen.now))
+            except BackfleetError as refusal:
+                logger.warning("could not tell that a pass failed: %s", refusal, extra={"batch": uid})
 
     def _forget(self, seen: Observation) -> None:
         present = {batch.uid for batch in seen.batches}

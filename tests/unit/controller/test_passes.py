@@ -7,7 +7,6 @@ import pytest
 from backfleet.core.backtests import BacktestState
 from backfleet.core.observation import Limits
 from backfleet.core.reasons import FailureReason
-
 from tests.support.operator import World, batch_spec, failure, result, values
 
 SUCCEEDED = BacktestState.SUCCEEDED
