@@ -82,7 +82,7 @@ def test_it_starts_watches_works_and_ends(launcher: Launcher, api: ApiServer) ->
     wait_for("the watches", lambda: watched(api) == {wire.PLURAL, "jobs"}, SOON_SECONDS)
     launcher.add_batch()
     (job,) = wait_for("a Job after a watch event", launcher.jobs, SOON_SECONDS)
-    assert launcher.progress() == "0/6"
+    wait_for("its status", lambda: launcher.progress() == "0/6", SOON_SECONDS)
 
     launcher.record(job)
     wait_for("an outcome that Postgres announced", lambda: launcher.progress() == "1/6", SOON_SECONDS)
