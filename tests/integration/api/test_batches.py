@@ -11,7 +11,7 @@ from backfleet.core.records import BatchState
 from backfleet_api.listing import list_batches
 from backfleet_api.query import BatchesQuery
 from backfleet_api.schemas import BatchPhase
-from tests.integration.api.ledger import Ledger, uid
+from tests.integration.api.ledger import START, Ledger, uid
 
 BATCHES = "/api/optimization/batches"
 
@@ -120,6 +120,12 @@ def test_a_finished_batch_says_how(api: TestClient, ledger: Ledger, reason: str,
     assert found["finished_at"] == "2026-11-24T16:00:00Z"
     assert (found["counts"]["queued"], found["counts"]["cancelled"]) == (0, 6)
     assert found["estimated_finish_at"] is None
+
+
+def test_nothing_of_a_finished_batch_is_queued_whatever_its_counters_say(api: TestClient, ledger: Ledger) -> None:
+    ended = {"state": BatchState.FINISHED, "finished_at": START, "finish_reason": "TooManyFailures"}
+    batch = ledger.change(ledger.accept(), **ended)
+    assert get(api, f"{BATCHES}/{batch.uid}")["counts"]["queued"] == 0
 
 
 def test_the_list_is_newest_first_and_goes_on_after_its_cursor(api: TestClient, ledger: Ledger) -> None:
