@@ -38,15 +38,16 @@ class LocalBackfleet:
         """Install or upgrade the chart with its evaluation Postgres, and wait until it answers; `values` are key=value."""
         product, _, tag = images["backfleet"].rpartition(":")
         postgres, _, postgres_tag = images["evaluation-postgres"].rpartition(":")
-        settings = (
+        # As text: a tag of digits alone is no number.
+        texts = (
             f"image.repository={product}",
             f"image.tag={tag}",
             f"evaluationPostgres.image.repository={postgres}",
             f"evaluationPostgres.image.tag={postgres_tag}",
-            *values,
         )
-        flags = [part for each in settings for part in ("--set", each)]
-        command = ["upgrade", RELEASE, "--install", "-n", self.namespace, "--create-namespace"]
+        flags = [part for each in texts for part in ("--set-string", each)]
+        flags += [part for each in values for part in ("--set", each)]
+        command = ["upgrade", RELEASE, "--install", "--take-over", "-n", self.namespace, "--create-namespace"]
         _run("hack/helm", *command, "--wait", str(INSTALL_SECONDS), *flags, environment=self.environment())
 
     def forward(self, port: int) -> str:
