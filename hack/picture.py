@@ -14,7 +14,8 @@ def draw(lines: list[str]) -> str:
     width = int(max(map(len, lines)) * CHARACTER) + 2 * MARGIN
     height = len(lines) * LINE + 2 * MARGIN
     rows = "\n".join(_row(number, line) for number, line in enumerate(lines))
-    return f"""<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">
+    size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
+    return f"""<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">
 <rect width="100%" height="100%" rx="8" fill="#10151c"/>
 <g font-family="ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="{FONT_SIZE}" xml:space="preserve">
 {rows}

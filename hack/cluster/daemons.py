@@ -211,9 +211,9 @@ def _kubelet_configuration(layout: Layout) -> dict[str, object]:
         "kubeAPIQPS": 50,
         "kubeAPIBurst": 100,
         "serializeImagePulls": False,
-        # Ready after two seconds instead of ten; unchanged, it is still written seldom.
         # Bounds how long a stopped pod lingers: the kubelet looks at all pods so often.
         "syncFrequency": "10s",
+        # Ready after two seconds instead of ten; unchanged, it is still written seldom.
         "nodeStatusUpdateFrequency": "2s",
         "nodeStatusReportFrequency": "5m",
         # The disk is the machine's, not ours: a full one must not delete the images.
