@@ -7,6 +7,8 @@ FONT_SIZE = 13
 LINE = 18
 CHARACTER = 7.83
 MARGIN = 18
+NO_BREAK = "\u00a0"
+"""Browsers fold ordinary spaces."""
 
 
 def draw(lines: list[str]) -> str:
@@ -27,7 +29,7 @@ def draw(lines: list[str]) -> str:
 def _row(number: int, line: str) -> str:
     colour = "#7ee787" if line.startswith("$ ") else "#d6dde6"
     top = MARGIN + LINE * (number + 1) - 5
-    return f'<text x="{MARGIN}" y="{top}" fill="{colour}">{escape(line)}</text>'
+    return f'<text x="{MARGIN}" y="{top}" fill="{colour}">{escape(line).replace(" ", NO_BREAK)}</text>'
 
 
 if __name__ == "__main__":
