@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from backfleet.core import wire
-from backfleet.core.plans import CreateJob
+from backfleet.core.plans import BatchRef, CreateJob
 from backfleet.engines import shim
 from backfleet.engines.protocol import Engine, EngineContainer, EngineSettings, VolumeMount
 from backfleet.settings import EngineImageSettings, Settings
@@ -30,16 +30,7 @@ def build_job(create: CreateJob, engine: Engine, settings: Settings) -> dict[str
             "namespace": batch.namespace,
             "labels": labels,
             "annotations": {wire.ANNOTATION_DEADLINE: str(create.shape.deadline_seconds)},
-            "ownerReferences": [
-                {
-                    "apiVersion": wire.API_VERSION,
-                    "kind": wire.KIND,
-                    "name": batch.name,
-                    "uid": batch.uid,
-                    "controller": True,
-                    "blockOwnerDeletion": False,
-                }
-            ],
+            "ownerReferences": [_owner(batch)],
         },
         "spec": {
             "backoffLimit": 0,
@@ -59,6 +50,17 @@ def build_job(create: CreateJob, engine: Engine, settings: Settings) -> dict[str
                 "spec": _pod_spec(create, engine, settings),
             },
         },
+    }
+
+
+def _owner(batch: BatchRef) -> dict[str, Any]:
+    return {
+        "apiVersion": wire.API_VERSION,
+        "kind": wire.KIND,
+        "name": batch.name,
+        "uid": batch.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
     }
 
 

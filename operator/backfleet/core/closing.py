@@ -83,28 +83,19 @@ def refuse(seen: Observation, batch: SeenBatch, message: str) -> BatchPlan:
 def jobs_to_delete(draft: Draft, record: BatchRecord, jobs: Iterable[SeenJob], ttl_seconds: int) -> Iterable[DeleteJob]:
     """Finished Jobs past their time, all Jobs of a batch that was stopped, and Jobs whose attempt was given up.
 
-    A Job whose attempt was settled by an outcome is left to complete by itself.
+    A Job whose attempt was settled by an outcome is left to complete by itself: its recorder has started.
     """
     alive = set(draft.active_keys)
     is_stopped = record.state is BatchState.FINISHED and record.finish_reason not in COMPLETE_REASONS
     start_limit = timedelta(seconds=draft.work.spec.failure_policy.start_timeout_seconds)
     for job in jobs:
-        delete = DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid)
         if job.finished_at is not None:
-            if job.key not in alive and draft.now >= draft.remind(ttl_seconds, job.finished_at):
-                yield delete
-        elif is_stopped or (
-            job.key not in alive and not _recorder_started(draft, job) and _is_old(draft, job, start_limit)
-        ):
-            yield delete
-
-
-def _is_old(draft: Draft, job: SeenJob, limit: timedelta) -> bool:
-    return draft.now >= job.created_at + limit
-
-
-def _recorder_started(draft: Draft, job: SeenJob) -> bool:
-    return job.key in draft.recording
+            is_due = job.key not in alive and draft.now >= draft.remind(ttl_seconds, job.finished_at)
+        else:
+            is_given_up = job.key not in alive and job.key not in draft.recording
+            is_due = is_stopped or (is_given_up and draft.now >= job.created_at + start_limit)
+        if is_due:
+            yield DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid)
 
 
 def _active(held: set[AttemptKey], uid: str) -> int:
@@ -120,7 +111,7 @@ def _with_status(seen: Observation, batch: SeenBatch, status: Mapping[str, Any],
     next_at = written_at + timedelta(seconds=seen.limits.status_interval_seconds) if written_at else None
     if next_at and seen.now < next_at and not _is_turning_point(batch.status, status):
         return replace(made, events=made.events, due_at=_earliest(made.due_at, next_at))
-    return replace(made, status=WriteStatus(batch=_ref(batch), status=status), events=events)
+    return replace(made, status=WriteStatus(batch=BatchRef.of(batch), status=status), events=events)
 
 
 def _earliest(one: datetime | None, other: datetime) -> datetime:
@@ -143,7 +134,7 @@ def _transition_events(batch: SeenBatch, status: Mapping[str, Any]) -> Iterable[
         _condition(batch.status, wire.CONDITION_ACCEPTED),
     )
     if accepted["status"] == "True" and was_accepted.get("status") != "True":
-        yield PostEvent(batch=_ref(batch), reason="Accepted", message=accepted["message"])
+        yield PostEvent(batch=BatchRef.of(batch), reason="Accepted", message=accepted["message"])
     finished, was_finished = (
         _condition(status, wire.CONDITION_FINISHED),
         _condition(batch.status, wire.CONDITION_FINISHED),
@@ -152,12 +143,12 @@ def _transition_events(batch: SeenBatch, status: Mapping[str, Any]) -> Iterable[
     if finished["status"] == "True" and is_news:
         is_warning = finished["reason"] not in COMPLETE_REASONS
         yield PostEvent(
-            batch=_ref(batch), reason=finished["reason"], message=finished["message"], is_warning=is_warning
+            batch=BatchRef.of(batch), reason=finished["reason"], message=finished["message"], is_warning=is_warning
         )
     conflict = _condition(status, wire.CONDITION_NAME_CONFLICT)
     if conflict and not _condition(batch.status, wire.CONDITION_NAME_CONFLICT):
         yield PostEvent(
-            batch=_ref(batch), reason=wire.CONDITION_NAME_CONFLICT, message=conflict["message"], is_warning=True
+            batch=BatchRef.of(batch), reason=wire.CONDITION_NAME_CONFLICT, message=conflict["message"], is_warning=True
         )
 
 
@@ -171,7 +162,3 @@ def _failure_events(draft: Draft) -> Iterable[PostEvent]:
             attempt = change.attempt
             message = f"backtest {attempt.index} failed in attempt {attempt.number}: {change.reason}: {change.message}"
             yield PostEvent(batch=draft.ref, reason="BacktestFailed", message=message[:1000], is_warning=True)
-
-
-def _ref(batch: SeenBatch) -> BatchRef:
-    return BatchRef(uid=batch.uid, name=batch.name, namespace=batch.namespace)

@@ -11,10 +11,10 @@ from backfleet.core.plans import BatchRef, CreateJob, DeleteJob
 from backfleet.core.ranking import is_better
 from backfleet.core.reasons import POLICIES, FailureReason, Policy
 from backfleet.core.records import (
+    MESSAGE_LIMIT,
     AttemptChange,
     AttemptRecord,
     BatchRecord,
-    BatchState,
     Best,
     CloseOutcome,
     OutcomeRecord,
@@ -22,8 +22,6 @@ from backfleet.core.records import (
     SettleResult,
 )
 from backfleet.core.snapshots import Work
-
-MESSAGE_LIMIT = 2_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,7 +49,7 @@ class Draft:
 
     @property
     def ref(self) -> BatchRef:
-        return BatchRef(uid=self.seen.uid, name=self.seen.name, namespace=self.seen.namespace)
+        return BatchRef.of(self.seen)
 
     @property
     def active_keys(self) -> Iterable[AttemptKey]:
@@ -147,16 +145,7 @@ class Draft:
 
     def finish(self, reason: str, message: str) -> None:
         """End the batch: what has not ended is cancelled."""
-        counters = self.record.counters
-        left = max(0, (self.record.total or 0) - counters.succeeded - counters.failed)
-        self.record = replace(
-            self.record,
-            state=BatchState.FINISHED,
-            finished_at=self.now,
-            finish_reason=reason,
-            finish_message=message[:MESSAGE_LIMIT],
-            counters=replace(counters, cancelled=left),
-        )
+        self.record = self.record.finished(self.now, reason, message)
         self.attempts.clear()
 
     def _after_failure(self, attempt: AttemptRecord, reason: FailureReason) -> tuple[BacktestState, bool]:

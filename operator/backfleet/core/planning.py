@@ -148,19 +148,6 @@ def _sweep(seen: Observation, records: Iterable[BatchRecord], board: _Board) -> 
             board.due.append(record.missing_since + timedelta(seconds=seen.limits.missing_seconds))
             continue
         else:
-            after = _deleted(record, seen.now)
+            after = record.finished(seen.now, wire.REASON_DELETED, "the custom resource was deleted")
         board.due.append(seen.now + timedelta(seconds=seen.limits.missing_seconds))
         yield BatchPlan(uid=record.uid, rows=BatchChanges(before=record, after=after))
-
-
-def _deleted(record: BatchRecord, now: datetime) -> BatchRecord:
-    counters = record.counters
-    left = max(0, (record.total or 0) - counters.succeeded - counters.failed)
-    return replace(
-        record,
-        state=BatchState.FINISHED,
-        finished_at=now,
-        finish_reason=wire.REASON_DELETED,
-        finish_message="the custom resource was deleted",
-        counters=replace(counters, cancelled=left),
-    )

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from backfleet.core.backtests import BacktestRequest
+from backfleet.core.observation import SeenBatch
 from backfleet.core.records import AttemptRecord, BatchChanges
 
 
@@ -16,6 +17,10 @@ class BatchRef:
     uid: str
     name: str
     namespace: str
+
+    @staticmethod
+    def of(batch: SeenBatch) -> "BatchRef":
+        return BatchRef(uid=batch.uid, name=batch.name, namespace=batch.namespace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,16 @@
 """What the tables say of live batches, as values: the store reads and writes them, the planner decides with them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any
 
 from backfleet.core.backtests import BacktestState, Recorded, Result, attempt_id
 from backfleet.core.reasons import FailureReason
+
+MESSAGE_LIMIT = 2_000
+"""Characters of a message that are kept."""
 
 
 @unique
@@ -74,6 +77,18 @@ class BatchRecord:
     finished_at: datetime | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
+
+    def finished(self, now: datetime, reason: str, message: str) -> "BatchRecord":
+        """This batch at its end: what has neither succeeded nor failed counts as cancelled."""
+        ended = self.counters.succeeded + self.counters.failed
+        return replace(
+            self,
+            state=BatchState.FINISHED,
+            finished_at=now,
+            finish_reason=reason,
+            finish_message=message[:MESSAGE_LIMIT],
+            counters=replace(self.counters, cancelled=max(0, (self.total or 0) - ended)),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
