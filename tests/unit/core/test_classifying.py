@@ -1,0 +1,124 @@
+"""Why a Job without an outcome failed, read from its Job and pod: the first rule that matches."""
+
+from dataclasses import replace
+
+import pytest
+
+from backfleet.core.classifying import classify_failure, start_problem
+from backfleet.core.observation import JobState, SeenContainer, SeenJob, SeenPod
+from backfleet.core.reasons import FailureReason
+from tests.support.cluster import NAMESPACE, START
+
+JOB = SeenJob(
+    name="demo-0-1",
+    namespace=NAMESPACE,
+    uid="job",
+    owner_uid="batch",
+    key=("batch", 0, 1),
+    state=JobState.FAILED,
+    created_at=START,
+    deadline_at=START,
+)
+POD = SeenPod(
+    name="demo-0-1-x", namespace=NAMESPACE, key=("batch", 0, 1), is_terminal=True, created_at=START, deadline_at=START
+)
+RAN = SeenContainer(started_at=START, exit_code=0)
+LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer than specified deadline")
+
+
+@pytest.mark.parametrize(
+    ("job", "pod", "reason", "words"),
+    [
+        pytest.param(JOB, None, FailureReason.NODE_LOST, "pod is gone", id="no pod is left"),
+        pytest.param(LATE, None, FailureReason.DEADLINE_EXCEEDED, "longer", id="deadline and no pod"),
+        pytest.param(
+            JOB,
+            replace(POD, reason="Evicted", message="low on disk"),
+            FailureReason.EVICTED,
+            "low on disk",
+            id="evicted",
+        ),
+        pytest.param(
+            JOB, replace(POD, reason="OutOfcpu"), FailureReason.UNEXPECTED_ADMISSION, "", id="the node did not admit it"
+        ),
+        pytest.param(
+            JOB,
+            replace(POD, disruption="PreemptionByScheduler"),
+            FailureReason.PREEMPTED,
+            "priority",
+            id="preempted by the scheduler",
+        ),
+        pytest.param(JOB, replace(POD, reason="NodeLost"), FailureReason.NODE_LOST, "", id="its node is lost"),
+        pytest.param(
+            JOB,
+            replace(POD, disruption="EvictionByEvictionAPI"),
+            FailureReason.EVICTED,
+            "EvictionByEvictionAPI",
+            id="drained",
+        ),
+        pytest.param(
+            LATE,
+            replace(POD, unschedulable="0/3 nodes"),
+            FailureReason.UNSCHEDULABLE,
+            "0/3 nodes",
+            id="deadline without an engine's start",
+        ),
+        pytest.param(
+            LATE, replace(POD, engine=RAN), FailureReason.DEADLINE_EXCEEDED, "longer", id="deadline after the start"
+        ),
+        pytest.param(
+            JOB,
+            replace(POD, engine=replace(RAN, exit_code=137, termination_reason="OOMKilled")),
+            FailureReason.OOM_KILLED,
+            "137",
+            id="out of memory",
+        ),
+        pytest.param(
+            JOB,
+            replace(POD, engine=replace(RAN, exit_code=128, termination_reason="ContainerCannotRun")),
+            FailureReason.ENGINE_CRASH,
+            "ContainerCannotRun",
+            id="the shim did not run",
+        ),
+        pytest.param(
+            JOB,
+            replace(POD, engine=RAN, recorder=replace(RAN, exit_code=4, termination_message="not recorded")),
+            FailureReason.RECORDER_ERROR,
+            "not recorded",
+            id="the recorder could not append",
+        ),
+        pytest.param(
+            JOB, replace(POD, engine=RAN, recorder=RAN), FailureReason.RESULT_MISSING, "neither", id="no word"
+        ),
+        pytest.param(
+            JOB,
+            replace(POD, engine=replace(RAN, termination_reason="OOMKilled"), recorder=RAN),
+            FailureReason.RESULT_MISSING,
+            "neither",
+            id="an OOM kill inside the shim is the recorder's to tell",
+        ),
+    ],
+)
+def test_the_first_rule_that_matches_names_the_reason(
+    job: SeenJob, pod: SeenPod | None, reason: FailureReason, words: str
+) -> None:
+    found, message = classify_failure(job, pod)
+    assert found is reason
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("pod", "words"),
+    [
+        pytest.param(None, "has no pod", id="no pod"),
+        pytest.param(
+            replace(POD, engine=SeenContainer(waiting_reason="ErrImagePull", waiting_message="no such image")),
+            "ErrImagePull: no such image",
+            id="image",
+        ),
+        pytest.param(replace(POD, unschedulable="0/1 nodes: cpu"), "Unschedulable: 0/1 nodes: cpu", id="no node"),
+        pytest.param(POD, "has not started", id="nothing said"),
+    ],
+)
+def test_why_an_attempt_does_not_start_is_said_in_the_pods_words(pod: SeenPod | None, words: str) -> None:
+    assert words in start_problem(pod)
