@@ -94,9 +94,9 @@ class FakeCluster:
         self.uids += 1
         return f"{self.uids:08x}-0000-4000-8000-{self.uids:012x}"
 
-    def add_batch(self, spec: Json, name: str = "demo", uid: str | None = None) -> str:
+    def add_batch(self, spec: Json, name: str = "demo", uid: str | None = None, namespace: str = NAMESPACE) -> str:
         uid = uid or self.next_uid()
-        meta = {"uid": uid, "name": name, "namespace": NAMESPACE, "generation": 1, "creationTimestamp": text(self.now)}
+        meta = {"uid": uid, "name": name, "namespace": namespace, "generation": 1, "creationTimestamp": text(self.now)}
         self.batches[uid] = {"metadata": meta, "spec": copy.deepcopy(spec)}
         return uid
 

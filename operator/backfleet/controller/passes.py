@@ -3,14 +3,15 @@
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import ClusterPort, build_event
 from backfleet.controller.observing import parse_batch, parse_job, parse_pod
+from backfleet.core import wire
 from backfleet.core.errors import BackfleetError
-from backfleet.core.observation import Limits, Observation, SeenBatch
+from backfleet.core.observation import Limits, Observation
 from backfleet.core.planning import plan
 from backfleet.core.plans import Plan
 from backfleet.core.records import Catalog, StoreView
@@ -48,7 +49,6 @@ class Passes:
     applier: Applier
     settings: Settings
     limits: Limits
-    last_batches: tuple[SeenBatch, ...] = field(default=())
 
     def run(self) -> PassReport:
         """Do one pass; Unavailable when Kubernetes or Postgres did not answer, which loses nothing."""
@@ -67,14 +67,13 @@ class Passes:
 
     def observe(self) -> Observation:
         """One look: Kubernetes first, then the rows, so that a finished Job's outcome is always in sight."""
-        namespace = self.settings.namespace
-        batches = tuple(parse_batch(item) for item in self.cluster.list_batches(namespace))
-        self.last_batches = batches
-        jobs = tuple(parse_job(item) for item in self.cluster.list_jobs(namespace))
-        pods = tuple(parse_pod(item) for item in self.cluster.list_pods(namespace))
+        namespaces = self.settings.namespaces
+        batches = tuple(parse_batch(item) for each in namespaces for item in self.cluster.list_batches(each))
+        jobs = tuple(parse_job(item) for each in namespaces for item in self.cluster.list_jobs(each))
+        pods = tuple(parse_pod(item) for each in namespaces for item in self.cluster.list_pods(each))
         store = self.rows.observe([batch.uid for batch in batches])
-        known = {record.uid for record in store.batches}
-        needs_catalog = any(batch.uid not in known for batch in batches)
+        taken_in = {record.uid for record in store.batches if record.finish_reason != wire.REASON_SPEC_INVALID}
+        needs_catalog = any(batch.uid not in taken_in for batch in batches)
         return Observation(
             now=store.now,
             batches=batches,
@@ -85,14 +84,15 @@ class Passes:
             strategies=available_strategies(self.settings),
             status_written_at=dict(self.applier.memory.status_written_at),
             refusals=dict(self.applier.memory.refusals),
+            namespaces=frozenset(namespaces),
             limits=self.limits,
         )
 
     def tell_database_unavailable(self, message: str) -> None:
         """Show on every live batch that Postgres is away; called once per change by the holder of the fence."""
         now = datetime.now(UTC)
-        for item in self.cluster.list_batches(self.settings.namespace):
-            batch = parse_batch(item)
+        found = (item for each in self.settings.namespaces for item in self.cluster.list_batches(each))
+        for batch in map(parse_batch, found):
             if "finishedAt" not in batch.status:
                 status = database_unavailable_status(batch, message, now)
                 self.cluster.patch_status(batch.namespace, batch.name, batch.uid, status)

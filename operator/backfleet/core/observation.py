@@ -126,7 +126,8 @@ class Observation:
     """Everything that a plan depends on.
 
     `strategies` maps an engine's name to the strategies it knows with their parameters' default texts, or to None where
-    any project may run; an engine that is not here is not available. `status_written_at` and `refusals` are this process's
+    any project may run; an engine that is not here is not available. `namespaces` were listed completely: a batch of one of
+    them that is not in `batches` does not exist. `status_written_at` and `refusals` are this process's
     memory of its own writes; losing it costs a repeat, never a result.
     """
 
@@ -139,4 +140,5 @@ class Observation:
     strategies: Mapping[str, Mapping[str, Mapping[str, str]] | None] = field(default_factory=dict)
     status_written_at: Mapping[str, datetime] = field(default_factory=dict)
     refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
+    namespaces: frozenset[str] = frozenset()
     limits: Limits = Limits()

@@ -140,7 +140,8 @@ def _sweep(seen: Observation, records: Iterable[BatchRecord], board: _Board) -> 
     """A batch whose custom resource is gone in two complete looks, far enough apart, is over."""
     present = {batch.uid for batch in seen.batches}
     for record in records:
-        if record.uid in present or record.state is BatchState.FINISHED:
+        is_listed = record.namespace in seen.namespaces
+        if record.uid in present or record.state is BatchState.FINISHED or not is_listed:
             continue
         if record.missing_since is None:
             after = replace(record, missing_since=seen.now)

@@ -7,7 +7,7 @@ import pytest
 from backfleet.core.backtests import BacktestState
 from backfleet.core.reasons import FailureReason
 from tests.support.life import start, status
-from tests.support.operator import World, batch_spec, failure, result, values
+from tests.support.operator import World, batch_spec, build_settings, failure, result, values
 
 SUCCEEDED = BacktestState.SUCCEEDED
 
@@ -185,3 +185,24 @@ def test_a_job_on_a_lost_node_gives_its_slot_back_and_is_named(world: World) -> 
     assert status(world, uid)["overdue"] == [report.plan.overdue[0].partition("/")[2]]
     assert world.rows.reasons[(uid, 0)] == "NodeLost"
     assert (uid, 0, 2) in world.rows.launches
+
+
+def test_a_batch_of_a_namespace_that_is_not_watched_any_more_is_left_alone(world: World) -> None:
+    uid = start(world)
+    del world.cluster.batches[uid]
+    world.operator.passes.settings = build_settings(watchNamespaces=["elsewhere"])
+    for _ in range(3):
+        world.tick(61)
+        world.turn()
+    record = world.rows.batches[uid]
+    assert (record.missing_since, record.finished_at) == (None, None)
+
+
+def test_batches_of_several_namespaces_share_the_slots(world: World) -> None:
+    world.operator.passes.settings = build_settings(watchNamespaces=["research", "trading"])
+    uids = [
+        world.cluster.add_batch(batch_spec(), name=f"in-{each}", namespace=each) for each in ("research", "trading")
+    ]
+    world.run_all()
+    assert all(world.rows.states(uid) == dict.fromkeys(range(6), SUCCEEDED) for uid in uids)
+    assert world.cluster.most_alive <= 4
