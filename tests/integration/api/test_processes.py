@@ -107,7 +107,8 @@ def test_a_server_whose_port_is_taken_fails(database: Database) -> None:
 def test_ctrl_c_ends_a_watch_with_130(api_url: str, ledger: Ledger) -> None:
     ledger.accept()
     process = subprocess.Popen(
-        [*COMMAND, "watch", "rsi-small"],
+        # A shell starts what runs in the background with SIGINT ignored, and children inherit that.
+        ["env", "--default-signal=INT", *COMMAND, "watch", "rsi-small"],
         env=environment(BACKFLEET_API_URL=api_url),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
