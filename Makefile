@@ -22,8 +22,12 @@ $(VENV)/ready: requirements-dev.lock pyproject.toml hack/find-python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
 	touch $@
 
+.PHONY: preflight
+preflight:
+	@python=$$(hack/find-python) && "$$python" hack/cluster preflight
+
 .PHONY: demo
-demo: setup ## Bring up a Kubernetes, install Backfleet, run two batches and leave it all to explore
+demo: preflight setup ## Bring up a Kubernetes, install Backfleet, run two batches and leave it all to explore
 	@$(BIN)/python hack/demo
 
 .PHONY: demo-down
@@ -61,15 +65,22 @@ test-below: setup lint types imports ## All tests below the cluster, real Postgr
 	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
 
 .PHONY: test-e2e
-test-e2e: setup ## The end-to-end tests, on a real Kubernetes
-	@$(BIN)/python hack/cluster preflight
+test-e2e: preflight setup ## The end-to-end tests, on a real Kubernetes
 	@$(BIN)/python -m pytest tests/e2e -v
 
 .PHONY: test
-test: setup ## Every test; what CI runs
-	@$(BIN)/python hack/cluster preflight
+test: preflight setup ## Every test; what CI runs
 	@$(MAKE) test-below
 	@$(MAKE) test-e2e
+
+.PHONY: bench
+bench: setup ## What a backtest costs against a native Job, on a local Kubernetes (about 15 minutes, not in CI)
+	@$(BIN)/python tests/benchmarks/makespan.py
+
+.PHONY: docs
+docs: setup ## Make the generated pages anew: custom resource, values of the chart
+	@$(BIN)/python hack/custom_resource.py > docs/custom-resource.md
+	@$(BIN)/python hack/helm docs
 
 .PHONY: lock
 lock: setup ## Make the hashed requirements anew from pyproject.toml

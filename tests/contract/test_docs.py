@@ -95,7 +95,7 @@ def words_of(command: str) -> list[str]:
         command = re.sub(r"^export \w+=(\$\((.*)\)|.*)$", r"\2", command)
     head = re.split(r"\s(?:\||>|&&|#)\s?", command)[0]
     words = shlex.split(head, comments=True)
-    while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
+    while words and re.fullmatch(r"[A-Z][A-Z0-9_]*=.*", words[0]):
         words.pop(0)
     return words
 
@@ -116,6 +116,9 @@ def check_program(program: str, words: list[str]) -> None:
             assert {word for word in words[1:] if "=" not in word} <= known
         case "backfleet":
             check_command_line(words[1:])
+        case "python" | "python3" if words[1] == "-m":
+            assert words[2] == "pytest"
+            assert all((REPOSITORY / word).exists() for word in words[3:] if word.startswith("tests/"))
         case "python" | "python3":
             assert (REPOSITORY / words[1]).exists()
             check_help(words)
