@@ -34,7 +34,7 @@ CONDITIONS = """
 | condition | True when | reasons |
 | --- | --- | --- |
 | Accepted | the batch was taken in; Unknown while constraints are counted | SpecValid, Counting, SpecInvalid |
-| Progressing | something runs or waits for a slot or a node | BacktestsRunning, WaitingForSlot, WaitingToStart, Counting, Suspended |
+| Progressing | something runs or waits to | BacktestsRunning, WaitingForSlot, WaitingToStart, Counting, Suspended |
 | Suspended | spec.suspend is set: nothing new starts | SuspendedByUser, NotSuspended |
 | Complete | every backtest ended, and at least one succeeded | AllSucceeded, CompletedWithFailures |
 | Failed | the batch ended otherwise | SpecInvalid, RepeatedFailure, TooManyFailures, NoneSucceeded, BatchTimeout, Cancelled |

@@ -115,6 +115,7 @@ class Limits:
     overdue_seconds: int = 300
     missing_seconds: int = 60
     status_interval_seconds: float = 2.0
+    first_start_seconds: float = 2.0
     image_prefixes: tuple[str, ...] = ()
     volume_claims: tuple[str, ...] = ()
     cpu_ceiling: str = "1"

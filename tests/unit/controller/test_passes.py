@@ -25,6 +25,14 @@ def test_a_new_batch_is_accepted_and_gets_one_slot_until_its_first_engine_starts
     assert len(world.cluster.active_jobs) == 4
 
 
+def test_a_batch_whose_first_engine_has_not_started_is_looked_at_again_soon(world: World) -> None:
+    world.cluster.add_batch(batch_spec())
+    world.turn()
+    due = world.turn().plan.look_again_at
+    assert due is not None
+    assert (due - world.cluster.now).total_seconds() <= 2
+
+
 def test_all_combinations_run_once_and_the_batch_completes(world: World) -> None:
     uid = world.cluster.add_batch(batch_spec())
     world.run_all(lambda attempt: result(float(attempt.rpartition("-")[2].partition(".")[0])))
