@@ -41,7 +41,7 @@ def test_the_provenance_names_engine_rules_strategy_and_data() -> None:
     bars = load_bars(request)
     assert run(request, bars).provenance == {
         "engine": "bars",
-        "engineVersion": "1",
+        "engineVersion": "2",
         "strategy": "RSI_MeanReversion_ETF",
         "dataFingerprint": bars.fingerprint,
     }

@@ -3,27 +3,43 @@ from math import isnan
 
 import pytest
 
-from backfleet.engines.bars.indicators import simple_moving_average, wilder_rsi
+from backfleet.engines.bars.indicators import moving_average_gap, wilder_rsi
 
 
-def test_an_average_is_ready_when_its_window_is_full() -> None:
-    series = simple_moving_average([1.0, 2.0, 3.0, 4.0, 6.0], 3)
+def sign(value: float | Fraction) -> int:
+    return (value > 0) - (value < 0)
+
+
+def test_the_gap_is_ready_when_both_windows_are_full() -> None:
+    series = moving_average_gap([1.0, 2.0, 3.0, 5.0, 4.0], 2, 3)
     assert [isnan(value) for value in series[:2]] == [True, True]
-    assert series[2:] == [2.0, 3.0, 13.0 / 3]
+    # Averages 2.5 and 2, 4 and 10/3, 4.5 and 4; times both periods.
+    assert series[2:] == [3.0, 4.0, 3.0]
+    assert moving_average_gap([1.0, 2.0, 3.0, 5.0, 4.0], 3, 2)[2:] == [-3.0, -4.0, -3.0]
 
 
-def test_an_average_is_the_exact_mean_whatever_came_before() -> None:
-    values = [1e6 / 3, 0.1, 1e5 / 7, 10.1, 10.1, 10.1, 10.3, 0.7]
-    series = simple_moving_average(values, 3)
-    exact = [float(sum(map(Fraction, values[at - 2 : at + 1])) / 3) for at in range(2, len(values))]
-    assert series[2:] == exact
-    assert series[5] == 10.1
+def test_equal_averages_have_no_gap_whatever_came_before() -> None:
+    values = [1e6 / 3, 0.1, 1e5 / 7, *[10.1] * 7, 10.3]
+    series = moving_average_gap(values, 2, 3)
+    assert series[5:10] == [0.0] * 5
+    assert series[10:] == moving_average_gap(values[-3:], 2, 3)[2:]
+
+
+def test_the_gap_has_the_sign_of_the_exact_averages() -> None:
+    values = [100 + (at * 7919 % 1013) / 100 for at in range(400)]
+    series = moving_average_gap(values, 5, 40)
+    exact = [
+        sum(map(Fraction, values[at - 4 : at + 1])) / 5 - sum(map(Fraction, values[at - 39 : at + 1])) / 40
+        for at in range(39, 400)
+    ]
+    assert list(map(sign, series[39:])) == list(map(sign, exact))
+    assert series[39:] == pytest.approx([float(gap) * 200 for gap in exact], abs=1e-4)
 
 
 def test_a_period_longer_than_the_bars_is_never_ready() -> None:
-    assert all(map(isnan, simple_moving_average([1.0, 2.0], 3)))
+    assert all(map(isnan, moving_average_gap([1.0, 2.0], 3, 1)))
     assert all(map(isnan, wilder_rsi([1.0, 2.0, 3.0], 3)))
-    assert len(simple_moving_average([1.0, 2.0], 3)) == 2
+    assert len(moving_average_gap([1.0, 2.0], 1, 3)) == 2
     assert len(wilder_rsi([1.0, 2.0, 3.0], 3)) == 3
 
 

@@ -15,7 +15,7 @@ from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.program import EngineFailure, InvalidCombination, parse_parameters
 
 ENGINE_NAME = "bars"
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 """Of the rules: it changes with any change that may change a result."""
 CURVE_POINTS = 200
 COVERAGE_SLACK_DAYS = 7
@@ -71,12 +71,13 @@ def run(request: BacktestRequest, bars: Bars, settings: BarsSettings | None = No
     settings = settings or BarsSettings()
     ledger = trade(request, bars, settings)
     returns = daily_returns(ledger.equity)
+    is_ruined = len(ledger.equity) > 1 and not returns
     days = (day_date(bars.days[-1]) - day_date(bars.days[0])).days
     return Result(
         metrics=measure(ledger, returns, days, settings.risk_free_rate),
         equity_curve=sampled_curve(bars.days, ledger.equity),
         blocks=return_blocks(returns),
-        warnings=tuple(_warnings(request, bars, ledger)),
+        warnings=tuple(_warnings(request, bars, ledger, is_ruined)),
         provenance={
             "engine": ENGINE_NAME,
             "engineVersion": ENGINE_VERSION,
@@ -94,7 +95,7 @@ def sampled_curve(days: Sequence[str], equity: Sequence[float]) -> tuple[tuple[d
     return tuple((day_date(days[pick]), equity[pick]) for pick in picks)
 
 
-def _warnings(request: BacktestRequest, bars: Bars, ledger: Ledger) -> list[str]:
+def _warnings(request: BacktestRequest, bars: Bars, ledger: Ledger, is_ruined: bool) -> list[str]:
     found: list[str] = []
     if not ledger.order_count:
         found.append("zero trades")
@@ -105,6 +106,6 @@ def _warnings(request: BacktestRequest, bars: Bars, ledger: Ledger) -> list[str]
         found.append(f"data for {bars.symbol} starts on {first}, after the requested {request.start_date}")
     if (request.end_date - last).days > COVERAGE_SLACK_DAYS:
         found.append(f"data for {bars.symbol} ends on {last}, before the requested {request.end_date}")
-    if min(ledger.equity) <= 0:
+    if is_ruined:
         found.append("equity fell to zero or below: no ratio is computed")
     return found

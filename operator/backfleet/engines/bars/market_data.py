@@ -44,7 +44,7 @@ class Bars:
 
 def day_date(day: str) -> date:
     """The date of a YYYYMMDD text."""
-    return date(int(day[:4]), int(day[4:6]), int(day[6:8]))
+    return date.fromisoformat(day[:8])
 
 
 def read_bars(folder: Path, symbol: str, start: date, end: date) -> Bars:

@@ -6,10 +6,11 @@ engine differs, the function says so; docs/metrics.md has one table of all.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import erf, fsum, sqrt
+from itertools import islice, pairwise
+from math import erf, fsum, sqrt, sumprod
+from operator import truediv
 
-from backfleet.engines.bars.portfolio import Ledger, Trade
+from backfleet.engines.bars.portfolio import Ledger
 
 TRADING_DAYS = 252
 DAYS_PER_YEAR = 365
@@ -33,8 +34,7 @@ class Moments:
             return None
         mean = _mean(values)
         distances = [value - mean for value in values]
-        squares = fsum([distance * distance for distance in distances])
-        return Moments(mean, sqrt(squares / (len(values) - 1)), distances)
+        return Moments(mean, sqrt(sumprod(distances, distances) / (len(values) - 1)), distances)
 
 
 def measure(ledger: Ledger, returns: Sequence[float], days: int, risk_free_rate: float) -> dict[str, Number]:
@@ -56,7 +56,7 @@ def daily_returns(equity: Sequence[float]) -> list[float]:
     """Close to close; empty once equity touches zero, since no ratio means anything then."""
     if min(equity) <= 0:
         return []
-    return [after / before - 1 for before, after in pairwise(equity)]
+    return [ratio - 1.0 for ratio in map(truediv, islice(equity, 1, None), equity)]
 
 
 def annual_return(start: float, end: float, days: int) -> float | None:
@@ -71,14 +71,15 @@ def annual_return(start: float, end: float, days: int) -> float | None:
 
 def drawdown(equity: Sequence[float]) -> float:
     """The largest fall from an earlier peak of closing equity, as a positive fraction; LEAN rounds to 3 places, this does not."""
-    peak = equity[0]
+    peak = trough = equity[0]
     deepest = 0.0
     for value in equity:
         if value > peak:
-            peak = value
-        elif (fall := 1 - value / peak) > deepest:
-            deepest = fall
-    return deepest
+            deepest = max(deepest, 1.0 - trough / peak)
+            peak = trough = value
+        elif value < trough:
+            trough = value
+    return max(deepest, 1 - trough / peak)
 
 
 def sharpe_ratio(excess: Moments | None) -> float | None:
@@ -88,7 +89,7 @@ def sharpe_ratio(excess: Moments | None) -> float | None:
 
 def sortino_ratio(excess: Sequence[float]) -> float | None:
     """As the Sharpe ratio, over the sample deviation of the returns below zero alone (LEAN's AnnualDownsideStandardDeviation)."""
-    losses = Moments.of([value for value in excess if value < 0])
+    losses = Moments.of([value for value in excess if value < 0.0])
     return _mean(excess) / losses.deviation * sqrt(TRADING_DAYS) if losses and losses.deviation else None
 
 
@@ -104,9 +105,8 @@ def probabilistic_sharpe_ratio(excess: Moments | None, annual_benchmark: float =
     count = len(excess.distances)
     squares = [distance * distance for distance in excess.distances]
     variance = excess.deviation**2 * (count - 1) / count
-    skewness = fsum([square * distance for square, distance in zip(squares, excess.distances, strict=True)])
-    skewness /= count * variance**1.5
-    kurtosis = fsum([square * square for square in squares]) / (count * variance**2)
+    skewness = sumprod(squares, excess.distances) / (count * variance**1.5)
+    kurtosis = sumprod(squares, squares) / (count * variance**2)
     observed = excess.mean / excess.deviation
     spread = 1 - skewness * observed + (kurtosis - 1) / 4 * observed**2
     if spread <= 0:
@@ -119,7 +119,7 @@ def return_blocks(returns: Sequence[float]) -> tuple[tuple[int, float, float], .
     """16 equal parts of the daily returns: count, sum and sum of squares of each."""
     edges = [len(returns) * block // BLOCKS for block in range(BLOCKS + 1)]
     parts = [returns[low:high] for low, high in pairwise(edges)]
-    return tuple((len(part), fsum(part), fsum([value * value for value in part])) for part in parts)
+    return tuple((len(part), fsum(part), sumprod(part, part)) for part in parts)
 
 
 def _ratios(returns: Sequence[float], risk_free_rate: float) -> dict[str, Number]:
@@ -138,12 +138,17 @@ def _trade_metrics(ledger: Ledger) -> dict[str, Number]:
     wins: list[float] = []
     losses: list[float] = []
     capital = ledger.initial_cash
+    gross_profits: list[float] = []
     for trade in ledger.trades:
-        (wins if trade.profit > 0 else losses).append(trade.profit / capital if capital > 0 else 0.0)
-        capital += trade.profit
+        gross = trade.gross
+        profit = gross - trade.fees
+        if profit > 0:
+            gross_profits.append(gross)
+        (wins if profit > 0 else losses).append(profit / capital if capital > 0 else 0.0)
+        capital += profit
     average_win = _mean(wins) if wins else None
     average_loss = _mean(losses) if losses else None
-    gross_profit = fsum(trade.gross for trade in ledger.trades if _is_win(trade))
+    gross_profit = fsum(gross_profits)
     return {
         "total_orders": ledger.order_count,
         "total_trades": len(ledger.trades),
@@ -155,10 +160,6 @@ def _trade_metrics(ledger: Ledger) -> dict[str, Number]:
         "gross_profit": gross_profit,
         "fee_share": ledger.total_fees / gross_profit if gross_profit > 0 else None,
     }
-
-
-def _is_win(trade: Trade) -> bool:
-    return trade.profit > 0
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -6,6 +6,7 @@ the end is marked at the last close. Stop loss and profit target are judged on c
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from backfleet.engines.bars.fees import Fee
 from backfleet.engines.bars.market_data import Bars
@@ -25,8 +26,7 @@ class Signals:
     profit_target_pct: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trade:
+class Trade(NamedTuple):
     """A closed trade; bars are positions in the series, money is in account currency."""
 
     entry_bar: int
@@ -88,14 +88,16 @@ class Account:
 
     def buy(self, bar: int, shares: int, price: float) -> None:
         """Fill a market order; what the cash does not pay for is cut off, so that cash never goes below zero."""
-        shares = affordable(shares, self.cash, price, self.fee)
-        if shares == 0:
-            return
-        self.shares, self.entry_bar, self.entry_price = shares, bar, price
-        self.entry_fee = self.fee(shares, price)
-        self.cash -= shares * price + self.entry_fee
+        fee = self.fee(shares, price)
+        if shares * price + fee > self.cash:
+            shares = affordable(shares, self.cash, price, self.fee)
+            if shares == 0:
+                return
+            fee = self.fee(shares, price)
+        self.shares, self.entry_bar, self.entry_price, self.entry_fee = shares, bar, price, fee
+        self.cash -= shares * price + fee
         self.order_count += 1
-        self.total_fees += self.entry_fee
+        self.total_fees += fee
 
     def sell(self, bar: int, price: float) -> None:
         """Fill a market order for the whole position, and book the trade."""
@@ -127,33 +129,36 @@ def affordable(shares: int, cash: float, price: float, fee: Fee) -> int:
     return shares
 
 
-def simulate(bars: Bars, signals: Signals, cash: float, fee: Fee) -> Ledger:
+def simulate(bars: Bars, signals: Signals, initial_cash: float, fee: Fee) -> Ledger:
     """Walk once over the bars: fill what the last close ordered, mark, then judge this close."""
-    account = Account(cash, fee)
+    account = Account(initial_cash, fee)
+    cash = initial_cash
     opens, enter, leave, size = bars.opens, signals.enter, signals.leave, signals.size
     stop, target = -signals.stop_loss_pct, signals.profit_target_pct
     equity: list[float] = []
-    held_bars = wanted = 0
+    held_bars = shares = wanted = 0
+    entry_price = 0.0
     is_leaving = False
     for bar, close in enumerate(bars.closes):
-        if wanted:
+        if wanted > 0:
             account.buy(bar, wanted, opens[bar])
+            cash, shares, entry_price = account.cash, account.shares, account.entry_price
             wanted = 0
         elif is_leaving:
             account.sell(bar, opens[bar])
+            cash, shares = account.cash, 0
             is_leaving = False
-        shares = account.shares
         if shares:
             held_bars += 1
-            equity.append(account.cash + shares * close)
-            gain = (close - account.entry_price) / account.entry_price
+            equity.append(cash + shares * close)
+            gain = (close - entry_price) / entry_price
             is_leaving = leave[bar] or gain <= stop or gain >= target
         else:
-            equity.append(account.cash)
+            equity.append(cash)
             if enter[bar]:
-                wanted = max(0, size(account.cash, account.cash, close))
+                wanted = size(cash, cash, close)
     return Ledger(
-        initial_cash=cash,
+        initial_cash=initial_cash,
         equity=equity,
         trades=tuple(account.trades),
         order_count=account.order_count,

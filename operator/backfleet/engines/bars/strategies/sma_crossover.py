@@ -1,10 +1,10 @@
 """STR-003: hold while the fast average is above the slow one, entered on unusual volume."""
 
 from collections.abc import Mapping
-from itertools import accumulate
+from itertools import accumulate, count
 from typing import Any
 
-from backfleet.engines.bars.indicators import simple_moving_average
+from backfleet.engines.bars.indicators import moving_average_gap
 from backfleet.engines.bars.market_data import Bars
 from backfleet.engines.bars.portfolio import Signals
 from backfleet.engines.bars.strategies.protocol import Strategy, exits, fraction_sized
@@ -12,18 +12,17 @@ from backfleet.engines.program import Parameter
 
 
 def _signals(bars: Bars, values: Mapping[str, Any]) -> Signals:
-    fast = simple_moving_average(bars.closes, values["fast_sma"])
-    slow = simple_moving_average(bars.closes, values["slow_sma"])
+    gaps = moving_average_gap(bars.closes, values["fast_sma"], values["slow_sma"])
     # The average volume counts the bars since both averages are ready, this bar's own volume included.
-    ready = max(values["fast_sma"], values["slow_sma"]) - 1
-    totals = accumulate(bars.volumes[ready:])
-    unusual = [False] * min(ready, len(bars)) + [
-        volume > values["volume_threshold"] * total / count
-        for count, (volume, total) in enumerate(zip(bars.volumes[ready:], totals, strict=True), start=1)
+    first = min(max(values["fast_sma"], values["slow_sma"]) - 1, len(bars))
+    volumes, threshold = bars.volumes[first:], values["volume_threshold"]
+    enter = [False] * first + [
+        gap > 0.0 and volume > threshold * total / bar_count
+        for gap, volume, total, bar_count in zip(gaps[first:], volumes, accumulate(volumes), count(1), strict=False)
     ]
     return Signals(
-        enter=[above > below and loud for above, below, loud in zip(fast, slow, unusual, strict=True)],
-        leave=[above < below for above, below in zip(fast, slow, strict=True)],
+        enter=enter,
+        leave=[gap < 0.0 for gap in gaps],
         size=fraction_sized(values["stop_loss_pct"]),
         stop_loss_pct=values["stop_loss_pct"],
         profit_target_pct=values["profit_target_pct"],
