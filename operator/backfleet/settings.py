@@ -74,7 +74,6 @@ class Settings(_Settings):
 
     installation: str = Field(min_length=1, max_length=200)
     namespace: str = Field(min_length=1, max_length=63)
-    watch_namespaces: tuple[Annotated[str, Field(min_length=1, max_length=63)], ...] = ()
     max_concurrent: Positive = 4
     max_combinations: Positive = 1_000_000
     tick_seconds: float = Field(default=15.0, gt=0, le=300)
@@ -87,11 +86,6 @@ class Settings(_Settings):
     engines: dict[str, EngineImageSettings]
     recorder: RecorderSettings
     pods: PodSettings = PodSettings()
-
-    @property
-    def namespaces(self) -> tuple[str, ...]:
-        """Where batches are served: those that are named, else the operator's own."""
-        return tuple(sorted(set(self.watch_namespaces))) or (self.namespace,)
 
 
 def load_settings(environment: Mapping[str, str]) -> tuple[Settings, str]:

@@ -67,10 +67,10 @@ class Passes:
 
     def observe(self) -> Observation:
         """One look: Kubernetes first, then the rows, so that a finished Job's outcome is always in sight."""
-        namespaces = self.settings.namespaces
-        batches = tuple(parse_batch(item) for each in namespaces for item in self.cluster.list_batches(each))
-        jobs = tuple(parse_job(item) for each in namespaces for item in self.cluster.list_jobs(each))
-        pods = tuple(parse_pod(item) for each in namespaces for item in self.cluster.list_pods(each))
+        namespace = self.settings.namespace
+        batches = tuple(parse_batch(item) for item in self.cluster.list_batches(namespace))
+        jobs = tuple(parse_job(item) for item in self.cluster.list_jobs(namespace))
+        pods = tuple(parse_pod(item) for item in self.cluster.list_pods(namespace))
         store = self.rows.observe([batch.uid for batch in batches])
         taken_in = {record.uid for record in store.batches if record.finish_reason != wire.REASON_SPEC_INVALID}
         needs_catalog = any(batch.uid not in taken_in for batch in batches)
@@ -84,15 +84,14 @@ class Passes:
             strategies=available_strategies(self.settings),
             status_written_at=dict(self.applier.memory.status_written_at),
             refusals=dict(self.applier.memory.refusals),
-            namespaces=frozenset(namespaces),
+            namespaces=frozenset({namespace}),
             limits=self.limits,
         )
 
     def tell_database_unavailable(self, message: str) -> None:
         """Show on every live batch that Postgres is away; called once per change by the holder of the fence."""
         now = datetime.now(UTC)
-        found = (item for each in self.settings.namespaces for item in self.cluster.list_batches(each))
-        for batch in map(parse_batch, found):
+        for batch in map(parse_batch, self.cluster.list_batches(self.settings.namespace)):
             if "finishedAt" not in batch.status:
                 status = database_unavailable_status(batch, message, now)
                 self.cluster.patch_status(batch.namespace, batch.name, batch.uid, status)

@@ -190,19 +190,9 @@ def test_a_job_on_a_lost_node_gives_its_slot_back_and_is_named(world: World) -> 
 def test_a_batch_of_a_namespace_that_is_not_watched_any_more_is_left_alone(world: World) -> None:
     uid = start(world)
     del world.cluster.batches[uid]
-    world.operator.passes.settings = build_settings(watchNamespaces=["elsewhere"])
+    world.operator.passes.settings = build_settings(namespace="elsewhere")
     for _ in range(3):
         world.tick(61)
         world.turn()
     record = world.rows.batches[uid]
     assert (record.missing_since, record.finished_at) == (None, None)
-
-
-def test_batches_of_several_namespaces_share_the_slots(world: World) -> None:
-    world.operator.passes.settings = build_settings(watchNamespaces=["research", "trading"])
-    uids = [
-        world.cluster.add_batch(batch_spec(), name=f"in-{each}", namespace=each) for each in ("research", "trading")
-    ]
-    world.run_all()
-    assert all(world.rows.states(uid) == dict.fromkeys(range(6), SUCCEEDED) for uid in uids)
-    assert world.cluster.most_alive <= 4
