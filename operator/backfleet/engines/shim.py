@@ -22,7 +22,7 @@ rm -rf "$out"
 printf 'code=%s\\nstarted=%s\\nfinished=%s\\noom=%s\\n' "$code" "$started" "$(date -u +%s)" "$(oom)" > "$out"
 exit 0
 """
-"""The same for every image: needs /bin/sh and coreutils. Tried under Debian's dash, see docs/adr."""
+"""The same for every image: needs /bin/sh, coreutils and grep."""
 
 
 def command(engine_command: tuple[str, ...]) -> list[str]:
