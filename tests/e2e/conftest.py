@@ -22,10 +22,15 @@ VALUES = (
 )
 
 
+TEST_SECONDS = 3000
+"""The outermost bound: the first test also builds Kubernetes where the caches are empty. Every wait inside has its own."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "e2e" in item.path.parts:
             item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
 @pytest.fixture(scope="session")
