@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.core.backtests import BacktestRequest
+from backfleet.core.metrics import METRICS, Unit
 from backfleet.engines.bars.backtest import BarsSettings, run, trade
 from backfleet.engines.bars.fees import Fee, basis_points, interactive_brokers, no_fee
 from backfleet.engines.bars.market_data import Bars, read_bars
-from backfleet.engines.bars.portfolio import Signals, simulate
+from backfleet.engines.bars.portfolio import Signals, affordable, simulate
 from tests.unit.engines.builders import make_bars, make_request, write_data
 
 RSI = st.fixed_dictionaries(
@@ -41,7 +43,7 @@ REQUESTS = st.one_of(
     st.builds(lambda own, exits: make_request("SMA_Crossover_ETF", own | exits), SMA, EXITS),
 )
 PRICES = st.lists(st.integers(200, 3000), min_size=2, max_size=80)
-"""In whole eighths, so that a split by two is exact in LEAN's format."""
+"""In whole eighths, so that a split by a power of two is exact in LEAN's format."""
 
 
 @st.composite
@@ -118,6 +120,37 @@ def test_the_books_balance_and_positions_never_overlap(bars: Bars, request: Back
         assert abs(ledger.equity[-1] - 1000 - sum(item.profit for item in ledger.trades)) < 1e-6
 
 
+MONEY = {name for name, metric in METRICS.items() if metric.unit is Unit.MONEY}
+
+
+@settings(deadline=None)
+@given(bars_strategy(), REQUESTS, st.sampled_from([0.25, 2, 16]), st.sampled_from([no_fee, basis_points(8)]))
+def test_in_another_currency_money_scales_and_ratios_stay(
+    bars: Bars, request: BacktestRequest, rate: float, fee: Fee
+) -> None:
+    # A power of two and fees in proportion: every share, every comparison and every ratio is exactly the same.
+    priced = {name: [price * rate for price in getattr(bars, name)] for name in ("opens", "highs", "lows", "closes")}
+    plain = run(request, bars, BarsSettings(fee=fee))
+    scaled_request = replace(request, initial_cash=request.initial_cash * Decimal(str(rate)))
+    scaled = run(scaled_request, replace(bars, **priced), BarsSettings(fee=fee))
+    assert scaled.metrics == {
+        name: value * rate if name in MONEY and value is not None else value for name, value in plain.metrics.items()
+    }
+    assert scaled.equity_curve == tuple((day, value * rate) for day, value in plain.equity_curve)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 600),
+    st.floats(-10, 3000),
+    st.integers(1, 4000).map(lambda eighths: eighths / 8),
+    st.sampled_from([no_fee, interactive_brokers, basis_points(5), basis_points(1000)]),
+)
+def test_an_order_is_cut_to_the_most_that_the_cash_pays(shares: int, cash: float, price: float, fee: Fee) -> None:
+    fitting = (count for count in range(shares, 0, -1) if count * price + fee(count, price) <= cash)
+    assert affordable(shares, cash, price, fee) == next(fitting, 0)
+
+
 def row(bars: Bars, bar: int, ratio: int) -> str:
     """A line of LEAN's format, as it was before a split by `ratio`."""
     prices = (bars.opens[bar], bars.highs[bar], bars.lows[bar], bars.closes[bar])
@@ -126,15 +159,15 @@ def row(bars: Bars, bar: int, ratio: int) -> str:
 
 
 @settings(max_examples=50, deadline=None)
-@given(bars_strategy(), REQUESTS, st.data())
-def test_a_split_changes_nothing(bars: Bars, request: BacktestRequest, data: st.DataObject) -> None:
+@given(bars_strategy(), REQUESTS, st.sampled_from([2, 4, 8]), st.data())
+def test_a_split_changes_nothing(bars: Bars, request: BacktestRequest, ratio: int, data: st.DataObject) -> None:
     at = data.draw(st.integers(1, len(bars) - 1))
     plain = "".join(row(bars, bar, 1) for bar in range(len(bars)))
-    split = "".join(row(bars, bar, 2 if bar < at else 1) for bar in range(len(bars)))
+    split = "".join(row(bars, bar, ratio if bar < at else 1) for bar in range(len(bars)))
     first, last = date(2000, 3, 1), date(2000, 3, 1) + timedelta(days=len(bars))
     with TemporaryDirectory() as name:
         folder = write_data(Path(name), "plain", plain)
-        write_data(folder, "split", split, f"{bars.days[at - 1]},1,0.5,1\n20501231,1,1,0\n")
+        write_data(folder, "split", split, f"{bars.days[at - 1]},1,{1 / ratio},1\n20501231,1,1,0\n")
         unsplit, adjusted = (read_bars(folder, symbol, first, last) for symbol in ("plain", "split"))
     assert replace(adjusted, symbol="plain", fingerprint="") == replace(unsplit, fingerprint="")
     assert run(request, adjusted).metrics == run(request, unsplit).metrics

@@ -33,8 +33,10 @@ METRICS: Mapping[str, Metric] = {
     "total_orders": Metric(Unit.COUNT, "orders filled"),
     "total_trades": Metric(Unit.COUNT, "closed trades"),
     "win_rate": Metric(Unit.FRACTION, "closed trades with a profit after fees, of all closed trades"),
-    "average_win": Metric(Unit.FRACTION, "mean return of the winning trades"),
-    "average_loss": Metric(Unit.FRACTION, "mean return of the losing trades, negative"),
+    "average_win": Metric(Unit.FRACTION, "mean profit of the winning trades over the realized capital before each"),
+    "average_loss": Metric(
+        Unit.FRACTION, "mean loss of the losing trades over the realized capital before each, negative"
+    ),
     "profit_loss_ratio": Metric(Unit.RATIO, "average win over average loss, positive"),
     "total_fees": Metric(Unit.MONEY, "fees of all orders", is_better_high=False),
     "gross_profit": Metric(Unit.MONEY, "sum of the profits of winning trades, before fees"),

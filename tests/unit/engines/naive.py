@@ -132,7 +132,7 @@ def run_sma(
         if len(recent_fast) < fast or len(recent_slow) < slow:
             continue
         volume_total, volume_count = volume_total + day.volume, volume_count + 1
-        above = sum(recent_fast) / fast - sum(recent_slow) / slow
+        above = round(sum(recent_fast) / fast - sum(recent_slow) / slow, 9)  # equal averages are equal
         if broker.shares:
             if broker.has_hit(day.close) or above < 0:
                 broker.order = -1

@@ -14,8 +14,8 @@ def test_the_gap_is_ready_when_both_windows_are_full() -> None:
     series = moving_average_gap([1.0, 2.0, 3.0, 5.0, 4.0], 2, 3)
     assert [isnan(value) for value in series[:2]] == [True, True]
     # Averages 2.5 and 2, 4 and 10/3, 4.5 and 4; times both periods.
-    assert series[2:] == [3.0, 4.0, 3.0]
-    assert moving_average_gap([1.0, 2.0, 3.0, 5.0, 4.0], 3, 2)[2:] == [-3.0, -4.0, -3.0]
+    assert series[2:] == [3e8, 4e8, 3e8]
+    assert moving_average_gap([1.0, 2.0, 3.0, 5.0, 4.0], 3, 2)[2:] == [-3e8, -4e8, -3e8]
 
 
 def test_equal_averages_have_no_gap_whatever_came_before() -> None:
@@ -23,6 +23,12 @@ def test_equal_averages_have_no_gap_whatever_came_before() -> None:
     series = moving_average_gap(values, 2, 3)
     assert series[5:10] == [0.0] * 5
     assert series[10:] == moving_average_gap(values[-3:], 2, 3)[2:]
+
+
+def test_averages_that_are_equal_in_decimals_have_no_gap() -> None:
+    # In binary the sums of three and of six tenths differ: 0.1 + 0.2 + 0.3 is not 0.6.
+    assert moving_average_gap([0.1, 0.2, 0.3, 0.2, 0.3, 0.1], 3, 6)[5] == 0.0
+    assert moving_average_gap([0.6, 0.0, 0.1, 0.2], 2, 3)[3] > 0
 
 
 def test_the_gap_has_the_sign_of_the_exact_averages() -> None:
@@ -33,7 +39,7 @@ def test_the_gap_has_the_sign_of_the_exact_averages() -> None:
         for at in range(39, 400)
     ]
     assert list(map(sign, series[39:])) == list(map(sign, exact))
-    assert series[39:] == pytest.approx([float(gap) * 200 for gap in exact], abs=1e-4)
+    assert series[39:] == pytest.approx([float(gap) * 200e8 for gap in exact])
 
 
 def test_a_period_longer_than_the_bars_is_never_ready() -> None:

@@ -89,7 +89,7 @@ def test_one_bar_has_no_returns_to_judge() -> None:
 
 
 def test_one_loss_alone_has_no_downside_deviation() -> None:
-    assert sortino_ratio([0.1, -0.1, 0.2]) is None
+    assert sortino_ratio([0.1, -0.1, 0.2], Moments.of([0.1, -0.1, 0.2])) is None
     assert sharpe_ratio(Moments.of([0.1, -0.1, 0.2])) is not None
 
 

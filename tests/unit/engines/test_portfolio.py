@@ -107,9 +107,9 @@ def test_an_order_of_which_the_cash_pays_no_share_is_no_order() -> None:
         (10, 0.5, 10.0, interactive_brokers, 0),
         (1, 10.5, 10.0, interactive_brokers, 0),
         (10, -5.0, 10.0, no_fee, 0),
-        (1000, 1000.0, 1.0, basis_points(1000), 900),
-        (10**9, 1e9, 1.0, interactive_brokers, 995_000_000),
-        (300, 100.5, 0.5, interactive_brokers, 199),
+        (1000, 1000.0, 1.0, basis_points(1000), 909),
+        (10**9, 1e9, 1.0, interactive_brokers, 995_024_875),
+        (300, 100.5, 0.5, interactive_brokers, 200),
         (300, 100.4, 0.5, interactive_brokers, 198),
     ],
     ids=[

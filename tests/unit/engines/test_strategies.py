@@ -1,6 +1,8 @@
 import itertools
+from collections.abc import Sequence
 from functools import partial
 from math import isclose
+from random import Random
 
 import pytest
 
@@ -12,6 +14,15 @@ from tests.unit.engines.naive import NaiveBroker, read_days, run_rsi, run_sma
 RSI_GRID = list(itertools.product((10, 14), (25, 35), (50, 70), (0.01, 0.02), (0.025,)))
 SMA_GRID = list(itertools.product((20, 50), (100,), (1.2,), (0.0105, 0.02), (0.015, 0.025)))
 
+RSI_NAMES = ("rsi_period", "entry_threshold", "exit_threshold", "stop_loss_pct", "profit_target_pct")
+SMA_NAMES = ("fast_sma", "slow_sma", "volume_threshold", "stop_loss_pct", "profit_target_pct")
+RANDOM_SETS = 60
+"""Of each strategy on each symbol, around the ranges of its page and beyond."""
+
+
+def texts(names: Sequence[str], values: Sequence[float]) -> dict[str, str]:
+    return {name: str(value) for name, value in zip(names, values, strict=True)}
+
 
 def assert_same(ledger: Ledger, naive: NaiveBroker) -> None:
     assert all(map(partial(isclose, rel_tol=1e-12), ledger.equity, naive.equity))
@@ -21,31 +32,36 @@ def assert_same(ledger: Ledger, naive: NaiveBroker) -> None:
     assert ledger.open_shares == naive.shares
 
 
+def random_exits(random: Random) -> tuple[float, float]:
+    return round(random.uniform(0.004, 0.05), 4), round(random.uniform(0.01, 0.08), 4)
+
+
 @pytest.mark.parametrize("symbol", ["aapl", "ibm", "msft"])
 def test_rsi_mean_reversion_is_its_rule_restated(symbol: str) -> None:
-    days, count = read_days(symbol), 0
-    for period, entry, exit_, stop, target in RSI_GRID:
-        parameters = {"rsi_period": period, "entry_threshold": entry, "exit_threshold": exit_}
-        parameters |= {"stop_loss_pct": stop, "profit_target_pct": target}
-        request = make_request(parameters={name: str(value) for name, value in parameters.items()}, symbols=(symbol,))
-        ledger = trade(request, load_bars(request), BarsSettings())
-        assert_same(ledger, run_rsi(days, period, entry, exit_, stop, target))
+    days, bars, random, count = read_days(symbol), load_bars(make_request(symbols=(symbol,))), Random(symbol), 0
+    anywhere = [
+        (random.randint(1, 30), random.randint(15, 50), random.randint(45, 85), *random_exits(random))
+        for _ in range(RANDOM_SETS)
+    ]
+    for values in RSI_GRID + anywhere:
+        ledger = trade(make_request(parameters=texts(RSI_NAMES, values)), bars, BarsSettings())
+        assert_same(ledger, run_rsi(days, *values))
         count += len(ledger.trades)
-    assert count > 250
+    assert count > 1000
 
 
 @pytest.mark.parametrize("symbol", ["aapl", "ibm", "msft"])
 def test_sma_crossover_is_its_rule_restated(symbol: str) -> None:
-    days, count = read_days(symbol), 0
-    for fast, slow, volume, stop, target in SMA_GRID:
-        parameters = {"fast_sma": fast, "slow_sma": slow, "volume_threshold": volume}
-        parameters |= {"stop_loss_pct": stop, "profit_target_pct": target}
-        texts = {name: str(value) for name, value in parameters.items()}
-        request = make_request("SMA_Crossover_ETF", texts, (symbol,))
-        ledger = trade(request, load_bars(request), BarsSettings())
-        assert_same(ledger, run_sma(days, fast, slow, volume, stop, target))
+    days, bars, random, count = read_days(symbol), load_bars(make_request(symbols=(symbol,))), Random(symbol), 0
+    anywhere = [
+        (random.randint(2, 60), random.randint(30, 250), round(random.uniform(0, 2.5), 2), *random_exits(random))
+        for _ in range(RANDOM_SETS)
+    ]
+    for values in SMA_GRID + anywhere:
+        ledger = trade(make_request("SMA_Crossover_ETF", texts(SMA_NAMES, values)), bars, BarsSettings())
+        assert_same(ledger, run_sma(days, *values))
         count += len(ledger.trades)
-    assert count > 250
+    assert count > 1000
 
 
 def test_a_batch_that_sets_no_parameter_gets_the_defaults() -> None:

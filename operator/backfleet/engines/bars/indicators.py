@@ -4,20 +4,21 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from math import nan
 
-_COUNTER = 1.5 * 2.0**28
-"""Added and taken away again, it rounds a number below 2**27 to a whole multiple of 2**-24."""
+_UNITS = 1e8
+_TO_WHOLE = 1.5 * 2.0**52
+"""Added and taken away again, it rounds a number below 2**51 to a whole one."""
 
 
 def moving_average_gap(values: Sequence[float], fast: int, slow: int) -> list[float]:
-    """The fast simple average above the slow one, times both periods; ready when both are.
+    """The fast simple average above the slow one, in hundred-millionths times both periods; ready when both are.
 
-    Prices are counted in multiples of 2**-24, so that their sums are exact (up to a total of 2**29): equal averages have a
-    gap of exactly 0, and no gap depends on what came before its windows, as it would with rounded running sums.
+    Prices are counted in whole hundred-millionths, as LEAN counts in decimals: their sums are exact up to a total of 2**53, so
+    averages that are equal in decimals have a gap of exactly 0 (real prices have such days), and what came before is no matter.
     """
     ready = max(fast, slow)
     if ready > len(values):
         return [nan] * len(values)
-    sums = [0.0, *accumulate([value + _COUNTER - _COUNTER for value in values])]
+    sums = [0.0, *accumulate([value * _UNITS + _TO_WHOLE - _TO_WHOLE for value in values])]
     # Floats throughout: Python is quicker at them than at a mixture.
     fast_weight, slow_weight = float(slow), float(fast)
     return [nan] * (ready - 1) + [

@@ -87,10 +87,10 @@ def sharpe_ratio(excess: Moments | None) -> float | None:
     return excess.mean / excess.deviation * sqrt(TRADING_DAYS) if excess and excess.deviation else None
 
 
-def sortino_ratio(excess: Sequence[float]) -> float | None:
+def sortino_ratio(returns: Sequence[float], excess: Moments | None) -> float | None:
     """As the Sharpe ratio, over the sample deviation of the returns below zero alone (LEAN's AnnualDownsideStandardDeviation)."""
-    losses = Moments.of([value for value in excess if value < 0.0])
-    return _mean(excess) / losses.deviation * sqrt(TRADING_DAYS) if losses and losses.deviation else None
+    losses = Moments.of([value for value in returns if value < 0.0])
+    return excess.mean / losses.deviation * sqrt(TRADING_DAYS) if excess and losses and losses.deviation else None
 
 
 def probabilistic_sharpe_ratio(excess: Moments | None, annual_benchmark: float = 1.0) -> float | None:
@@ -127,7 +127,7 @@ def _ratios(returns: Sequence[float], risk_free_rate: float) -> dict[str, Number
     moments = Moments.of(excess)
     return {
         "sharpe_ratio": sharpe_ratio(moments),
-        "sortino_ratio": sortino_ratio(excess),
+        "sortino_ratio": sortino_ratio(excess, moments),
         "probabilistic_sharpe_ratio": probabilistic_sharpe_ratio(moments),
         "annual_standard_deviation": moments.deviation * sqrt(TRADING_DAYS) if moments else None,
     }

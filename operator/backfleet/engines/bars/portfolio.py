@@ -105,28 +105,18 @@ class Account:
         self.cash += self.shares * price - fee
         self.order_count += 1
         self.total_fees += fee
-        self.trades.append(
-            Trade(
-                entry_bar=self.entry_bar,
-                exit_bar=bar,
-                shares=self.shares,
-                entry_price=self.entry_price,
-                exit_price=price,
-                fees=self.entry_fee + fee,
-            )
-        )
+        fees = self.entry_fee + fee
+        self.trades.append(Trade(self.entry_bar, bar, self.shares, self.entry_price, price, fees))
         self.shares = 0
 
 
 def affordable(shares: int, cash: float, price: float, fee: Fee) -> int:
-    """At most `shares`, so that price and fee are within `cash` (the price may have risen since the signal)."""
-    if shares * price + fee(shares, price) <= cash:
-        return shares
-    shares = min(shares, int(cash / price))
-    shares = max(0, min(shares, int((cash - fee(shares, price)) / price)))
-    while shares > 0 and shares * price + fee(shares, price) > cash:
-        shares -= 1
-    return shares
+    """The most shares, at most `shares`, whose price and fee are within `cash` (the price may have risen since the signal)."""
+    shares = min(shares, int(cash / price) + 1)
+    while shares > 0 and (excess := shares * price + fee(shares, price) - cash) > 0:
+        # No step is too long: a share less saves at most its price and a tenth, the dearest fee there is.
+        shares -= max(1, int(excess / (1.1 * price)))
+    return max(0, shares)
 
 
 def simulate(bars: Bars, signals: Signals, initial_cash: float, fee: Fee) -> Ledger:
