@@ -27,10 +27,10 @@ READ_SECONDS = 20.0
 PAGE_SIZE = 500
 
 RULES: tuple[tuple[str, str, frozenset[str]], ...] = (
-    (wire.GROUP, wire.PLURAL, frozenset({"get", "list", "watch"})),
-    (wire.GROUP, f"{wire.PLURAL}/status", frozenset({"get", "patch"})),
+    (wire.GROUP, wire.PLURAL, frozenset({"list", "watch"})),
+    (wire.GROUP, f"{wire.PLURAL}/status", frozenset({"patch"})),
     ("batch", "jobs", frozenset({"get", "list", "watch", "create", "delete"})),
-    ("", "pods", frozenset({"get", "list"})),
+    ("", "pods", frozenset({"list"})),
     ("", "events", frozenset({"create"})),
 )
 """What the operator's Role must allow and no more; the chart is tested against it."""
