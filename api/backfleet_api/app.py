@@ -12,8 +12,8 @@ from backfleet_api.dependencies import connect_services
 from backfleet_api.errors import install_translators
 from backfleet_api.middleware import Edge
 from backfleet_api.openapi import complete_openapi
-from backfleet_api.routes import backtests, batches, health
-from backfleet_api.settings import ApiSettings
+from backfleet_api.routes import backtests, batches, health, writing
+from backfleet_api.settings import ENV_TOKEN, ENV_TOKEN_FILE, ApiSettings
 from backfleet_api.version import version
 
 logger = logging.getLogger(__name__)
@@ -26,8 +26,11 @@ null. Unknown and repeated query parameters are refused. Errors are problem+json
 
 def create_app(settings: ApiSettings, cluster: Cluster | None = None) -> FastAPI:
     """The ASGI app; `cluster` is found from the process's environment unless it is given."""
-    found = connect_cluster(os.environ, settings.cluster_seconds) if cluster is None else cluster
-    services = connect_services(settings, found)
+    if cluster is None:
+        cluster = connect_cluster(os.environ, settings.cluster_seconds, settings.cluster_write_seconds)
+    services = connect_services(settings, cluster)
+    if settings.token is None:
+        logger.warning("writing is off: neither %s nor %s is set", ENV_TOKEN, ENV_TOKEN_FILE)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -41,10 +44,10 @@ def create_app(settings: ApiSettings, cluster: Cluster | None = None) -> FastAPI
         title="Backfleet", version=version(), description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
     )
     app.state.services = services
-    routers = (health.router, batches.router, backtests.router)
+    routers = (health.router, batches.router, backtests.router, writing.router)
     for router in routers:
         app.include_router(router)
     complete_openapi(app, routers)
-    install_translators(app, settings.retry_after_seconds)
+    install_translators(app, routers, settings.retry_after_seconds)
     app.add_middleware(Edge)
     return app

@@ -1,16 +1,20 @@
-"""The API's one door to Kubernetes: it reads OptimizationBatch objects that Postgres does not know yet."""
+"""The API's one door to Kubernetes: it reads OptimizationBatch objects, makes them, and sets `cancel`; nothing else."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from backfleet.core import wire
-from backfleet.core.errors import SpecInvalid, Unavailable
+from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid, Unavailable
+from backfleet_api.refusals import Forbidden
 
 logger = logging.getLogger(__name__)
 
 PAGE_SIZE = 500
+MAX_MESSAGE_LENGTH = 500
+MERGE_PATCH = "application/merge-patch+json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +27,44 @@ class ClusterBatch:
     spec: Mapping[str, Any] = field(default_factory=dict)
     status: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBatch:
+    """A custom resource to be made."""
+
+    name: str
+    namespace: str
+    spec: Mapping[str, Any]
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    def manifest(self) -> dict[str, Any]:
+        """As Kubernetes takes it."""
+        metadata = {"name": self.name, "namespace": self.namespace, "annotations": dict(self.annotations)}
+        return {"apiVersion": wire.API_VERSION, "kind": wire.KIND, "metadata": metadata, "spec": dict(self.spec)}
 
 
 class Cluster(Protocol):
-    """Where custom resources are found; Unavailable when Kubernetes does not answer in time."""
+    """Where custom resources are found and made; Unavailable when Kubernetes does not answer in time.
+
+    Writing raises SpecInvalid, Forbidden or NotFound too, for what Kubernetes says of it.
+    """
 
     def get_batch(self, namespace: str, name: str) -> ClusterBatch | None:
         """The batch of that name."""
 
     def find_batch(self, namespace: str, uid: str) -> ClusterBatch | None:
         """The batch with that uid."""
+
+    def create_batch(self, batch: NewBatch) -> ClusterBatch:
+        """Make it; Conflict when the name is taken."""
+
+    def cancel_batch(self, namespace: str, name: str, uid: str) -> None:
+        """Set `spec.cancel` of the batch of that name and uid, again or for the first time; NotFound when it is gone."""
+
+
+_NO_CLUSTER = "this API was given no Kubernetes: run it in a cluster, or name one with KUBECONFIG"
 
 
 class NoCluster:
@@ -44,13 +76,25 @@ class NoCluster:
     def find_batch(self, namespace: str, uid: str) -> ClusterBatch | None:
         """Never there."""
 
+    def create_batch(self, batch: NewBatch) -> ClusterBatch:
+        """Never possible."""
+        raise Unavailable(f"{batch.name} cannot be made: {_NO_CLUSTER}")
+
+    def cancel_batch(self, namespace: str, name: str, uid: str) -> None:
+        """Never possible."""
+        raise Unavailable(f"{namespace}/{name} ({uid}) cannot be cancelled: {_NO_CLUSTER}")
+
 
 class KubernetesCluster:
-    """Custom resources by the official client's CustomObjectsApi; every call ends within `seconds`, twice that to connect."""
+    """Custom resources by the official client's CustomObjectsApi; every call ends within `seconds`, twice that to connect.
 
-    def __init__(self, custom_objects: Any, seconds: float) -> None:  # noqa: ANN401 - the client is loaded late
+    A write may take `write_seconds` to be answered: admission webhooks may be asked before it is.
+    """
+
+    def __init__(self, custom_objects: Any, seconds: float, write_seconds: float) -> None:  # noqa: ANN401 - loaded late
         self._api = custom_objects
         self._seconds = seconds
+        self._write_seconds = write_seconds
 
     def get_batch(self, namespace: str, name: str) -> ClusterBatch | None:
         """Read by name; an absent one is None."""
@@ -68,22 +112,56 @@ class KubernetesCluster:
             if found or not token:
                 return _cluster_batch(found) if found else None
 
+    def create_batch(self, batch: NewBatch) -> ClusterBatch:
+        """Make it; Conflict when the name is taken."""
+        create = self._api.create_namespaced_custom_object
+        return _cluster_batch(self._write(create, batch.namespace, body=batch.manifest()))
+
+    def cancel_batch(self, namespace: str, name: str, uid: str) -> None:
+        """A merge patch with the uid as its precondition; another batch of that name is NotFound like none."""
+        patch = {"metadata": {"uid": uid}, "spec": {"cancel": True}}
+        method = self._api.patch_namespaced_custom_object
+        try:
+            self._write(method, namespace, name=name, body=patch, _content_type=MERGE_PATCH)
+        except (NotFound, Conflict) as error:
+            raise NotFound(
+                f"the custom resource of batch {name} is gone; the operator ends what is left of it"
+            ) from error
+
     def _call(self, method: Callable[..., dict[str, Any]], namespace: str, **arguments: object) -> dict[str, Any]:
         from kubernetes.client.exceptions import ApiException  # noqa: PLC0415 - only where a cluster is
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415
 
-        timeout = (self._seconds, self._seconds)
         try:
-            return method(wire.GROUP, wire.VERSION, namespace, wire.PLURAL, **arguments, _request_timeout=timeout)
+            return self._send(method, namespace, self._seconds, arguments)
         except ApiException as error:
             if error.status == 404:
                 return {}
             raise Unavailable(f"Kubernetes answered {error.status} {error.reason}") from error
+
+    def _write(self, method: Callable[..., dict[str, Any]], namespace: str, **arguments: object) -> dict[str, Any]:
+        from kubernetes.client.exceptions import ApiException  # noqa: PLC0415 - only where a cluster is
+
+        try:
+            return self._send(method, namespace, self._write_seconds, arguments)
+        except ApiException as error:
+            raise _refusal(error.status, error.reason or "", error.body) from error
+
+    def _send(
+        self, method: Callable[..., dict[str, Any]], namespace: str, seconds: float, arguments: Mapping[str, object]
+    ) -> dict[str, Any]:
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - only where a cluster is
+
+        timeout = (self._seconds, seconds)
+        try:
+            answer = method(wire.GROUP, wire.VERSION, namespace, wire.PLURAL, **arguments, _request_timeout=timeout)
         except (HTTPError, OSError) as error:
             raise Unavailable(f"Kubernetes does not answer: {type(error).__name__}") from error
+        if not isinstance(answer, dict):
+            raise Unavailable("Kubernetes answered something that is no object")
+        return answer
 
 
-def connect_cluster(environment: Mapping[str, str], seconds: float) -> Cluster:
+def connect_cluster(environment: Mapping[str, str], seconds: float, write_seconds: float = 4.0) -> Cluster:
     """The cluster that the process runs in, or that KUBECONFIG names; without either there is none.
 
     ~/.kube/config is never read: the API must not look into a cluster that nobody named.
@@ -107,7 +185,7 @@ def connect_cluster(environment: Mapping[str, str], seconds: float) -> Cluster:
         # A pod without a service-account token: it may look at no batch that Postgres does not know.
         logger.warning("no access to Kubernetes: %s", error)
         return NoCluster()
-    return KubernetesCluster(client.CustomObjectsApi(client.ApiClient(configuration)), seconds)
+    return KubernetesCluster(client.CustomObjectsApi(client.ApiClient(configuration)), seconds, write_seconds)
 
 
 def _cluster_batch(body: Mapping[str, Any]) -> ClusterBatch:
@@ -119,4 +197,41 @@ def _cluster_batch(body: Mapping[str, Any]) -> ClusterBatch:
         spec=body.get("spec") or {},
         status=body.get("status") or {},
         labels=metadata.get("labels") or {},
+        annotations=metadata.get("annotations") or {},
     )
+
+
+def _refusal(status: int, reason: str, body: object) -> BackfleetError:
+    """What Kubernetes said of a write; its own words reach the caller, who holds the token."""
+    answer = _status_object(body)
+    message = str(answer.get("message") or reason)[:MAX_MESSAGE_LENGTH]
+    match status:
+        case 409:
+            return Conflict(message)
+        case 404:
+            return NotFound(f"Kubernetes knows no such thing: {message}")
+        case 403:
+            return Forbidden("batch", f"Kubernetes forbids it: {message}", "ask who runs this cluster")
+        case 400 | 422:
+            field, problem = _first_cause(answer) or ("spec", message)
+            return SpecInvalid(field, f"Kubernetes refuses it: {problem}", "change it, or see docs/custom-resource.md")
+        case _:
+            return Unavailable(f"Kubernetes answered {status} {reason}")
+
+
+def _status_object(body: object) -> Mapping[str, Any]:
+    try:
+        parsed = json.loads(body) if isinstance(body, str | bytes) else None
+    except ValueError:
+        parsed = None
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _first_cause(answer: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The first field that a Status object names."""
+    details = answer.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    for cause in causes if isinstance(causes, list) else []:
+        if isinstance(cause, dict) and isinstance(cause.get("field"), str):
+            return cause["field"][:200], str(cause.get("message") or "")[:MAX_MESSAGE_LENGTH]
+    return None

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from backfleet.store.connecting import Timeouts
 from backfleet.store.session import open_engine
+from backfleet_api.calls import Calls
 from backfleet_api.cluster import Cluster
-from backfleet_api.reads import Reads
 from backfleet_api.settings import ApiSettings
 
 CONNECT_SECONDS = 3
@@ -19,12 +19,12 @@ STATEMENT_SECONDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Postgres, Kubernetes, and the threads in which both are read."""
+    """Postgres, Kubernetes, and the threads in which both are asked."""
 
     settings: ApiSettings
     engine: Engine
     cluster: Cluster
-    reads: Reads
+    calls: Calls
 
     def now(self) -> datetime:
         """The present, for estimates."""
@@ -32,7 +32,7 @@ class Services:
 
     def close(self) -> None:
         """Give back threads and connections."""
-        self.reads.close()
+        self.calls.close()
         self.engine.dispose()
 
 
@@ -47,7 +47,7 @@ def connect_services(settings: ApiSettings, cluster: Cluster) -> Services:
         is_read_only=True,
     )
     return Services(
-        settings=settings, engine=engine, cluster=cluster, reads=Reads(settings.threads, settings.answer_seconds)
+        settings=settings, engine=engine, cluster=cluster, calls=Calls(settings.threads, settings.answer_seconds)
     )
 
 

@@ -1,4 +1,4 @@
-"""One example of every answer, for OpenAPI and the docs; a test reads each back through its schema."""
+"""One example of every answer and body, for OpenAPI and the docs; a test reads each back through its schema."""
 
 from typing import Any
 
@@ -109,3 +109,52 @@ BACKTEST: dict[str, Any] = {
         "provenance": {"engine": "bars"},
     },
 }
+
+RUN_REQUEST: dict[str, Any] = {
+    "batch": {
+        "strategy": {"name": "RSI_MeanReversion_ETF"},
+        "engine": {"name": "bars"},
+        "data": {"symbols": ["AAPL"], "startDate": "2000-03-01", "endDate": "2013-03-01"},
+        "parameters": [
+            {"name": "rsi_period", "type": "int", "range": {"start": 14, "end": 16, "step": 1}},
+            {"name": "entry_threshold", "type": "float", "values": [25.5, 30]},
+        ],
+    },
+    "max_concurrent": 4,
+    "name": "rsi-small",
+}
+SUBMITTED: dict[str, Any] = {
+    "batch_id": UID,
+    "name": "rsi-small",
+    "namespace": "backfleet",
+    "total": 6,
+    "max_concurrent": 4,
+    "is_new": True,
+    "status_url": f"/api/optimization/batches/{UID}",
+    "warnings": [],
+}
+PREVIEW: dict[str, Any] = {
+    "total": 6,
+    "combinations": 6,
+    "counted": 6,
+    "first": {"index": 0, "parameters": _PARAMETERS},
+    "last": {
+        "index": 5,
+        "parameters": {
+            "values": {"rsi_period": 16, "entry_threshold": 30.0},
+            "texts": {"rsi_period": "16", "entry_threshold": "30"},
+        },
+    },
+    "max_concurrent": 4,
+    "estimate": {"seconds": 4.8, "seconds_per_backtest": 2.4, "backtests": 50},
+    "warnings": [],
+}
+CANCELLATION: dict[str, Any] = {
+    "batch_id": UID,
+    "name": "rsi-small",
+    "namespace": "backfleet",
+    "state": "running",
+    "message": "the operator deletes what runs and ends all the rest as cancelled; results that are there stay",
+    "status_url": f"/api/optimization/batches/{UID}",
+}
+OVER: dict[str, Any] = CANCELLATION | {"state": "complete", "message": "it had ended before; nothing was changed"}

@@ -1,4 +1,4 @@
-"""Finds what a request names: in Postgres, else in Kubernetes; blocking, for the threads of `reads`."""
+"""Finds what a request names: in Postgres, else in Kubernetes; blocking, for the threads of `calls`."""
 
 import logging
 import re

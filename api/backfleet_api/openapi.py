@@ -5,14 +5,95 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
+from backfleet.core.spec import BatchSpec
 from backfleet_api.errors import MEDIA_TYPE
 from backfleet_api.schemas import Problem
+from backfleet_api.submission import RunRequest
 
 Responses = dict[int | str, dict[str, Any]]
 _SCHEMAS = "#/components/schemas/"
 
 _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
+    400: (
+        "The body is no JSON object",
+        "Bad Request",
+        {
+            "detail": "body: not JSON: Expecting value at line 1 column 1; send one JSON object in UTF-8",
+            "errors": [
+                {
+                    "field": "body",
+                    "problem": "not JSON: Expecting value at line 1 column 1",
+                    "mend": "send one JSON object in UTF-8; see /openapi.json for its fields",
+                }
+            ],
+        },
+    ),
+    401: (
+        "No token, or not this API's",
+        "Unauthorized",
+        {"detail": "writing needs a token: send the header Authorization: Bearer <token>", "errors": []},
+    ),
+    403: (
+        "Writing is off, or Kubernetes forbids it",
+        "Forbidden",
+        {
+            "detail": "writing is off: this API was given no token; start it with BACKFLEET_API_TOKEN or "
+            "BACKFLEET_API_TOKEN_FILE set",
+            "errors": [],
+        },
+    ),
+    408: (
+        "The body did not arrive in time",
+        "Request Timeout",
+        {
+            "detail": "body: it did not arrive within 5 s; send it at once",
+            "errors": [{"field": "body", "problem": "it did not arrive within 5 s", "mend": "send it at once"}],
+        },
+    ),
+    409: (
+        "The name, or the Idempotency-Key, is another batch's",
+        "Conflict",
+        {
+            "detail": "name: the name rsi-small is taken in namespace backfleet by another batch; choose another",
+            "errors": [
+                {
+                    "field": "name",
+                    "problem": "the name rsi-small is taken in namespace backfleet by another batch",
+                    "mend": "choose another",
+                }
+            ],
+        },
+    ),
+    413: (
+        "The body is over the limit",
+        "Request Entity Too Large",
+        {
+            "detail": "body: it is over the limit of 1048576 bytes; declare ranges in place of long lists of values",
+            "errors": [
+                {
+                    "field": "body",
+                    "problem": "it is over the limit of 1048576 bytes",
+                    "mend": "declare ranges in place of long lists of values",
+                }
+            ],
+        },
+    ),
+    415: (
+        "The body is not said to be JSON",
+        "Unsupported Media Type",
+        {
+            "detail": "body: the Content-Type is 'text/plain'; send Content-Type: application/json",
+            "errors": [
+                {
+                    "field": "body",
+                    "problem": "the Content-Type is 'text/plain'",
+                    "mend": "send Content-Type: application/json",
+                }
+            ],
+        },
+    ),
     404: (
         "No such thing",
         "Not Found",
@@ -34,30 +115,52 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def answers(example: object, *problems: int) -> Responses:
-    """The `responses` of a route: the example of its 200, and its problems."""
-    found: Responses = {200: {"content": {"application/json": {"example": example}}}}
-    for status in problems:
-        description, title, rest = _PROBLEMS[status]
-        body = {"type": "about:blank", "title": title, "status": status, **rest}
-        found[status] = {
-            "description": description,
+def answers(
+    example: object,
+    *problems: int,
+    status: int = 200,
+    model: type[BaseModel] | None = None,
+    description: str | None = None,
+) -> Responses:
+    """The `responses` of a route: the example of its success, and its problems; 202 says where to look next."""
+    success: dict[str, Any] = {"content": {"application/json": {"example": example}}}
+    success |= {name: value for name, value in (("model", model), ("description", description)) if value}
+    if status == 202:
+        success["headers"] = {"Location": {"description": "path of the batch's state", "schema": {"type": "string"}}}
+    found: Responses = {status: success}
+    for code in problems:
+        meaning, title, rest = _PROBLEMS[code]
+        body = {"type": "about:blank", "title": title, "status": code, **rest}
+        found[code] = {
+            "description": meaning,
             "content": {MEDIA_TYPE: {"schema": {"$ref": f"{_SCHEMAS}Problem"}, "example": body}},
         }
     if 503 in found:
         found[503]["headers"] = {"Retry-After": {"description": "seconds", "schema": {"type": "integer"}}}
+    if 401 in found:
+        found[401]["headers"] = {"WWW-Authenticate": {"description": "RFC 6750", "schema": {"type": "string"}}}
     return found
 
 
+def request_body(model: type[BaseModel], example: object) -> dict[str, Any]:
+    """The `requestBody` of a route that reads its body itself."""
+    schema = {"$ref": f"{_SCHEMAS}{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}
+
+
 def complete_openapi(app: FastAPI, routers: Sequence[APIRouter]) -> None:
-    """Add to the app's document what the framework leaves out: the schema of problem bodies, and nulls in examples."""
+    """Add to the app's document what the framework leaves out: schemas of problems and of bodies, and nulls in examples."""
     generate = app.openapi
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        problem = Problem.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
-        document["components"]["schemas"] |= {**problem.pop("$defs", {}), "Problem": problem}
+        for model in (Problem, RunRequest, BatchSpec):
+            schema = model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
+            document["components"]["schemas"] |= {**schema.pop("$defs", {}), model.__name__: schema}
+        # The route reads the spec itself, so that its problems name fields and mends as the operator's do.
+        request = document["components"]["schemas"][RunRequest.__name__]["properties"]
+        request["batch"] = {"$ref": f"{_SCHEMAS}{BatchSpec.__name__}"}
         for route in routes:
             for method in route.methods or ():
                 _restore_examples(document["paths"][route.path_format][method.lower()], route)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from backfleet.core.errors import SpecInvalid
 from backfleet.store.connecting import parse_url
@@ -11,20 +12,26 @@ ENV_HOST = "BACKFLEET_API_HOST"
 ENV_PORT = "BACKFLEET_API_PORT"
 ENV_DATABASE_URL = "BACKFLEET_API_DATABASE_URL"
 ENV_NAMESPACE = "BACKFLEET_NAMESPACE"
+ENV_TOKEN = "BACKFLEET_API_TOKEN"  # noqa: S105 - a variable's name
+ENV_TOKEN_FILE = "BACKFLEET_API_TOKEN_FILE"  # noqa: S105 - a variable's name
 
 DEFAULT_HOST = "0.0.0.0"  # noqa: S104 - a container's port; who reaches it is decided by its Service
 DEFAULT_PORT = 8230
+MIN_TOKEN_LENGTH = 16
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """All of it. `namespace` is where Kubernetes is asked for batches that Postgres does not know; seconds where a name says so.
+    """All of it; seconds where a name says so.
 
-    The database URL carries a password, so it never shows in a repr.
+    `namespace` is where batches are made, and where Kubernetes is asked for those that Postgres does not know. Without a
+    token writing is off. The database URL carries a password, so neither ever shows in a repr.
     """
 
     database_url: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
     namespace: str = "default"
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
@@ -32,6 +39,7 @@ class ApiSettings:
     answer_seconds: float = 8.0
     health_seconds: float = 3.0
     cluster_seconds: float = 1.5
+    cluster_write_seconds: float = 4.0
     retry_after_seconds: int = 5
 
 
@@ -48,10 +56,33 @@ def load_settings(environment: Mapping[str, str]) -> ApiSettings:
         raise SpecInvalid(ENV_NAMESPACE, f"{namespace!r} is not a namespace's name", "use a-z, 0-9 and -, at most 63")
     return ApiSettings(
         database_url=url,
+        token=_parse_token(environment),
         namespace=namespace,
         host=environment.get(ENV_HOST) or DEFAULT_HOST,
         port=_parse_port(environment.get(ENV_PORT)),
     )
+
+
+def _parse_token(environment: Mapping[str, str]) -> str | None:
+    """The token of the variable or of the file; what is wrong is told without the token."""
+    token, path = environment.get(ENV_TOKEN, ""), environment.get(ENV_TOKEN_FILE, "")
+    if token and path:
+        raise SpecInvalid(ENV_TOKEN_FILE, f"set beside {ENV_TOKEN}", "set one of the two")
+    if not token and not path:
+        return None
+    name = ENV_TOKEN_FILE if path else ENV_TOKEN
+    if path:
+        try:
+            token = Path(path).read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpecInvalid(name, f"{path} cannot be read: {type(error).__name__}", "name a readable file") from error
+    if not _TOKEN.fullmatch(token):
+        raise SpecInvalid(
+            name,
+            "not a token",
+            f"write {MIN_TOKEN_LENGTH} to 512 of A-Z a-z 0-9 . _ ~ + / = -, for example openssl rand -hex 24",
+        )
+    return token
 
 
 def _parse_port(text: str | None) -> int:

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 import httpx2
@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid, Unavailable
 from backfleet_api.schemas import Backtest, Batch, BatchPage, BatchSummary, Health, Problem, ResultPage
+from backfleet_api.submission import Cancellation, Preview, Submitted
 
 PAGE_SIZE = 200
 Query = Mapping[str, str | int | bool | None]
@@ -24,16 +25,27 @@ class ApiUnavailable(Unavailable):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Refused(BackfleetError):
+    """The API does not let this caller write, or writes for nobody."""
+
+
 class ApiClient:
     """One connection to an API; use it as a context manager, from one thread.
 
-    Every method raises NotFound, SpecInvalid (the API refuses the request), Conflict or ApiUnavailable.
+    Every method raises NotFound, SpecInvalid (the API refuses the request), Conflict or ApiUnavailable; those that write
+    raise Refused too, where the token is missing or wrong. The token is sent with them only.
     """
 
     def __init__(
-        self, api_url: str, *, timeout_seconds: float = 10.0, transport: httpx2.BaseTransport | None = None
+        self,
+        api_url: str,
+        *,
+        token: str | None = None,
+        timeout_seconds: float = 10.0,
+        transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self.api_url = parse_api_url(api_url)
+        self._writing_headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._http = httpx2.Client(
             base_url=self.api_url,
             timeout=httpx2.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds)),
@@ -93,19 +105,38 @@ class ApiClient:
         """One combination of a batch, by `<batch uid>-<index>`."""
         return self._get(f"/api/backtests/{quote(backtest_id, safe='')}", {}, Backtest)
 
+    def run_batch(self, request: Mapping[str, Any]) -> Submitted:
+        """Make a batch: `request` is a RunRequest. ApiUnavailable may leave open whether it was made."""
+        return self._write("POST", "/api/optimization/run-parallel", Submitted, json={**request, "dry_run": False})
+
+    def preview_batch(self, request: Mapping[str, Any]) -> Preview:
+        """What such a batch would be; nothing is created."""
+        return self._write("POST", "/api/optimization/run-parallel", Preview, json={**request, "dry_run": True})
+
+    def cancel_batch(self, batch: str, namespace: str | None = None) -> Cancellation:
+        """Cancel the batch with that uid, or the newest with that name; one that has ended stays as it is."""
+        query = {} if namespace is None else {"namespace": namespace}
+        return self._write("DELETE", f"/api/optimization/batches/{quote(batch, safe='')}", Cancellation, params=query)
+
     def _get[Answer: BaseModel](
         self, path: str, query: Query, model: type[Answer], timeout_seconds: float | None = None
     ) -> Answer:
         given = {name: _text(value) for name, value in query.items() if value is not None}
         timeout = httpx2.USE_CLIENT_DEFAULT if timeout_seconds is None else httpx2.Timeout(max(timeout_seconds, 0.1))
+        return self._send("GET", path, model, params=given, timeout=timeout)
+
+    def _write[Answer: BaseModel](self, method: str, path: str, model: type[Answer], **request: Any) -> Answer:  # noqa: ANN401
+        return self._send(method, path, model, headers=self._writing_headers, **request)
+
+    def _send[Answer: BaseModel](self, method: str, path: str, model: type[Answer], **request: Any) -> Answer:  # noqa: ANN401
         try:
-            response = self._http.get(path, params=given, timeout=timeout)
+            response = self._http.request(method, path, **request)
         except httpx2.TimeoutException as error:
             raise ApiUnavailable(f"the API at {self.api_url} did not answer in time") from error
         except httpx2.HTTPError as error:
             mend = "is it running? name another with --api-url or BACKFLEET_API_URL"
             raise ApiUnavailable(f"cannot reach the API at {self.api_url} ({error}); {mend}") from error
-        if response.status_code != httpx2.codes.OK:
+        if response.status_code not in (httpx2.codes.OK, httpx2.codes.ACCEPTED):
             raise self._error(response)
         try:
             # An API newer than this client may add fields; they are passed over.
@@ -121,9 +152,11 @@ class ApiClient:
         match problem.status:
             case 404:
                 return NotFound(problem.detail)
+            case 401 | 403:
+                return Refused(problem.detail)
             case 409:
                 return Conflict(problem.detail)
-            case 422 if problem.errors:
+            case 400 | 413 | 422 if problem.errors:
                 first = problem.errors[0]
                 return SpecInvalid(first.field, first.problem, first.mend or "see /openapi.json for what is allowed")
             case _:

@@ -1,17 +1,14 @@
 """The command line `backfleet`: what each command takes and shows. Libraries that take long to load are imported late."""
 
 import functools
-import sys
-import time
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from backfleet.core.metrics import METRICS
 from backfleet_client import views
-from backfleet_client.exits import EXIT_BATCH_FAILED, EXIT_CODES
+from backfleet_client.exits import EXIT_CODES
 from backfleet_client.output import render_json, render_table, render_tsv
 
 if TYPE_CHECKING:
@@ -22,8 +19,8 @@ ENV_API_URL = "BACKFLEET_API_URL"
 STATES = ("pending", "counting", "running", "suspended", "complete", "failed", "cancelled")
 
 
-def _api_url_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--api-url` on a command too, where it wins over the one before the command."""
+def api_url_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--api-url` on a command too, where it wins over the one before the command; the command gets a client that reads."""
 
     @click.option("--api-url", metavar="URL", help=f"The API's address; {ENV_API_URL}, or {DEFAULT_API_URL}.")
     @click.pass_context
@@ -38,13 +35,13 @@ def _api_url_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _output_option(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def output_option(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return click.option(
         "--output", "-o", type=click.Choice(formats), default=formats[0], show_default=True, help="How it is written."
     )
 
 
-_namespace_option = click.option(
+namespace_option = click.option(
     "--namespace", "-n", metavar="NAME", help="Of which namespace, where a name is not enough."
 )
 
@@ -70,10 +67,11 @@ def _show_version(context: click.Context, _: click.Parameter, is_asked: bool) ->
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
 )
 def cli(api_url: str) -> None:
-    """Watch batches of backtests and read their ranked results.
+    """Run batches of backtests, watch them and read their ranked results.
 
     \b
     Examples:
+      backfleet run batch.yaml --watch
       backfleet batches
       backfleet watch rsi-small --timeout 600
       backfleet results rsi-small --top 5 --passed
@@ -85,8 +83,8 @@ def cli(api_url: str) -> None:
 @click.option("--strategy", metavar="NAME", help="Only batches of that strategy.")
 @click.option("--name", metavar="NAME", help="Only batches of that name.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
-@_output_option("table", "tsv", "json")
-@_api_url_option
+@output_option("table", "tsv", "json")
+@api_url_option
 def batches(client: "ApiClient", limit: int, output: str, **query: str | None) -> None:
     """List batches, newest first.
 
@@ -106,9 +104,9 @@ def batches(client: "ApiClient", limit: int, output: str, **query: str | None) -
 
 @cli.command()
 @click.argument("batch")
-@_namespace_option
-@_output_option("table", "json")
-@_api_url_option
+@namespace_option
+@output_option("table", "json")
+@api_url_option
 def status(client: "ApiClient", batch: str, namespace: str | None, output: str) -> None:
     """Show one BATCH (its name or uid) as it is now.
 
@@ -123,9 +121,9 @@ def status(client: "ApiClient", batch: str, namespace: str | None, output: str) 
 
 @cli.command()
 @click.argument("batch")
-@_namespace_option
+@namespace_option
 @click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after so long (exit code 5).")
-@_api_url_option
+@api_url_option
 def watch(client: "ApiClient", batch: str, namespace: str | None, timeout: float | None) -> int:
     """Follow a BATCH (its name or uid) until it has ended.
 
@@ -137,42 +135,20 @@ def watch(client: "ApiClient", batch: str, namespace: str | None, timeout: float
       backfleet watch rsi-small
       backfleet watch rsi-small --timeout 600 && backfleet results rsi-small
     """
-    from backfleet_api.schemas import Batch, BatchPhase  # noqa: PLC0415 - pydantic, late
-    from backfleet_client.progress import BarDisplay, LineDisplay, conclude  # noqa: PLC0415
-    from backfleet_client.watching import Clock, follow  # noqa: PLC0415
+    from backfleet_client.following import watch_batch  # noqa: PLC0415 - pydantic, late
 
-    wanted: tuple[str, str | None] = (batch, namespace)
-
-    def look(seconds: float) -> Batch:
-        nonlocal wanted
-        found = client.get_batch(*wanted, timeout_seconds=seconds)
-        # By uid from now on: a newer batch of the same name is another batch.
-        wanted = (found.batch_id, None)
-        return found
-
-    out, notes = sys.stdout, sys.stderr
-    display = BarDisplay(out, notes) if out.isatty() else LineDisplay(out, notes, _local_time)
-    try:
-        ended = follow(look, display, Clock(time.monotonic, time.sleep), timeout)
-    finally:
-        display.close()
-    click.echo(conclude(ended))
-    return 0 if ended.state is BatchPhase.COMPLETE else EXIT_BATCH_FAILED
-
-
-def _local_time() -> str:
-    return f"{datetime.now().astimezone():%H:%M:%S}"
+    return watch_batch(client, batch, namespace, timeout)
 
 
 @cli.command()
 @click.argument("batch")
-@_namespace_option
+@namespace_option
 @click.option("--top", type=click.IntRange(1, 100_000), default=20, show_default=True, help="At most so many.")
 @click.option("--order-by", type=click.Choice(list(METRICS)), metavar="METRIC", help="Default: the batch's objective.")
 @click.option("--direction", type=click.Choice(["maximize", "minimize"]), help="Default: the better one of the metric.")
 @click.option("--passed", is_flag=True, help="Only results that meet the success criteria.")
-@_output_option("table", "tsv", "json")
-@_api_url_option
+@output_option("table", "tsv", "json")
+@api_url_option
 def results(client: "ApiClient", batch: str, top: int, output: str, passed: bool, **query: str | None) -> None:
     """Show the ranked results of a BATCH (its name or uid), best first; tsv and json have every metric.
 
@@ -194,8 +170,8 @@ def results(client: "ApiClient", batch: str, top: int, output: str, passed: bool
 
 @cli.command()
 @click.argument("backtest_id", metavar="ID")
-@_output_option("table", "json")
-@_api_url_option
+@output_option("table", "json")
+@api_url_option
 def backtest(client: "ApiClient", backtest_id: str, output: str) -> None:
     """Show one backtest by its ID, <batch uid>-<index>: parameters, attempts, metrics.
 

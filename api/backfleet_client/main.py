@@ -11,6 +11,11 @@ from backfleet.core.errors import BackfleetError
 from backfleet_client.commands import cli
 from backfleet_client.exits import EXIT_INTERRUPTED, EXIT_PIPE_CLOSED, exit_code
 from backfleet_client.output import clean
+from backfleet_client.writing import cancel
+from backfleet_client.writing import run as run_batch
+
+cli.add_command(run_batch)
+cli.add_command(cancel)
 
 
 def main() -> NoReturn:

@@ -8,6 +8,7 @@ from backfleet_client.output import Cell, Row, clean, render_fields, render_tabl
 
 if TYPE_CHECKING:
     from backfleet_api.schemas import Attempt, Backtest, Batch, BatchSummary, RankedResult
+    from backfleet_api.submission import Preview, PreviewedCombination, Submitted
 
 Table = tuple[list[str], list[Row]]
 SHOWN_METRICS = ("sharpe_ratio", "net_profit", "drawdown", "total_trades", "win_rate")
@@ -115,6 +116,35 @@ def backtest_text(backtest: "Backtest") -> str:
         parts.append(render_fields({**backtest.result.metrics, **verdict}))
         parts += [f"warning: {clean(warning)}" for warning in backtest.result.warnings]
     return "\n\n".join(parts)
+
+
+def submitted_text(made: "Submitted") -> str:
+    """What was made, in one line."""
+    verb = "created" if made.is_new else "was there already, from the same request"
+    total = "backtests not counted yet" if made.total is None else f"{made.total} backtests"
+    return clean(f"{made.namespace}/{made.name} {verb}: {total}, {made.max_concurrent} at once, batch {made.batch_id}")
+
+
+def preview_text(found: "Preview") -> str:
+    """What a batch would be."""
+    estimate = found.estimate
+    fields: dict[str, Cell] = {
+        "backtests": found.total,
+        "combinations": found.combinations,
+        "at once": found.max_concurrent,
+        "seconds, about": estimate.seconds if estimate else None,
+        "seconds each": estimate.seconds_per_backtest if estimate else None,
+    }
+    fields |= _combination_fields("first", found.first) | _combination_fields("last", found.last)
+    warnings = [f"warning: {clean(warning)}" for warning in found.warnings]
+    return "\n".join([render_fields(fields), *warnings, "nothing was created"])
+
+
+def _combination_fields(name: str, combination: "PreviewedCombination | None") -> dict[str, Cell]:
+    if combination is None:
+        return {name: None}
+    texts = " ".join(f"{key}={text}" for key, text in combination.parameters.texts.items())
+    return {name: f"index {combination.index}: {texts}"}
 
 
 def _attempt_rows(attempts: "Sequence[Attempt]") -> Table:

@@ -161,6 +161,7 @@ def test_variables_are_those_that_the_code_reads():
         ("schema", migrate.ENV_DATABASE_URL),
         ("api", api_settings.ENV_NAMESPACE),
         ("api", api_settings.ENV_DATABASE_URL),
+        ("api", api_settings.ENV_TOKEN),
     }
     check = pods["demo-backfleet-api"]["initContainers"][0]["command"][-1]
     assert f'"$code" -eq {migrate.EXIT_SCHEMA} ]' in check

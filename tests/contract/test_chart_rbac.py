@@ -6,7 +6,8 @@ from backfleet.controller.cluster import RULES
 from backfleet.core import wire
 from hack.helm.chart import render_objects
 
-API_RULES = {(wire.GROUP, wire.PLURAL): {"get", "list"}}
+API_RULES = {(wire.GROUP, wire.PLURAL): {"get", "list", "create", "patch"}}
+"""Exactly what tests/integration/api/test_run_parallel.py sees the API call."""
 
 
 def rules_of(role: dict[str, Any]) -> dict[tuple[str, str], set[str]]:
@@ -27,7 +28,7 @@ def test_the_operators_role_allows_exactly_the_calls_of_the_code():
     assert rules_of(roles()["demo-backfleet-operator"]) == wanted
 
 
-def test_the_apis_role_reads_batches_and_nothing_else():
+def test_the_apis_role_reads_makes_and_cancels_batches_and_nothing_else():
     assert rules_of(roles()["demo-backfleet-api"]) == API_RULES
 
 

@@ -10,10 +10,14 @@ import jsonschema
 import pytest
 from fastapi.testclient import TestClient
 
+from backfleet.core.records import Catalog
 from backfleet_api.app import create_app
 from backfleet_api.cluster import NoCluster
+from backfleet_api.examples import SUBMITTED
+from backfleet_api.judging import judge
 from backfleet_api.schemas import BatchPhase
 from backfleet_api.settings import ApiSettings
+from backfleet_api.submission import RunRequest
 from backfleet_client import exits
 from backfleet_client.commands import STATES
 
@@ -53,7 +57,7 @@ def test_the_document_is_the_snapshot() -> None:
 def test_every_answer_has_an_example_that_its_schema_accepts(
     name: str, media_type: str, content: dict[str, Any]
 ) -> None:
-    is_problem = not name.endswith(" 200") and not name.startswith("GET /health 503")
+    is_problem = not name.endswith((" 200", " 202")) and not name.startswith("GET /health 503")
     assert media_type == ("application/problem+json" if is_problem else "application/json")
     schema = {"components": DOCUMENT["components"], **content["schema"]}
     jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(content["example"])
@@ -75,11 +79,35 @@ def test_whatever_reads_postgres_may_answer_503_with_retry_after() -> None:
                 assert "Retry-After" in operation["responses"]["503"]["headers"]
 
 
+def test_what_writes_needs_the_token_and_nothing_else_does() -> None:
+    for methods in DOCUMENT["paths"].values():
+        for method, operation in methods.items():
+            writes = method != "get"
+            assert operation.get("security", []) == ([{"HTTPBearer": []}] if writes else [])
+            assert ("401" in operation["responses"]) == writes
+            if writes:
+                assert "WWW-Authenticate" in operation["responses"]["401"]["headers"]
+                assert "Location" in operation["responses"]["202"]["headers"]
+    assert DOCUMENT["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
+
+
+def test_the_example_of_a_body_is_what_the_route_takes() -> None:
+    content = DOCUMENT["paths"]["/api/optimization/run-parallel"]["post"]["requestBody"]["content"]["application/json"]
+    schema = {"components": DOCUMENT["components"], **content["schema"]}
+    jsonschema.Draft202012Validator(schema).validate(content["example"])
+    judged = judge(RunRequest.model_validate(content["example"]).batch, Catalog())
+    assert judged.total == SUBMITTED["total"]
+    for broken in ({"novelty": 1}, {"batch": {}}, {"max_concurrent": 0}, {"name": "Upper"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.Draft202012Validator(schema).validate(content["example"] | broken)
+
+
 def test_the_page_names_every_route_and_state() -> None:
     page = (ROOT / "docs" / "rest.md").read_text()
-    for path in DOCUMENT["paths"]:
+    for path, methods in DOCUMENT["paths"].items():
         shown = path.replace("{batch_id}", "{batch}").replace("{backtest_id}", "{id}")
-        assert f"| `GET {shown}` |" in page
+        for method in methods:
+            assert f"| `{method.upper()} {shown}` |" in page
     for phase in BatchPhase:
         assert f"| `{phase}` |" in page
 

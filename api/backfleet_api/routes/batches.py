@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/optimization/batches", tags=["batches"], depende
 @router.get("", responses=answers(examples.BATCHES, 422, 503))
 async def list_batches(services: Provided, query: BatchesParameters) -> BatchPage:
     """Batches that Postgres knows, newest first. A page may be short while `next_cursor` says that there is more."""
-    return await services.reads.run(lambda: listing.list_batches(services, query))
+    return await services.calls.run(lambda: listing.list_batches(services, query))
 
 
 @router.get("/{batch_id}", responses=answers(examples.BATCH, 404, 422, 503))
@@ -29,10 +29,10 @@ async def get_batch(services: Provided, batch_id: BatchId, query: BatchParameter
         found = find_batch(services, batch_id, query.namespace)
         return describe_pending(found) if isinstance(found, ClusterBatch) else describe_batch(found, services.now())
 
-    return await services.reads.run(read)
+    return await services.calls.run(read)
 
 
 @router.get("/{batch_id}/results", responses=answers(examples.RESULTS, 404, 422, 503))
 async def list_results(services: Provided, batch_id: BatchId, query: ResultsParameters) -> ResultPage:
     """Succeeded backtests of a batch, best first, with metrics and verdicts; results without the metric come last."""
-    return await services.reads.run(lambda: listing.list_results(services, batch_id, query))
+    return await services.calls.run(lambda: listing.list_results(services, batch_id, query))

@@ -28,7 +28,7 @@ _UNAVAILABLE: Responses = {
 async def get_health(services: Provided, response: Response) -> Health:
     """Whether the API can answer, Postgres included: 200 or 503, for readiness probes."""
     try:
-        await services.reads.run(lambda: check(services.engine), services.settings.health_seconds)
+        await services.calls.run(lambda: check(services.engine), services.settings.health_seconds)
         database = "ok"
     except Unavailable:
         database = "unavailable"

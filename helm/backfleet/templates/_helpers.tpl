@@ -60,6 +60,15 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end -}}
 {{- end -}}
 
+{{/* The Secret with the token of callers that write. */}}
+{{- define "backfleet.tokenSecret" -}}
+{{- default (printf "%s-api-token" (include "backfleet.fullname" .)) .Values.api.token.existingSecret -}}
+{{- end -}}
+
+{{- define "backfleet.tokenKey" -}}
+{{- ternary .Values.api.token.key "token" (ne .Values.api.token.existingSecret "") -}}
+{{- end -}}
+
 {{/* Refuses what cannot work before anything is created. */}}
 {{- define "backfleet.checkValues" -}}
 {{- if and .Values.database.existingSecret .Values.evaluationPostgres.enabled -}}

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from backfleet.store.session import open_engine
 from backfleet_api.app import create_app
 from backfleet_api.cluster import Cluster, NoCluster
 from backfleet_api.settings import ApiSettings
+from tests.integration.api.kubernetes import Written, writing_app
 from tests.integration.api.ledger import INSTALLATION, FakeCluster, Ledger
+from tests.support.api_server import ApiServer
 from tests.support.databases import Database
 
 Serve = Callable[..., TestClient]
@@ -84,3 +87,17 @@ def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
 def api(serve: Serve) -> TestClient:
     """The app over the fresh database, without a cluster."""
     return serve()
+
+
+@pytest.fixture
+def kubernetes() -> Iterator[ApiServer]:
+    """A Kubernetes API over HTTP, with faults on demand."""
+    with ApiServer.running() as server:
+        yield server
+
+
+@pytest.fixture
+def writing(kubernetes: ApiServer, tmp_path: Path, database: Database) -> Iterator[Written]:
+    """The app over the fresh database and that Kubernetes, with a token."""
+    with writing_app(kubernetes, tmp_path, database.api_url) as written:
+        yield written

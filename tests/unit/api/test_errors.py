@@ -12,7 +12,7 @@ from backfleet_api.middleware import Edge
 @pytest.mark.parametrize(("error", "status"), [(Conflict("taken"), 409), (BackfleetError("a kind of its own"), 500)])
 def test_errors_become_problems(error: Exception, status: int) -> None:
     app = FastAPI()
-    install_translators(app, 5)
+    install_translators(app, (), 5)
     app.add_middleware(Edge)
 
     @app.get("/")

@@ -1,11 +1,14 @@
 """A bad variable is an error that names it, and never repeats a password."""
 
+from pathlib import Path
+
 import pytest
 
 from backfleet.core.errors import SpecInvalid
 from backfleet_api.settings import ApiSettings, load_settings
 
 URL = "postgresql://api:secret@db:5432/backfleet"
+TOKEN = "a-token-of-these-tests"
 
 
 def test_the_url_alone_is_enough() -> None:
@@ -42,5 +45,44 @@ def test_a_bad_variable_is_named_without_the_password(name: str, value: str) -> 
     assert "secret" not in str(caught.value)
 
 
-def test_a_repr_shows_no_password() -> None:
-    assert "secret" not in repr(load_settings({"BACKFLEET_API_DATABASE_URL": URL}))
+def test_a_repr_shows_no_password_and_no_token() -> None:
+    shown = repr(load_settings({"BACKFLEET_API_DATABASE_URL": URL, "BACKFLEET_API_TOKEN": TOKEN}))
+    assert "secret" not in shown
+    assert TOKEN not in shown
+
+
+def test_the_token_comes_from_the_variable_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    given = {"BACKFLEET_API_DATABASE_URL": URL}
+    assert load_settings(given).token is None
+    assert load_settings({**given, "BACKFLEET_API_TOKEN": TOKEN}).token == TOKEN
+    assert load_settings({**given, "BACKFLEET_API_TOKEN_FILE": str(tmp_path / "token")}).token == TOKEN
+
+
+@pytest.mark.parametrize(
+    ("token", "content"),
+    [
+        pytest.param("tooshort-hidden", None, id="short"),
+        pytest.param("hidden token with blanks", None, id="blanks"),
+        pytest.param("hidden-but-with-tokén", None, id="not ASCII"),
+        pytest.param("hidden" * 100, None, id="long"),
+        pytest.param("", b"hidden", id="short file"),
+        pytest.param("", b"", id="empty file"),
+        pytest.param("", b"hidden-\xff-of-many-bytes", id="binary file"),
+        pytest.param("hidden-and-long-enough", b"hidden-and-long-enough", id="both"),
+    ],
+)
+def test_a_bad_token_is_told_without_it(tmp_path: Path, token: str, content: bytes | None) -> None:
+    given = {"BACKFLEET_API_DATABASE_URL": URL, "BACKFLEET_API_TOKEN": token}
+    if content is not None:
+        (tmp_path / "token").write_bytes(content)
+        given["BACKFLEET_API_TOKEN_FILE"] = str(tmp_path / "token")
+    with pytest.raises(SpecInvalid) as caught:
+        load_settings(given)
+    assert caught.value.field.startswith("BACKFLEET_API_TOKEN")
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SpecInvalid, match="nowhere cannot be read"):
+        load_settings({"BACKFLEET_API_DATABASE_URL": URL, "BACKFLEET_API_TOKEN_FILE": str(tmp_path / "nowhere")})

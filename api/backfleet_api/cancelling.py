@@ -1,0 +1,38 @@
+"""Ends a batch by its custom resource's `cancel`; blocking, for the threads of `calls`."""
+
+from backfleet_api.answers import phase_of
+from backfleet_api.cluster import ClusterBatch
+from backfleet_api.dependencies import Services
+from backfleet_api.lookup import find_batch
+from backfleet_api.pending import describe_pending
+from backfleet_api.refusals import Forbidden
+from backfleet_api.schemas import ENDED
+from backfleet_api.submission import Cancellation
+from backfleet_api.submitting import status_url
+
+FOLLOWS = "the operator deletes what runs and ends all the rest as cancelled; results that are there stay"
+OVER = "it had ended before; nothing was changed"
+
+
+def cancel(services: Services, wanted: str, namespace: str | None) -> Cancellation:
+    """Set `cancel`, again or for the first time; a batch that has ended is left as it is. NotFound without such a batch."""
+    found = find_batch(services, wanted, namespace)
+    phase = describe_pending(found).state if isinstance(found, ClusterBatch) else phase_of(found)
+    has_ended = phase in ENDED
+    if not has_ended:
+        own = services.settings.namespace
+        if found.namespace != own:
+            raise Forbidden(
+                "namespace",
+                f"the batch is in namespace {found.namespace}, this API writes in {own} only",
+                "use kubectl",
+            )
+        services.cluster.cancel_batch(own, found.name, found.uid)
+    return Cancellation(
+        batch_id=found.uid,
+        name=found.name,
+        namespace=found.namespace,
+        state=phase,
+        message=OVER if has_ended else FOLLOWS,
+        status_url=status_url(found.uid),
+    )

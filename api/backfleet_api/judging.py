@@ -1,0 +1,100 @@
+"""Judges a batch before it is made, as far as the API can: by arithmetic, the catalog, and a bounded look at constraints.
+
+What only the operator knows (its engines and their strategies, allowed images and claims, ceilings) is judged by the operator.
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from backfleet.core.acceptance import AcceptanceLimits, AcceptedBatch, check
+from backfleet.core.accepting import ON_HOLD
+from backfleet.core.constraints import next_satisfying, nothing_satisfies
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.records import Catalog
+from backfleet.core.spec import BatchSpec, EngineName, parse_spec
+
+COUNT_LIMIT = 20_000
+"""How many combinations one request tries the constraints on: about a quarter of a second."""
+COUNT_CHUNK = 2_000
+NO_CEILING = "1000000Gi"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A batch that the API has nothing against. `first` and `last` are indexes of combinations that would run."""
+
+    accepted: AcceptedBatch
+    total: int | None
+    counted: int
+    first: int | None
+    last: int | None
+    warnings: tuple[str, ...]
+
+
+def judge(body: Any, catalog: Catalog) -> Judged:  # noqa: ANN401 - any JSON
+    """Judge `batch` of a request; SpecInvalid names the field below `batch` and the mend."""
+    try:
+        spec = parse_spec(body)
+        accepted = check(spec, dict.fromkeys(EngineName), _limits(spec, catalog))
+        return _count(accepted, _strangers(spec, catalog))
+    except SpecInvalid as error:
+        raise in_request(error) from error
+
+
+def in_request(error: SpecInvalid) -> SpecInvalid:
+    """The error with its field as the request has it: what is `spec` in the custom resource is `batch` here."""
+    path = error.field.removeprefix("spec")
+    is_path = error.field.startswith("spec") and path[:1] in ("", ".", "[")
+    return SpecInvalid(f"batch{path}" if is_path else error.field, error.problem, error.mend)
+
+
+def _limits(spec: BatchSpec, catalog: Catalog) -> AcceptanceLimits:
+    """The catalog's, and nothing of what only the operator knows."""
+    strategies, volume = catalog.strategies.values(), spec.data.volume
+    return AcceptanceLimits(
+        image_prefixes=(spec.engine.image,) if spec.engine.image else (),
+        volume_claims=(volume.claim_name,) if volume else (),
+        cpu_ceiling=NO_CEILING,
+        memory_ceiling=NO_CEILING,
+        on_hold={each.name: "the catalog has it so" for each in strategies if each.status == ON_HOLD},
+        project_paths={each.name: each.lean_project_path for each in strategies if each.lean_project_path},
+    )
+
+
+def _strangers(spec: BatchSpec, catalog: Catalog) -> list[str]:
+    """A strategy that the catalog lacks may be an engine's own, so it is no error here."""
+    name = spec.strategy.name
+    if name in catalog.strategies:
+        return []
+    close = get_close_matches(name, list(catalog.strategies), n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return [f"the catalog has no strategy {name!r}: the operator refuses the batch unless its engine knows it{hint}"]
+
+
+def _count(accepted: AcceptedBatch, warnings: list[str]) -> Judged:
+    space, constraints = accepted.space, accepted.constraints
+    if not constraints:
+        return Judged(
+            accepted=accepted,
+            total=space.total,
+            counted=space.total,
+            first=0,
+            last=space.total - 1,
+            warnings=tuple(warnings),
+        )
+    first, last, found, cursor = None, None, 0, 0
+    # By calls, not by indexes: long constraints have fewer indexes looked at in each.
+    for _ in range(COUNT_LIMIT // COUNT_CHUNK):
+        indexes, cursor = next_satisfying(space, constraints, cursor, COUNT_CHUNK, COUNT_CHUNK)
+        found += len(indexes)
+        if indexes:
+            first, last = indexes[0] if first is None else first, indexes[-1]
+        if cursor >= space.total:
+            break
+    if cursor < space.total:
+        warnings.append(f"the constraints were tried on the first {cursor:,} of {space.total:,} combinations only")
+        return Judged(accepted=accepted, total=None, counted=cursor, first=first, last=None, warnings=tuple(warnings))
+    if not found:
+        raise nothing_satisfies(space, constraints)
+    return Judged(accepted=accepted, total=found, counted=space.total, first=first, last=last, warnings=tuple(warnings))

@@ -1,0 +1,78 @@
+"""What writing takes and answers, as strict models; also what the client reads."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from backfleet_api.schemas import Answer, BatchPhase, Number, Parameters
+
+# A DNS subdomain, as Kubernetes wants it: parts of at most 63 characters are not asked for, ends of parts are.
+NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+
+Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
+
+
+class RunRequest(Answer):
+    """A batch to run, or with `dry_run` only to be judged and counted."""
+
+    batch: dict[str, Any] = Field(
+        description="`spec` of an OptimizationBatch, with the custom resource's own field names"
+    )
+    max_concurrent: int | None = Field(default=None, ge=1, le=256, description="in place of batch.maxConcurrent")
+    name: Name | None = Field(
+        default=None,
+        description="of the custom resource; by default made from the strategy, or from the Idempotency-Key",
+    )
+    dry_run: bool = Field(default=False, description="nothing is created")
+
+
+class Submitted(Answer):
+    """A batch that Kubernetes has; the operator judges it anew and runs it."""
+
+    batch_id: str = Field(description="the custom resource's uid")
+    name: str
+    namespace: str
+    total: int | None = Field(description="backtests; null where the constraints are not counted yet")
+    max_concurrent: int
+    is_new: bool = Field(description="false: the same request had made it before, and nothing was created")
+    status_url: str = Field(description="path of the batch's state; also the Location header")
+    warnings: list[str] = Field(description="what the operator may refuse, or what the answer does not know")
+
+
+class PreviewedCombination(Answer):
+    """One combination that would run."""
+
+    index: int
+    parameters: Parameters
+
+
+class Estimate(Answer):
+    """How long the batch would take: total / max_concurrent, rounded up, x seconds_per_backtest."""
+
+    seconds: Number
+    seconds_per_backtest: Number = Field(description="mean from the start of the engine to the end")
+    backtests: int = Field(description="how many recent backtests of the strategy the mean is taken of")
+
+
+class Preview(Answer):
+    """What a batch would be; nothing was created."""
+
+    total: int | None = Field(description="backtests; null where the constraints were not counted to the end")
+    combinations: int = Field(description="size of the parameter space before any constraint")
+    counted: int = Field(description="how many of the combinations the constraints were tried on")
+    first: PreviewedCombination | None = Field(description="null where none was found among those counted")
+    last: PreviewedCombination | None = Field(description="null where the constraints were not counted to the end")
+    max_concurrent: int
+    estimate: Estimate | None = Field(description="null without a total, or without recent backtests of the strategy")
+    warnings: list[str] = Field(description="what the operator may refuse, or what the answer does not know")
+
+
+class Cancellation(Answer):
+    """What becomes of a batch that is to end."""
+
+    batch_id: str
+    name: str
+    namespace: str
+    state: BatchPhase = Field(description="as it was when the request came")
+    message: str
+    status_url: str

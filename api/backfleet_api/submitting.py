@@ -1,0 +1,152 @@
+"""Makes a batch that was judged, once: a repeated request finds what the first one made. Blocking, for the threads of `calls`."""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from backfleet.core.errors import Conflict, SpecInvalid
+from backfleet.store.strategies import load_catalog
+from backfleet_api.answers import combination_answer
+from backfleet_api.cluster import ClusterBatch, NewBatch
+from backfleet_api.dependencies import Services
+from backfleet_api.judging import Judged, in_request, judge
+from backfleet_api.lookup import postgres
+from backfleet_api.pace import read_pace
+from backfleet_api.refusals import NameTaken
+from backfleet_api.submission import Estimate, Preview, PreviewedCombination, RunRequest, Submitted
+
+ANNOTATION_REQUEST = "backfleet.io/request-digest"
+"""sha256 of the spec as it was asked for: what tells a repeated request from another one under the same name."""
+BATCHES_PATH = "/api/optimization/batches"
+MAX_STEM_LENGTH = 40
+RANDOM_NAMES = 3
+"""How many random names are tried before the API gives up."""
+
+
+def preview(services: Services, request: RunRequest) -> Preview:
+    """What the batch would be; nothing is created."""
+    spec = wanted_spec(request)
+    judged = _judge(services, spec)
+    accepted = judged.accepted
+    return Preview(
+        total=judged.total,
+        combinations=accepted.space.total,
+        counted=judged.counted,
+        first=_combination(judged, judged.first),
+        last=_combination(judged, judged.last),
+        max_concurrent=accepted.spec.max_concurrent,
+        estimate=_estimate(services, judged),
+        warnings=list(judged.warnings),
+    )
+
+
+def submit(services: Services, request: RunRequest, key: str | None) -> Submitted:
+    """Make the batch, or find the one that the same request made before; NameTaken when the name is another's."""
+    spec = wanted_spec(request)
+    judged = _judge(services, spec)
+    try:
+        found, is_new = _create(services, spec, request.name, key)
+    except SpecInvalid as error:
+        raise in_request(error) from error
+    return Submitted(
+        batch_id=found.uid,
+        name=found.name,
+        namespace=found.namespace,
+        total=judged.total,
+        max_concurrent=judged.accepted.spec.max_concurrent,
+        is_new=is_new,
+        status_url=status_url(found.uid),
+        warnings=list(judged.warnings),
+    )
+
+
+def status_url(uid: str) -> str:
+    """Where the batch's state is read, whatever its name comes to mean later."""
+    return f"{BATCHES_PATH}/{uid}"
+
+
+def wanted_spec(request: RunRequest) -> dict[str, Any]:
+    """The spec of the custom resource."""
+    override = {} if request.max_concurrent is None else {"maxConcurrent": request.max_concurrent}
+    return {**request.batch, **override}
+
+
+def digest(spec: Mapping[str, Any]) -> str:
+    """Equal for equal specs, whatever the order of their keys."""
+    canonical = json.dumps(spec, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def stem(strategy: str) -> str:
+    """A strategy's name as the beginning of a DNS name."""
+    plain = re.sub(r"[^a-z0-9]+", "-", strategy.lower()).strip("-")
+    return plain[:MAX_STEM_LENGTH].strip("-") or "batch"
+
+
+def name_of_key(key: str) -> str:
+    """The one name that an Idempotency-Key stands for."""
+    return f"batch-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def _judge(services: Services, spec: Mapping[str, Any]) -> Judged:
+    with postgres():
+        catalog = load_catalog(services.engine)
+    return judge(spec, catalog)
+
+
+def _create(services: Services, spec: dict[str, Any], name: str | None, key: str | None) -> tuple[ClusterBatch, bool]:
+    if name is not None:
+        return _create_once(services, spec, name, "name")
+    if key is not None:
+        return _create_once(services, spec, name_of_key(key), "Idempotency-Key")
+    for _ in range(RANDOM_NAMES):
+        try:
+            batch = _new_batch(services, spec, f"{stem(spec['strategy']['name'])}-{secrets.token_hex(3)}")
+            return services.cluster.create_batch(batch), True
+        except Conflict:
+            continue
+    raise NameTaken("name", "no free name was found", "give a name")
+
+
+def _create_once(services: Services, spec: dict[str, Any], name: str, field: str) -> tuple[ClusterBatch, bool]:
+    batch = _new_batch(services, spec, name)
+    try:
+        return services.cluster.create_batch(batch), True
+    except Conflict as error:
+        there = services.cluster.get_batch(batch.namespace, name)
+        if there is not None and there.annotations.get(ANNOTATION_REQUEST) == digest(spec):
+            return there, False
+        mend = "choose another" if field == "name" else "use a new key for another batch"
+        problem = f"the name {name} is taken in namespace {batch.namespace} by another batch"
+        raise NameTaken(field, problem, mend) from error
+
+
+def _new_batch(services: Services, spec: dict[str, Any], name: str) -> NewBatch:
+    annotations = {ANNOTATION_REQUEST: digest(spec)}
+    return NewBatch(name=name, namespace=services.settings.namespace, spec=spec, annotations=annotations)
+
+
+def _combination(judged: Judged, index: int | None) -> PreviewedCombination | None:
+    if index is None:
+        return None
+    found = judged.accepted.space.combination(index)
+    return PreviewedCombination(index=index, parameters=combination_answer(found))
+
+
+def _estimate(services: Services, judged: Judged) -> Estimate | None:
+    spec = judged.accepted.spec
+    if judged.total is None:
+        return None
+    with postgres():
+        pace = read_pace(services.engine, spec.strategy.name, spec.engine.name.value)
+    if pace is None:
+        return None
+    rounds = -(-judged.total // spec.max_concurrent)
+    return Estimate(
+        seconds=round(rounds * pace.seconds_per_backtest, 1),
+        seconds_per_backtest=pace.seconds_per_backtest,
+        backtests=pace.backtests,
+    )

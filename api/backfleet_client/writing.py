@@ -1,0 +1,160 @@
+"""The commands that write: `run` and `cancel`, with a token from a file or the environment, never from the command line."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from backfleet.core.errors import SpecInvalid, Unavailable
+from backfleet_client.commands import namespace_option, output_option
+from backfleet_client.output import clean, render_json
+
+if TYPE_CHECKING:
+    from backfleet_client.client import ApiClient
+
+ENV_TOKEN = "BACKFLEET_API_TOKEN"  # noqa: S105 - a variable's name
+MAX_TOKEN_BYTES = 4096
+
+_api_url_option = click.option("--api-url", metavar="URL", help="The API's address, in place of the one before.")
+_token_option = click.option(
+    "--token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="PATH",
+    help=f"A file with the API's token; without it {ENV_TOKEN}.",
+)
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--name", metavar="NAME", help="The batch's name, in place of the file's.")
+@click.option("--max-concurrent", type=click.IntRange(1, 256), metavar="K", help="Most backtests at once.")
+@click.option("--dry-run", is_flag=True, help="Judge and count only; nothing is created.")
+@click.option("--watch", is_flag=True, help="Follow the batch until it has ended, as `watch` does.")
+@output_option("table", "json")
+@_token_option
+@_api_url_option
+@click.pass_context
+def run(
+    context: click.Context,
+    /,
+    file: IO[bytes],
+    name: str | None,
+    max_concurrent: int | None,
+    dry_run: bool,
+    **rest: Any,  # noqa: ANN401
+) -> int:
+    """Run the batch of FILE: a manifest of kind OptimizationBatch or its bare spec, in YAML or JSON; - is standard input.
+
+    The same file under the same name makes one batch, however often it is run.
+
+    \b
+    Examples:
+      backfleet run manifests/examples/rsi-small.yaml --dry-run
+      backfleet run manifests/examples/rsi-small.yaml --token-file ~/.backfleet-token --watch
+      backfleet run - --name again --max-concurrent 8 < spec.json
+    """
+    from backfleet_client.manifests import MAX_FILE_BYTES, parse_manifest  # noqa: PLC0415 - late, like the client
+
+    if dry_run and rest["watch"]:
+        raise click.UsageError("--dry-run creates nothing that --watch could follow")
+    manifest = parse_manifest(file.read(MAX_FILE_BYTES + 1))
+    request: dict[str, Any] = {"batch": manifest.spec}
+    if wanted := name or manifest.name:
+        request["name"] = wanted
+    if max_concurrent is not None:
+        request["max_concurrent"] = max_concurrent
+    with _client(context, rest["api_url"], rest["token_file"]) as client:
+        try:
+            if dry_run:
+                return _preview(client, request, rest["output"])
+            return _run(client, request, rest["output"], rest["watch"])
+        except SpecInvalid as error:
+            raise _in_file(error) from error
+
+
+@click.command()
+@click.argument("batch")
+@namespace_option
+@output_option("table", "json")
+@_token_option
+@_api_url_option
+@click.pass_context
+def cancel(
+    context: click.Context,
+    /,
+    batch: str,
+    namespace: str | None,
+    output: str,
+    token_file: Path | None,
+    api_url: str | None,
+) -> None:
+    """Cancel a BATCH (its name or uid): what runs is ended, what waits never starts, results stay.
+
+    One that has ended stays as it is, and that is no error.
+
+    \b
+    Examples:
+      backfleet cancel rsi-small
+      backfleet cancel rsi-small --token-file ~/.backfleet-token
+    """
+    with _client(context, api_url, token_file) as client:
+        done = client.cancel_batch(batch, namespace)
+    if output == "json":
+        click.echo(render_json(done.model_dump(mode="json")))
+    else:
+        click.echo(clean(f"{done.name} ({done.batch_id}) was {done.state.value}: {done.message}"))
+
+
+def read_token(environment: Mapping[str, str], path: Path | None) -> str | None:
+    """The token of the file, else of the environment; SpecInvalid names the source and never its content."""
+    where, text = ENV_TOKEN, environment.get(ENV_TOKEN, "")
+    if path is not None:
+        where = "--token-file"
+        with path.open("rb") as file:
+            text = file.read(MAX_TOKEN_BYTES).decode("ascii", "replace")
+    token = text.strip()
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise SpecInvalid(where, "it holds no token", "put the token there, and nothing else")
+    return token or None
+
+
+def _client(context: click.Context, api_url: str | None, token_file: Path | None) -> "ApiClient":
+    from backfleet_client.client import ApiClient  # noqa: PLC0415 - late: see `commands`
+
+    token = read_token(os.environ, token_file)
+    return ApiClient(api_url or context.find_root().params["api_url"], token=token)
+
+
+def _preview(client: "ApiClient", request: Mapping[str, Any], output: str) -> int:
+    from backfleet_client.views import preview_text  # noqa: PLC0415 - late, like the client
+
+    found = client.preview_batch(request)
+    click.echo(render_json(found.model_dump(mode="json")) if output == "json" else preview_text(found))
+    return 0
+
+
+def _run(client: "ApiClient", request: Mapping[str, Any], output: str, is_watched: bool) -> int:
+    from backfleet_client.views import submitted_text  # noqa: PLC0415 - late, like the client
+
+    try:
+        made = client.run_batch(request)
+    except Unavailable as error:
+        safe = "run it again: the name keeps it one" if "name" in request else "look with `backfleet batches`"
+        raise Unavailable(f"{error}; whether the batch was made is not known: {safe}") from error
+    for warning in made.warnings:
+        click.echo(f"warning: {clean(warning)}", err=True)
+    click.echo(render_json(made.model_dump(mode="json")) if output == "json" else submitted_text(made))
+    if not is_watched:
+        return 0
+    from backfleet_client.following import watch_batch  # noqa: PLC0415 - late, like the client
+
+    return watch_batch(client, made.batch_id, None, None)
+
+
+def _in_file(error: SpecInvalid) -> SpecInvalid:
+    """The field as the file has it: what the request calls `batch` is `spec` there."""
+    path = error.field.removeprefix("batch")
+    is_path = error.field.startswith("batch") and path[:1] in ("", ".", "[")
+    return SpecInvalid(f"spec{path}" if is_path else error.field, error.problem, error.mend)
