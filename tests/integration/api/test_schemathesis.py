@@ -1,0 +1,143 @@
+"""Every operation of the OpenAPI document, driven by schemathesis against real Postgres and a Kubernetes over HTTP."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    ignored_auth,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from backfleet.store.fence import Fence
+from backfleet.store.session import open_engine
+from tests.integration.api.conftest import serving
+from tests.integration.api.kubernetes import BEARER, NAMESPACE, SPEC, writing_app
+from tests.integration.api.ledger import INSTALLATION, Ledger
+from tests.support.api_server import ApiServer
+from tests.support.databases import Database
+
+# Anything but what a route declares is a failure, and so is a server error that no outage explains.
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+    negative_data_rejection,
+    ignored_auth,
+]
+EXAMPLES = 25
+NAME = "known"
+PATH = "optimizationbatches"
+SUCCESSES = {
+    ("GET", "/health"): {200},
+    ("GET", "/health/live"): {200},
+    ("GET", "/api/optimization/batches"): {200},
+    ("GET", "/api/optimization/batches/{batch_id}"): {200},
+    ("DELETE", "/api/optimization/batches/{batch_id}"): {202},
+    ("GET", "/api/optimization/batches/{batch_id}/results"): {200},
+    ("GET", "/api/backtests/{backtest_id}"): {200},
+    ("POST", "/api/optimization/run-parallel"): {200, 202},
+}
+"""Every operation with the successes that it has to show at least once: an endless row of refusals proves little."""
+
+
+@pytest.fixture(scope="module")
+def written(
+    postgres_server: Any, database_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """The URL of the app, and the uid of a batch that Postgres and Kubernetes know."""
+    folder: Path = tmp_path_factory.mktemp("schemathesis")
+    with Database.create(postgres_server, database_template) as database, ApiServer.running() as kubernetes:
+        fence = Fence(database.operator_url, INSTALLATION)
+        epoch = fence.acquire()
+        assert epoch is not None
+        engine = open_engine(database.operator_url, application_name="ledger")
+        ledger = Ledger(engine, epoch)
+        batch = ledger.fail(ledger.succeed(ledger.accept(NAME), 0, sharpe_ratio=1.0), 1)
+        metadata = {"name": NAME, "uid": batch.uid}
+        kubernetes.objects.create(PATH, NAMESPACE, {"metadata": metadata, "spec": SPEC})
+        with writing_app(kubernetes, folder, database.api_url) as written, serving(written.app) as url:
+            yield url, batch.uid
+        engine.dispose()
+        fence.close()
+
+
+def known_cases(operation: Any, uid: str) -> list[Case]:
+    """Cases that must succeed, whatever the generator finds."""
+    match operation.method.upper(), operation.path:
+        case _, path if "{batch_id}" in path:
+            return [operation.Case(path_parameters={"batch_id": each}) for each in (uid, NAME)]
+        case _, path if "{backtest_id}" in path:
+            return [operation.Case(path_parameters={"backtest_id": f"{uid}-{index}"}) for index in (0, 1, 5)]
+        case "POST", _:
+            bodies = ({"batch": SPEC, "dry_run": True}, {"batch": SPEC}, {"batch": SPEC, "name": "given"})
+            return [operation.Case(body=body, media_type="application/json") for body in bodies]
+        case _:
+            return [operation.Case()]
+
+
+def drive(operation: Any, uid: str, mode: GenerationMode) -> set[int]:
+    """Call the operation with what the document allows, or with what it does not; the statuses that came."""
+    seen: set[int] = set()
+
+    def check(case: Case) -> None:
+        response = case.call(headers=BEARER)
+        case.validate_response(response, checks=CHECKS, headers=BEARER)
+        seen.add(response.status_code)
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def explore(case: Case) -> None:
+        check(case)
+
+    if mode is GenerationMode.POSITIVE:
+        for case in known_cases(operation, uid):
+            check(case)
+    explore()
+    return seen
+
+
+def operations(url: str) -> dict[tuple[str, str], Any]:
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
+    found = [result.ok() for result in schema.get_all_operations()]
+    return {(each.method.upper(), each.path): each for each in found}
+
+
+def test_every_operation_is_driven(written: tuple[str, str]) -> None:
+    assert operations(written[0]).keys() == SUCCESSES.keys()
+
+
+@pytest.mark.parametrize(("method", "path"), SUCCESSES, ids=[" ".join(key) for key in SUCCESSES])
+def test_what_the_document_allows_is_answered_as_it_says(written: tuple[str, str], method: str, path: str) -> None:
+    url, uid = written
+    assert SUCCESSES[method, path] <= drive(operations(url)[method, path], uid, GenerationMode.POSITIVE)
+
+
+TAKING = [key for key in SUCCESSES if not key[1].startswith("/health")]
+
+
+@pytest.mark.parametrize(("method", "path"), TAKING, ids=[" ".join(key) for key in TAKING])
+def test_what_the_document_does_not_allow_is_refused_as_it_says(
+    written: tuple[str, str], method: str, path: str
+) -> None:
+    url, uid = written
+    seen = drive(operations(url)[method, path], uid, GenerationMode.NEGATIVE)
+    assert seen
+    assert all(400 <= status < 500 for status in seen)
