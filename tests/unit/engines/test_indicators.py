@@ -26,8 +26,8 @@ def test_equal_averages_have_no_gap_whatever_came_before() -> None:
 
 
 def test_averages_that_are_equal_in_decimals_have_no_gap() -> None:
-    # In binary the sums of three and of six tenths differ: 0.1 + 0.2 + 0.3 is not 0.6.
-    assert moving_average_gap([0.1, 0.2, 0.3, 0.2, 0.3, 0.1], 3, 6)[5] == 0.0
+    # The sums of the same three prices in another order, which differ in binary.
+    assert moving_average_gap([0.55, 0.28, 0.31, 0.31, 0.55, 0.28], 3, 6)[5] == 0.0
     assert moving_average_gap([0.6, 0.0, 0.1, 0.2], 2, 3)[3] > 0
 
 

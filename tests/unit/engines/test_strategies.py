@@ -8,6 +8,7 @@ import pytest
 
 from backfleet.engines.bars.backtest import BarsSettings, load_bars, trade
 from backfleet.engines.bars.portfolio import Ledger
+from backfleet.engines.bars.strategies import STRATEGIES
 from tests.unit.engines.builders import make_bars, make_request
 from tests.unit.engines.naive import NaiveBroker, read_days, run_rsi, run_sma
 
@@ -79,7 +80,7 @@ def test_leaving_by_rsi_needs_neither_stop_nor_target() -> None:
 
 
 def test_equal_averages_neither_enter_nor_leave() -> None:
-    parameters = {"fast_sma": "2", "slow_sma": "3", "volume_threshold": "0"}
-    bars = make_bars([10.1] * 8)
-    ledger = trade(make_request("SMA_Crossover_ETF", parameters), bars, BarsSettings())
-    assert ledger.order_count == 0
+    values = {"fast_sma": 2, "slow_sma": 3, "volume_threshold": 0.0, "stop_loss_pct": 0.1, "profit_target_pct": 0.1}
+    signals = STRATEGIES["SMA_Crossover_ETF"].signals(make_bars([10.1] * 8), values)
+    assert not any(signals.enter)
+    assert not any(signals.leave)
