@@ -28,6 +28,7 @@ class FakeCluster:
     pods: dict[str, Json] = field(default_factory=dict)
     events: dict[str, Json] = field(default_factory=dict)
     quota: int | None = None
+    job_fault: Exception | None = None
     is_away: bool = False
     most_alive: int = 0
     created: list[str] = field(default_factory=list)
@@ -58,6 +59,8 @@ class FakeCluster:
             if wanted not in {owner["uid"] for owner in there["metadata"].get("ownerReferences", [])}:
                 raise Conflict(f"a Job named {meta['name']} exists and belongs to somebody else")
             return
+        if self.job_fault is not None:
+            raise self.job_fault
         if self.quota is not None and len(self.jobs) >= self.quota:
             raise Refused("exceeded quota: jobs", is_quota=True)
         job = copy.deepcopy(manifest)

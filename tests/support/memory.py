@@ -35,6 +35,7 @@ class MemoryRows:
     launches: list[tuple[str, int, int]] = field(default_factory=list)
     history: dict[tuple[str, int], list[BacktestState]] = field(default_factory=dict)
     catalog_rows: Catalog = field(default_factory=Catalog)
+    look: int = 200
 
     def catalog(self) -> Catalog:
         return self.catalog_rows
@@ -49,11 +50,13 @@ class MemoryRows:
             and ((a.is_deciding and a.backtest_state.is_alive) or (a.is_open and a.id in self.outcomes))
         ]
         shown = {a.id for a in attempts if a.is_open}
+        outcomes = [outcome for key, outcome in self.outcomes.items() if key in shown][: self.look]
         return StoreView(
             now=self.now,
             batches=tuple(batches),
             attempts=tuple(attempts),
-            outcomes=tuple(o for key, o in self.outcomes.items() if key in shown),
+            outcomes=tuple(outcomes),
+            has_more_outcomes=len(outcomes) == self.look,
         )
 
     def append_outcome(self, attempt_id: str, recorded: Recorded) -> None:

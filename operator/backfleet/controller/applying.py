@@ -12,7 +12,7 @@ from typing import assert_never
 
 from backfleet.controller.cluster import ClusterPort, Refused, build_event
 from backfleet.controller.jobs import build_job
-from backfleet.core.errors import BackfleetError, Conflict, FenceLost
+from backfleet.core.errors import BackfleetError, Conflict, FenceLost, Unavailable
 from backfleet.core.observation import AttemptKey, Refusal, RefusalKind
 from backfleet.core.plans import BatchPlan, CreateJob, DeleteJob, Effect, Plan, PostEvent, WriteStatus
 from backfleet.core.records import BatchChanges
@@ -20,9 +20,6 @@ from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-OPTIONAL_STATUS = ("best", "finishedAt", "estimatedFinishAt", "overdue")
-"""Keys that a merge must remove when the new status does not have them."""
 
 
 class PassOverdue(BackfleetError):
@@ -93,6 +90,9 @@ class Applier:
             self.cluster.create_job(build_job(create, ENGINES[create.request.engine], self.settings))
         except Conflict as error:
             self._remember(key, RefusalKind.NAME_CONFLICT, str(error))
+        except Unavailable as error:
+            # Perhaps an admission webhook for Jobs alone: the status can still say so, and the start deadline holds.
+            self._remember(key, RefusalKind.REFUSED, str(error))
         except Refused as error:
             self._remember(key, RefusalKind.QUOTA if error.is_quota else RefusalKind.REFUSED, str(error))
         else:
@@ -106,7 +106,7 @@ class Applier:
         self.memory.refusals[key] = Refusal(kind=kind, message=message[:500])
 
     def _write_status(self, write: WriteStatus, now: datetime) -> None:
-        status = {**dict.fromkeys(OPTIONAL_STATUS), **write.status}
+        status = {**dict.fromkeys(write.removed), **write.status}
         self.cluster.patch_status(write.batch.namespace, write.batch.name, write.batch.uid, status)
         self.memory.status_written_at[write.batch.uid] = now
 

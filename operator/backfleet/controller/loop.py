@@ -56,10 +56,15 @@ class Loop:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _passes: PassesPort | None = None
     _told: bool = False
+    _failures: int = 0
 
     def wake(self) -> None:
         """Have a pass as soon as may be; safe from any thread, cheap, and many calls are one pass."""
         self._wake.set()
+
+    def beat(self) -> None:
+        """The turn that is under way goes on: a long pass is alive."""
+        self.health.last_turn_at = time.monotonic()
 
     def stop(self) -> None:
         """End after the pass that is under way, if there is one; `run` then returns."""
@@ -161,8 +166,9 @@ class Loop:
         self.health.last_pass_at = datetime.now(UTC)
         metrics.observe_pass(report)
         if report.errors:
-            return RETRY_SECONDS
-        due = report.plan.look_again_at
-        if due is None:
+            self._failures += 1
+            return min(self.tick_seconds, RETRY_SECONDS * 2.0 ** min(self._failures - 1, 10))
+        self._failures = 0
+        if report.due_seconds is None:
             return self.tick_seconds
-        return min(self.tick_seconds, max(0.0, (due - datetime.now(UTC)).total_seconds()))
+        return min(self.tick_seconds, max(0.0, report.due_seconds))

@@ -87,12 +87,14 @@ def build_loop(settings: Settings, url: str, cluster: ClusterPort, fence: Fence)
                 cluster=cluster,
                 save=lambda changes: save(engine, installation, epoch, changes),
                 settings=settings,
+                checkpoint=lambda _: loop.beat(),
             ),
             settings=settings,
             limits=limits_of(settings),
         )
 
-    return Loop(fence=fence, start_passes=start_passes, tick_seconds=settings.tick_seconds)
+    loop = Loop(fence=fence, start_passes=start_passes, tick_seconds=settings.tick_seconds)
+    return loop
 
 
 def listen(loop: Loop, fence: Fence) -> None:

@@ -21,6 +21,8 @@ from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+EVENT_LIMIT = 200
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
@@ -38,6 +40,8 @@ class PassReport:
     errors: dict[str, str]
     seconds: float
     live_batches: int
+    due_seconds: float | None = None
+    """How long after the pass something becomes due, by the clock that the plan was made with; None when nothing does."""
 
 
 @dataclass(slots=True)
@@ -54,14 +58,17 @@ class Passes:
         """Do one pass; Unavailable when Kubernetes or Postgres did not answer, which loses nothing."""
         started = time.monotonic()
         seen = self.observe()
+        looked = time.monotonic()
         planned = plan(seen)
         errors = self.applier.apply(planned, seen.now)
         self._show(errors, seen)
         self._forget(seen)
+        due = planned.look_again_at
         return PassReport(
             plan=planned,
             errors=errors,
             seconds=time.monotonic() - started,
+            due_seconds=None if due is None else (due - seen.now).total_seconds() - (time.monotonic() - looked),
             live_batches=sum(1 for record in seen.store.batches if record.finished_at is None),
         )
 
@@ -92,7 +99,8 @@ class Passes:
         """Show on every live batch that Postgres is away; called once per change by the holder of the fence."""
         now = datetime.now(UTC)
         for batch in map(parse_batch, self.cluster.list_batches(self.settings.namespace)):
-            if "finishedAt" not in batch.status:
+            conditions = {each.get("type"): each.get("status") for each in batch.status.get("conditions", [])}
+            if conditions.get(wire.CONDITION_FINISHED) != "True":
                 status = database_unavailable_status(batch, message, now)
                 self.cluster.patch_status(batch.namespace, batch.name, batch.uid, status)
 
@@ -103,7 +111,7 @@ class Passes:
             if (batch := by_uid.get(uid)) is None:
                 continue
             ref = {"uid": uid, "name": batch.name, "namespace": batch.namespace}
-            last_line = error.strip().splitlines()[-1][:500]
+            last_line = error.strip().splitlines()[-1][:EVENT_LIMIT]
             try:
                 self.cluster.create_event(build_event(ref, "PassFailed", last_line, "Warning", seen.now))
             except BackfleetError as refusal:

@@ -70,6 +70,12 @@ def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> 
     )
 
 
+def check_controls(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+    """Judge what stays editable after acceptance, as `check` did; SpecInvalid names the field at fault."""
+    _judge_timeouts(spec, limits)
+    _judge_resources(spec, limits)
+
+
 def _choose(wrong: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = get_close_matches(wrong, names, n=1)

@@ -18,7 +18,7 @@ ON_HOLD = "on_hold"
 def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> Draft:
     """A draft for a batch without a row (or with one that was refused); SpecInvalid when it cannot be taken in."""
     catalog = seen.catalog
-    accepted = check(parse_spec(batch.spec), seen.strategies, _acceptance_limits(seen))
+    accepted = check(parse_spec(batch.spec), seen.strategies, acceptance_limits(seen))
     strategy = catalog.strategies.get(accepted.spec.strategy.name)
     own = accepted.spec.success_criteria
     criteria = merge(
@@ -71,7 +71,8 @@ def may_accept_again(record: BatchRecord, batch: SeenBatch) -> bool:
     return record.finish_reason == REASON_SPEC_INVALID and definition_of(record.spec) != definition_of(batch.spec)
 
 
-def _acceptance_limits(seen: Observation) -> AcceptanceLimits:
+def acceptance_limits(seen: Observation) -> AcceptanceLimits:
+    """What this installation and its catalog allow."""
     limits, strategies = seen.limits, seen.catalog.strategies.values()
     return AcceptanceLimits(
         max_combinations=limits.max_combinations,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from backfleet.core.observation import SeenJob, SeenPod
 from backfleet.core.reasons import FailureReason
+from backfleet.core.records import AttemptRecord
 
 RECORDER_NOT_RECORDED = 4
 """The recorder's exit code when it judged but could not append its outcome."""
@@ -24,13 +25,6 @@ _RULES: tuple[Rule, ...] = (
     ),
     (FailureReason.NODE_LOST, lambda _, pod: pod.reason == "NodeLost", lambda _, pod: pod.message),
     (FailureReason.EVICTED, lambda _, pod: pod.disruption is not None, lambda _, pod: f"disrupted: {pod.disruption}"),
-    # The Job's backstop: without an engine ever started it waited for a node all the time.
-    (
-        FailureReason.UNSCHEDULABLE,
-        lambda job, pod: job.reason == "DeadlineExceeded" and pod.engine.started_at is None,
-        lambda _, pod: pod.unschedulable or "no engine had started when the Job's deadline passed",
-    ),
-    (FailureReason.DEADLINE_EXCEEDED, lambda job, _: job.reason == "DeadlineExceeded", lambda job, _: job.message),
     # The engine's container was killed or could not run the shim: the shim itself always exits 0.
     (
         FailureReason.OOM_KILLED,
@@ -57,16 +51,27 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
-def classify_failure(job: SeenJob, pod: SeenPod | None) -> tuple[FailureReason, str]:
+def classify_failure(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord) -> tuple[FailureReason, str]:
     """Why a failed Job without an outcome failed; `pod` is its newest pod, None when it is gone."""
+    if job.reason == "DeadlineExceeded":
+        return _classify_deadline(job, pod, attempt)
     if pod is None:
-        if job.reason == "DeadlineExceeded":
-            return FailureReason.DEADLINE_EXCEEDED, job.message or "the Job's deadline passed"
         return FailureReason.NODE_LOST, "the Job failed and its pod is gone, so that nothing tells why"
     for reason, matches, message in _RULES:
         if matches(job, pod):
             return reason, message(job, pod)
     return FailureReason.RESULT_MISSING, "the Job failed, and neither its pod nor a recorder tells why"
+
+
+def _classify_deadline(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord) -> tuple[FailureReason, str]:
+    """The Job's backstop, which deletes the pod: waiting for a node before the engine's start is not the backtest's fault."""
+    started_at = attempt.engine_started_at or (pod.engine.started_at if pod else None)
+    if started_at is None:
+        waited = pod.unschedulable if pod else None
+        return FailureReason.UNSCHEDULABLE, waited or "no engine had started when the Job's deadline passed"
+    if started_at > attempt.start_deadline_at:
+        return FailureReason.UNSCHEDULABLE, "it waited so long for a node that its run met the Job's deadline"
+    return FailureReason.DEADLINE_EXCEEDED, job.message or "the Job's deadline passed"
 
 
 def start_problem(pod: SeenPod | None) -> str:

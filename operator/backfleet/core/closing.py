@@ -15,6 +15,8 @@ from backfleet.core.records import BatchChanges, BatchRecord, BatchState, Settle
 from backfleet.core.slots import overdue_jobs
 from backfleet.core.status import Sight, build_status, is_worth_writing, refused_status
 
+MIN_TTL_SECONDS = 60
+DEFAULT_TTL_SECONDS = 600
 EVENTS_OF_FAILURES = 10
 """So many failed backtests of a batch get an event of their own; the rows have them all."""
 
@@ -55,7 +57,7 @@ def close_finished(
     seen: Observation, batch: SeenBatch, record: BatchRecord, held: set[AttemptKey], jobs: Sequence[SeenJob]
 ) -> BatchPlan:
     """A finished batch: its Jobs go, its status stays true."""
-    ttl = int(record.controls.get("ttlSecondsAfterFinished", 600))
+    ttl = ttl_after_end(batch, record)
     deletes = []
     due = []
     for job in jobs:
@@ -73,6 +75,14 @@ def close_finished(
     status = build_status(batch, record, sight, seen.now)
     made = BatchPlan(uid=record.uid, deletes=tuple(deletes), due_at=min(due, default=None))
     return _with_status(seen, batch, status, made)
+
+
+def ttl_after_end(batch: SeenBatch, record: BatchRecord) -> int:
+    """The present time to live where it is valid (the schema's bound), else the last valid one."""
+    present = batch.spec.get("ttlSecondsAfterFinished")
+    if isinstance(present, int) and not isinstance(present, bool) and present >= MIN_TTL_SECONDS:
+        return present
+    return int(record.controls.get("ttlSecondsAfterFinished", DEFAULT_TTL_SECONDS))
 
 
 def refuse(seen: Observation, batch: SeenBatch, message: str) -> BatchPlan:
@@ -111,7 +121,9 @@ def _with_status(seen: Observation, batch: SeenBatch, status: Mapping[str, Any],
     next_at = written_at + timedelta(seconds=seen.limits.status_interval_seconds) if written_at else None
     if next_at and seen.now < next_at and not _is_turning_point(batch.status, status):
         return replace(made, events=made.events, due_at=_earliest(made.due_at, next_at))
-    return replace(made, status=WriteStatus(batch=BatchRef.of(batch), status=status), events=events)
+    removed = tuple(sorted(set(batch.status) - set(status)))
+    write = WriteStatus(batch=BatchRef.of(batch), status=status, removed=removed)
+    return replace(made, status=write, events=events)
 
 
 def _earliest(one: datetime | None, other: datetime) -> datetime:

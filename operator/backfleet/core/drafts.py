@@ -44,6 +44,10 @@ class Draft:
     """Why live attempts wait to start, for the Progressing condition."""
     recording: set[AttemptKey] = field(default_factory=set)
     """Attempts whose recorder was seen to start: such a Job is left to end by itself."""
+    held_back: set[int] = field(default_factory=set)
+    """Launching backtests whose Job was never made, while the batch is suspended."""
+    error: str | None = None
+    """Why its launches could not be planned."""
     drift: str | None = None
     conflict: str | None = None
 
@@ -53,7 +57,8 @@ class Draft:
 
     @property
     def active_keys(self) -> Iterable[AttemptKey]:
-        live = (each for each in self.attempts.values() if each.backtest_state.holds_slot)
+        """The attempts that hold a slot by their row: all that are launching or running, but for held back ones."""
+        live = (a for a in self.attempts.values() if a.backtest_state.holds_slot and a.index not in self.held_back)
         return ((each.batch_uid, each.index, each.number) for each in live)
 
     def remind(self, seconds: float, since: datetime | None = None) -> datetime:
@@ -90,7 +95,7 @@ class Draft:
                 passed=counters.passed + verdict.passed,
             ),
         )
-        self._note_start(outcome.recorded)
+        self._note_start(attempt, outcome.recorded)
         if value is not None:
             self._note_best(Best(index=attempt.index, value=float(value), parameters=attempt.parameters))
         self.attempts.pop(attempt.index, None)
@@ -112,7 +117,7 @@ class Draft:
             )
         )
         if recorded is not None:
-            self._note_start(recorded)
+            self._note_start(attempt, recorded)
         if state is BacktestState.QUEUED:
             self.attempts[attempt.index] = replace(
                 attempt,
@@ -157,9 +162,10 @@ class Draft:
         again = attempt.charged + 1 < allowed
         return (BacktestState.QUEUED, True) if again else (BacktestState.FAILED, True)
 
-    def _note_start(self, recorded: Recorded) -> None:
+    def _note_start(self, attempt: AttemptRecord, recorded: Recorded) -> None:
         if self.record.first_engine_started_at is None:
-            moment = recorded.engine_started_at or self.now
+            # The shim's clock is the node's, and the strategy may have written its file: no moment outside what we know.
+            moment = min(max(recorded.engine_started_at or self.now, attempt.launched_at), self.now)
             self.record = replace(self.record, first_engine_started_at=moment)
 
     def _note_best(self, found: Best) -> None:

@@ -2,12 +2,12 @@
 
 import traceback
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from backfleet.core import wire
-from backfleet.core.accepting import accept, count_on, may_accept_again
+from backfleet.core.accepting import accept, acceptance_limits, count_on, may_accept_again
 from backfleet.core.closing import close_draft, close_finished, refuse
 from backfleet.core.drafts import Draft
 from backfleet.core.ending import ending
@@ -29,6 +29,15 @@ class _Board:
     plans: list[BatchPlan] = field(default_factory=list)
     due: list[datetime] = field(default_factory=list)
 
+    def add(self, uid: str, make: Callable[[], BatchPlan | None]) -> None:
+        """Add a batch's plan; when it cannot be made, its error in place of it."""
+        try:
+            made = make()
+        except Exception:  # noqa: BLE001 - one batch's defect must not stop the others; the ring logs it
+            made = BatchPlan(uid=uid, error=traceback.format_exc(limit=-8))
+        if made is not None:
+            self.plans.append(made)
+
 
 def plan(seen: Observation) -> Plan:
     """Plan every batch: settle what happened, end what is over, share the free slots, then say it in status and events.
@@ -42,18 +51,19 @@ def plan(seen: Observation) -> Plan:
         attempts[attempt.batch_uid].append(attempt)
     board = _Board()
     for batch in sorted(seen.batches, key=lambda each: each.uid):
-        try:
-            _enter(board, seen, batch, records.get(batch.uid), attempts[batch.uid], facts)
-        except Exception:  # noqa: BLE001 - one batch's defect must not stop the others; the ring logs it
-            board.plans.append(BatchPlan(uid=batch.uid, error=traceback.format_exc(limit=-8)))
+        record = records.get(batch.uid)
+        board.add(batch.uid, lambda b=batch, r=record: _enter(board, seen, b, r, (attempts[b.uid], facts)))  # type: ignore[misc]
     held = occupied_slots(seen, board.drafts) | _held_by_broken(board, attempts)
-    share_slots(board.drafts, held, seen.limits)
+    if seen.store.has_more_outcomes:
+        board.due.append(seen.now)
+    else:
+        share_slots(board.drafts, held, seen.limits)
     jobs = _jobs_by_batch(seen.jobs)
     for draft in board.drafts:
-        board.plans.append(close_draft(seen, draft, held, jobs[draft.seen.uid]))
+        board.add(draft.seen.uid, lambda each=draft: _close(seen, each, held, jobs))  # type: ignore[misc]
         board.due.extend(draft.due)
     for batch, record in board.finished:
-        board.plans.append(close_finished(seen, batch, record, held, jobs[batch.uid]))
+        board.add(batch.uid, lambda b=batch, r=record: close_finished(seen, b, r, held, jobs[b.uid]))  # type: ignore[misc]
     board.plans.extend(_sweep(seen, records.values(), board))
     plans = sorted((each for each in board.plans if not each.is_empty), key=lambda each: each.uid)
     due = [moment for moment in board.due if moment >= seen.now] + [each.due_at for each in board.plans if each.due_at]
@@ -73,6 +83,7 @@ def gather_facts(seen: Observation) -> Facts:
         pods=pods,
         outcomes={outcome.attempt_id: outcome for outcome in seen.store.outcomes},
         refusals=seen.refusals,
+        has_more_outcomes=seen.store.has_more_outcomes,
     )
 
 
@@ -81,19 +92,20 @@ def _enter(
     seen: Observation,
     batch: SeenBatch,
     record: BatchRecord | None,
-    attempts: Sequence[AttemptRecord],
-    facts: Facts,
-) -> None:
+    known: tuple[Sequence[AttemptRecord], Facts],
+) -> BatchPlan | None:
+    attempts, facts = known
     if record is not None and record.state is BatchState.FINISHED and not may_accept_again(record, batch):
         board.finished.append((batch, record))
-        return
+        return None
     is_new = record is None or record.state is BatchState.FINISHED
     try:
         draft = accept(seen, batch, before=record) if is_new else _reopen(seen, batch, record)
         count_on(draft)
     except SpecInvalid as error:
-        board.plans.append(refuse(seen, batch, str(error)))
-        return
+        if not is_new:
+            raise  # it was valid once: our defect, and no reason to call the batch finished
+        return refuse(seen, batch, str(error))
     live = [each for each in attempts if each.is_deciding and each.backtest_state.is_alive]
     draft.attempts = {each.index: each for each in live}
     settle(draft, attempts, facts)
@@ -101,11 +113,18 @@ def _enter(
     if end is not None:
         draft.finish(*end)
     board.drafts.append(draft)
+    return None
+
+
+def _close(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Mapping[str, Sequence[SeenJob]]) -> BatchPlan:
+    if draft.error is not None:
+        return BatchPlan(uid=draft.seen.uid, error=draft.error)
+    return close_draft(seen, draft, held, jobs[draft.seen.uid])
 
 
 def _reopen(seen: Observation, batch: SeenBatch, record: BatchRecord | None) -> Draft:
     assert record is not None
-    work, controls, drift = restore(record, batch.spec)
+    work, controls, drift = restore(record, batch.spec, acceptance_limits(seen))
     return Draft(
         seen=batch,
         before=record,

@@ -57,10 +57,11 @@ class DeleteJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteStatus:
-    """Replace the custom resource's status; gone is success."""
+    """Replace the custom resource's status; gone is success. `removed` are keys of the old status that the new one lacks."""
 
     batch: BatchRef
     status: Mapping[str, Any]
+    removed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,12 +156,14 @@ class StoreView:
 
     `now` is the database's clock. `attempts` holds the attempts of backtests that are queued, launching or running
     (the latest attempt each), and every other open attempt that has an unsettled outcome. The cost depends on these alone.
+    With `has_more_outcomes` there are new outcomes beyond those that are here.
     """
 
     now: datetime
     batches: tuple[BatchRecord, ...] = ()
     attempts: tuple[AttemptRecord, ...] = ()
     outcomes: tuple[OutcomeRecord, ...] = ()
+    has_more_outcomes: bool = False
 
 
 # What a pass writes. A batch's changes are one transaction; each is safe to repeat.

@@ -22,6 +22,8 @@ class Facts:
     pods: Mapping[AttemptKey, Sequence[SeenPod]] = field(default_factory=dict)
     outcomes: Mapping[str, OutcomeRecord] = field(default_factory=dict)
     refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
+    has_more_outcomes: bool = False
+    """Not all new outcomes are here, so that nothing may be read from the lack of one."""
 
     def pod(self, key: AttemptKey) -> SeenPod | None:
         pods = self.pods.get(key)
@@ -37,7 +39,7 @@ def settle(draft: Draft, attempts: Sequence[AttemptRecord], facts: Facts) -> Non
         outcome = facts.outcomes.get(attempt.id)
         if outcome is not None:
             draft.settle_outcome(attempt, outcome)
-        elif attempt.is_deciding and attempt.backtest_state.holds_slot:
+        elif attempt.is_deciding and attempt.backtest_state.holds_slot and not facts.has_more_outcomes:
             _settle_live(draft, attempt, facts)
 
 
@@ -47,7 +49,7 @@ def _settle_live(draft: Draft, attempt: AttemptRecord, facts: Facts) -> None:
     if job is None:
         _settle_without_job(draft, attempt, facts.refusals.get(key))
     elif job.state is JobState.FAILED:
-        draft.fail(attempt, *classify_failure(job, pod))
+        draft.fail(attempt, *classify_failure(job, pod, attempt))
     elif job.state is JobState.COMPLETE:
         grace = draft.remind(draft.limits.result_grace_seconds, job.finished_at)
         if grace <= draft.now:
@@ -61,6 +63,9 @@ def _settle_live(draft: Draft, attempt: AttemptRecord, facts: Facts) -> None:
 def _settle_without_job(draft: Draft, attempt: AttemptRecord, refusal: Refusal | None) -> None:
     if attempt.job_seen_at is not None:
         draft.fail(attempt, FailureReason.JOB_VANISHED, "its Job is gone and no outcome was recorded")
+        return
+    if draft.work.spec.suspend:
+        draft.held_back.add(attempt.index)
         return
     if refusal is not None and refusal.kind is RefusalKind.NAME_CONFLICT:
         draft.conflict = refusal.message

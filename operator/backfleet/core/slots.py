@@ -1,5 +1,6 @@
 """Who may launch: free slots from facts, shared between batches, least recently launched first."""
 
+import traceback
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -47,13 +48,21 @@ def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) 
     turn = 0
     while free > 0 and room:
         uid = min(room, key=lambda candidate: (turns[candidate], candidate))
-        if room[uid] <= 0 or not launch_one(by_uid[uid]):
+        if room[uid] <= 0 or not _launch(by_uid[uid]):
             del room[uid]
             continue
         turn += 1
         free -= 1
         room[uid] -= 1
         turns[uid] = (by_uid[uid].now, turn, by_uid[uid].record.accepted_at)
+
+
+def _launch(draft: Draft) -> bool:
+    try:
+        return launch_one(draft)
+    except Exception:  # noqa: BLE001 - one batch's defect must not stop the others; it stands on its plan
+        draft.error = traceback.format_exc(limit=-8)
+        return False
 
 
 def _room(draft: Draft, held: set[AttemptKey]) -> int:

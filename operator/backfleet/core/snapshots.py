@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from backfleet.core.acceptance import AcceptanceLimits, check_controls
 from backfleet.core.constraints import Constraint, compile_constraints
 from backfleet.core.criteria import SuccessCriteria
 from backfleet.core.errors import SpecInvalid
@@ -47,7 +48,9 @@ def definition_of(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name not in CONTROLS}
 
 
-def restore(record: BatchRecord, present: Mapping[str, Any]) -> tuple[Work, dict[str, Any], Drift | None]:
+def restore(
+    record: BatchRecord, present: Mapping[str, Any], limits: AcceptanceLimits
+) -> tuple[Work, dict[str, Any], Drift | None]:
     """The work of an accepted batch under the present spec's controls, those controls, and what is not in force.
 
     Controls that are not valid leave the last valid ones in force: a typo never stops a running batch.
@@ -57,6 +60,7 @@ def restore(record: BatchRecord, present: Mapping[str, Any]) -> tuple[Work, dict
     drift = None
     try:
         spec = parse_spec({**definition, **controls})
+        check_controls(spec, limits)
     except SpecInvalid as error:
         drift = Drift(message=f"not in force: {error}")
         controls = dict(record.controls)

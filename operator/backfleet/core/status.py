@@ -86,12 +86,12 @@ def refused_status(seen: SeenBatch, message: str, now: datetime) -> dict[str, An
 
 def database_unavailable_status(seen: SeenBatch, message: str, now: datetime) -> dict[str, Any]:
     """The present status with DatabaseUnavailable added; everything else stays as it was last observed."""
-    kept = [_kept(c) for c in seen.status.get("conditions", []) if c.get("type") != wire.CONDITION_DATABASE_UNAVAILABLE]
-    unavailable = Condition(
-        type=wire.CONDITION_DATABASE_UNAVAILABLE, status="True", reason="PostgresUnavailable", message=message
-    )
-    status = {key: value for key, value in seen.status.items() if key not in ("conditions", "observedGeneration")}
-    return stamp(seen, status, [*kept, unavailable], now)
+    kind = wire.CONDITION_DATABASE_UNAVAILABLE
+    kept = [dict(each) for each in seen.status.get("conditions", []) if each.get("type") != kind]
+    unavailable = Condition(type=kind, status="True", reason="PostgresUnavailable", message=message)
+    stamped = stamp(seen, {}, [unavailable], now)["conditions"]
+    # What was judged before keeps the generation that it was judged at.
+    return {**seen.status, "conditions": sorted([*kept, *stamped], key=lambda each: str(each.get("type")))}
 
 
 def stamp(seen: SeenBatch, status: Mapping[str, Any], conditions: Sequence[Condition], now: datetime) -> dict[str, Any]:
@@ -125,8 +125,8 @@ def estimate_finish(record: BatchRecord, now: datetime) -> datetime | None:
     done = record.counters.succeeded + record.counters.failed
     if record.state is not BatchState.LIVE or not done or not record.first_engine_started_at or not record.total:
         return None
-    pace = (now - record.first_engine_started_at) / done
-    seconds = (pace * (record.total - done)).total_seconds()
+    pace_seconds = (now - record.first_engine_started_at).total_seconds() / done
+    seconds = pace_seconds * (record.total - done)
     end = now + timedelta(seconds=min(max(seconds, 0.0), 10 * 365 * 86_400.0))
     return end + timedelta(seconds=-end.timestamp() % ESTIMATE_STEP_SECONDS)
 
@@ -208,12 +208,3 @@ def _end_conditions(record: BatchRecord) -> list[Condition]:
         Condition(type=kind, status="True" if flag else "False", reason=reason, message=message if flag else "")
         for kind, flag in flags.items()
     ]
-
-
-def _kept(condition: Mapping[str, Any]) -> Condition:
-    return Condition(
-        type=str(condition.get("type")),
-        status=str(condition.get("status")),
-        reason=str(condition.get("reason")),
-        message=str(condition.get("message", "")),
-    )

@@ -52,6 +52,7 @@ def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreVi
         batches=tuple(batches),
         attempts=tuple(sorted(attempts.values(), key=lambda each: (each.batch_uid, each.index, each.number))),
         outcomes=tuple(outcome_record(row) for row in new),
+        has_more_outcomes=len(new) == OUTCOMES_PER_LOOK,
     )
 
 

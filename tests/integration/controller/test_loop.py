@@ -158,13 +158,15 @@ def test_postgres_away_is_shown_on_batches_that_are_not_finished(scene: Scene) -
     scene.add_batch()
     scene.loop.turn()
     scene.add_batch("ended")
-    scene.api.objects.set_status(wire.PLURAL, NAMESPACE, "ended", {"finishedAt": "2026-01-05T09:00:00Z"})
+    scene.api.objects.set_status(
+        wire.PLURAL, NAMESPACE, "ended", {"conditions": [{"type": "Finished", "status": "True"}]}
+    )
     scene.fence.is_there = False
     for _ in range(3):
         scene.loop.turn()
     assert scene.condition("DatabaseUnavailable")["message"] == "Postgres does not answer"
     assert scene.condition("Accepted")["status"] == "True", "the rest stays as it was"
-    assert "conditions" not in scene.status("ended")
+    assert [each["type"] for each in scene.status("ended")["conditions"]] == ["Finished"]
     written = len(scene.api.calls_of("PATCH", "/status"))
     scene.loop.turn()
     assert len(scene.api.calls_of("PATCH", "/status")) == written, "once per change"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backfleet.controller.applying import OPTIONAL_STATUS, Applier, PassOverdue, effects
+from backfleet.controller.applying import Applier, PassOverdue, effects
 from backfleet.controller.cluster import Refused
 from backfleet.core.errors import Conflict, FenceLost, Unavailable
 from backfleet.core.observation import Refusal, RefusalKind
@@ -127,9 +127,19 @@ def test_an_empty_plan_does_nothing(hands: Hands) -> None:
     assert hands.done == []
 
 
-@pytest.mark.parametrize("stage", range(5), ids=["rows", "delete", "create", "status", "event"])
+STAGES = ["rows", "delete", "create", "status", "event"]
+
+
 @pytest.mark.parametrize(
-    "error", [pytest.param(Unavailable("away"), id="an outage"), pytest.param(KeyError("x"), id="a bug")]
+    ("stage", "error"),
+    [
+        *(pytest.param(number, KeyError("x"), id=f"a bug in {name}") for number, name in enumerate(STAGES)),
+        *(
+            pytest.param(number, Unavailable("away"), id=f"an outage in {name}")
+            for number, name in enumerate(STAGES)
+            if name != "create"  # remembered as a refusal, so that the status can say it
+        ),
+    ],
 )
 def test_a_failure_keeps_back_only_what_follows_of_its_own_batch(hands: Hands, stage: int, error: Exception) -> None:
     hands.fail[deeds("a")[stage]] = error
@@ -190,9 +200,9 @@ def test_a_refusal_is_bounded(hands: Hands) -> None:
 def test_a_status_removes_what_it_no_longer_has_and_is_remembered(hands: Hands) -> None:
     each = applier(hands)
     ref = BatchRef(uid="a", name="batch-a", namespace="research")
-    status = WriteStatus(batch=ref, status={"total": 6, "best": {"index": 1}})
+    status = WriteStatus(batch=ref, status={"total": 6, "best": {"index": 1}}, removed=("overdue",))
     each.apply(Plan(batches=(BatchPlan(uid="a", status=status),)), NOW)
-    assert hands.statuses == [{**dict.fromkeys(OPTIONAL_STATUS), "total": 6, "best": {"index": 1}}]
+    assert hands.statuses == [{"overdue": None, "total": 6, "best": {"index": 1}}]
     assert each.memory.status_written_at == {"a": NOW}
 
 

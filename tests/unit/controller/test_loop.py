@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
@@ -17,8 +17,8 @@ from backfleet.core.plans import Plan
 TICK_SECONDS = 15.0
 
 
-def report(look_again_at: datetime | None = None, **errors: str) -> PassReport:
-    return PassReport(plan=Plan(look_again_at=look_again_at), errors=errors, seconds=0.1, live_batches=1)
+def report(due_seconds: float | None = None, **errors: str) -> PassReport:
+    return PassReport(plan=Plan(), errors=errors, seconds=0.1, live_batches=1, due_seconds=due_seconds)
 
 
 @dataclass
@@ -232,6 +232,17 @@ def test_a_pass_with_a_failed_batch_is_done_again_soon(scene: Scene) -> None:
     assert scene.loop.turn() == RETRY_SECONDS
 
 
+def test_a_batch_that_fails_again_and_again_is_tried_ever_more_seldom(scene: Scene) -> None:
+    scene.passes.do = lambda: report(uid="ValueError: a bug")
+    waits = [scene.loop.turn() for _ in range(6)]
+    assert waits == sorted(waits)
+    assert waits[-1] == TICK_SECONDS
+    scene.passes.do = report
+    scene.loop.turn()
+    scene.passes.do = lambda: report(uid="ValueError: a bug")
+    assert scene.loop.turn() == RETRY_SECONDS
+
+
 @pytest.mark.parametrize(
     ("seconds", "least", "most"),
     [
@@ -241,8 +252,7 @@ def test_a_pass_with_a_failed_batch_is_done_again_soon(scene: Scene) -> None:
     ],
 )
 def test_the_next_turn_is_when_something_is_due(scene: Scene, seconds: int, least: float, most: float) -> None:
-    due = datetime.now(UTC) + timedelta(seconds=seconds)
-    scene.passes.do = lambda: report(look_again_at=due)
+    scene.passes.do = lambda: report(due_seconds=seconds)
     assert least <= scene.loop.turn() <= most
 
 
@@ -292,7 +302,7 @@ def test_a_wake_during_a_pass_is_not_lost(scene: Scene, running: threading.Threa
 
 
 def test_a_due_moment_wakes_it(scene: Scene, running: threading.Thread) -> None:
-    scene.passes.do = lambda: report(look_again_at=datetime.now(UTC) + timedelta(seconds=0.05))
+    scene.passes.do = lambda: report(due_seconds=0.05)
     scene.loop.wake()
     wait_until(lambda: scene.passes.runs >= 4)
 

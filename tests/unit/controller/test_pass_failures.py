@@ -1,10 +1,13 @@
 """What goes wrong with attempts and batches, and what the passes make of it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from backfleet.core.backtests import BacktestState
+from backfleet.core.errors import Unavailable
+from backfleet.core.observation import Limits
 from backfleet.core.reasons import FailureReason
 from tests.support.life import start, status
 from tests.support.operator import World, batch_spec, build_settings, failure, result, values
@@ -196,3 +199,111 @@ def test_a_batch_of_a_namespace_that_is_not_watched_any_more_is_left_alone(world
         world.turn()
     record = world.rows.batches[uid]
     assert (record.missing_since, record.finished_at) == (None, None)
+
+
+def test_a_deadline_that_passes_while_a_pod_waits_for_a_node_costs_no_attempt(world: World) -> None:
+    uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
+    world.turn()
+    world.cluster.exceed_deadline(world.cluster.active_jobs[0])
+    world.turn()
+    assert (uid, 0, 2) in world.rows.launches
+    world.run_all()
+    assert world.rows.states(uid) == {0: SUCCEEDED}
+
+
+def test_an_api_server_that_fails_on_jobs_alone_is_shown_and_has_a_deadline(world: World) -> None:
+    world.cluster.job_fault = Unavailable("an admission webhook answered 500")
+    uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
+    world.turn(2)
+    world.tick(5)
+    world.turn()
+    assert "webhook answered 500" in world.cluster.condition(uid, "Progressing")["message"]
+    world.tick(700)
+    world.turn()
+    assert world.rows.reasons[(uid, 0)] == "StartTimeout"
+
+
+def test_a_suspended_batch_does_not_start_what_was_refused_before(world: World) -> None:
+    world.cluster.quota = 0
+    uid = world.cluster.add_batch(batch_spec(parameters=values(2)))
+    world.turn(2)
+    world.cluster.edit_batch(uid, suspend=True)
+    world.cluster.quota = None
+    other = world.cluster.add_batch(batch_spec(parameters=values(2)), name="other")
+    world.turn(3)
+    assert all(job.startswith("other-") for job in world.cluster.created)
+    world.cluster.edit_batch(uid, suspend=False)
+    world.run_all()
+    assert world.rows.states(uid) == world.rows.states(other) == dict.fromkeys(range(2), SUCCEEDED)
+
+
+def test_requests_above_the_ceiling_are_no_control_either(world: World) -> None:
+    uid = start(world, parameters=values(9), maxConcurrent=2)
+    world.cluster.edit_batch(uid, resources={"requests": {"cpu": "64"}})
+    world.tick(3)
+    world.turn()
+    assert "spec.resources.requests.cpu" in world.cluster.condition(uid, "SpecDrift")["message"]
+    world.record(world.cluster.active_jobs[0], result())
+    world.turn()
+    engine = world.cluster.jobs[world.cluster.created[-1]]["spec"]["template"]["spec"]["initContainers"][0]
+    assert engine["resources"]["requests"]["cpu"] == "100m"
+
+
+def test_a_clock_from_another_age_in_an_outcome_harms_nothing(world: World) -> None:
+    uid = world.cluster.add_batch(batch_spec(parameters=values(400)))
+    world.turn()
+    job = world.cluster.active_jobs[0]
+    world.record(job, replace(result(), engine_started_at=datetime(9999, 12, 31, tzinfo=UTC)))
+    world.turn()
+    started = world.rows.batches[uid].first_engine_started_at
+    assert started is not None
+    assert started <= world.cluster.now
+
+
+def test_a_batch_whose_plan_cannot_be_made_leaves_the_others_alone(world: World) -> None:
+    broken = start(world, parameters=values(30))
+    world.rows.batches[broken] = replace(world.rows.batches[broken], axes={"axes": [{"kind": "unheard of"}]})
+    good = world.cluster.add_batch(batch_spec(parameters=values(2)), name="good")
+    for job in world.cluster.active_jobs:
+        world.cluster.vanish(job)
+    report = world.turn()
+    assert set(report.errors) == {broken}
+    assert any("PassFailed" in event["reason"] for event in world.cluster.events.values())
+    assert world.cluster.condition(broken, "Finished").get("status") != "True"
+    assert world.rows.batches[good].finished_at is None
+
+
+def test_while_outcomes_are_left_out_nothing_is_read_from_their_lack(world: World) -> None:
+    uid = start(world, parameters=values(4), failurePolicy={"maxAttempts": 1})
+    for job in world.cluster.active_jobs:
+        world.record(job, result())
+    world.rows.look = 1
+    world.tick(1000)
+    for _ in range(8):
+        world.turn()
+    assert world.rows.states(uid) == dict.fromkeys(range(4), SUCCEEDED)
+    assert len(world.rows.launches) == 4
+
+
+def test_a_finished_batchs_time_to_live_may_be_changed(world: World) -> None:
+    uid = world.cluster.add_batch(batch_spec(ttlSecondsAfterFinished=6000))
+    world.run_all()
+    world.cluster.edit_batch(uid, ttlSecondsAfterFinished=60)
+    world.tick(61)
+    world.turn()
+    assert world.cluster.jobs == {}
+
+
+def test_a_refused_batchs_status_settles(world: World) -> None:
+    world.limits = Limits(count_chunk=2)
+    world.restart()
+    uid = world.cluster.add_batch(batch_spec(constraints=["value > 100"]))
+    world.turn(4)
+    world.cluster.edit_batch(uid, strategy={"name": "Nope"})
+    world.tick(3)
+    world.turn()
+    assert "startedAt" not in status(world, uid)
+    writes = world.cluster.status_writes
+    world.tick(3)
+    world.turn(2)
+    assert world.cluster.status_writes == writes

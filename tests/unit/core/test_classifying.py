@@ -1,12 +1,15 @@
 """Why a Job without an outcome failed, read from its Job and pod: the first rule that matches."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from backfleet.core.backtests import BacktestState
 from backfleet.core.classifying import classify_failure, start_problem
 from backfleet.core.observation import JobState, SeenContainer, SeenJob, SeenPod
 from backfleet.core.reasons import FailureReason
+from backfleet.core.records import AttemptRecord
 from tests.support.cluster import NAMESPACE, START
 
 JOB = SeenJob(
@@ -22,6 +25,17 @@ JOB = SeenJob(
 POD = SeenPod(
     name="demo-0-1-x", namespace=NAMESPACE, key=("batch", 0, 1), is_terminal=True, created_at=START, deadline_at=START
 )
+ATTEMPT = AttemptRecord(
+    batch_uid="batch",
+    index=0,
+    number=1,
+    job_name="demo-0-1",
+    backtest_state=BacktestState.RUNNING,
+    parameters={},
+    launched_at=START,
+    start_deadline_at=START,
+    hard_deadline_at=START,
+)
 RAN = SeenContainer(started_at=START, exit_code=0)
 LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer than specified deadline")
 
@@ -30,7 +44,7 @@ LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer th
     ("job", "pod", "reason", "words"),
     [
         pytest.param(JOB, None, FailureReason.NODE_LOST, "pod is gone", id="no pod is left"),
-        pytest.param(LATE, None, FailureReason.DEADLINE_EXCEEDED, "longer", id="deadline and no pod"),
+        pytest.param(LATE, None, FailureReason.UNSCHEDULABLE, "no engine", id="deadline, no pod and no start"),
         pytest.param(
             JOB,
             replace(POD, reason="Evicted", message="low on disk"),
@@ -102,7 +116,7 @@ LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer th
 def test_the_first_rule_that_matches_names_the_reason(
     job: SeenJob, pod: SeenPod | None, reason: FailureReason, words: str
 ) -> None:
-    found, message = classify_failure(job, pod)
+    found, message = classify_failure(job, pod, ATTEMPT)
     assert found is reason
     assert words in message
 
@@ -122,3 +136,15 @@ def test_the_first_rule_that_matches_names_the_reason(
 )
 def test_why_an_attempt_does_not_start_is_said_in_the_pods_words(pod: SeenPod | None, words: str) -> None:
     assert words in start_problem(pod)
+
+
+@pytest.mark.parametrize(
+    ("started", "reason"),
+    [
+        pytest.param(0, FailureReason.DEADLINE_EXCEEDED, id="started in time"),
+        pytest.param(1, FailureReason.UNSCHEDULABLE, id="started after its start deadline"),
+    ],
+)
+def test_a_run_cut_short_by_waiting_for_a_node_is_not_the_backtests_fault(started: int, reason: FailureReason) -> None:
+    attempt = replace(ATTEMPT, engine_started_at=START + timedelta(seconds=started))
+    assert classify_failure(LATE, None, attempt)[0] is reason
