@@ -7,7 +7,7 @@ import pytest
 
 from backfleet.core.errors import Conflict, NotFound, SpecInvalid
 from backfleet_api import examples
-from backfleet_client.client import ApiClient, ApiUnavailable, parse_api_url
+from backfleet_client.client import ApiClient, ApiUnavailable, Refused, parse_api_url
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
 
@@ -52,9 +52,34 @@ def test_path_segments_are_quoted_and_absent_parameters_left_out() -> None:
     ]
 
 
+def test_the_token_goes_with_what_writes_and_with_nothing_else() -> None:
+    seen: list[tuple[str, str | None]] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        seen.append((request.method, request.headers.get("Authorization")))
+        bodies = {"GET": examples.BATCH, "POST": examples.SUBMITTED, "DELETE": examples.CANCELLATION}
+        return httpx2.Response(200 if request.method == "GET" else 202, json=bodies[request.method])
+
+    with ApiClient("http://host", token="secret", transport=httpx2.MockTransport(handle)) as api:
+        api.get_batch("x")
+        assert api.run_batch(examples.RUN_REQUEST).model_dump(mode="json") == examples.SUBMITTED
+        assert api.cancel_batch("x").model_dump(mode="json") == examples.CANCELLATION
+    with ApiClient("http://host", transport=httpx2.MockTransport(handle)) as api:
+        api.cancel_batch("x")
+    assert seen == [("GET", None), ("POST", "Bearer secret"), ("DELETE", "Bearer secret"), ("DELETE", None)]
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(404, NotFound), (409, Conflict), (422, ApiUnavailable), (500, ApiUnavailable), (503, ApiUnavailable)],
+    [
+        (401, Refused),
+        (403, Refused),
+        (404, NotFound),
+        (409, Conflict),
+        (422, ApiUnavailable),
+        (500, ApiUnavailable),
+        (503, ApiUnavailable),
+    ],
 )
 def test_a_problem_becomes_our_error_with_its_detail(status: int, kind: type[Exception]) -> None:
     with answering(status, problem(status)) as api, pytest.raises(kind, match="the detail"):
