@@ -1,4 +1,4 @@
-"""The command line: install, upgrade, uninstall, status, template, lint, sync-crd, docs."""
+"""The command line: install, upgrade, uninstall, test, status, template, lint, sync-crd, docs, render-install."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from typing import Any
 import helm_python
 import yaml
 from helm.chart import CHART, CHART_CRD, CRD, ROOT, render_texts, sync_crd
+from helm.install_manifest import INSTALL, put_install
 from helm.progress import Pods, run_with_progress
 from helm.table import put_table, render_table
 from helm.values import read_values
@@ -68,6 +69,25 @@ def uninstall(options: argparse.Namespace) -> int:
     return 0
 
 
+def test(options: argparse.Namespace) -> int:
+    """Run the release's own test: a batch of two combinations, from its creation to its results."""
+    started = time.monotonic()
+    pods = _pods(options)
+    with _config(options) as config:
+        say(f"-- test {options.release} in {options.namespace} (at most {options.wait or WAIT_SECONDS} s)")
+        try:
+            done = config.test(options.release, timeout=options.wait or WAIT_SECONDS, logs=True)
+        except helm_python.HelmError:
+            for line in pods.explain():
+                say(line)
+            raise
+    # Helm tells the pod's log once for every hook of the test.
+    logs = dict.fromkeys(part.strip() for part in str(done.get("logs", "")).split("POD LOGS: "))
+    print("\n".join(filter(None, logs)))
+    say(f"   passed in {time.monotonic() - started:.1f} s")
+    return 0
+
+
 def status(options: argparse.Namespace) -> int:
     """State of a release and of its pods."""
     with _config(options) as config:
@@ -105,6 +125,13 @@ def copy_table(_options: argparse.Namespace) -> int:
     document = ROOT / "docs" / "deployment.md"
     changed = put_table(document, render_table((CHART / "values.yaml").read_text(encoding="utf-8")))
     say(f"{document} {'updated' if changed else 'is up to date'}")
+    return 0
+
+
+def write_install(_options: argparse.Namespace) -> int:
+    """Bring manifests/install.yaml up to date with the chart."""
+    changed = put_install()
+    say(f"{INSTALL} {'updated' if changed else 'is up to date'}")
     return 0
 
 
@@ -215,11 +242,13 @@ def _parser() -> argparse.ArgumentParser:
     for each in (installing, upgrading):
         each.add_argument("--create-namespace", action="store_true")
     add("uninstall", uninstall, release, cluster).add_argument("--ignore-not-found", action="store_true")
+    add("test", test, release, cluster)
     add("status", status, release, cluster)
     add("template", template, release, values)
     add("lint", lint, values)
     add("sync-crd", copy_crd)
     add("docs", copy_table)
+    add("render-install", write_install)
     return parser
 
 

@@ -138,7 +138,7 @@ def test_only_operator_and_api_get_a_token():
         "demo-backfleet-postgres": False,
     }
     accounts = {each["metadata"]["name"]: each for each in objects if each["kind"] == "ServiceAccount"}
-    assert set(accounts) == {"demo-backfleet-operator", "demo-backfleet-api", "demo-backfleet-backtest"}
+    assert set(accounts) == {f"demo-backfleet-{each}" for each in ("operator", "api", "backtest", "test")}
     assert all(each["automountServiceAccountToken"] is False for each in accounts.values())
 
 

@@ -45,7 +45,7 @@ def test_each_role_is_bound_to_the_account_of_its_name_and_backtests_have_none()
     found = {each["roleRef"]["name"]: each["subjects"] for each in bindings}
     assert found == {
         name: [{"kind": "ServiceAccount", "name": name, "namespace": "prod"}]
-        for name in ("demo-backfleet-operator", "demo-backfleet-api")
+        for name in ("demo-backfleet-operator", "demo-backfleet-api", "demo-backfleet-test")
     }
 
 

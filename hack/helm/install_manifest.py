@@ -1,0 +1,68 @@
+"""manifests/install.yaml: the chart for those who have kubectl and nothing else, with a Postgres of their own."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .chart import ROOT, render_objects
+
+INSTALL = ROOT / "manifests" / "install.yaml"
+NAMESPACE = RELEASE = "backfleet"
+VALUES: dict[str, Any] = {
+    "image": {"repository": "registry.example/backfleet"},
+    "evaluationPostgres": {"enabled": False},
+    "database": {"existingSecret": "backfleet-database"},
+    "api": {"token": {"existingSecret": "backfleet-api-token"}},
+}
+"""Whatever the chart would generate is named here as a Secret of the user's own: a file that all may read holds none."""
+ORDER = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "ConfigMap")
+HEADER = """\
+# Backfleet in the namespace `backfleet`; made from helm/backfleet by `python hack/helm render-install`.
+# It holds no secret and names two that you make first; the image's name stands for yours: docs/deployment.md, "Without Helm".
+"""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes text of several lines as a block, so that settings stay readable."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def render_install() -> str:
+    """The whole file: every object of the release that is no hook, in its namespace, what others need first."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    rendered = [each for each in render_objects(VALUES, name=RELEASE, namespace=NAMESPACE) if not _is_hook(each)]
+    objects = sorted([namespace, *map(_prepared, rendered)], key=_rank)
+    return HEADER + "".join(f"---\n{yaml.dump(each, Dumper=_Dumper, sort_keys=False, width=120)}" for each in objects)
+
+
+def put_install(path: Path = INSTALL) -> bool:
+    """Write the file; True when that changed something."""
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    new = render_install()
+    path.write_text(new, encoding="utf-8")
+    return new != old
+
+
+def _rank(each: dict[str, Any]) -> int:
+    return ORDER.index(each["kind"]) if each["kind"] in ORDER else len(ORDER)
+
+
+def _is_hook(each: dict[str, Any]) -> bool:
+    return "helm.sh/hook" in (each["metadata"].get("annotations") or {})
+
+
+def _prepared(each: dict[str, Any]) -> dict[str, Any]:
+    metadata = each["metadata"]
+    metadata["labels"]["app.kubernetes.io/managed-by"] = "kubectl"
+    metadata["labels"].pop("helm.sh/chart")
+    (metadata.get("annotations") or {}).pop("helm.sh/resource-policy", None)
+    if each["kind"] != "CustomResourceDefinition":
+        metadata["namespace"] = NAMESPACE
+    return each
