@@ -47,11 +47,12 @@ VARIANTS = [
     pytest.param(EXTERNAL, id="own Postgres"),
     pytest.param(EVERYTHING, id="everything set"),
     pytest.param(EXTERNAL_EVERYTHING, id="everything set, own Postgres"),
+    pytest.param({"metrics": {key: {"enabled": True} for key in ("serviceMonitor", "prometheusRule")}}, id="monitored"),
     pytest.param({"api": {"enabled": False}, "crds": {"install": False}}, id="no API, no CRD"),
 ]
 VERSIONS = [version.removesuffix(".0") for version in kubernetes_validate.utils.all_versions()]
-# Its schema is not among the offline ones; the API server of the end-to-end tests judges it.
-KINDS_WITHOUT_SCHEMA = {"CustomResourceDefinition"}
+# No schema of theirs is among the offline ones; the API server of the end-to-end tests judges the first.
+KINDS_WITHOUT_SCHEMA = {"CustomResourceDefinition", "ServiceMonitor", "PrometheusRule"}
 
 
 def test_helm_lints_it_without_a_warning():

@@ -22,6 +22,7 @@ FREE = {
     "limits",
     "recorderLimits",
     "annotations",
+    "labels",
 }
 
 REFUSED: list[Any] = [
@@ -56,6 +57,7 @@ REFUSED: list[Any] = [
     pytest.param({"database": {"roles": {"api": "a'; --"}}}, "api", id="a role that needs quotes"),
     pytest.param({"evaluationPostgres": {"runAsUser": 0}}, "runAsUser", id="Postgres as root"),
     pytest.param({"evaluationPostgres": {"image": {"tag": ""}}}, "image", id="Postgres without tag or digest"),
+    pytest.param({"metrics": {"serviceMonitor": {"interval": "often"}}}, "interval", id="an interval in words"),
     pytest.param({"networkPolicy": {"dnsPeers": []}}, "dnsPeers", id="no DNS, which would mean any"),
     pytest.param({"networkPolicy": {"databasePeers": [{}]}}, "databasePeers", id="an empty peer"),
     pytest.param({"fullnameOverride": "a" * 41}, "fullnameOverride", id="a name too long for its suffixes"),
