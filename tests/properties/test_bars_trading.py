@@ -5,14 +5,16 @@ from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.core.backtests import BacktestRequest
 from backfleet.core.metrics import METRICS, Unit
-from backfleet.engines.bars.backtest import BarsSettings, run, trade
+from backfleet.engines.bars.backtest import BarsSettings, load_bars, run, trade
 from backfleet.engines.bars.fees import Fee, basis_points, interactive_brokers, no_fee
 from backfleet.engines.bars.market_data import Bars, read_bars
 from backfleet.engines.bars.portfolio import Signals, affordable, simulate
@@ -66,6 +68,24 @@ def test_without_its_future_the_past_is_the_same(bars: Bars, request: BacktestRe
     whole, part = trade(request, bars, BarsSettings()), trade(request, cut(bars, count), BarsSettings())
     assert part.equity == whole.equity[:count]
     assert part.trades == tuple(item for item in whole.trades if item.exit_bar < count)
+
+
+@pytest.mark.parametrize("strategy", ["RSI_MeanReversion_ETF", "SMA_Crossover_ETF"])
+def test_without_their_future_the_real_bars_past_is_the_same(strategy: str) -> None:
+    random = Random(strategy)
+    for symbol in ("AAPL", "IBM", "MSFT") * 10:
+        own = (
+            {"rsi_period": random.randint(2, 20), "entry_threshold": random.randint(25, 45)}
+            if strategy == "RSI_MeanReversion_ETF"
+            else {"fast_sma": random.randint(2, 40), "slow_sma": random.randint(40, 150), "volume_threshold": 1}
+        )
+        request = make_request(strategy, {name: str(value) for name, value in own.items()}, (symbol,))
+        bars = load_bars(request)
+        count = random.randint(1000, len(bars))
+        whole, part = trade(request, bars, BarsSettings()), trade(request, cut(bars, count), BarsSettings())
+        assert part.equity == whole.equity[:count]
+        assert part.trades == tuple(item for item in whole.trades if item.exit_bar < count)
+        assert len(part.trades) > 5
 
 
 @settings(deadline=None)
