@@ -77,10 +77,15 @@ test: preflight setup ## Every test; what CI runs
 bench: setup ## What a backtest costs against a native Job, on a local Kubernetes (about 15 minutes, not in CI)
 	@$(BIN)/python tests/benchmarks/makespan.py
 
+.PHONY: bench-bars
+bench-bars: setup ## How fast the engine `bars` is, against its limits (a minute, not in CI)
+	@$(BIN)/python tests/benchmarks/bars.py
+
 .PHONY: docs
 docs: setup ## Make the generated pages anew: custom resource, values of the chart
 	@$(BIN)/python hack/custom_resource.py > docs/custom-resource.md
 	@$(BIN)/python hack/helm docs
+	@$(BIN)/python hack/helm render-install
 
 .PHONY: lock
 lock: setup ## Make the hashed requirements anew from pyproject.toml
