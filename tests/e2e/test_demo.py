@@ -24,7 +24,7 @@ def test_make_demo_runs_two_batches_and_leaves_the_api_to_explore() -> None:
         assert "kubectl get optimizationbatches" in said
         with urllib.request.urlopen("http://127.0.0.1:8230/api/optimization/batches", timeout=20) as answer:
             batches = {each["name"]: each for each in json.load(answer)["batches"]}
-        assert batches["rsi-small"]["counters"]["succeeded"] == 6
-        assert batches["sma-crossover"]["counters"]["succeeded"] == 108
+        assert batches["rsi-small"]["counts"]["succeeded"] == 6
+        assert batches["sma-crossover"]["counts"]["succeeded"] == 108
     finally:
         make("demo-down", 180)
