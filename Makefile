@@ -61,7 +61,7 @@ imports: setup ## Check who may import whom
 .PHONY: test-below
 test-below: setup lint types imports ## All tests below the cluster, real Postgres included, with coverage: no root needed
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m coverage run -m pytest tests/unit tests/properties tests/contract tests/integration
+	@$(BIN)/python -m coverage run -m pytest -q -n 2 --dist loadfile tests/unit tests/properties tests/contract tests/integration
 	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
 
 .PHONY: test-e2e
