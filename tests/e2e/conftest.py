@@ -1,6 +1,7 @@
 """One real Kubernetes with one installed release for all end-to-end tests; it goes when they are done.
 
-BACKFLEET_E2E_KEEP=1 leaves the cluster up for the next run; BACKFLEET_E2E_CLUSTER names another one.
+BACKFLEET_E2E_KEEP=1 leaves the cluster up for the next run; BACKFLEET_E2E_CLUSTER names another one,
+and BACKFLEET_E2E_PORT the API's port on this machine, so that two runs can go side by side.
 """
 
 import os
@@ -13,7 +14,7 @@ from hack.local import LocalBackfleet
 from tests.support.live import Live
 
 NAMESPACE = "e2e"
-PORT = 18230
+PORT = int(os.environ.get("BACKFLEET_E2E_PORT", "18230"))
 VALUES = (
     "engines.noop.requests.cpu=50m",
     "engines.noop.requests.memory=64Mi",
