@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum, unique
+from math import isfinite
 
 
 @unique
@@ -47,3 +48,14 @@ METRICS: Mapping[str, Metric] = {
     "start_equity": Metric(Unit.MONEY, "equity before the first bar"),
     "end_equity": Metric(Unit.MONEY, "equity at the last bar"),
 }
+
+
+def fee_share(total_fees: float | None, gross_profit: float | None) -> float | None:
+    """Fees over gross profit, both in account currency: the one formula of every engine; None without a gross profit.
+
+    Not of capital, and not of net profit, which may be negative: then no share would mean anything.
+    """
+    if total_fees is None or gross_profit is None or not gross_profit > 0:
+        return None
+    share = total_fees / gross_profit
+    return share if isfinite(share) else None

@@ -10,6 +10,7 @@ from itertools import islice, pairwise
 from math import erf, fsum, sqrt, sumprod
 from operator import truediv
 
+from backfleet.core.metrics import fee_share
 from backfleet.engines.bars.portfolio import Ledger
 
 TRADING_DAYS = 252
@@ -158,7 +159,7 @@ def _trade_metrics(ledger: Ledger) -> dict[str, Number]:
         "profit_loss_ratio": average_win / -average_loss if average_win and average_loss else None,
         "total_fees": ledger.total_fees,
         "gross_profit": gross_profit,
-        "fee_share": ledger.total_fees / gross_profit if gross_profit > 0 else None,
+        "fee_share": fee_share(ledger.total_fees, gross_profit),
     }
 
 
