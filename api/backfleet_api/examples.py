@@ -17,8 +17,18 @@ _METRICS: dict[str, Any] = {
     "profit_loss_ratio": None,
 }
 
-HEALTH: dict[str, Any] = {"status": "ok", "service": "backfleet-api", "version": "0.1.0", "database": "ok"}
-HEALTH_UNAVAILABLE = HEALTH | {"status": "unavailable", "database": "unavailable"}
+HEALTH: dict[str, Any] = {
+    "status": "ok",
+    "service": "backfleet-api",
+    "version": "0.1.0",
+    "database": "ok",
+    "reason": None,
+}
+HEALTH_UNAVAILABLE = HEALTH | {
+    "status": "unavailable",
+    "database": "unavailable",
+    "reason": "Postgres does not answer",
+}
 LIVENESS: dict[str, Any] = {"status": "ok"}
 
 SUMMARY: dict[str, Any] = {

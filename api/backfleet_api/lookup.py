@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from backfleet.core.constraints import compile_constraints
-from backfleet.core.errors import NotFound, Unavailable
+from backfleet.core.errors import NotFound, NotMigrated, Unavailable
 from backfleet.core.parameters import Combination, ParameterSpace
 from backfleet.store import reading
 from backfleet.store.answers import BacktestAnswer, BatchAnswer
@@ -14,6 +14,11 @@ from backfleet_api.cluster import ClusterBatch
 from backfleet_api.dependencies import Services
 
 logger = logging.getLogger(__name__)
+
+NO_ANSWER = "Postgres does not answer"
+NOT_MIGRATED = (
+    "the database has no schema that this API can read: the migrations, at the operator's start, make and grant it"
+)
 
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -23,8 +28,10 @@ def postgres() -> Iterator[None]:
     """What the driver says names hosts and roles: it goes to the log, the caller learns that Postgres is away."""
     try:
         yield
+    except NotMigrated as error:
+        raise NotMigrated(NOT_MIGRATED) from error
     except Unavailable as error:
-        raise Unavailable("Postgres does not answer") from error
+        raise Unavailable(NO_ANSWER) from error
 
 
 def find_batch(services: Services, wanted: str, namespace: str | None) -> BatchAnswer | ClusterBatch:

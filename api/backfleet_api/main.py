@@ -31,7 +31,8 @@ def main() -> NoReturn:
         logging.getLogger(__name__).error("%s", error)
         sys.exit(EXIT_SETTINGS)
     except KeyboardInterrupt:
-        pass
+        # A failed start has left by its own exit code before; this is the signal, raised again after the server's end.
+        logging.getLogger(__name__).info("ended by a signal")
     sys.exit(0)
 
 

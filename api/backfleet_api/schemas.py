@@ -57,12 +57,13 @@ class Problem(Answer):
 
 
 class Health(Answer):
-    """Whether the API can answer; `database` is `ok` or `unavailable`."""
+    """Whether the API can answer; `database` is `ok`, `unavailable` or `not migrated`."""
 
-    status: str = Field(description="ok, or unavailable when Postgres does not answer")
+    status: str = Field(description="ok, or unavailable when Postgres does not answer or has no schema")
     service: str
     version: str
     database: str
+    reason: str | None = Field(description="why it is unavailable; null when it is ok")
 
 
 class Liveness(Answer):

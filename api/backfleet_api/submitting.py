@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from backfleet.core import wire
 from backfleet.core.errors import Conflict, SpecInvalid
 from backfleet.store.strategies import load_catalog
 from backfleet_api.answers import combination_answer
@@ -18,8 +19,6 @@ from backfleet_api.pace import read_pace
 from backfleet_api.refusals import NameTaken
 from backfleet_api.submission import Estimate, Preview, PreviewedCombination, RunRequest, Submitted
 
-ANNOTATION_REQUEST = "backfleet.io/request-digest"
-"""sha256 of the spec as it was asked for: what tells a repeated request from another one under the same name."""
 BATCHES_PATH = "/api/optimization/batches"
 MAX_STEM_LENGTH = 40
 RANDOM_NAMES = 3
@@ -117,7 +116,7 @@ def _create_once(services: Services, spec: dict[str, Any], name: str, field: str
         return services.cluster.create_batch(batch), True
     except Conflict as error:
         there = services.cluster.get_batch(batch.namespace, name)
-        if there is not None and there.annotations.get(ANNOTATION_REQUEST) == digest(spec):
+        if there is not None and there.annotations.get(wire.ANNOTATION_REQUEST) == digest(spec):
             return there, False
         mend = "choose another" if field == "name" else "use a new key for another batch"
         problem = f"the name {name} is taken in namespace {batch.namespace} by another batch"
@@ -125,7 +124,7 @@ def _create_once(services: Services, spec: dict[str, Any], name: str, field: str
 
 
 def _new_batch(services: Services, spec: dict[str, Any], name: str) -> NewBatch:
-    annotations = {ANNOTATION_REQUEST: digest(spec)}
+    annotations = {wire.ANNOTATION_REQUEST: digest(spec)}
     return NewBatch(name=name, namespace=services.settings.namespace, spec=spec, annotations=annotations)
 
 

@@ -1,24 +1,28 @@
 """Health: whether the API can answer, and whether its process lives."""
 
+import logging
 from http import HTTPStatus
 
 from fastapi import APIRouter, Depends, Response
 
-from backfleet.core.errors import Unavailable
-from backfleet.store.session import check
+from backfleet.core.errors import NotMigrated, Unavailable
+from backfleet.store.session import check_tables
 from backfleet_api import examples
 from backfleet_api.dependencies import Provided
+from backfleet_api.lookup import NO_ANSWER, NOT_MIGRATED
 from backfleet_api.openapi import Responses, answers
 from backfleet_api.query import no_query
 from backfleet_api.schemas import Health, Liveness
 from backfleet_api.version import SERVICE, version
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["health"], dependencies=[Depends(no_query)])
 
 _UNAVAILABLE: Responses = {
     503: {
         "model": Health,
-        "description": "Postgres does not answer",
+        "description": "Postgres does not answer, or has no schema",
         "content": {"application/json": {"example": examples.HEALTH_UNAVAILABLE}},
     }
 }
@@ -26,16 +30,21 @@ _UNAVAILABLE: Responses = {
 
 @router.get("/health", responses=answers(examples.HEALTH, 422) | _UNAVAILABLE)
 async def get_health(services: Provided, response: Response) -> Health:
-    """Whether the API can answer, Postgres included: 200 or 503, for readiness probes."""
+    """Whether the API can answer, from tables that are there: 200 or 503, for readiness probes."""
     try:
-        await services.calls.run(lambda: check(services.engine), services.settings.health_seconds)
-        database = "ok"
-    except Unavailable:
-        database = "unavailable"
+        await services.calls.run(lambda: check_tables(services.engine), services.settings.health_seconds)
+    except Unavailable as error:
+        logger.warning("not ready: %s", error)
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         response.headers["Retry-After"] = str(services.settings.retry_after_seconds)
-    status = "ok" if database == "ok" else "unavailable"
-    return Health(status=status, service=SERVICE, version=version(), database=database)
+        if isinstance(error, NotMigrated):
+            return _health("unavailable", "not migrated", NOT_MIGRATED)
+        return _health("unavailable", "unavailable", NO_ANSWER)
+    return _health("ok", "ok", None)
+
+
+def _health(status: str, database: str, reason: str | None) -> Health:
+    return Health(status=status, service=SERVICE, version=version(), database=database, reason=reason)
 
 
 @router.get("/health/live", responses=answers(examples.LIVENESS, 422))

@@ -27,5 +27,9 @@ class Unavailable(BackfleetError):
     """Postgres or Kubernetes did not answer in time; the same call may work later."""
 
 
+class NotMigrated(Unavailable):
+    """Postgres answers, but its schema is not there, not this version's, or not ours to read: the migrations mend that."""
+
+
 class FenceLost(Unavailable):
     """Another operator of this installation took over: this one must not write any more."""

@@ -16,6 +16,8 @@ LABEL_INDEX = "backfleet.io/index"
 LABEL_ATTEMPT = "backfleet.io/attempt"
 LABEL_MESH_INJECT = "sidecar.istio.io/inject"
 ANNOTATION_DEADLINE = "backfleet.io/deadline-seconds"
+ANNOTATION_REQUEST = "backfleet.io/request-digest"
+"""sha256 of a batch's spec as the API was asked for it: tells a repeated request from another one under the same name."""
 ANNOTATION_DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 ANNOTATION_LINKERD_INJECT = "linkerd.io/inject"
 

@@ -71,6 +71,12 @@ def check(engine: Engine) -> None:
         connection.execute(text("SELECT 1"))
 
 
+def check_tables(engine: Engine) -> None:
+    """Raise Unavailable unless Postgres answers, NotMigrated unless our tables are there and readable."""
+    with driver_errors("reading the tables"), engine.connect() as connection:
+        connection.execute(text("SELECT FROM optimization_batches LIMIT 0"))
+
+
 def dump_json(value: Any) -> str:  # noqa: ANN401 - any JSON
     """JSON as JSONB takes it: NaN and infinity are refused with ValueError, since Postgres would."""
     return json.dumps(value, allow_nan=False)

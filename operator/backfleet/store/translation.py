@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import psycopg2
 
-from backfleet.core.errors import BackfleetError, NotFound, Unavailable
+from backfleet.core.errors import BackfleetError, NotFound, NotMigrated, Unavailable
 
 # Classes of SQLSTATE that the same call may survive later: connection, rollback (deadlock, serialization), resources,
 # lock not available, operator intervention (shutdown, statement timeout), system error (disk).
@@ -44,7 +44,7 @@ def _translate_driver(error: psycopg2.Error, doing: str) -> BackfleetError | Non
     state = error.pgcode or ""
     text = " ".join(str(error).split()) or type(error).__name__
     if state in _NOT_MIGRATED:
-        return Unavailable(f"{doing}: {text}; the database is not migrated to this version yet (backfleet-migrate)")
+        return NotMigrated(f"{doing}: {text}; the database is not migrated to this version yet (backfleet-migrate)")
     if state == _FOREIGN_KEY_VIOLATION:
         return NotFound(f"{doing}: {text}")
     is_temporary = state[:2] in _TEMPORARY_CLASSES or state in _TEMPORARY_STATES

@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backfleet.core.metrics import METRICS
+from backfleet.store.migrate import MigrationSettings, migrate
 from backfleet_api.cursors import write_cursor
 from backfleet_api.logs import JsonFormatter
 from backfleet_api.schemas import Problem
 from tests.integration.api.conftest import Serve
 from tests.integration.api.ledger import FakeCluster, Ledger
+from tests.support.databases import ROLES, Database
 
 BATCHES = "/api/optimization/batches"
 
@@ -101,6 +103,18 @@ def test_health_tells_of_postgres_and_liveness_does_not(still: TestClient, api: 
     assert (ill.status_code, ill.json()["status"], ill.json()["database"]) == (503, "unavailable", "unavailable")
     assert ill.headers["retry-after"] == "5"
     assert still.get("/health/live").json() == {"status": "ok"}
+
+
+def test_an_empty_schema_is_not_ready_until_it_is_migrated_and_granted(serve: Serve, empty_database: Database) -> None:
+    api = serve(database_url=empty_database.api_url)
+    ill = api.get("/health")
+    assert (ill.status_code, ill.json()["database"]) == (503, "not migrated")
+    assert "migrations" in ill.json()["reason"]
+    assert "migrations" in assert_problem(api.get(BATCHES), 503).detail
+    migrate(MigrationSettings(url=empty_database.operator_url), lambda _: None)
+    assert api.get("/health").json()["database"] == "not migrated", "the API's role may not read it yet"
+    migrate(MigrationSettings(url=empty_database.operator_url, roles=ROLES), lambda _: None)
+    assert (api.get("/health").status_code, api.get("/health").json()["reason"]) == (200, None)
 
 
 def test_a_cursor_must_be_of_the_same_query(api: TestClient, ledger: Ledger) -> None:
