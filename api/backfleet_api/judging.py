@@ -51,10 +51,11 @@ def in_request(error: SpecInvalid) -> SpecInvalid:
 
 def _limits(spec: BatchSpec, catalog: Catalog) -> AcceptanceLimits:
     """The catalog's, and nothing of what only the operator knows."""
-    strategies, volume = catalog.strategies.values(), spec.data.volume
+    strategies = catalog.strategies.values()
+    volumes = (spec.data.volume, spec.strategy.volume)
     return AcceptanceLimits(
         image_prefixes=(spec.engine.image,) if spec.engine.image else (),
-        volume_claims=(volume.claim_name,) if volume else (),
+        volume_claims=tuple(volume.claim_name for volume in volumes if volume),
         cpu_ceiling=NO_CEILING,
         memory_ceiling=NO_CEILING,
         on_hold={each.name: "the catalog has it so" for each in strategies if each.status == ON_HOLD},

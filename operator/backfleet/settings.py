@@ -34,12 +34,16 @@ class MountSettings(_Settings):
 
 
 class EngineImageSettings(_Settings):
-    """One engine: where its image comes from and what its container asks for."""
+    """One engine: where its image comes from and what its container asks for.
+
+    `writable_paths` are folders that get an empty volume each, for an image that writes elsewhere than to /results and /tmp.
+    """
 
     image: str = Field(min_length=1)
     image_pull_policy: str = "IfNotPresent"
     requests: dict[str, str] = Field(default_factory=lambda: {"cpu": "100m", "memory": "128Mi"})
     mounts: tuple[MountSettings, ...] = ()
+    writable_paths: tuple[Annotated[str, Field(pattern=r"^/.+")], ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
     security_context: dict[str, Any] = Field(default_factory=dict)
 
@@ -86,6 +90,10 @@ class Settings(_Settings):
     engines: dict[str, EngineImageSettings]
     recorder: RecorderSettings
     pods: PodSettings = PodSettings()
+
+    def has_mount(self, engine: str, name: str) -> bool:
+        """The engine is configured with a mount of that name."""
+        return engine in self.engines and any(mount.name == name for mount in self.engines[engine].mounts)
 
 
 def load_settings(environment: Mapping[str, str]) -> tuple[Settings, str]:

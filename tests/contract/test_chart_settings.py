@@ -48,6 +48,7 @@ def test_values_arrive():
         "requests": {"cpu": "1", "memory": "64Mi"},
         "environment": {"A": "b"},
         "securityContext": {"runAsUser": 1},
+        "writablePaths": ["/cache"],
         "mounts": [mount],
     }
     assert set(engine) == aliases(EngineImageSettings)

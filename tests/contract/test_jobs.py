@@ -8,6 +8,7 @@ import pytest
 from kubernetes.client import V1Job
 
 from backfleet.controller.jobs import build_job
+from backfleet.core.plans import ClaimRef
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 from tests.support.jobs import build_create, build_request
@@ -21,6 +22,7 @@ EVERYTHING: dict[str, Any] = {
             "image": "registry.example/engine:1",
             "environment": {"A": "1"},
             "mounts": [{"name": "data", "mountPath": "/data", "source": CLAIM, "subPath": "usa"}],
+            "writablePaths": ["/Lean/Cache"],
         }
         for name in ENGINES
     },
@@ -32,7 +34,8 @@ EVERYTHING: dict[str, Any] = {
         "priorityClassName": "low",
     },
 }
-SHAPE = {"image": "registry.example/mine:1", "requests": {"cpu": "1"}, "claim_name": "bars", "sub_path": "usa"}
+SHAPE: dict[str, Any] = {"image": "registry.example/mine:1", "requests": {"cpu": "1"}}
+SHAPE |= {"data_volume": ClaimRef(claim_name="bars", sub_path="usa"), "projects_volume": ClaimRef(claim_name="bars")}
 JOBS = [
     pytest.param(name, build_settings(**changes), shape, id=f"{name}, {words}")
     for name in ENGINES

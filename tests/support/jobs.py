@@ -32,6 +32,7 @@ def build_request(engine: str = "noop", **parameters: str) -> BacktestRequest:
     return BacktestRequest(
         engine=engine,
         strategy="Noop",
+        lean_project_path="STR-000_Noop" if engine == "lean" else None,
         parameters=parameters or {"value": "1"},
         symbols=("AAPL",),
         start_date=date(2000, 3, 1),

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from backfleet.core import wire
-from backfleet.core.plans import BatchRef, CreateJob
+from backfleet.core.plans import BatchRef, ClaimRef, CreateJob
 from backfleet.engines import shim
 from backfleet.engines.protocol import Engine, EngineContainer, EngineSettings, VolumeMount
 from backfleet.settings import EngineImageSettings, Settings
 
 _RESULTS = "results"
 _SCRATCH = "scratch"
+_WRITABLE = "writable"
 _RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -78,7 +79,8 @@ def job_labels(create: CreateJob) -> dict[str, str]:
 
 def _pod_spec(create: CreateJob, engine: Engine, settings: Settings) -> dict[str, Any]:
     pods = settings.pods
-    container = engine.container(create.request, _engine_settings(create, settings.engines[engine.name]))
+    configured = settings.engines[engine.name]
+    container = engine.container(create.request, _engine_settings(create, configured))
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "serviceAccountName": pods.service_account_name,
@@ -96,6 +98,7 @@ def _pod_spec(create: CreateJob, engine: Engine, settings: Settings) -> dict[str
         "volumes": [
             {"name": _RESULTS, "emptyDir": {"sizeLimit": pods.results_size_limit}},
             {"name": _SCRATCH, "emptyDir": {"sizeLimit": pods.results_size_limit}},
+            *({"name": name, "emptyDir": {"sizeLimit": pods.results_size_limit}} for name in _writable(configured)),
             *({"name": mount.name, **mount.source} for mount in container.mounts),
         ],
     }
@@ -115,18 +118,29 @@ def _engine_settings(create: CreateJob, configured: EngineImageSettings) -> Engi
         VolumeMount(name=m.name, mount_path=m.mount_path, source=m.source, sub_path=m.sub_path)
         for m in configured.mounts
     )
-    if create.shape.claim_name:
-        claim = {"persistentVolumeClaim": {"claimName": create.shape.claim_name, "readOnly": True}}
-        data = VolumeMount(name="data", mount_path=wire.DATA_PATH, source=claim, sub_path=create.shape.sub_path or None)
-        mounts = (*(m for m in mounts if m.name != data.name), data)
+    environment = dict(configured.environment)
+    if create.shape.data_volume:
+        mounts = _replaced(mounts, _claim_mount(wire.VOLUME_DATA, wire.DATA_PATH, create.shape.data_volume))
+        environment.pop(wire.ENV_DATA_FOLDER, None)
+    if create.shape.projects_volume:
+        mounts = _replaced(mounts, _claim_mount(wire.VOLUME_PROJECTS, wire.PROJECTS_PATH, create.shape.projects_volume))
     return EngineSettings(
         image=create.shape.image or configured.image,
         image_pull_policy=configured.image_pull_policy,
         requests={**configured.requests, **(create.shape.requests or {})},
         mounts=mounts,
-        environment=configured.environment,
+        environment=environment,
         security_context=configured.security_context,
     )
+
+
+def _claim_mount(name: str, path: str, claim: ClaimRef) -> VolumeMount:
+    source = {"persistentVolumeClaim": {"claimName": claim.claim_name, "readOnly": True}}
+    return VolumeMount(name=name, mount_path=path, source=source, sub_path=claim.sub_path)
+
+
+def _replaced(mounts: tuple[VolumeMount, ...], mount: VolumeMount) -> tuple[VolumeMount, ...]:
+    return (*(each for each in mounts if each.name != mount.name), mount)
 
 
 def _engine_container(create: CreateJob, container: EngineContainer, settings: Settings) -> dict[str, Any]:
@@ -144,14 +158,17 @@ def _engine_container(create: CreateJob, container: EngineContainer, settings: S
         {"name": _RESULTS, "mountPath": wire.RESULTS_PATH},
         {"name": _SCRATCH, "mountPath": wire.SCRATCH_PATH},
     ]
+    mounts += [{"name": name, "mountPath": path} for name, path in _writable(configured).items()]
     for mount in container.mounts:
         entry: dict[str, Any] = {"name": mount.name, "mountPath": mount.mount_path, "readOnly": True}
         mounts.append({**entry, "subPath": mount.sub_path} if mount.sub_path else entry)
+    folder = {"workingDir": container.working_folder} if container.working_folder else {}
     return {
         "name": wire.CONTAINER_ENGINE,
         "image": container.image,
         "imagePullPolicy": configured.image_pull_policy,
         "command": shim.command(container.command),
+        **folder,
         "env": _env(environment),
         "resources": {
             "requests": {**configured.requests, **(create.shape.requests or {})},
@@ -160,6 +177,11 @@ def _engine_container(create: CreateJob, container: EngineContainer, settings: S
         "securityContext": {**_RESTRICTED, **configured.security_context},
         "volumeMounts": mounts,
     }
+
+
+def _writable(configured: EngineImageSettings) -> dict[str, str]:
+    """The engine's further writable folders by the name of their volume."""
+    return {f"{_WRITABLE}-{position}": path for position, path in enumerate(configured.writable_paths)}
 
 
 def _recorder_container(create: CreateJob, settings: Settings) -> dict[str, Any]:

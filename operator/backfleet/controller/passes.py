@@ -15,6 +15,7 @@ from backfleet.core.observation import Limits, Observation
 from backfleet.core.planning import plan
 from backfleet.core.plans import Plan
 from backfleet.core.records import Catalog, StoreView
+from backfleet.core.spec import EngineName
 from backfleet.core.status import database_unavailable_status
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
@@ -143,6 +144,7 @@ def limits_of(settings: Settings) -> Limits:
         missing_seconds=settings.missing_seconds,
         image_prefixes=settings.image_prefixes,
         volume_claims=settings.volume_claims,
+        has_projects_volume=settings.has_mount(EngineName.LEAN, wire.VOLUME_PROJECTS),
         cpu_ceiling=settings.pods.limits["cpu"],
         memory_ceiling=settings.pods.limits["memory"],
     )

@@ -11,7 +11,8 @@ from backfleet.core.metrics import METRICS
 from backfleet.core.parameters import MAX_COMBINATIONS, Axis, ParameterSpace, build_space
 from backfleet.core.quantities import parse_quantity
 from backfleet.core.scalars import ParameterType, value_text
-from backfleet.core.spec import BatchSpec, EngineName
+from backfleet.core.spec import BatchSpec, EngineName, VolumeSpec
+from backfleet.core.wire import LEAN_PARAMETERS
 
 Strategies = Mapping[str, Mapping[str, Mapping[str, str]] | None]
 """By engine's name: the strategies it knows with their parameters' default texts, or None where any project may run."""
@@ -29,6 +30,8 @@ class AcceptanceLimits:
     on_hold: Mapping[str, str] = field(default_factory=dict)
     """Strategies that must not run, with the reason why."""
     project_paths: Mapping[str, str] = field(default_factory=dict)
+    has_projects_volume: bool = True
+    """The engine lean has projects without a batch bringing them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,19 +116,44 @@ def _judge_data(spec: BatchSpec, limits: AcceptanceLimits) -> None:
         raise SpecInvalid(
             "spec.data.endDate", f"{data.end_date} is before startDate {data.start_date}", "swap the two dates"
         )
-    if data.volume is None:
+    _judge_volume(data.volume, "spec.data.volume", limits)
+
+
+def _judge_volume(volume: VolumeSpec | None, where: str, limits: AcceptanceLimits) -> None:
+    if volume is None:
         return
-    if data.volume.claim_name not in limits.volume_claims:
+    if volume.claim_name not in limits.volume_claims:
         raise SpecInvalid(
-            "spec.data.volume.claimName",
-            f"the claim {data.volume.claim_name!r} is not allowed",
+            f"{where}.claimName",
+            f"the claim {volume.claim_name!r} is not allowed",
             _allowed("claims", limits.volume_claims),
         )
-    _judge_path(data.volume.sub_path, "spec.data.volume.subPath")
+    _judge_path(volume.sub_path, f"{where}.subPath")
 
 
-def _judge_strategy_path(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
-    _judge_path(spec.strategy.lean_project_path, "spec.strategy.leanProjectPath")
+def _judge_strategy(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+    strategy = spec.strategy
+    _judge_path(strategy.lean_project_path, "spec.strategy.leanProjectPath")
+    _judge_path(strategy.lean_algorithm_file, "spec.strategy.leanAlgorithmFile")
+    _judge_volume(strategy.volume, "spec.strategy.volume", limits)
+
+
+def _judge_lean(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+    if spec.engine.name is not EngineName.LEAN:
+        return
+    if not (limits.has_projects_volume or spec.strategy.volume or spec.engine.image):
+        raise SpecInvalid(
+            "spec.strategy.volume",
+            "this installation has no volume of LEAN projects",
+            "name a claim that holds the project, or have a mount `projects` added to the chart's engines.lean.mounts",
+        )
+    for position, parameter in enumerate(spec.parameters):
+        if parameter.name in LEAN_PARAMETERS:
+            raise SpecInvalid(
+                f"spec.parameters[{position}].name",
+                f"{parameter.name!r} carries what spec.data says to a LEAN project",
+                "remove it, or give the parameter another name",
+            )
 
 
 def _judge_path(path: str | None, where: str) -> None:
@@ -196,7 +224,8 @@ def _judge_resources(spec: BatchSpec, limits: AcceptanceLimits) -> None:
 
 
 _JUDGES: tuple[Callable[[BatchSpec, AcceptanceLimits], None], ...] = (
-    _judge_strategy_path,
+    _judge_strategy,
+    _judge_lean,
     _judge_image,
     _judge_data,
     _judge_objective,

@@ -8,7 +8,7 @@ from backfleet.core.criteria import SuccessCriteria, merge
 from backfleet.core.drafts import Draft
 from backfleet.core.observation import Observation, SeenBatch
 from backfleet.core.records import BatchRecord, BatchState
-from backfleet.core.snapshots import Work, controls_of, definition_of
+from backfleet.core.snapshots import Work, controls_of, edits_of, with_project
 from backfleet.core.spec import parse_spec
 from backfleet.core.wire import REASON_SPEC_INVALID
 
@@ -31,7 +31,7 @@ def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> D
         namespace=batch.namespace,
         name=batch.name,
         state=BatchState.COUNTING,
-        spec=dict(batch.spec),
+        spec=with_project(batch.spec, accepted.lean_project_path),
         controls=controls_of(batch.spec),
         axes=accepted.space.to_json(),
         criteria=criteria.to_json(),
@@ -68,7 +68,7 @@ def count_on(draft: Draft) -> None:
 
 def may_accept_again(record: BatchRecord, batch: SeenBatch) -> bool:
     """A batch that was refused after counting is judged anew once what defines its work was edited."""
-    return record.finish_reason == REASON_SPEC_INVALID and definition_of(record.spec) != definition_of(batch.spec)
+    return record.finish_reason == REASON_SPEC_INVALID and bool(edits_of(record.spec, batch.spec))
 
 
 def acceptance_limits(seen: Observation) -> AcceptanceLimits:
@@ -82,4 +82,5 @@ def acceptance_limits(seen: Observation) -> AcceptanceLimits:
         memory_ceiling=limits.memory_ceiling,
         on_hold={each.name: "the catalog has it so" for each in strategies if each.status == ON_HOLD},
         project_paths={each.name: each.lean_project_path for each in strategies if each.lean_project_path},
+        has_projects_volume=limits.has_projects_volume,
     )

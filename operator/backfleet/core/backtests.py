@@ -46,11 +46,16 @@ def attempt_id(batch_uid: str, index: int, attempt: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestRequest:
-    """What an engine is to compute. `parameters` maps names to exact texts (14, 0.005, true); dates are inclusive."""
+    """What an engine is to compute. `parameters` maps names to exact texts (14, 0.005, true); dates are inclusive.
+
+    For LEAN only: the project's path, and within it the file to run (None: main.py) and the class in it.
+    """
 
     engine: str
     strategy: str
     lean_project_path: str | None = None
+    lean_algorithm_file: str | None = None
+    lean_algorithm_type: str | None = None
     parameters: Mapping[str, str]
     symbols: tuple[str, ...]
     start_date: date
@@ -58,12 +63,14 @@ class BacktestRequest:
     initial_cash: Decimal
 
     def to_json(self) -> str:
-        """One line of JSON with sorted keys: equal requests give equal text."""
+        """One line of JSON with sorted keys: equal requests give equal text, which fits in a variable (128 KiB)."""
         return json.dumps(
             {
                 "engine": self.engine,
                 "strategy": self.strategy,
                 "leanProjectPath": self.lean_project_path,
+                "leanAlgorithmFile": self.lean_algorithm_file,
+                "leanAlgorithmType": self.lean_algorithm_type,
                 "parameters": dict(self.parameters),
                 "symbols": list(self.symbols),
                 "startDate": self.start_date.isoformat(),
@@ -72,6 +79,7 @@ class BacktestRequest:
             },
             sort_keys=True,
             separators=(",", ":"),
+            ensure_ascii=False,
         )
 
     @staticmethod
@@ -82,6 +90,8 @@ class BacktestRequest:
             engine=body["engine"],
             strategy=body["strategy"],
             lean_project_path=body["leanProjectPath"],
+            lean_algorithm_file=body["leanAlgorithmFile"],
+            lean_algorithm_type=body["leanAlgorithmType"],
             parameters={str(name): str(value) for name, value in body["parameters"].items()},
             symbols=tuple(body["symbols"]),
             start_date=date.fromisoformat(body["startDate"]),

@@ -7,8 +7,9 @@ from backfleet.core.backtests import BacktestRequest, BacktestState
 from backfleet.core.constraints import next_satisfying
 from backfleet.core.drafts import Draft
 from backfleet.core.names import job_name
-from backfleet.core.plans import CreateJob, JobShape
+from backfleet.core.plans import ClaimRef, CreateJob, JobShape
 from backfleet.core.records import AttemptRecord, BatchState, LaunchAttempt
+from backfleet.core.spec import VolumeSpec
 
 
 def may_launch(draft: Draft) -> bool:
@@ -55,9 +56,13 @@ def job_shape(draft: Draft) -> JobShape:
         ttl_seconds=spec.ttl_seconds_after_finished,
         image=spec.engine.image,
         requests=spec.resources.requests.model_dump(exclude_none=True),
-        claim_name=spec.data.volume.claim_name if spec.data.volume else None,
-        sub_path=spec.data.volume.sub_path if spec.data.volume else None,
+        data_volume=_claim(spec.data.volume),
+        projects_volume=_claim(spec.strategy.volume),
     )
+
+
+def _claim(volume: VolumeSpec | None) -> ClaimRef | None:
+    return ClaimRef(claim_name=volume.claim_name, sub_path=volume.sub_path) if volume else None
 
 
 def _deadline_seconds(draft: Draft) -> int:
@@ -101,6 +106,8 @@ def _request(draft: Draft, attempt: AttemptRecord) -> BacktestRequest:
         engine=spec.engine.name.value,
         strategy=spec.strategy.name,
         lean_project_path=spec.strategy.lean_project_path,
+        lean_algorithm_file=spec.strategy.lean_algorithm_file,
+        lean_algorithm_type=spec.strategy.lean_algorithm_type,
         parameters=attempt.parameters,
         symbols=tuple(spec.data.symbols),
         start_date=spec.data.start_date,

@@ -118,6 +118,7 @@ class Limits:
     first_start_seconds: float = 2.0
     image_prefixes: tuple[str, ...] = ()
     volume_claims: tuple[str, ...] = ()
+    has_projects_volume: bool = True
     cpu_ceiling: str = "1"
     memory_ceiling: str = "2Gi"
 

@@ -24,6 +24,14 @@ class BatchRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRef:
+    """A PersistentVolumeClaim that a batch names, and the folder in it that is mounted (None: all of it)."""
+
+    claim_name: str
+    sub_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobShape:
     """What the batch decides of its Jobs; seconds where a name says so. `image` None means the engine's own."""
 
@@ -32,8 +40,8 @@ class JobShape:
     ttl_seconds: int
     image: str | None = None
     requests: Mapping[str, str] | None = None
-    claim_name: str | None = None
-    sub_path: str | None = None
+    data_volume: ClaimRef | None = None
+    projects_volume: ClaimRef | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import ParameterSpace
 from backfleet.core.ranking import Objective
 from backfleet.core.records import BatchRecord
-from backfleet.core.spec import BatchSpec, parse_spec
+from backfleet.core.spec import BatchSpec, EngineName, parse_spec
 
 CONTROLS = ("maxConcurrent", "suspend", "cancel", "failurePolicy", "ttlSecondsAfterFinished", "resources")
 """Fields of the spec that stay editable after acceptance; all others define the work."""
@@ -48,6 +48,22 @@ def definition_of(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name not in CONTROLS}
 
 
+def with_project(spec: Mapping[str, Any], path: str | None) -> dict[str, Any]:
+    """The spec of a batch for LEAN with the project's path that the catalog gave, if it has none of its own."""
+    strategy, engine = spec.get("strategy"), spec.get("engine")
+    is_lean = isinstance(engine, Mapping) and engine.get("name") == EngineName.LEAN
+    if not is_lean or path is None or not isinstance(strategy, Mapping) or strategy.get("leanProjectPath"):
+        return dict(spec)
+    return {**spec, "strategy": {**strategy, "leanProjectPath": path}}
+
+
+def edits_of(accepted: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]:
+    """The fields of the definition that were edited since acceptance, sorted."""
+    before = definition_of(accepted)
+    now = definition_of(with_project(present, before["strategy"].get("leanProjectPath")))
+    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+
+
 def restore(
     record: BatchRecord, present: Mapping[str, Any], limits: AcceptanceLimits
 ) -> tuple[Work, dict[str, Any], Drift | None]:
@@ -65,10 +81,7 @@ def restore(
         drift = Drift(message=f"not in force: {error}")
         controls = dict(record.controls)
         spec = parse_spec({**definition, **controls})
-    edited = sorted(
-        name for name in {*definition, *definition_of(present)} if definition.get(name) != present.get(name)
-    )
-    if edited:
+    if edited := edits_of(record.spec, present):
         names = ", ".join(f"spec.{name}" for name in edited)
         drift = Drift(
             message=f"edits of {names} are ignored: they were fixed at acceptance; apply a new batch for them"

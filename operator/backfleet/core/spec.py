@@ -22,6 +22,8 @@ from backfleet.core.spec_fields import MAX_CASH, parse_cash, parse_date, parse_q
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 PATH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
+ALGORITHM_FILE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\.(py|dll)$"
+TYPE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.]*$"
 PARAMETER_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
 SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9._-]*$"
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -80,11 +82,21 @@ class _Model(BaseModel):
     )
 
 
+class VolumeSpec(_Model):
+    """A claim with market data or projects in place of the installation's."""
+
+    claim_name: str = Field(min_length=1, max_length=253, pattern=CLAIM_PATTERN)
+    sub_path: str | None = Field(default=None, min_length=1, max_length=512, pattern=PATH_PATTERN)
+
+
 class StrategySpec(_Model):
-    """Which strategy runs."""
+    """Which strategy runs; all but the name is for the engine lean."""
 
     name: str = Field(min_length=1, max_length=100, pattern=NAME_PATTERN)
     lean_project_path: str | None = Field(default=None, min_length=1, max_length=255, pattern=PATH_PATTERN)
+    lean_algorithm_file: str | None = Field(default=None, min_length=1, max_length=255, pattern=ALGORITHM_FILE_PATTERN)
+    lean_algorithm_type: str | None = Field(default=None, min_length=1, max_length=255, pattern=TYPE_PATTERN)
+    volume: VolumeSpec | None = None
 
 
 class EngineSpec(_Model):
@@ -92,13 +104,6 @@ class EngineSpec(_Model):
 
     name: Annotated[EngineName, Field(strict=False)]
     image: str | None = Field(default=None, min_length=1, max_length=512, pattern=IMAGE_PATTERN)
-
-
-class VolumeSpec(_Model):
-    """A claim with market data in place of the installation's."""
-
-    claim_name: str = Field(min_length=1, max_length=253, pattern=CLAIM_PATTERN)
-    sub_path: str | None = Field(default=None, min_length=1, max_length=512, pattern=PATH_PATTERN)
 
 
 class DataSpec(_Model):

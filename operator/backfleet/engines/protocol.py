@@ -1,6 +1,6 @@
 """What an engine is: how its container runs, and how the files it left become an outcome. Both halves are pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,11 @@ class VolumeMount:
     sub_path: str | None = None
 
 
+def mount_path(mounts: Iterable[VolumeMount], name: str) -> str | None:
+    """Where the mount of that name is; None when there is none."""
+    return next((mount.mount_path for mount in mounts if mount.name == name), None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
     """An engine's part of the operator's settings: image, requests, volumes and the security it needs beyond restricted."""
@@ -32,11 +37,15 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContainer:
-    """The container that runs one backtest: the shim wraps `command`, and writes `config` to `config_path` if both are given."""
+    """The container that runs one backtest: the shim wraps `command`, and writes `config` to `config_path` if both are given.
+
+    `working_folder` None means the image's own.
+    """
 
     image: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
+    working_folder: str | None = None
     config: str | None = None
     config_path: str | None = None
     mounts: tuple[VolumeMount, ...] = ()

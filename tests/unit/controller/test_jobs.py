@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from backfleet.controller.jobs import build_job
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
-from backfleet.core.plans import CreateJob
+from backfleet.core.plans import ClaimRef, CreateJob
 from backfleet.engines import shim
 from backfleet.engines.noop import NoopEngine
 from backfleet.engines.protocol import EngineContainer, EngineSettings
@@ -61,8 +61,8 @@ LABELS = {
     "backfleet.io/attempt": "2",
 }
 REQUEST = (
-    '{"endDate":"2001-03-01","engine":"noop","initialCash":"1000","leanProjectPath":null,"parameters":{"value":"1"},'
-    '"startDate":"2000-03-01","strategy":"Noop","symbols":["AAPL"]}'
+    '{"endDate":"2001-03-01","engine":"noop","initialCash":"1000","leanAlgorithmFile":null,"leanAlgorithmType":null,'
+    '"leanProjectPath":null,"parameters":{"value":"1"},"startDate":"2000-03-01","strategy":"Noop","symbols":["AAPL"]}'
 )
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
@@ -208,19 +208,26 @@ def test_settings_of_pods_are_in_it() -> None:
 
 def test_what_the_batch_decides_is_in_it() -> None:
     create = build_create(
-        image="registry.example/mine:1", requests={"cpu": "700m"}, claim_name="bars", sub_path="usa", ttl_seconds=60
+        image="registry.example/mine:1",
+        requests={"cpu": "700m"},
+        data_volume=ClaimRef(claim_name="bars", sub_path="usa"),
+        projects_volume=ClaimRef(claim_name="strategies"),
+        ttl_seconds=60,
     )
     settings = build_settings(engines={"noop": NOOP})
     spec = pod(create, settings)
     (engine,) = spec["initContainers"]
     assert engine["image"] == "registry.example/mine:1"
     assert engine["resources"]["requests"] == {"cpu": "700m", "memory": "128Mi"}
-    claim = {"claimName": "bars", "readOnly": True}
-    assert [volume for volume in spec["volumes"] if volume["name"] == "data"] == [
-        {"name": "data", "persistentVolumeClaim": claim}
+    claims = {"data": "bars", "projects": "strategies"}
+    assert [volume for volume in spec["volumes"] if volume["name"] in claims] == [
+        {"name": name, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
+        for name, claim in claims.items()
     ]
-    data = {"name": "data", "mountPath": wire.DATA_PATH, "readOnly": True, "subPath": "usa"}
-    assert [mount for mount in engine["volumeMounts"] if mount["name"] == "data"] == [data]
+    assert [mount for mount in engine["volumeMounts"] if mount["name"] in claims] == [
+        {"name": "data", "mountPath": wire.DATA_PATH, "readOnly": True, "subPath": "usa"},
+        {"name": "projects", "mountPath": wire.PROJECTS_PATH, "readOnly": True},
+    ]
     assert spec["containers"][0]["image"] == "localhost/backfleet:test", "the recorder's image is never the batch's"
     assert job(create)["spec"]["ttlSecondsAfterFinished"] == 60
 

@@ -85,6 +85,53 @@ def test_lean_needs_a_project_that_the_catalog_or_the_batch_names():
     )
 
 
+@pytest.mark.parametrize("engine", ["bars", "lean", "noop"])
+def test_a_strategy_on_hold_is_refused_by_every_engine(engine):
+    strategy = {"name": "MicroFutures_Momentum_MESNQ", "leanProjectPath": "STR-007"}
+    error = refusal(strategies=STRATEGIES | LEAN, engine={"name": engine}, strategy=strategy)
+    assert error.problem == "MicroFutures_Momentum_MESNQ is on hold: it has no project"
+
+
+OWN = {"name": "Mine", "leanProjectPath": "mine"}
+
+
+@pytest.mark.parametrize("name", ["symbols", "start_date", "end_date", "initial_cash"])
+def test_a_parameter_that_carries_the_data_to_lean_cannot_be_the_batches_own(name):
+    parameters = [RSI_PERIOD, {"name": name, "type": "string", "value": "x"}]
+    error = refusal(strategies=LEAN, engine={"name": "lean"}, strategy=OWN, parameters=parameters)
+    assert (error.field, error.mend) == ("spec.parameters[1].name", "remove it, or give the parameter another name")
+    assert accept(engine={"name": "noop"}, parameters=parameters)
+
+
+def test_lean_needs_projects_from_somewhere():
+    bare = replace(LIMITS, has_projects_volume=False, volume_claims=("p",), image_prefixes=("mine",))
+    error = refusal(bare, LEAN, engine={"name": "lean"}, strategy=OWN)
+    assert (error.field, error.problem) == (
+        "spec.strategy.volume",
+        "this installation has no volume of LEAN projects",
+    )
+    assert accept(bare, LEAN, engine={"name": "lean"}, strategy=OWN | {"volume": {"claimName": "p"}})
+    assert accept(bare, LEAN, engine={"name": "lean", "image": "mine:1"}, strategy=OWN)
+    assert accept(bare, engine={"name": "bars"})
+
+
+@pytest.mark.parametrize(
+    ("strategy", "field"),
+    [
+        ({"volume": {"claimName": "other"}}, "spec.strategy.volume.claimName"),
+        ({"volume": {"claimName": "p", "subPath": "a/../.."}}, "spec.strategy.volume.subPath"),
+        ({"leanProjectPath": "a/../../etc"}, "spec.strategy.leanProjectPath"),
+        ({"leanAlgorithmFile": "../x/main.py"}, "spec.strategy.leanAlgorithmFile"),
+        ({"leanAlgorithmFile": "main.sh"}, "spec.strategy.leanAlgorithmFile"),
+        ({"leanAlgorithmType": "Mine; Other"}, "spec.strategy.leanAlgorithmType"),
+    ],
+    ids=["claim", "folder in the claim", "project", "file elsewhere", "file of another kind", "class"],
+)
+def test_a_project_outside_of_what_is_allowed_is_refused(strategy, field):
+    limits = replace(LIMITS, volume_claims=("p",))
+    assert refusal(limits, LEAN, engine={"name": "lean"}, strategy=OWN | strategy).field == field
+
+
 @pytest.mark.parametrize(
     "image",
     [

@@ -8,7 +8,7 @@ from backfleet.core.backtests import BacktestRequest, Recorded
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.judging import judge
 from backfleet.engines.program import REASON_BY_EXIT_CODE
-from backfleet.engines.protocol import EngineContainer, EngineSettings, StrategyInfo
+from backfleet.engines.protocol import EngineContainer, EngineSettings, StrategyInfo, mount_path
 from backfleet.engines.results import read_result
 
 
@@ -25,11 +25,13 @@ class BarsEngine:
         }
 
     def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
-        """The product's own image and command; the request travels in a variable."""
+        """The product's own image and command; the request travels in a variable. A mount named `data` is its market data."""
+        folder = mount_path(settings.mounts, wire.VOLUME_DATA)
+        data = {wire.ENV_DATA_FOLDER: folder} if folder else {}
         return EngineContainer(
             image=settings.image,
             command=("backfleet-bars",),
-            environment={**settings.environment, wire.ENV_REQUEST: request.to_json()},
+            environment={**data, **settings.environment, wire.ENV_REQUEST: request.to_json()},
             mounts=settings.mounts,
         )
 

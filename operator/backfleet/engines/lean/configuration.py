@@ -1,0 +1,95 @@
+"""The complete LEAN configuration of one backtest. Pure.
+
+It replaces the image's own config.json (`--config`), whose sample parameters would otherwise be mixed into the run. LEAN
+takes symbols, dates and cash from nowhere but parameters, so they are four parameters more.
+Sources: Launcher/config.json and Queues/JobQueue.cs of QuantConnect/Lean.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from backfleet.core import wire
+from backfleet.core.backtests import BacktestRequest
+from backfleet.engines.lean.layout import ALGORITHM_ID
+
+PYTHON_FILE = "main.py"
+PYTHON_TYPE = "main"
+OBJECT_STORE = f"{wire.SCRATCH_PATH}/lean-storage"
+START_SECONDS = 300
+"""For creating and for initializing the algorithm: a throttled processor takes long to import LEAN's Python packages."""
+
+_ENVIRONMENT = "backtesting"
+_HANDLERS: Mapping[str, Any] = {
+    "live-mode": False,
+    # An alias of BacktestingSetupHandler since that name exists: right for old and new images.
+    "setup-handler": "QuantConnect.Lean.Engine.Setup.ConsoleSetupHandler",
+    "result-handler": "QuantConnect.Lean.Engine.Results.BacktestingResultHandler",
+    "data-feed-handler": "QuantConnect.Lean.Engine.DataFeeds.FileSystemDataFeed",
+    "real-time-handler": "QuantConnect.Lean.Engine.RealTime.BacktestingRealTimeHandler",
+    "history-provider": "QuantConnect.Lean.Engine.HistoricalData.SubscriptionDataReaderHistoryProvider",
+    "transaction-handler": "QuantConnect.Lean.Engine.TransactionHandlers.BacktestingTransactionHandler",
+}
+_FIXED: Mapping[str, Any] = {
+    "environment": _ENVIRONMENT,
+    "environments": {_ENVIRONMENT: dict(_HANDLERS)},
+    "live-mode": False,
+    # Otherwise LEAN waits for a key at the end.
+    "close-automatically": True,
+    "debugging": False,
+    "python-venv": "",
+    "algorithm-id": ALGORITHM_ID,
+    "results-destination-folder": wire.RESULTS_PATH,
+    "object-store-root": OBJECT_STORE,
+    "object-store": "QuantConnect.Lean.Engine.Storage.LocalObjectStore",
+    # Its default is one per processor of the node.
+    "data-feed-workers-count": 1,
+    "algorithm-creation-timeout": START_SECONDS,
+    "initialization-timeout": START_SECONDS,
+    "log-handler": "QuantConnect.Logging.CompositeLogHandler",
+    "messaging-handler": "QuantConnect.Messaging.Messaging",
+    "job-queue-handler": "QuantConnect.Queues.JobQueue",
+    "api-handler": "QuantConnect.Api.Api",
+    "map-file-provider": "QuantConnect.Data.Auxiliary.LocalDiskMapFileProvider",
+    "factor-file-provider": "QuantConnect.Data.Auxiliary.LocalDiskFactorFileProvider",
+    # From disk and nowhere else.
+    "data-provider": "QuantConnect.Lean.Engine.DataFeeds.DefaultDataProvider",
+    "alpha-handler": "QuantConnect.Lean.Engine.Alphas.DefaultAlphaHandler",
+    "job-user-id": "0",
+    "api-access-token": "",
+    "job-organization-id": "",
+}
+
+
+def build_configuration(request: BacktestRequest, *, projects_folder: str, data_folder: str) -> dict[str, Any]:
+    """Every key that LEAN needs for `request`; ValueError when the request names no project, which acceptance excludes."""
+    if not request.lean_project_path:
+        raise ValueError(f"the request for {request.strategy} names no LEAN project")
+    file = request.lean_algorithm_file or PYTHON_FILE
+    is_python = file.endswith(".py")
+    return {
+        **_FIXED,
+        "algorithm-language": "Python" if is_python else "CSharp",
+        "algorithm-location": str(PurePosixPath(projects_folder, request.lean_project_path, file)),
+        "algorithm-type-name": request.lean_algorithm_type or (PurePosixPath(file).stem if is_python else ""),
+        "backtest-name": request.strategy,
+        "data-folder": data_folder,
+        "parameters": parameters_of(request),
+    }
+
+
+def parameters_of(request: BacktestRequest) -> dict[str, str]:
+    """The batch's parameters as exact texts, and those that carry symbols, dates (inclusive) and cash."""
+    return {
+        **request.parameters,
+        wire.PARAMETER_SYMBOLS: ",".join(request.symbols),
+        wire.PARAMETER_START_DATE: request.start_date.isoformat(),
+        wire.PARAMETER_END_DATE: request.end_date.isoformat(),
+        wire.PARAMETER_INITIAL_CASH: f"{request.initial_cash:f}",
+    }
+
+
+def render(configuration: Mapping[str, Any]) -> str:
+    """The text of the file. It travels in one variable, of which Linux takes 128 KiB: no escapes where none are needed."""
+    return json.dumps(configuration, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
