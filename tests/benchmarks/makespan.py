@@ -4,31 +4,33 @@
 
 Both run the same pod: the noop engine under the shim, then the recorder, which appends to Postgres (the native Job's to a
 scratch database of the same shape without foreign keys). Both start at the creation of their object and end when the API
-server shows the end. Prints a JSON report; limits and their provenance stand in limits.yaml.
+server shows the end. Prints a JSON report and compares it with limits.yaml (exit code 1: a figure is above its limit).
 """
 
 import argparse
 import json
 import statistics
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 sys.path[0:1] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parents[2] / "operator")]
 
-from kubernetes import client, config, watch  # noqa: E402
+import yaml  # noqa: E402
+from kubernetes import client, config  # noqa: E402
 
 from hack.local import LocalBackfleet  # noqa: E402
+from tests.benchmarks.stages import STAGES, Timeline  # noqa: E402
 from tests.support.live import Live  # noqa: E402
-from tests.support.observer import SELECTOR, wait_until  # noqa: E402
+from tests.support.observer import wait_until  # noqa: E402
 
 COUNT = 40
 PARALLEL = 4
 NAMESPACE = "bench"
 PORT = 18231
 ROUND_SECONDS = 300
+LIMITS = Path(__file__).parent / "limits.yaml"
 
 
 def main() -> int:
@@ -45,8 +47,12 @@ def main() -> int:
         batch = run_batch(live, number)
         rounds.append({"native": native, **batch, "ratio": batch["backfleet"] / native})
         print(f"round {number + 1}: {json.dumps(rounds[-1])}", file=sys.stderr, flush=True)
-    print(json.dumps(report(rounds), indent=2))
-    return 0
+    measured = report(rounds)
+    print(json.dumps(measured, indent=2))
+    above = exceeded(measured, yaml.safe_load(LIMITS.read_text(encoding="utf-8"))["makespan"])
+    for line in above:
+        print(f"above its limit: {line}", file=sys.stderr)
+    return 1 if above else 0
 
 
 def install(local: LocalBackfleet) -> Live:
@@ -71,6 +77,8 @@ def report(rounds: list[dict[str, Any]]) -> dict[str, Any]:
             "p95": round(refills[int(0.95 * (len(refills) - 1))], 3),
         },
         "api_writes_per_backtest": round(statistics.mean(each["writes"] for each in rounds) / COUNT, 2),
+        "passes_per_backtest": round(statistics.mean(each["passes"] for each in rounds) / COUNT, 2),
+        "operator_cpu_seconds": round(statistics.mean(each["cpu_seconds"] for each in rounds), 2),
         "stages": {
             key: round(statistics.mean(each["stages"][key] for each in rounds), 3) for key in rounds[0]["stages"]
         },
@@ -154,9 +162,9 @@ def native_pods(live: Live) -> list[Any]:
 def run_batch(live: Live, number: int) -> dict[str, Any]:
     """The same by Backfleet, with what the watch saw of slots and what the rows say of stages."""
     name = f"bench-{number}"
-    watcher = SlotWatcher(live)
-    watcher.start()
-    writes_before = operator_writes(live)
+    timeline = Timeline(live.api, NAMESPACE)
+    timeline.start()
+    before = operator_counters(live)
     started = time.monotonic()
     uid = live.apply(noop_batch(name, COUNT))
     custom = client.CustomObjectsApi(live.api)
@@ -167,68 +175,21 @@ def run_batch(live: Live, number: int) -> dict[str, Any]:
 
     wait_until("the batch is finished", is_finished, ROUND_SECONDS, 0.1)
     seconds = time.monotonic() - started
-    watcher.stop()
+    after = operator_counters(live)
+    timeline.stop()
     outcome = {
         "backfleet": seconds,
-        "refills": watcher.refills(),
-        "writes": operator_writes(live) - writes_before,
-        "stages": stages(live, uid),
+        "refills": timeline.refills(PARALLEL),
+        **{name: after[name] - before[name] for name in after},
+        "stages": stages(live, uid, timeline),
     }
     live.delete(name)
     wait_until("its pods are gone", lambda: not live.pods(uid), 120)
     return outcome
 
 
-class SlotWatcher(threading.Thread):
-    """Notes when pods become terminal and when Jobs appear, by this process's clock."""
-
-    def __init__(self, live: Live) -> None:
-        super().__init__(daemon=True)
-        self.live = live
-        self.freed: list[float] = []
-        self.created: list[float] = []
-        self._seen: set[str] = set()
-        self._stopping = threading.Event()
-
-    def run(self) -> None:
-        jobs = threading.Thread(target=self._follow_jobs, daemon=True)
-        jobs.start()
-        core = client.CoreV1Api(self.live.api)
-        while not self._stopping.is_set():
-            stream = watch.Watch().stream(
-                core.list_namespaced_pod, NAMESPACE, label_selector=SELECTOR, timeout_seconds=2
-            )
-            for event in stream:
-                pod = event["object"]
-                if pod.status.phase in ("Succeeded", "Failed") and pod.metadata.uid not in self._seen:
-                    self._seen.add(pod.metadata.uid)
-                    self.freed.append(time.monotonic())
-        jobs.join(5)
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self.join(10)
-
-    def refills(self) -> list[float]:
-        """From each freed slot to the next Job beyond those that were there: the n-th freed slot takes Job n + 4."""
-        later = sorted(self.created)[PARALLEL:]
-        return [max(0.0, made - freed) for freed, made in zip(sorted(self.freed), later, strict=False)]
-
-    def _follow_jobs(self) -> None:
-        batch, seen = client.BatchV1Api(self.live.api), set()
-        while not self._stopping.is_set():
-            stream = watch.Watch().stream(
-                batch.list_namespaced_job, NAMESPACE, label_selector=SELECTOR, timeout_seconds=2
-            )
-            for event in stream:
-                uid = event["object"].metadata.uid
-                if uid not in seen:
-                    seen.add(uid)
-                    self.created.append(time.monotonic())
-
-
-def operator_writes(live: Live) -> float:
-    """The operator's own count of its writing calls to the API server."""
+def operator_counters(live: Live) -> dict[str, float]:
+    """The operator's own counts: writing calls to the API server, passes, and the processor's seconds that it took."""
     text = live.kubectl(
         "exec",
         "deploy/backfleet-operator",
@@ -237,21 +198,39 @@ def operator_writes(live: Live) -> float:
         "-c",
         "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/metrics', timeout=5).read().decode())",
     ).stdout
-    lines = [line for line in text.splitlines() if line.startswith("backfleet_api_writes_total")]
-    return sum(float(line.rpartition(" ")[2]) for line in lines)
+    names = {
+        "writes": "backfleet_api_writes_total",
+        "passes": "backfleet_passes_total",
+        "cpu_seconds": "process_cpu_seconds_total",
+    }
+    lines = [line.rpartition(" ") for line in text.splitlines()]
+    return {name: sum(float(v) for k, _, v in lines if k.partition("{")[0] == key) for name, key in names.items()}
 
 
-def stages(live: Live, uid: str) -> dict[str, float]:
-    """Mean seconds of a backtest's stages by the database's clock and the shim's (whole seconds)."""
+def stages(live: Live, uid: str, timeline: Timeline) -> dict[str, float]:
+    """Mean seconds of each stage: the watch's moments, the rows' times (one machine, one clock)."""
     rows = live.psql(
-        "SELECT avg(extract(epoch FROM a.job_seen_at - a.launched_at)), "
-        "avg(extract(epoch FROM o.recorded_at - a.launched_at)), "
-        "avg(extract(epoch FROM a.ended_at - o.recorded_at)) "
-        "FROM backtest_attempts a JOIN backtest_outcomes o USING (attempt_id) "
-        f"WHERE a.attempt_id LIKE '{uid}-%'"
+        "SELECT j.index, a.number, extract(epoch FROM a.launched_at), extract(epoch FROM o.recorded_at) "
+        "FROM backtest_attempts a JOIN backtest_jobs j ON j.id = a.backtest_id JOIN backtest_outcomes o USING (attempt_id) "
+        f"WHERE j.batch_uid = '{uid}'"
     )
-    created, recorded, settled = (float(value or 0) for value in rows[0])
-    return {"launch_to_job_seen": created, "launch_to_outcome": recorded, "outcome_to_settled": settled}
+    for index, number, launched, recorded in rows:
+        timeline.moments[index, number] |= {"launched": float(launched), "recorded": float(recorded)}
+    means = {}
+    for name, start, end, _ in STAGES:
+        spans = [each[end] - each[start] for each in timeline.moments.values() if start in each and end in each]
+        means[name] = statistics.mean(spans)
+    return means
+
+
+def exceeded(measured: dict[str, Any], limits: dict[str, float]) -> list[str]:
+    """The figures above their limit."""
+    figures = {
+        "ratio_mean": measured["ratio_mean"],
+        "refill_p95_s": measured["refill_seconds"]["p95"],
+        "api_writes_per_backtest": measured["api_writes_per_backtest"],
+    }
+    return [f"{name} is {figures[name]}, its limit {limit}" for name, limit in limits.items() if figures[name] > limit]
 
 
 if __name__ == "__main__":

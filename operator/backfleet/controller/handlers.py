@@ -6,6 +6,7 @@ from typing import Any
 
 import kopf
 
+from backfleet.controller.loop import SOON_SECONDS
 from backfleet.core import wire
 
 Signature = tuple[Any, ...]
@@ -15,21 +16,23 @@ Signature = tuple[Any, ...]
 class Attention:
     """Remembers what of each object was of interest last, so that our own status writes wake nobody."""
 
-    wake: Callable[[], None]
+    wake: Callable[[float], None]
     _seen: dict[str, Signature] = field(default_factory=dict)
 
     def batch_event(self, event: Mapping[str, Any]) -> None:
         """A batch: its generation is what matters."""
         meta = event["object"]["metadata"]
-        self._notice(event, (meta.get("generation"), "deletionTimestamp" in meta))
+        self._notice(event, (meta.get("generation"), "deletionTimestamp" in meta), 0.0)
 
     def job_event(self, event: Mapping[str, Any]) -> None:
-        """A Job: how many pods run, and how it ended."""
+        """A Job: how many pods run, and how it ended. Only its end frees a slot, so only that is urgent."""
         status = event["object"].get("status") or {}
         ended = [c.get("type") for c in status.get("conditions") or [] if c.get("status") == "True"]
-        self._notice(event, (status.get("active"), status.get("ready"), tuple(ended)))
+        is_over = bool(ended) or event["type"] == "DELETED"
+        signature = (status.get("active"), status.get("ready"), tuple(ended))
+        self._notice(event, signature, 0.0 if is_over else SOON_SECONDS)
 
-    def _notice(self, event: Mapping[str, Any], signature: Signature) -> None:
+    def _notice(self, event: Mapping[str, Any], signature: Signature, within_seconds: float) -> None:
         uid = event["object"]["metadata"]["uid"]
         if event["type"] == "DELETED":
             self._seen.pop(uid, None)
@@ -37,7 +40,7 @@ class Attention:
             return
         else:
             self._seen[uid] = signature
-        self.wake()
+        self.wake(within_seconds)
 
 
 def register(registry: kopf.OperatorRegistry, attention: Attention) -> None:

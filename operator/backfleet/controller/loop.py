@@ -1,6 +1,7 @@
 """The loop: one pass at a time in one thread, woken by events, notifications and ticks; it holds the fence or it stands by."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ GATHER_SECONDS = 0.02
 """How long a pass waits after its wake-up, so that a burst of events is one pass."""
 RETRY_SECONDS = 2.0
 STANDBY_SECONDS = 5.0
+SOON_SECONDS = 1.0
+"""How long news that frees no slot may wait for news that does: most passes then serve both."""
 
 
 class FencePort(Protocol):
@@ -53,13 +56,17 @@ class Loop:
     tick_seconds: float
     health: Health = field(default_factory=Health)
     _wake: threading.Event = field(default_factory=threading.Event)
+    _wanted_lock: threading.Lock = field(default_factory=threading.Lock)
+    _wanted_at: float = math.inf
     _stopping: threading.Event = field(default_factory=threading.Event)
     _passes: PassesPort | None = None
     _told: bool = False
     _failures: int = 0
 
-    def wake(self) -> None:
-        """Have a pass as soon as may be; safe from any thread, cheap, and many calls are one pass."""
+    def wake(self, within_seconds: float = 0.0) -> None:
+        """Have a pass within that time; safe from any thread, cheap, and many calls are one pass."""
+        with self._wanted_lock:
+            self._wanted_at = min(self._wanted_at, time.monotonic() + within_seconds)
         self._wake.set()
 
     def beat(self) -> None:
@@ -79,14 +86,23 @@ class Loop:
         """The thread's whole life; returns after `stop`."""
         try:
             while not self.is_stopping:
-                wait = self.turn()
-                self._wake.wait(timeout=max(0.0, wait))
-                if not self.is_stopping:
-                    time.sleep(GATHER_SECONDS)
-                self._wake.clear()
+                self._sleep(self.turn())
         finally:
             self.health.is_holder = False
             self.fence.close()
+
+    def _sleep(self, seconds: float) -> None:
+        """Until the seconds are over, a pass is wanted, or the end; what is wanted from here on is the next sleep's."""
+        end = time.monotonic() + seconds
+        while not self.is_stopping:
+            self._wake.clear()
+            left = min(end, self._wanted_at) - time.monotonic()
+            if left <= 0:
+                time.sleep(GATHER_SECONDS)
+                break
+            self._wake.wait(left)
+        with self._wanted_lock:
+            self._wanted_at = math.inf
 
     def turn(self) -> float:
         """One turn: hold the fence, do a pass; seconds until the next turn is due."""

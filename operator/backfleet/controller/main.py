@@ -17,7 +17,7 @@ from backfleet.controller.cluster import Cluster, ClusterPort
 from backfleet.controller.handlers import Attention, configure, register
 from backfleet.controller.health import serve
 from backfleet.controller.logs import configure_logging
-from backfleet.controller.loop import Loop
+from backfleet.controller.loop import SOON_SECONDS, Loop
 from backfleet.controller.passes import Passes, Rows, limits_of
 from backfleet.core.errors import BackfleetError, SpecInvalid
 from backfleet.engines.registry import ENGINES
@@ -98,10 +98,10 @@ def build_loop(settings: Settings, url: str, cluster: ClusterPort, fence: Fence)
 
 
 def listen(loop: Loop, fence: Fence) -> None:
-    """Wake the loop for every announced outcome, until it stops."""
+    """Wake the loop for every announced outcome, until it stops; its Job's end mostly follows within a moment."""
     while not loop.is_stopping:
         if fence.wait(LISTEN_SECONDS):
-            loop.wake()
+            loop.wake(SOON_SECONDS)
 
 
 async def run(settings: Settings, loop: Loop, fence: Fence) -> None:

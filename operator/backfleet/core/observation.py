@@ -115,7 +115,8 @@ class Limits:
     overdue_seconds: int = 300
     missing_seconds: int = 60
     status_interval_seconds: float = 2.0
-    first_start_seconds: float = 2.0
+    first_look_seconds: float = 0.3
+    last_look_seconds: float = 2.0
     image_prefixes: tuple[str, ...] = ()
     volume_claims: tuple[str, ...] = ()
     has_projects_volume: bool = True

@@ -84,7 +84,8 @@ def _settle_active(draft: Draft, attempt: AttemptRecord, job: SeenJob, pod: Seen
         draft.waiting.append(start_problem(pod))
         if draft.record.first_engine_started_at is None:
             # No event tells of an engine's start, and the batch's other slots wait for its first one.
-            draft.remind(draft.limits.first_start_seconds)
+            waited = (draft.now - attempt.launched_at).total_seconds()
+            draft.remind(min(max(draft.limits.first_look_seconds, waited / 4), draft.limits.last_look_seconds))
         is_unschedulable = pod is not None and pod.unschedulable is not None
         if draft.now >= draft.remind(0, attempt.start_deadline_at) and not is_unschedulable:
             _end(draft, attempt, job, FailureReason.START_TIMEOUT, start_problem(pod))

@@ -7,14 +7,17 @@ import kopf
 import pytest
 
 from backfleet.controller.handlers import Attention, configure, register
+from backfleet.controller.loop import SOON_SECONDS
 from backfleet.core import wire
 
 
 class Counter:
     wakes = 0
+    within = -1.0
 
-    def wake(self) -> None:
+    def wake(self, within_seconds: float) -> None:
         self.wakes += 1
+        self.within = within_seconds
 
 
 @pytest.fixture
@@ -84,6 +87,27 @@ def test_a_job_whose_state_changes_wakes_once(attention: Attention, counter: Cou
     attention.job_event(job(**status))
     attention.job_event(job(**status, startTime="2026-01-05T09:00:00Z"))
     assert counter.wakes == 2
+
+
+@pytest.mark.parametrize(
+    ("event", "within"),
+    [
+        pytest.param(job(active=1), SOON_SECONDS, id="a pod that is there frees nothing"),
+        pytest.param(job(**condition("Complete")), 0.0, id="complete"),
+        pytest.param(job(**condition("Failed")), 0.0, id="failed"),
+        pytest.param(job("DELETED"), 0.0, id="deleted"),
+    ],
+)
+def test_only_what_frees_a_slot_is_urgent(
+    attention: Attention, counter: Counter, event: dict[str, Any], within: float
+) -> None:
+    attention.job_event(event)
+    assert counter.within == within
+
+
+def test_a_batch_is_urgent(attention: Attention, counter: Counter) -> None:
+    attention.batch_event(batch("ADDED"))
+    assert counter.within == 0.0
 
 
 def test_a_condition_that_is_not_true_is_none(attention: Attention, counter: Counter) -> None:

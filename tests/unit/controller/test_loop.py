@@ -301,6 +301,19 @@ def test_a_wake_during_a_pass_is_not_lost(scene: Scene, running: threading.Threa
     wait_until(lambda: scene.passes.runs == before + 1)
 
 
+def test_what_may_wait_waits_for_what_may_not(scene: Scene, running: threading.Thread) -> None:
+    scene.loop.wake(3600.0)
+    time.sleep(0.1)  # nothing to wait for: no pass must come
+    assert scene.passes.runs == 1
+    scene.loop.wake()
+    wait_until(lambda: scene.passes.runs == 2)
+
+
+def test_what_may_wait_comes_when_its_time_is_over(scene: Scene, running: threading.Thread) -> None:
+    scene.loop.wake(0.05)
+    wait_until(lambda: scene.passes.runs == 2)
+
+
 def test_a_due_moment_wakes_it(scene: Scene, running: threading.Thread) -> None:
     scene.passes.do = lambda: report(due_seconds=0.05)
     scene.loop.wake()
