@@ -61,7 +61,7 @@ imports: setup ## Check who may import whom
 .PHONY: test-below
 test-below: setup lint types imports ## All tests below the cluster, real Postgres included, with coverage: no root needed
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m coverage run -m pytest -q -n 2 --dist loadfile tests/unit tests/properties tests/contract tests/integration
+	@$(PATIENTLY) $(BIN)/python -m coverage run -m pytest -q -n 2 --dist loadfile tests/unit tests/properties tests/contract tests/integration
 	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
 
 .PHONY: test-e2e
@@ -69,9 +69,12 @@ test-e2e: preflight setup ## The end-to-end tests, on a real Kubernetes
 	@$(BIN)/python -m pytest tests/e2e -v
 
 .PHONY: test
-test: preflight setup ## Every test; what CI runs
-	@$(MAKE) test-below
-	@$(MAKE) test-e2e
+test: preflight setup ## Every test; what CI runs. Those below the cluster take what processor the others leave
+	@$(MAKE) -j2 --output-sync=line test-below test-e2e PATIENTLY='nice -n 10'
+
+.PHONY: soak
+soak: preflight setup ## All 486 combinations of a strategy on a real Kubernetes (about 6 minutes, not in CI)
+	@$(BIN)/python -m pytest tests/soak -q
 
 .PHONY: bench
 bench: setup ## What a backtest costs against a native Job, on a local Kubernetes (about 15 minutes, not in CI)
