@@ -66,7 +66,9 @@ def test_the_full_space_of_a_strategy(live: Live, capsys: pytest.CaptureFixture[
     seconds = time.monotonic() - started
     status, peak = live.batch("full-space")["status"], operator_peak_mib(live)
     with capsys.disabled():
-        print(f"makespan {seconds:.0f} s, {status['succeeded']}/{COUNT} succeeded, operator's peak memory {peak:.0f} MiB")
+        print(
+            f"makespan {seconds:.0f} s, {status['succeeded']}/{COUNT} succeeded, operator's peak memory {peak:.0f} MiB"
+        )
     assert (status["succeeded"], status["failed"], status["cancelled"]) == (COUNT, 0, 0)
     assert observer.most_alive <= 4
     assert recorded(live, uid) == direct(manifest)
