@@ -84,6 +84,10 @@ bench: setup ## What a backtest costs against a native Job, on a local Kubernete
 bench-bars: setup ## How fast the engine `bars` is, against its limits (a minute, not in CI)
 	@$(BIN)/python tests/benchmarks/bars.py
 
+.PHONY: bench-lean
+bench-lean: setup ## What judging a result of LEAN costs the recorder, against its limits (a few seconds, not in CI)
+	@$(BIN)/python tests/benchmarks/lean_result.py
+
 .PHONY: docs
 docs: setup ## Make the generated pages anew: custom resource, values of the chart
 	@$(BIN)/python hack/custom_resource.py > docs/custom-resource.md

@@ -7,8 +7,10 @@ import json
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 MEBIBYTE = 1024 * 1024
 MAX_RESULT_BYTES = 8 * MEBIBYTE
@@ -33,6 +35,28 @@ class FileMissing(FileProblem):
 
 def read_bytes(folder: Path, name: str, limit: int = MAX_RESULT_BYTES) -> bytes:
     """The content of a regular file of at most `limit` bytes; opens no link and waits for no pipe."""
+    with _open_regular(folder, name) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > limit:
+            raise FileProblem(name, f"has {size} bytes, more than {limit}")
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise FileProblem(name, f"has more than {limit} bytes")
+    return content
+
+
+def read_ends(folder: Path, name: str, limit: int) -> tuple[str, str]:
+    """The first and the last `limit` bytes of a regular file of any size, as texts; they may overlap."""
+    with _open_regular(folder, name) as file:
+        size = os.fstat(file.fileno()).st_size
+        head = file.read(limit)
+        file.seek(max(0, size - limit))
+        tail = file.read(limit)
+    return head.decode("utf-8", "replace"), tail.decode("utf-8", "replace")
+
+
+@contextmanager
+def _open_regular(folder: Path, name: str) -> Iterator[BinaryIO]:
     try:
         descriptor = os.open(folder / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except FileNotFoundError as error:
@@ -41,20 +65,14 @@ def read_bytes(folder: Path, name: str, limit: int = MAX_RESULT_BYTES) -> bytes:
         kind = "is a link" if (folder / name).is_symlink() else f"cannot be opened: {error.strerror}"
         raise FileProblem(name, kind) from error
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise FileProblem(name, "is no regular file")
-        if status.st_size > limit:
-            raise FileProblem(name, f"has {status.st_size} bytes, more than {limit}")
         with open(descriptor, "rb", closefd=False) as file:
-            content = file.read(limit + 1)
+            yield file
     except OSError as error:
         raise FileProblem(name, f"cannot be read: {error.strerror}") from error
     finally:
         os.close(descriptor)
-    if len(content) > limit:
-        raise FileProblem(name, f"has more than {limit} bytes")
-    return content
 
 
 def parse_json(name: str, content: bytes) -> object:
@@ -82,3 +100,8 @@ def clean_text(text: str, limit: int = MAX_MESSAGE) -> str:
     """A text that may be stored and shown: no control characters, NUL or lone surrogates, at most `limit` characters."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return re.sub("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", "�", cut)
+
+
+def storable_text(text: str) -> str:
+    """The text as it is but for NUL and lone surrogates, which Postgres cannot hold as JSONB."""
+    return re.sub("[\x00\ud800-\udfff]", "�", text)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backfleet.core import wire
-from backfleet.core.backtests import Failure, Outcome, Recorded, Result
+from backfleet.core.backtests import Failure, Outcome, Recorded
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import MAX_MESSAGE, FileMissing, FileProblem, clean_text, read_json
 from backfleet.engines.program import ERROR_FILE
@@ -20,15 +20,22 @@ CODE_NOT_FOUND = 127
 MAX_SIGNAL = 64
 MAX_ERROR_BYTES = 64 * 1024
 
-ReadResult = Callable[[Path], Result]
-"""Reads the engine's files; raises FileProblem."""
+ReadResult = Callable[[Path], Outcome]
+"""Reads the files of an engine that exited with 0; raises FileProblem."""
+Explain = Callable[[Path, int | None, Failure], Failure]
+"""Of folder, exit code and failure: the failure with what the engine's files say of it."""
 
 
-def judge(folder: Path, read_result: ReadResult, reasons: Mapping[int, FailureReason]) -> Recorded:
+def judge(
+    folder: Path, read_result: ReadResult, reasons: Mapping[int, FailureReason], explain: Explain | None = None
+) -> Recorded:
     """The outcome in a results folder; `reasons` are the exit codes by which the engine names a reason itself."""
     report = _read_report(folder)
+    outcome = _outcome(folder, report, read_result, reasons)
+    if explain is not None and isinstance(outcome, Failure):
+        outcome = explain(folder, report.exit_code, outcome)
     return Recorded(
-        outcome=_outcome(folder, report, read_result, reasons),
+        outcome=outcome,
         exit_code=report.exit_code,
         engine_started_at=report.started_at,
         engine_finished_at=report.finished_at,
@@ -72,18 +79,18 @@ def _outcome(
 
 def _judge_result(folder: Path, report: ShimReport, read_result: ReadResult) -> Outcome:
     try:
-        result = read_result(folder)
+        outcome = read_result(folder)
     except FileProblem as problem:
-        if report.oom_kills:
-            message = f"a process of the engine was killed for memory, and it left no result ({problem})"
-            return Failure(reason=FailureReason.OOM_KILLED, message=clean_text(message))
         is_missing = isinstance(problem, FileMissing)
         reason = FailureReason.RESULT_MISSING if is_missing else FailureReason.RESULT_INVALID
-        return Failure(reason=reason, message=clean_text(str(problem)))
-    if report.oom_kills:
-        warning = "a process of the engine was killed for memory, yet the engine ended well"
-        return replace(result, warnings=(*result.warnings, warning))
-    return result
+        outcome = Failure(reason=reason, message=clean_text(str(problem)))
+    if not report.oom_kills:
+        return outcome
+    if isinstance(outcome, Failure):
+        message = f"a process of the engine was killed for memory, and it left no result ({outcome.message})"
+        return Failure(reason=FailureReason.OOM_KILLED, message=clean_text(message))
+    warning = "a process of the engine was killed for memory, yet the engine ended well"
+    return replace(outcome, warnings=(*outcome.warnings, warning))
 
 
 def _message(folder: Path, otherwise: str) -> str:

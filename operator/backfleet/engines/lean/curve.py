@@ -1,0 +1,58 @@
+"""The equity curve from LEAN's charts: points in time, sampled by days."""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from operator import itemgetter
+from typing import Any
+
+from backfleet.engines.results import MAX_CURVE_POINTS
+
+Points = tuple[tuple[int, float], ...]
+"""Seconds since 1970 (UTC) and the value at their end, in order of time."""
+
+LAST_SECOND = 253402300799
+"""9999-12-31T23:59:59Z, the last time that Python can show."""
+
+
+def equity_points(charts: Mapping[str, Any]) -> Points:
+    """The points of the chart Strategy Equity, none without it; a point that is not one is left out.
+
+    LEAN writes a point as {"x": seconds, "y": value}, as [seconds, value], or as [seconds, open, high, low, close].
+    """
+    series = _get(charts.get("Strategy Equity"), "series", "Series")
+    values = _get(_get(series, "Equity"), "values", "Values")
+    points = [point for value in values if (point := _point(value))] if isinstance(values, list) else []
+    return tuple(sorted(points, key=itemgetter(0)))
+
+
+def sampled_curve(points: Points) -> tuple[tuple[date, float], ...]:
+    """The last equity of each UTC day, at most 200 of them evenly spread, the first and the last day included."""
+    by_day = {datetime.fromtimestamp(seconds, UTC).date(): value for seconds, value in points}
+    days = tuple(by_day.items())
+    count = min(len(days), MAX_CURVE_POINTS)
+    picks = [(len(days) - 1) * place // max(1, count - 1) for place in range(count)]
+    return tuple(days[pick] for pick in picks)
+
+
+def _get(body: object, *keys: str) -> object:
+    if not isinstance(body, dict):
+        return None
+    return next((body[key] for key in keys if key in body), None)
+
+
+def _point(value: object) -> tuple[int, float] | None:
+    match value:
+        case {"x": int() as seconds, "y": int() | float() as figure}:
+            pass
+        case [int() as seconds, *_, int() | float() as figure]:
+            pass
+        case _:
+            return None
+    if isinstance(seconds, bool) or isinstance(figure, bool) or not 0 <= seconds <= LAST_SECOND:
+        return None
+    try:
+        number = float(figure)
+    except OverflowError:
+        return None
+    return (seconds, number) if math.isfinite(number) else None

@@ -1,0 +1,146 @@
+"""What a result file of LEAN says, in one shape for both of its layouts (PascalCase until 2024-05, camelCase since).
+
+Only property names changed between the two; the keys of dictionaries (statistics, state, charts) are the same in both.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from backfleet.engines.files import MAX_RESULT_BYTES, FileProblem, clean_text, read_json, storable_text
+from backfleet.engines.lean.curve import Points, equity_points
+
+MAX_BYTES = 2 * MAX_RESULT_BYTES
+"""Of a result: parsed at its worst it still fits the recorder's 256 MiB."""
+MAX_STATISTICS = 2000
+MAX_STATISTIC_TEXT = 4000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What the algorithm ran with; None where the file does not say."""
+
+    account_currency: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    start_date: date | None = None
+    end_date: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """One result file. `statistics` are LEAN's texts; `portfolio` and `trades` have texts by the field's camelCase name.
+
+    `state` is None in layouts before 2023-01, `configuration` before 2022-08. `altered` names the statistics whose text could
+    not be kept as it was (NUL, a lone surrogate, or over 4,000 characters).
+    """
+
+    name: str
+    is_camel_case: bool
+    statistics: Mapping[str, str]
+    runtime_statistics: Mapping[str, str] = field(default_factory=dict)
+    portfolio: Mapping[str, str] = field(default_factory=dict)
+    trades: Mapping[str, str] = field(default_factory=dict)
+    state: Mapping[str, str] | None = None
+    configuration: Configuration | None = None
+    equity: Points = ()
+    altered: tuple[str, ...] = ()
+
+    @property
+    def is_final(self) -> bool:
+        """Not one of the versions that LEAN writes every 30 s while it runs: those have no end time, or no statistics."""
+        return bool(self.statistics) and (self.state is None or bool(self.state.get("EndTime", "").strip()))
+
+
+def read_document(folder: Path, name: str, limit: int = MAX_BYTES) -> Document:
+    """The document in a file; FileProblem when it is not there, no JSON, or of another shape."""
+    return parse_document(name, read_json(folder, name, limit))
+
+
+def parse_document(name: str, body: object) -> Document:
+    """Read a result's JSON value; unknown keys are passed over, a known one of a wrong type is a FileProblem."""
+    if not isinstance(body, dict):
+        raise FileProblem(name, "is no object")
+    top = _camel_keys(body)
+    performance = _camel_keys(_object(name, top, "totalPerformance"))
+    raw = _object(name, top, "statistics")
+    if len(raw) > MAX_STATISTICS:
+        raise FileProblem(name, f"has {len(raw)} statistics, more than {MAX_STATISTICS}")
+    statistics = {_kept(key): _kept(_text(name, "statistics", value)) for key, value in raw.items()}
+    return Document(
+        name=name,
+        is_camel_case="Statistics" not in body,
+        statistics=statistics,
+        runtime_statistics=_texts(name, top, "runtimeStatistics"),
+        portfolio=_figures(name, performance, "portfolioStatistics"),
+        trades=_figures(name, performance, "tradeStatistics"),
+        state=_texts(name, top, "state") if top.get("state") is not None else None,
+        configuration=_configuration(name, top),
+        equity=equity_points(_object(name, top, "charts")),
+        altered=tuple(_kept(key) for key, value in raw.items() if _is_altered(key) or _is_altered(value)),
+    )
+
+
+def _configuration(name: str, top: Mapping[str, Any]) -> Configuration | None:
+    if top.get("algorithmConfiguration") is None:
+        return None
+    body = _camel_keys(_object(name, top, "algorithmConfiguration"))
+    currency = body.get("accountCurrency")
+    return Configuration(
+        account_currency=clean_text(currency, 20) if isinstance(currency, str) and currency.strip() else None,
+        parameters=_texts(name, body, "parameters"),
+        start_date=_date(body.get("startDate")),
+        end_date=_date(body.get("endDate")),
+    )
+
+
+def _object(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The object under a key, empty when it is absent or null."""
+    value = body.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise FileProblem(name, f"{key} is no object")
+    return value
+
+
+def _texts(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, str]:
+    return {entry: _text(name, key, value) for entry, value in _object(name, body, key).items()}
+
+
+def _figures(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, str]:
+    """Numbers and texts of an object; null is absent, and lists and objects are no figures."""
+    fields = _camel_keys(_object(name, body, key)).items()
+    return {entry: _text(name, key, value) for entry, value in fields if not isinstance(value, dict | list | None)}
+
+
+def _text(name: str, key: str, value: object) -> str:
+    """A text as it is, another plain value as its JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        raise FileProblem(name, f"{key} holds a {type(value).__name__}, not a text")
+    return "" if value is None else json.dumps(value)
+
+
+def _kept(text: str) -> str:
+    return storable_text(text[:MAX_STATISTIC_TEXT])
+
+
+def _is_altered(value: object) -> bool:
+    return isinstance(value, str) and _kept(value) != value
+
+
+def _camel_keys(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {key[:1].lower() + key[1:]: value for key, value in body.items()}
+
+
+def _date(value: object) -> date | None:
+    """The day of an ISO time; .NET's zero time, 0001-01-01, stands for none."""
+    try:
+        day = date.fromisoformat(value[:10]) if isinstance(value, str) else date.min
+    except ValueError:
+        return None
+    return None if day == date.min else day

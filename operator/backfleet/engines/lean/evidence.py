@@ -1,0 +1,85 @@
+"""Gathers all that one results folder of LEAN says, from whichever of its files can be read."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from backfleet.engines.files import FileProblem
+from backfleet.engines.lean.curve import Points
+from backfleet.engines.lean.document import Document, read_document
+from backfleet.engines.lean.logs import LogFacts, read_logs
+from backfleet.engines.lean.monitor import DataRequests, read_monitor_report
+from backfleet.engines.lean.result_files import ResultFiles, find_files
+
+MAX_GAP = timedelta(days=10)
+"""Between the last point of equity and the end of the run: longer than any holiday, shorter than a run that was cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """`document` is what is judged: the summary, or the full result; `full` is there beside a summary alone."""
+
+    document: Document
+    full: Document | None = None
+    requests: DataRequests | None = None
+    logs: LogFacts = field(default_factory=LogFacts)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        return (self.document,) if self.full is None else (self.document, self.full)
+
+    @property
+    def equity(self) -> Points:
+        """Of the full result if that is the final one: a summary holds about 100 points."""
+        return (self.full.equity if self.full and self.full.is_final else ()) or self.document.equity
+
+    @property
+    def gap(self) -> str | None:
+        """In words, that the equity curve ends well before the run's own end date; None when it does not, or is not known."""
+        ran = self.document.configuration
+        if ran is None or ran.end_date is None or not self.equity:
+            return None
+        last = datetime.fromtimestamp(self.equity[-1][0], UTC).date()
+        if ran.end_date - last <= MAX_GAP:
+            return None
+        return f"the equity curve ends on {last}, the run on {ran.end_date}"
+
+
+def gather(folder: Path) -> Evidence:
+    """Read result, monitor report and logs; FileProblem when there is no result that can be read."""
+    files = find_files(folder)
+    documents, warnings = _read_documents(folder, files)
+    requests = None
+    if files.monitor_report is not None:
+        try:
+            requests = read_monitor_report(folder, files.monitor_report)
+        except FileProblem as problem:
+            warnings.append(f"not read: {problem}")
+    return Evidence(
+        document=documents[0],
+        full=documents[1] if len(documents) > 1 else None,
+        requests=requests,
+        logs=read_logs(folder, files.stem),
+        warnings=tuple(warnings),
+    )
+
+
+def _read_documents(folder: Path, files: ResultFiles) -> tuple[list[Document], list[str]]:
+    """The summary first; LEAN swallows the error when it cannot write one of the two, so either may be bad or old."""
+    found: list[Document] = []
+    problems: list[FileProblem] = []
+    for name in (files.summary, files.full):
+        if name is not None:
+            try:
+                found.append(read_document(folder, name))
+            except FileProblem as problem:
+                problems.append(problem)
+    if not found:
+        raise problems[0]
+    warnings = [f"not read: {problem}" for problem in problems]
+    if files.full is None:
+        warnings.append("there is a summary without the full result: the equity curve is the summary's")
+    elif len(found) > 1 and not found[1].is_final:
+        warnings.append(f"{files.full} is a version from half-way: the equity curve is the summary's")
+    return found, warnings

@@ -1,0 +1,167 @@
+"""Our metrics from LEAN's figures: per metric the field with more digits, the other one where that is absent.
+
+LEAN writes `statistics` with two or three decimals (a percent with three has five as a fraction) and `portfolioStatistics` with
+four. docs/metrics.md has this table for people.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
+
+from backfleet.core.metrics import METRICS, Unit, fee_share
+from backfleet.engines.files import clean_text
+from backfleet.engines.lean.document import Document
+from backfleet.engines.lean.statistics import Form, StatisticUnreadable, parse_statistic
+
+Number = float | int | None
+
+STATISTICS = "statistics"
+RUNTIME = "runtimeStatistics"
+PORTFOLIO = "portfolioStatistics"
+TRADES = "tradeStatistics"
+
+LEAST_RETURN = Decimal("0.00001")
+"""The smallest return that LEAN's text of a net profit can show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A field of a document, and the form of its text."""
+
+    place: str
+    field: str
+    form: Form
+
+
+SOURCES: Mapping[str, tuple[Source, ...]] = {
+    "sharpe_ratio": (
+        Source(PORTFOLIO, "sharpeRatio", Form.NUMBER),
+        Source(STATISTICS, "Sharpe Ratio", Form.NUMBER),
+    ),
+    "sortino_ratio": (
+        Source(PORTFOLIO, "sortinoRatio", Form.NUMBER),
+        Source(STATISTICS, "Sortino Ratio", Form.NUMBER),
+    ),
+    "probabilistic_sharpe_ratio": (
+        Source(STATISTICS, "Probabilistic Sharpe Ratio", Form.PERCENT),
+        Source(PORTFOLIO, "probabilisticSharpeRatio", Form.NUMBER),
+    ),
+    "net_profit": (
+        Source(STATISTICS, "Net Profit", Form.PERCENT),
+        Source(PORTFOLIO, "totalNetProfit", Form.NUMBER),
+    ),
+    "annual_return": (
+        Source(STATISTICS, "Compounding Annual Return", Form.PERCENT),
+        Source(PORTFOLIO, "compoundingAnnualReturn", Form.NUMBER),
+    ),
+    "drawdown": (
+        Source(STATISTICS, "Drawdown", Form.PERCENT),
+        Source(PORTFOLIO, "drawdown", Form.NUMBER),
+    ),
+    "annual_standard_deviation": (
+        Source(PORTFOLIO, "annualStandardDeviation", Form.NUMBER),
+        Source(STATISTICS, "Annual Standard Deviation", Form.NUMBER),
+    ),
+    "total_orders": (
+        Source(STATISTICS, "Total Orders", Form.COUNT),
+        Source(STATISTICS, "Total Trades", Form.COUNT),
+    ),
+    "total_trades": (Source(TRADES, "totalNumberOfTrades", Form.COUNT),),
+    "win_rate": (
+        Source(PORTFOLIO, "winRate", Form.NUMBER),
+        Source(STATISTICS, "Win Rate", Form.PERCENT),
+    ),
+    "average_win": (
+        Source(PORTFOLIO, "averageWinRate", Form.NUMBER),
+        Source(STATISTICS, "Average Win", Form.PERCENT),
+    ),
+    "average_loss": (
+        Source(PORTFOLIO, "averageLossRate", Form.NUMBER),
+        Source(STATISTICS, "Average Loss", Form.PERCENT),
+    ),
+    "profit_loss_ratio": (
+        Source(PORTFOLIO, "profitLossRatio", Form.NUMBER),
+        Source(STATISTICS, "Profit-Loss Ratio", Form.NUMBER),
+    ),
+    "total_fees": (Source(STATISTICS, "Total Fees", Form.MONEY),),
+    "gross_profit": (Source(TRADES, "totalProfit", Form.MONEY),),
+    "start_equity": (
+        Source(PORTFOLIO, "startEquity", Form.MONEY),
+        Source(STATISTICS, "Start Equity", Form.MONEY),
+    ),
+    "end_equity": (
+        Source(PORTFOLIO, "endEquity", Form.MONEY),
+        Source(STATISTICS, "End Equity", Form.MONEY),
+        Source(RUNTIME, "Equity", Form.MONEY),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All of `core.metrics.METRICS`, and a warning for every text that could not be read."""
+
+    metrics: Mapping[str, Number]
+    warnings: tuple[str, ...] = ()
+
+
+def measure(document: Document) -> Measured:
+    """The metrics of a document; what it does not say, or says in a text that is no figure, is None."""
+    warnings: list[str] = []
+    exact = {metric: _first(document, sources, warnings) for metric, sources in SOURCES.items()}
+    _absent_where_nothing_was_computed(exact)
+    values = {metric: _number(metric, exact.get(metric)) for metric in METRICS}
+    values["fee_share"] = fee_share(values["total_fees"], values["gross_profit"])
+    return Measured(values, tuple(warnings))
+
+
+def _first(document: Document, sources: tuple[Source, ...], warnings: list[str]) -> Decimal | None:
+    places = {
+        STATISTICS: document.statistics,
+        RUNTIME: document.runtime_statistics,
+        PORTFOLIO: document.portfolio,
+        TRADES: document.trades,
+    }
+    currency = document.configuration.account_currency if document.configuration else None
+    for source in sources:
+        try:
+            value = parse_statistic(places[source.place].get(source.field, ""), source.form, currency)
+        except StatisticUnreadable as problem:
+            warnings.append(clean_text(f"{source.place} {source.field!r}: {problem}", 300))
+            continue
+        if value is not None:
+            return value
+    return None
+
+
+def _absent_where_nothing_was_computed(exact: dict[str, Decimal | None]) -> None:
+    """LEAN writes 0 where it has nothing to compute from; here that is absent, or a run without trades would beat a bad one."""
+    if exact["total_trades"] == 0:
+        _drop_zeros(exact, "win_rate", "average_win", "average_loss", "profit_loss_ratio")
+    if exact["average_loss"] == 0:
+        _drop_zeros(exact, "profit_loss_ratio")
+    if exact["annual_standard_deviation"] == 0:
+        _drop_zeros(exact, "sharpe_ratio", "sortino_ratio", "probabilistic_sharpe_ratio")
+    start, end = exact["start_equity"], exact["end_equity"]
+    if not exact["net_profit"] and start is not None and end is not None and start > 0:
+        # Below two samples of performance LEAN computes no return at all, while the equities are right.
+        profit = end / start - 1
+        if abs(profit) >= LEAST_RETURN:
+            exact["net_profit"] = profit
+            _drop_zeros(exact, "annual_return")
+
+
+def _drop_zeros(exact: dict[str, Decimal | None], *metrics: str) -> None:
+    for metric in metrics:
+        if exact[metric] == 0:
+            exact[metric] = None
+
+
+def _number(metric: str, value: Decimal | None) -> Number:
+    if value is None:
+        return None
+    if METRICS[metric].unit is Unit.COUNT:
+        return int(value)
+    number = float(value) + 0.0  # a zero without a sign
+    return number if isfinite(number) else None

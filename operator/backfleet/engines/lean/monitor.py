@@ -1,0 +1,30 @@
+"""LEAN's data monitor report: how many of the requests for data found none."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from backfleet.engines.files import MEBIBYTE, FileProblem, read_json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRequests:
+    """Requests for data in one run; the percentage is LEAN's own, and rounded: 100 may stand for all but a few."""
+
+    total: int = 0
+    failed: int = 0
+    failed_percentage: float = 0.0
+
+
+def read_monitor_report(folder: Path, name: str) -> DataRequests:
+    """The report in a file; FileProblem names what is wrong with it."""
+    body = read_json(folder, name, MEBIBYTE)
+    if not isinstance(body, dict):
+        raise FileProblem(name, "is no object")
+    figures = {}
+    for key in ("total-data-requests-count", "failed-data-requests-count", "failed-data-requests-percentage"):
+        value = body.get(key)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 2**53:
+            raise FileProblem(name, f"{key} is no number from 0 up")
+        figures[key] = value
+    total, failed, percentage = figures.values()
+    return DataRequests(total=int(total), failed=int(failed), failed_percentage=float(percentage))

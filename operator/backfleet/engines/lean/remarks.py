@@ -1,0 +1,72 @@
+"""What a succeeded run's row says beside its metrics: warnings where it is not what was asked, and what computed it."""
+
+from collections.abc import Iterator
+
+from backfleet.core.backtests import BacktestRequest
+from backfleet.engines.files import clean_text
+from backfleet.engines.lean.configuration import parameters_of
+from backfleet.engines.lean.document import Document
+from backfleet.engines.lean.evidence import Evidence
+from backfleet.engines.lean.metrics import Measured
+
+MAX_WARNINGS = 100
+MAX_WARNING = 500
+
+
+def warnings_of(seen: Evidence, measured: Measured, request: BacktestRequest) -> tuple[str, ...]:
+    """At most 100 texts fit to be shown, what weighs most first."""
+    found = [clean_text(text, MAX_WARNING) for text in _warnings(seen, measured, request)]
+    return (
+        (*found[: MAX_WARNINGS - 1], f"and {len(found) - MAX_WARNINGS + 1} more")
+        if len(found) > MAX_WARNINGS
+        else (*found,)
+    )
+
+
+def provenance_of(seen: Evidence, request: BacktestRequest) -> dict[str, str]:
+    """What is known of the run: the engine's version, the account's currency, the dates that it ran over."""
+    ran = seen.document.configuration
+    known = {
+        "engine": request.engine,
+        "engineVersion": seen.logs.engine_version,
+        "strategy": request.strategy,
+        "accountCurrency": ran.account_currency if ran else None,
+        "startDate": str(ran.start_date) if ran and ran.start_date else None,
+        "endDate": str(ran.end_date) if ran and ran.end_date else None,
+    }
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def _warnings(seen: Evidence, measured: Measured, request: BacktestRequest) -> Iterator[str]:
+    yield from _differences(seen.document, request)
+    if measured.metrics["total_orders"] == 0:
+        yield "zero orders"
+    if seen.requests is not None and seen.requests.failed:
+        yield f"{seen.requests.failed} of {seen.requests.total} data requests failed"
+    if seen.logs.is_ruined:
+        yield "equity fell to zero or below: LEAN ended the run there"
+    elif seen.gap is not None:
+        yield f"{seen.gap}: does the data end there?"
+    yield from measured.warnings
+    yield from (f"statistics {key[:100]!r} could not be kept as it was" for key in seen.document.altered)
+    yield from seen.warnings
+
+
+def _differences(document: Document, request: BacktestRequest) -> Iterator[str]:
+    """LEAN takes dates only as parameters, which an algorithm may ignore; it echoes all parameters, read or not."""
+    ran = document.configuration
+    if ran is None:
+        return
+    sent = parameters_of(request)
+    for name, asked in sent.items():
+        echoed = ran.parameters.get(name)
+        if echoed is None:
+            yield f"parameter {name}: asked {asked[:100]!r}, LEAN did not get it"
+        elif echoed != asked:
+            yield f"parameter {name}: asked {asked[:100]!r}, LEAN ran {echoed[:100]!r}"
+    for name in sorted(set(ran.parameters) - set(sent)):
+        yield f"parameter {name[:100]}: not asked, LEAN ran {ran.parameters[name][:100]!r}"
+    days = (("start", request.start_date, ran.start_date), ("end", request.end_date, ran.end_date))
+    for what, asked_day, day in days:
+        if day is not None and day != asked_day:
+            yield f"{what} date: asked {asked_day}, LEAN ran {day}"

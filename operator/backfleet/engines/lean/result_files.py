@@ -1,0 +1,67 @@
+"""Finds the files of the one run in a results folder; a folder of another algorithm id is read as well."""
+
+import os
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from backfleet.engines.files import FileMissing, FileProblem
+from backfleet.engines.lean.layout import ALGORITHM_ID, MONITOR_REPORT_PREFIX, RESULT_FILE, SUMMARY_FILE
+
+SUMMARY_ENDING = SUMMARY_FILE.removeprefix(ALGORITHM_ID)
+RESULT_ENDING = RESULT_FILE.removeprefix(ALGORITHM_ID)
+OTHER_ENDINGS = (SUMMARY_ENDING, "-order-events.json")
+OTHER_PREFIXES = (MONITOR_REPORT_PREFIX, "config", "error.json")
+MAX_NAMES = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFiles:
+    """The names of one run's files; None for a file that is not there."""
+
+    stem: str
+    summary: str | None = None
+    full: str | None = None
+    monitor_report: str | None = None
+
+
+def find_files(folder: Path) -> ResultFiles:
+    """The run's files, the adapter's own id first; FileMissing without a result, FileProblem with several."""
+    names = _names(folder)
+    stem = _stem(names)
+    reports = sorted(n for n in names if n.startswith(MONITOR_REPORT_PREFIX) and n.endswith(RESULT_ENDING))
+    return ResultFiles(
+        stem=stem,
+        summary=_if_there(stem + SUMMARY_ENDING, names),
+        full=_if_there(stem + RESULT_ENDING, names),
+        monitor_report=reports[-1] if reports else None,
+    )
+
+
+def _names(folder: Path) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in islice(entries, MAX_NAMES))
+    except OSError:
+        return frozenset()
+
+
+def _stem(names: frozenset[str]) -> str:
+    if names & {SUMMARY_FILE, RESULT_FILE}:
+        return ALGORITHM_ID
+    stems = [name.removesuffix(SUMMARY_ENDING) for name in names if name.endswith(SUMMARY_ENDING)]
+    stems = stems or [name.removesuffix(RESULT_ENDING) for name in names if _may_be_result(name)]
+    if not stems:
+        raise FileMissing(RESULT_FILE)
+    if len(stems) > 1:
+        raise FileProblem(min(stems) + RESULT_ENDING, f"is one of {len(stems)} results where a run leaves one")
+    return stems[0]
+
+
+def _may_be_result(name: str) -> bool:
+    is_other = name.endswith(OTHER_ENDINGS) or name.startswith(OTHER_PREFIXES)
+    return name.endswith(RESULT_ENDING) and not is_other
+
+
+def _if_there(name: str, names: frozenset[str]) -> str | None:
+    return name if name in names else None

@@ -1,0 +1,36 @@
+"""Judging a folder of LEAN's files in a test: the request it answers, and the outcome as what it must be."""
+
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+from backfleet.core.backtests import BacktestRequest, Failure, Result
+from backfleet.engines.lean.verdict import judge_folder
+from tests.support.lean_results import STATE, equity_values
+from tests.unit.engines.builders import make_request
+
+YEAR = (date(2020, 1, 1), date(2020, 12, 31))
+REQUEST = replace(make_request("Trend", {"rsi_period": "14"}, days=YEAR), engine="lean")
+SHORT_CURVE = {"Strategy Equity": {"series": {"Equity": {"values": equity_values(days=100)}}}}
+
+
+def result(folder: Path, request: BacktestRequest = REQUEST) -> Result:
+    outcome = judge_folder(folder, request).outcome
+    assert isinstance(outcome, Result), outcome
+    return outcome
+
+
+def failure(folder: Path) -> Failure:
+    outcome = judge_folder(folder, REQUEST).outcome
+    assert isinstance(outcome, Failure), outcome
+    assert 0 < len(outcome.message) <= 2000
+    return outcome
+
+
+def state(**changes: str) -> dict[str, str]:
+    return {**STATE, **changes}
+
+
+RUNTIME_ERROR = state(
+    Status="RuntimeError", RuntimeError="Runtime Error: boom\n  at main.py", StackTrace="boom\n  at main.py"
+)

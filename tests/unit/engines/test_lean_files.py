@@ -1,0 +1,152 @@
+import json
+import os
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backfleet.core.backtests import Failure
+from backfleet.core.reasons import FailureReason
+from backfleet.engines.lean.layout import RESULT_FILE, SUMMARY_FILE
+from tests.support.lean_results import (
+    CONFIGURATION,
+    STATISTICS,
+    make_empty_run,
+    make_intermediate,
+    make_result,
+    write_exit,
+    write_json,
+    write_monitor_report,
+    write_run,
+)
+from tests.unit.engines.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result
+
+
+def test_zero_orders_and_failed_requests_are_warnings(tmp_path: Path) -> None:
+    write_monitor_report(write_run(tmp_path, make_empty_run()), 42, 12)
+    found = result(tmp_path)
+    assert found.warnings == ("zero orders", "12 of 42 data requests failed")
+    assert found.metrics["total_orders"] == 0
+
+
+def test_parameters_and_dates_that_lean_did_not_run_as_asked_are_warnings(tmp_path: Path) -> None:
+    parameters = {**CONFIGURATION["parameters"], "rsi_period": "20", "ema-fast": "10"}
+    ran = {**CONFIGURATION, "parameters": parameters, "startDate": "2019-01-01T00:00:00Z"}
+    write_run(tmp_path, make_result(algorithmConfiguration=ran))
+    request = replace(REQUEST, parameters={"rsi_period": "14", "stop": "0.05"}, end_date=date(2021, 12, 31))
+    assert result(tmp_path, request).warnings == (
+        "parameter rsi_period: asked '14', LEAN ran '20'",
+        "parameter stop: asked '0.05', LEAN did not get it",
+        "parameter end_date: asked '2021-12-31', LEAN ran '2020-12-31'",
+        "parameter ema-fast: not asked, LEAN ran '10'",
+        "start date: asked 2020-01-01, LEAN ran 2019-01-01",
+        "end date: asked 2021-12-31, LEAN ran 2020-12-31",
+    )
+
+
+def test_parameters_of_null_are_none(tmp_path: Path) -> None:
+    write_run(tmp_path, make_result(algorithmConfiguration={**CONFIGURATION, "parameters": None}))
+    warnings = result(tmp_path).warnings
+    assert len(warnings) == 5
+    assert warnings[0] == "parameter rsi_period: asked '14', LEAN did not get it"
+
+
+def test_a_broken_full_result_costs_only_the_curve_when_the_summary_is_good(tmp_path: Path) -> None:
+    write_run(tmp_path, summary=make_result(charts=SHORT_CURVE | {}, algorithmConfiguration=None))
+    (tmp_path / RESULT_FILE).write_text(json.dumps(make_result())[:500])
+    found = result(tmp_path)
+    assert found.metrics["sharpe_ratio"] == 0.9123
+    assert found.equity_curve[-1][0] == date(2020, 4, 9)
+    assert found.warnings[0].startswith("not read: backtest.json: is no JSON")
+
+
+def test_an_old_version_of_the_full_result_costs_only_the_curve(tmp_path: Path) -> None:
+    write_run(tmp_path, make_intermediate(charts=SHORT_CURVE), make_result())
+    found = result(tmp_path)
+    assert found.equity_curve[-1][0] == date(2020, 12, 31)
+    assert found.warnings == ("backtest.json is a version from half-way: the equity curve is the summary's",)
+
+
+def test_a_broken_summary_beside_a_good_full_result_is_a_warning(tmp_path: Path) -> None:
+    write_run(tmp_path, make_result())
+    (tmp_path / SUMMARY_FILE).write_text("{")
+    found = result(tmp_path)
+    assert found.metrics["sharpe_ratio"] == 0.9123
+    assert found.warnings[0].startswith("not read: backtest-summary.json: is no JSON")
+
+
+def test_two_broken_results_are_invalid(tmp_path: Path) -> None:
+    write_run(tmp_path)
+    (tmp_path / SUMMARY_FILE).write_text("")
+    (tmp_path / RESULT_FILE).write_text('{"statistics": {"Sharpe')
+    found = failure(tmp_path)
+    assert found.reason is FailureReason.RESULT_INVALID
+    assert found.message.startswith("backtest-summary.json: is no JSON")
+
+
+def test_an_error_that_only_the_full_result_tells_of_fails_the_run(tmp_path: Path) -> None:
+    write_run(tmp_path, make_result(state=RUNTIME_ERROR), make_result())
+    assert failure(tmp_path).reason is FailureReason.RUNTIME_ERROR
+
+
+def test_a_run_under_another_id_is_found_and_no_other_file_is_taken_for_it(tmp_path: Path) -> None:
+    write_exit(tmp_path)
+    write_json(tmp_path, "1983-order-events.json", [])
+    write_json(tmp_path, "config.json", {})
+    write_monitor_report(tmp_path, 1, 0)
+    assert failure(tmp_path) == Failure(reason=FailureReason.RESULT_MISSING, message="backtest.json: not there")
+    write_json(tmp_path, "1983.json", make_result())
+    assert result(tmp_path).metrics["total_orders"] == 41
+    write_json(tmp_path, "other.json", {})
+    assert failure(tmp_path).message == "1983.json: is one of 2 results where a run leaves one"
+    write_json(tmp_path, "1983-summary.json", make_result())
+    assert result(tmp_path).metrics["total_orders"] == 41
+
+
+def test_texts_are_stored_as_lean_wrote_them_and_what_cannot_be_is_named(tmp_path: Path) -> None:
+    odd = {"Note": 'tab\tline\r\n\x07 é 漢 "q" {}', "Nul": "a\x00b", "Long": "x" * 5000, "Rate": 0.5}
+    write_run(tmp_path, make_result(statistics={**STATISTICS, **odd}))
+    found = result(tmp_path)
+    assert found.statistics["Note"] == odd["Note"]
+    assert found.statistics["Nul"] == "a�b"
+    assert found.statistics["Long"] == "x" * 4000
+    assert found.statistics["Rate"] == "0.5"
+    assert found.warnings == (
+        "statistics 'Nul' could not be kept as it was",
+        "statistics 'Long' could not be kept as it was",
+    )
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", "{", '{"total-data-requests-count": "many"}'])
+def test_a_bad_monitor_report_is_a_warning(tmp_path: Path, body: str) -> None:
+    write_run(tmp_path, make_result())
+    (tmp_path / "data-monitor-report-1.json").write_text(body)
+    assert result(tmp_path).warnings[0].startswith("not read: data-monitor-report-1.json: ")
+
+
+def make_huge(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 17 * 1024 * 1024)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.symlink_to("/etc/passwd"),
+        lambda path: path.mkdir(),
+        lambda path: os.mkfifo(path),
+        lambda path: path.write_bytes(b"\xff\xfe"),
+        lambda path: path.write_bytes(b"[" * 180_000),
+        make_huge,
+    ],
+    ids=["link", "folder", "pipe", "bytes", "deep", "huge"],
+)
+def test_hostile_files_are_invalid_or_passed_over(tmp_path: Path, make: Any) -> None:
+    write_exit(tmp_path)
+    for name in (RESULT_FILE, SUMMARY_FILE, "log.txt", "data-monitor-report-1.json"):
+        make(tmp_path / name)
+    found = failure(tmp_path)
+    assert found.reason is FailureReason.RESULT_INVALID
+    assert found.message.startswith(SUMMARY_FILE)

@@ -1,0 +1,275 @@
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backfleet.core.reasons import FailureReason
+from backfleet.engines.lean.layout import ALGORITHM_LOG_FILE
+from backfleet.engines.lean.verdict import judge_folder
+from tests.support.lean_results import (
+    STATISTICS,
+    make_empty_run,
+    make_failed_start,
+    make_intermediate,
+    make_old_result,
+    make_result,
+    write_exit,
+    write_log,
+    write_monitor_report,
+    write_run,
+)
+from tests.unit.engines.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result, state
+
+STOP = "ERROR:: AlgorithmManager.Run(): Algorithm state changed to Stopped at 06/01/2020 00:00:00"
+
+
+def test_a_good_run_is_a_result_with_all_that_lean_wrote(tmp_path: Path) -> None:
+    write_run(tmp_path, make_result(), make_result(charts={}))
+    write_monitor_report(tmp_path, 42, 0)
+    write_log(tmp_path, ["TRACE:: Engine.Main(): LEAN ALGORITHMIC TRADING ENGINE v2.5.0.0 Mode: DEBUG (64bit)"])
+    recorded = judge_folder(tmp_path, REQUEST)
+    found = result(tmp_path)
+    assert recorded.exit_code == 0
+    assert recorded.engine_started_at == datetime.fromtimestamp(1700000000, UTC)
+    assert found.metrics["sharpe_ratio"] == 0.9123
+    assert found.statistics == STATISTICS
+    assert found.warnings == ()
+    assert len(found.equity_curve) == 200
+    assert found.equity_curve[0] == (date(2020, 1, 1), 250000.0)
+    assert found.equity_curve[-1] == (date(2020, 12, 31), 280862.5)
+    assert found.provenance == {
+        "engine": "lean",
+        "engineVersion": "2.5.0.0",
+        "strategy": "Trend",
+        "accountCurrency": "USD",
+        "startDate": "2020-01-01",
+        "endDate": "2020-12-31",
+    }
+
+
+def test_the_full_result_alone_is_enough(tmp_path: Path) -> None:
+    assert result(write_run(tmp_path, make_result())).warnings == ()
+
+
+def test_the_old_layout_needs_no_state(tmp_path: Path) -> None:
+    found = result(write_run(tmp_path, make_old_result()))
+    assert found.metrics["total_orders"] == 41
+    assert (found.equity_curve[0], found.equity_curve[-1]) == (
+        (date(2020, 1, 1), 250000.0),
+        (date(2020, 12, 31), 280862.5),
+    )
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_a_runtime_error_fails_whatever_the_exit_code_and_however_full_its_statistics(
+    tmp_path: Path, code: int
+) -> None:
+    found = failure(write_run(tmp_path, make_result(state=RUNTIME_ERROR), code=code))
+    assert found.reason is FailureReason.RUNTIME_ERROR
+    assert found.message.startswith("Runtime Error: boom\n  at main.py")
+    assert found.message.count("boom") == 1
+
+
+@pytest.mark.parametrize(
+    ("full", "reason"),
+    [
+        (make_failed_start("No module named 'x'"), FailureReason.INITIALIZE_ERROR),
+        (make_failed_start("Algorithm.Initialize() Error: x", statistics=STATISTICS), FailureReason.INITIALIZE_ERROR),
+        (make_failed_start("During the algorithm initialization, x has occurred"), FailureReason.INITIALIZE_ERROR),
+        (make_failed_start("Runtime Error: early"), FailureReason.RUNTIME_ERROR),
+        (make_result(state=state(RuntimeError="history reader failed")), FailureReason.RUNTIME_ERROR),
+        (make_result(state=state(Status="RuntimeError")), FailureReason.RUNTIME_ERROR),
+        (make_result(state=state(EndTime="")), FailureReason.RESULT_MISSING),
+        (make_result(state=state(Status="Running")), FailureReason.ENGINE_ERROR),
+        (make_result(state=state(Status="Stopped")), FailureReason.ENGINE_ERROR),
+        (make_result(state={"EndTime": "2026"}), FailureReason.ENGINE_ERROR),
+        (make_result(state={}), FailureReason.RESULT_MISSING),
+        (make_result(state=None), FailureReason.RESULT_INVALID),
+        (make_result(statistics={}), FailureReason.RESULT_INVALID),
+        (make_old_result(Statistics={}), FailureReason.RESULT_INVALID),
+        (make_old_result(Statistics=None), FailureReason.RESULT_INVALID),
+        (make_intermediate(), FailureReason.RESULT_MISSING),
+        ([], FailureReason.RESULT_INVALID),
+        (make_result(statistics=["a"]), FailureReason.RESULT_INVALID),
+        (make_result(state="Completed"), FailureReason.RESULT_INVALID),
+        (make_result(statistics={"Sharpe Ratio": {"a": 1}}), FailureReason.RESULT_INVALID),
+        (make_result(statistics={str(number): "1" for number in range(2001)}), FailureReason.RESULT_INVALID),
+        (None, FailureReason.RESULT_MISSING),
+    ],
+    ids=[
+        "no statistics at all",
+        "initialize error by its words",
+        "initialize error by the setup handler's words",
+        "runtime error before any statistic",
+        "completed with an error of the engine",
+        "error without a message",
+        "no end time",
+        "status running",
+        "status stopped",
+        "no status",
+        "empty state",
+        "no state in today's layout",
+        "empty statistics",
+        "empty statistics in the old layout",
+        "no statistics in the old layout",
+        "a version from half-way",
+        "a list",
+        "statistics are a list",
+        "state is a text",
+        "a statistic is an object",
+        "too many statistics",
+        "no file",
+    ],
+)
+def test_exit_0_is_no_success_unless_every_condition_holds(tmp_path: Path, full: Any, reason: FailureReason) -> None:
+    assert failure(write_run(tmp_path, full)).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("code", "oom", "reason"),
+    [
+        (134, 0, FailureReason.ENGINE_CRASH),
+        (139, 0, FailureReason.ENGINE_CRASH),
+        (143, 0, FailureReason.ENGINE_CRASH),
+        (137, 1, FailureReason.OOM_KILLED),
+        (1, 1, FailureReason.OOM_KILLED),
+        (124, 0, FailureReason.BACKTEST_TIMEOUT),
+        (127, 0, FailureReason.ENGINE_ERROR),
+        (2, 0, FailureReason.ENGINE_ERROR),
+    ],
+)
+def test_a_complete_result_hides_no_exit_code(tmp_path: Path, code: int, oom: int, reason: FailureReason) -> None:
+    write_run(tmp_path, make_result(), make_result())
+    write_exit(tmp_path, code, oom)
+    assert failure(tmp_path).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("ERROR:: Engine.Run(): Algorithm.Initialize() Error: no", FailureReason.INITIALIZE_ERROR),
+        ("ERROR:: Engine.Run(): During the algorithm initialization, no", FailureReason.INITIALIZE_ERROR),
+        ("TRACE:: Log: Runtime Error: no", FailureReason.RUNTIME_ERROR),
+        ("ERROR:: something else", FailureReason.ENGINE_ERROR),
+    ],
+)
+@pytest.mark.parametrize("full", [None, make_intermediate()], ids=["no file", "a version from half-way"])
+def test_exit_1_without_a_final_result_is_explained_by_the_log(
+    tmp_path: Path, line: str, reason: FailureReason, full: Any
+) -> None:
+    write_log(write_run(tmp_path, full, code=1), [line])
+    found = failure(tmp_path)
+    assert found.reason is reason
+    assert found.message.startswith("the engine exited with code 1\nlog.txt ends:\n2026-01-02T10:00:00.1234567Z ")
+    assert found.message.endswith(line)
+
+
+def test_the_last_lines_of_the_log_are_kept_bounded_without_the_figures_that_follow_an_error(tmp_path: Path) -> None:
+    lines = [f"TRACE:: line {number} {'x' * 50}\x1b[31m" for number in range(1000)]
+    lines += ["STATISTICS:: Sharpe Ratio 0", "TRACE:: DATA USAGE:: Total data requests 1"]
+    write_log(write_run(tmp_path, make_result(state=RUNTIME_ERROR), code=1), lines)
+    message = failure(tmp_path).message
+    assert "line 999" in message
+    assert "line 984" not in message
+    assert "STATISTICS" not in message
+    assert "DATA USAGE" not in message
+    assert "\x1b" not in message
+
+
+def test_a_long_error_still_leaves_room_for_the_log(tmp_path: Path) -> None:
+    error = state(Status="RuntimeError", RuntimeError="e" * 5000)
+    write_log(write_run(tmp_path, make_result(state=error), code=1), ["TRACE:: " + "y" * 5000, "TRACE:: the end"])
+    message = failure(tmp_path).message
+    assert message.startswith("eeee")
+    assert message.endswith("the end")
+    assert len(message) <= 2000
+
+
+def test_a_stack_is_kept_where_it_says_more_than_the_message(tmp_path: Path) -> None:
+    error = state(
+        Status="RuntimeError", RuntimeError="Runtime Error: boom", StackTrace="System.Exception: at Main.cs:7"
+    )
+    message = failure(write_run(tmp_path, make_result(state=error))).message
+    assert message == "Runtime Error: boom\nSystem.Exception: at Main.cs:7"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        STOP,
+        "ERROR:: AlgorithmManager.Run(): Algorithm state changed to Deleted at 06/01/2020 00:00:00",
+        "TRACE:: AlgorithmManager.Run(): Algorithm quit requested.",
+        "TRACE:: AlgorithmManager.Run(): Stopping algorithm...",
+        "TRACE:: Log: Algorithm Stopped",
+        "ERROR:: AlgorithmManager.Run(): CancellationRequestion at 06/01/2020 00:00:00",
+    ],
+)
+def test_a_run_that_was_stopped_half_way_is_failed_though_it_says_completed(tmp_path: Path, line: str) -> None:
+    write_log(write_run(tmp_path, make_result(charts=SHORT_CURVE)), [line, "TRACE:: STATISTICS:: Sharpe Ratio 9"])
+    found = failure(tmp_path)
+    assert found.reason is FailureReason.ENGINE_ERROR
+    assert found.message.startswith("the run was stopped before its end")
+
+
+def test_the_algorithms_own_log_tells_of_a_stop_too(tmp_path: Path) -> None:
+    write_run(tmp_path, make_result())
+    (tmp_path / ALGORITHM_LOG_FILE).write_text("2020-06-01 00:00:00 Algorithm Stopped\n")
+    assert failure(tmp_path).reason is FailureReason.ENGINE_ERROR
+
+
+def test_the_words_of_a_strategy_stop_no_run(tmp_path: Path) -> None:
+    lines = ["TRACE:: Log: my Algorithm Stopped out at 5", "TRACE:: Debug: Algorithm Stopped loss"]
+    write_log(write_run(tmp_path, make_result()), lines)
+    assert result(tmp_path).warnings == ()
+
+
+def test_without_a_log_a_curve_that_ends_early_is_taken_for_a_stop(tmp_path: Path) -> None:
+    write_run(tmp_path, make_result(charts=SHORT_CURVE))
+    found = failure(tmp_path)
+    assert found.reason is FailureReason.ENGINE_ERROR
+    assert found.message.startswith("the equity curve ends on 2020-04-09, the run on 2020-12-31, and there is no log")
+
+
+def test_with_a_log_that_knows_of_no_stop_a_curve_that_ends_early_is_a_warning(tmp_path: Path) -> None:
+    write_log(write_run(tmp_path, make_result(charts=SHORT_CURVE)), ["TRACE:: all is well"])
+    assert result(tmp_path).warnings == (
+        "the equity curve ends on 2020-04-09, the run on 2020-12-31: does the data end there?",
+    )
+
+
+def test_a_run_that_lost_everything_is_a_result_with_a_warning(tmp_path: Path) -> None:
+    line = "ERROR:: AlgorithmManager.Run(): Portfolio value is less than or equal to zero, stopping algorithm."
+    write_log(write_run(tmp_path, make_result(charts=SHORT_CURVE)), [line])
+    assert result(tmp_path).warnings == ("equity fell to zero or below: LEAN ended the run there",)
+
+
+def test_no_data_is_failed_though_it_completed(tmp_path: Path) -> None:
+    write_monitor_report(write_run(tmp_path, make_empty_run()), 11356, 11355)
+    found = failure(tmp_path)
+    assert found.reason is FailureReason.NO_DATA
+    assert found.message.startswith("11355 of 11356 data requests failed")
+
+
+def test_zero_data_points_are_no_data(tmp_path: Path) -> None:
+    line = "TRACE:: Debug: completed in 1.3 seconds at 0k data points per second. Processing total of {} data points."
+    write_log(write_run(tmp_path, make_empty_run()), [line.format("0")])
+    assert failure(tmp_path).reason is FailureReason.NO_DATA
+    write_log(tmp_path, [line.format("1,234")])
+    assert result(tmp_path).metrics["total_orders"] == 0
+
+
+def test_a_run_with_orders_had_data_whatever_a_rounded_percentage_says(tmp_path: Path) -> None:
+    write_monitor_report(write_run(tmp_path, make_result()), 100_000, 99_999)
+    assert result(tmp_path).warnings == ("99999 of 100000 data requests failed",)
+
+
+def test_a_helper_killed_for_memory_explains_a_failed_run(tmp_path: Path) -> None:
+    write_run(tmp_path, make_result(state=RUNTIME_ERROR))
+    write_exit(tmp_path, 0, oom=1)
+    assert failure(tmp_path).reason is FailureReason.OOM_KILLED
+
+
+def test_a_folder_that_is_not_there_is_a_missing_result(tmp_path: Path) -> None:
+    assert failure(tmp_path / "none").reason is FailureReason.RESULT_MISSING
