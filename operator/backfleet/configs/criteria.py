@@ -1,0 +1,161 @@
+"""Success criteria and constraints of a config. A constraint on a statistic is a criterion; the stricter of two counts."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from backfleet.configs.documents import ConfigInvalid, Entry, Place
+from backfleet.configs.reading import (
+    Draft,
+    Keys,
+    fields_of,
+    fraction_of,
+    items_of,
+    json_of,
+    judge_keys,
+    number_of,
+    text_of,
+)
+from backfleet.configs.statistics import choose, metric_of
+from backfleet.core.criteria import RULES, Rule
+from backfleet.core.scalars import is_whole, shown, value_text
+
+NAMES = {
+    "min_trades": "min_trades",
+    "max_trades": "max_trades",
+    "min_sharpe": "min_sharpe",
+    "min_sharpe_ratio": "min_sharpe",
+    "max_drawdown": "max_drawdown",
+    "min_win_rate": "min_win_rate",
+    "min_avg_win": "min_avg_win",
+    "min_psr": "min_psr",
+    "max_fee_pct": "max_fee_share",
+    "max_fee_share": "max_fee_share",
+}
+"""The criteria as configs call them."""
+KEYS = Keys(
+    known=NAMES,
+    silent=("description", "note", "notes", "comment", "rationale"),
+    told={"max_fee_per_trade": "there is no such criterion here, so it is not judged; max_fee_pct bounds the fees"},
+    is_closed=True,
+)
+TARGET = "target_"
+"""Free words about what one hopes for; nobody judges by them."""
+COUNTS = frozenset({"min_trades", "max_trades"})
+_SIGN = re.compile(r"<=|>=|==|!=|=|<|>")
+_WORDS = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_RULES = {rule.field: rule for rule in RULES}
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    rule: Rule
+    value: Decimal
+    place: Place
+
+
+def convert_criteria(section: Entry | None, constraints: Entry | None, names: Collection[str], draft: Draft) -> None:
+    """Put `successCriteria` and `constraints` into the draft; `names` are the parameters'.
+
+    Without any criterion the field stays out, and the strategy's own count.
+    """
+    bounds = [] if section is None else _stated(section, draft)
+    is_stated = bool(bounds)
+    between: list[str] = []
+    for entry in [] if constraints is None else items_of(constraints):
+        if _compares_parameters(text_of(entry), names):
+            draft.places[f"spec.constraints[{len(between)}]"] = entry.place
+            between.append(text_of(entry).strip())
+        else:
+            bounds.append(_constrained(entry))
+    if between:
+        draft.spec["constraints"] = between
+    if not bounds:
+        return
+    if not is_stated and constraints is not None:
+        text = "these are the only criteria of the batch: what the strategy has of its own does not count beside them"
+        draft.warn(constraints.place, text)
+    merged = _merge(bounds, draft)
+    draft.spec["successCriteria"] = {
+        rule.wire_name: json_of(merged[rule.field].value) for rule in RULES if rule.field in merged
+    }
+    for bound in merged.values():
+        draft.places[f"spec.successCriteria.{bound.rule.wire_name}"] = bound.place
+
+
+def _stated(section: Entry, draft: Draft) -> list[_Bound]:
+    fields = {key: each for key, each in fields_of(section, "criteria").items() if not key.startswith(TARGET)}
+    judge_keys(fields, KEYS, draft)
+    return [_bound(_RULES[NAMES[key]], entry) for key, entry in fields.items() if key in NAMES]
+
+
+def _bound(rule: Rule, entry: Entry, value: Decimal | None = None) -> _Bound:
+    """A bound that a result can meet: a whole count, a ratio, or a fraction from 0 to 1."""
+    if rule.field in COUNTS:
+        value = number_of(entry) if value is None else value
+        if not is_whole(value) or value < 0:
+            raise ConfigInvalid(entry.place, f"{value_text(value)} is no count", "write a whole number, 0 or more")
+        return _Bound(rule, value, entry.place)
+    value = fraction_of(entry) if value is None else value
+    if rule.field != "min_sharpe":
+        if value > 1:
+            mend = f"write the fraction, {value_text(value / 100)}, or a percentage, {value_text(value)}%"
+            raise ConfigInvalid(entry.place, f"{value_text(value)} is over 1, which is 100 %", mend)
+        if value < 0:
+            raise ConfigInvalid(entry.place, f"{value_text(value)} is negative", "write it positive")
+    return _Bound(rule, value, entry.place)
+
+
+def _compares_parameters(text: str, names: Collection[str]) -> bool:
+    """Whether it is about parameters: it names one, and its left side is no statistic (unless a parameter's own name)."""
+    left, _, _ = _split(text)
+    if left not in names and metric_of(left) is not None:
+        return False
+    return any(word in names for word in _WORDS.findall(text))
+
+
+def _split(text: str) -> tuple[str, str, str]:
+    """Left side, sign and right side of a comparison; empty texts where there is none."""
+    found = _SIGN.search(text)
+    if found is None:
+        return "", "", ""
+    return text[: found.start()].strip(), found.group(), text[found.end() :].strip()
+
+
+def _constrained(entry: Entry) -> _Bound:
+    text = text_of(entry)
+    left, sign, right = _split(text)
+    if not left or not right:
+        mend = 'write one comparison, like "Drawdown < 0.15"'
+        raise ConfigInvalid(entry.place, f"{shown(text)} is no constraint", mend)
+    metric = metric_of(left)
+    if metric is None:
+        raise ConfigInvalid(entry.place, f"there is no statistic {shown(left)}, and no such parameter", choose(left))
+    if sign not in ("<", "<=", ">", ">="):
+        raise ConfigInvalid(entry.place, f"{sign} cannot bound a statistic", "write <, <=, > or >=")
+    rule = next((each for each in RULES if each.metric == metric and each.is_floor == (sign[0] == ">")), None)
+    if rule is None:
+        bounded = sorted({f"{each.metric} {'>=' if each.is_floor else '<='}" for each in RULES})
+        problem = f"no criterion asks for {left} {sign}"
+        raise ConfigInvalid(entry.place, problem, f"use one of: {', '.join(bounded)}")
+    value = fraction_of(Entry(entry.place, right, is_quoted=True))
+    if rule.field in COUNTS and is_whole(value):
+        # A count has a next one, so that "more than 100" is exactly "101 or more".
+        value += {">": 1, "<": -1}.get(sign, 0)
+    return _bound(rule, entry, value)
+
+
+def _merge(bounds: list[_Bound], draft: Draft) -> Mapping[str, _Bound]:
+    merged: dict[str, _Bound] = {}
+    for bound in bounds:
+        name = bound.rule.field
+        first = merged.setdefault(name, bound)
+        if first.value == bound.value:
+            continue
+        stricter = max if bound.rule.is_floor else min
+        merged[name] = stricter(first, bound, key=lambda each: each.value)
+        counts = value_text(merged[name].value)
+        there = f"{value_text(first.value)} in line {first.place.line}"
+        draft.warn(bound.place, f"{name} is {value_text(bound.value)} here and {there}: {counts}, the stricter, counts")
+    return merged

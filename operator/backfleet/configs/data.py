@@ -1,0 +1,122 @@
+"""Symbols, dates and cash of a config; what it leaves out is what the strategies themselves have."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from backfleet.catalog import CatalogStrategy
+from backfleet.configs.documents import ConfigInvalid, Entry, Place
+from backfleet.configs.reading import Draft, Keys, fields_of, items_of, json_of, judge_keys, number_of, text_of
+from backfleet.core.scalars import shown
+
+DEFAULT_START = "2020-01-01"
+DEFAULT_END = "2024-12-31"
+DEFAULT_CASH = 1000
+SECTIONS = ("backtest", "backtest_settings")
+CASH = ("initial_capital", "initial_cash", "cash")
+RESOLUTION = ("resolution", "data_resolution")
+NAMES = ("symbols", "start_date", "end_date", *CASH, *RESOLUTION, "brokerage")
+KEYS = Keys(
+    known=NAMES,
+    silent=("description", "note", "notes", "comment", "timezone"),
+    others={"start": "start_date", "end": "end_date", "symbol": "symbols", "tickers": "symbols", "capital": CASH[0]},
+    told=dict.fromkeys(
+        ("fees", "fee_assumptions", "fee_model"), "the model of fees is the engine's setting, so this is passed over"
+    ),
+)
+
+
+def convert_data(
+    top: Mapping[str, Entry],
+    strategy: CatalogStrategy | None,
+    whole: Place,
+    wished: tuple[str, ...] | None,
+    draft: Draft,
+) -> None:
+    """Put `data` into the draft: the wished symbols, else the config's, else the catalog's.
+
+    `whole` is where the config begins, for what is nowhere.
+    """
+    fields = _fields(top, draft)
+    if wished is not None:
+        fields["symbols"] = _wished(wished)
+    data: dict[str, Any] = {"symbols": _symbols(fields.get("symbols"), strategy, whole, draft)}
+    left_out: list[str] = []
+    for key, name, default in (("start_date", "startDate", DEFAULT_START), ("end_date", "endDate", DEFAULT_END)):
+        entry = fields.get(key)
+        if entry is None:
+            left_out.append(f"{key} {default}")
+        else:
+            draft.places[f"spec.data.{name}"] = entry.place
+        data[name] = default if entry is None else text_of(entry).strip()
+    if left_out:
+        draft.warn(whole, f"it gives no dates: {' and '.join(left_out)}, as the strategies of the catalog have it")
+    cash = _one_of(fields, CASH)
+    data["initialCash"] = DEFAULT_CASH if cash is None else json_of(number_of(cash))
+    if cash is not None:
+        draft.places["spec.data.initialCash"] = cash.place
+    draft.spec["data"] = data
+    _say_what_the_engine_decides(fields, draft)
+
+
+def _fields(top: Mapping[str, Entry], draft: Draft) -> dict[str, Entry]:
+    """All that is said of the data, in whatever section; what is said twice must agree."""
+    found: dict[str, Entry] = {key: entry for key, entry in top.items() if key in NAMES}
+    for name in SECTIONS:
+        if name not in top:
+            continue
+        section = fields_of(top[name], "the settings of the backtest")
+        judge_keys(section, KEYS, draft)
+        for key, entry in section.items():
+            if key not in NAMES:
+                continue
+            other = found.setdefault(key, entry)
+            _refuse_contradiction(other, entry)
+    return found
+
+
+def _one_of(fields: Mapping[str, Entry], names: tuple[str, ...]) -> Entry | None:
+    entries = [fields[name] for name in names if name in fields]
+    for entry in entries[1:]:
+        _refuse_contradiction(entries[0], entry)
+    return entries[0] if entries else None
+
+
+def _refuse_contradiction(first: Entry, second: Entry) -> None:
+    if _plain(first) != _plain(second):
+        problem = f"line {first.place.line} says otherwise under {first.place.path}"
+        raise ConfigInvalid(second.place, problem, "keep one of the two")
+
+
+def _plain(entry: Entry) -> object:
+    if isinstance(entry.value, tuple):
+        return [_plain(item) for item in entry.value]
+    return entry.value.strip() if isinstance(entry.value, str) else entry.value
+
+
+def _symbols(entry: Entry | None, strategy: CatalogStrategy | None, whole: Place, draft: Draft) -> list[str]:
+    if entry is None:
+        if strategy is None or not strategy.symbols:
+            mend = "add `symbols: [SPY]` with the symbols that the strategy trades"
+            raise ConfigInvalid(whole, "it names no symbols, and the catalog has none for its strategy", mend)
+        draft.places["spec.data.symbols"] = whole
+        return list(strategy.symbols)
+    draft.places["spec.data.symbols"] = entry.place
+    items = items_of(entry)
+    for position, item in enumerate(items):
+        draft.places[f"spec.data.symbols[{position}]"] = item.place
+    return [text_of(item).strip() for item in items]
+
+
+def _wished(symbols: tuple[str, ...]) -> Entry:
+    place = Place(1, "symbols asked for")
+    return Entry(place, tuple(Entry(place, symbol, is_quoted=True) for symbol in symbols))
+
+
+def _say_what_the_engine_decides(fields: Mapping[str, Entry], draft: Draft) -> None:
+    resolution, brokerage = _one_of(fields, RESOLUTION), fields.get("brokerage")
+    if resolution is not None and text_of(resolution).strip().lower() != "daily":
+        said = shown(text_of(resolution))
+        draft.warn(resolution.place, f"the strategy decides its resolution (bars: daily), so {said} is passed over")
+    if brokerage is not None and not text_of(brokerage).lower().replace(" ", "").startswith("interactivebrokers"):
+        said = shown(text_of(brokerage))
+        draft.warn(brokerage.place, f"the engine decides the model of the brokerage, so {said} is passed over")

@@ -1,0 +1,176 @@
+"""The text of a config as a tree whose every value knows its line: YAML, or JSON with comments as LEAN writes it.
+
+Nothing of YAML beyond plain data is read: no alias, no tag, no second document, no repeated key; size, depth and number of
+values are bounded.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from backfleet.configs.json_comments import is_json, without_comments
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.scalars import shown
+
+MAX_CONFIG_BYTES = 128 * 1024
+MAX_DEPTH = 20
+MAX_VALUES = 10_000
+MAX_SHOWN_PATH = 160
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands: the 1-based line, and the path of keys from the top (empty for the whole config)."""
+
+    line: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One value of a config; None is null, and a scalar is its text, quoted or not."""
+
+    place: Place
+    value: "str | tuple[Entry, ...] | Mapping[str, Entry] | None"
+    is_quoted: bool = False
+
+
+class ConfigInvalid(SpecInvalid):
+    """A config that cannot be meant: `field` is the file (or what of a request), the problem begins with line and path."""
+
+    def __init__(self, place: Place, problem: str, mend: str, file: str = "config") -> None:
+        self.place = place
+        self._said = problem
+        super().__init__(file, f"{at(place)}: {problem}", mend)
+
+    def of(self, file: str) -> "ConfigInvalid":
+        """The same, of a named file."""
+        return ConfigInvalid(self.place, self._said, self.mend, file)
+
+
+def at(place: Place) -> str:
+    """A place in words; of a long path its end."""
+    path = place.path if len(place.path) <= MAX_SHOWN_PATH else f"…{place.path[-MAX_SHOWN_PATH:]}"
+    return f"line {place.line}: {path}" if path else f"line {place.line}"
+
+
+def parse_document(content: bytes | str) -> Entry:
+    """The tree of one config; ConfigInvalid names the line, and what to change."""
+    text = _decode(content)
+    if is_json(text):
+        text = without_comments(text)
+    try:
+        return _Builder(text).build()
+    except yaml.MarkedYAMLError as error:
+        raise _not_yaml(error) from error
+    except yaml.YAMLError as error:
+        # The reader's own error has a position but no line.
+        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+        problem = "a character that YAML does not allow stands here"
+        raise ConfigInvalid(Place(line, ""), problem, "remove it") from error
+    except ValueError as error:
+        # PyYAML reads an escape such as \U00110000 without looking.
+        raise ConfigInvalid(Place(1, ""), "an escape names no character", "write the character itself") from error
+
+
+def _decode(content: bytes | str) -> str:
+    size = len(content) if isinstance(content, bytes) else len(content.encode("utf-8", "replace"))
+    if size > MAX_CONFIG_BYTES:
+        mend = "a config takes a few kilobytes; write ranges in place of long lists"
+        raise ConfigInvalid(Place(1, ""), f"it has over {MAX_CONFIG_BYTES} bytes", mend)
+    if isinstance(content, str):
+        return content.removeprefix("\ufeff")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigInvalid(Place(line, ""), f"byte {error.start} is not UTF-8", "save the file as UTF-8") from error
+
+
+def _not_yaml(error: yaml.MarkedYAMLError) -> ConfigInvalid:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else 1
+    reason = " ".join(str(error.problem or error.context or "not understood").split())
+    return ConfigInvalid(Place(line, ""), f"this is not YAML: {reason}", "mind indentation, colons and quotes")
+
+
+class _Builder:
+    """Reads PyYAML's events one by one, so that a bound stops the reading itself."""
+
+    def __init__(self, text: str) -> None:
+        self._events: Iterator[Any] = iter(yaml.parse(text, Loader=yaml.SafeLoader))
+        self._values = 0
+
+    def build(self) -> Entry:
+        """The one document."""
+        event = self._next()
+        while isinstance(event, yaml.StreamStartEvent | yaml.DocumentStartEvent):
+            event = self._next()
+        if isinstance(event, yaml.StreamEndEvent):
+            raise ConfigInvalid(Place(1, ""), "the config is empty", "write strategy, optimization and backtest")
+        root = self._entry(event, Place(_line(event), ""), 1)
+        self._next()
+        after = self._next()
+        if not isinstance(after, yaml.StreamEndEvent):
+            raise ConfigInvalid(Place(_line(after), ""), "a second document begins", "write one config a file")
+        return root
+
+    def _next(self) -> Any:  # noqa: ANN401 - PyYAML's events are untyped
+        event = next(self._events)
+        place = Place(_line(event), "")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise ConfigInvalid(place, "anchors (&) and aliases (*) are not read", "write the value out")
+        # The parser gives quoted texts the tag "!", which is none.
+        if getattr(event, "tag", None) not in (None, "!"):
+            raise ConfigInvalid(place, f"the tag {shown(event.tag)} is not read", "write plain values without ! or !!")
+        return event
+
+    def _entry(self, event: Any, place: Place, depth: int) -> Entry:  # noqa: ANN401
+        self._values += 1
+        if depth > MAX_DEPTH:
+            raise ConfigInvalid(place, f"it nests deeper than {MAX_DEPTH} levels", "a config nests some five deep")
+        if self._values > MAX_VALUES:
+            raise ConfigInvalid(place, f"it holds more than {MAX_VALUES} values", "write ranges in place of lists")
+        match event:
+            case yaml.ScalarEvent():
+                is_quoted = event.style is not None
+                is_null = not is_quoted and event.value in _NULLS
+                return Entry(place, None if is_null else event.value, is_quoted)
+            case yaml.SequenceStartEvent():
+                return Entry(place, self._items(place, depth))
+            case _:
+                return Entry(place, self._fields(place, depth))
+
+    def _items(self, place: Place, depth: int) -> tuple[Entry, ...]:
+        items: list[Entry] = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            items.append(self._entry(event, Place(_line(event), f"{place.path}[{len(items)}]"), depth + 1))
+        return tuple(items)
+
+    def _fields(self, place: Place, depth: int) -> Mapping[str, Entry]:
+        fields: dict[str, Entry] = {}
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            key = self._key(event, place)
+            path = f"{place.path}.{key}" if place.path else key
+            here = Place(_line(event), path)
+            if key in fields:
+                first = fields[key].place.line
+                raise ConfigInvalid(here, f"the key stands in line {first} already", "give each key once")
+            fields[key] = self._entry(self._next(), here, depth + 1)
+        return fields
+
+    def _key(self, event: Any, place: Place) -> str:  # noqa: ANN401
+        here = Place(_line(event), place.path)
+        if not isinstance(event, yaml.ScalarEvent):
+            raise ConfigInvalid(here, "a key is no text", "write `key: value`")
+        key: str = event.value
+        if not 0 < len(key) <= 100 or not key.isprintable():
+            raise ConfigInvalid(here, f"the key {shown(key)} is empty or hostile", "write a short printable key")
+        return key
+
+
+def _line(event: Any) -> int:  # noqa: ANN401
+    return int(event.start_mark.line) + 1

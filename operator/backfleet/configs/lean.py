@@ -1,0 +1,144 @@
+"""LEAN's own optimizer config (`lean optimize --optimizer-config`) read as a config: the same things under other names.
+
+The keys are those of LEAN's Optimizer.Launcher. LEAN's file names neither strategy, symbols nor dates of ours, so
+`strategy`, `backtest`, `symbols`, `success_criteria` and `engine` may stand in it beside LEAN's keys.
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import PurePosixPath
+
+from backfleet.catalog import Catalog
+from backfleet.configs.documents import ConfigInvalid, Entry, Place
+from backfleet.configs.reading import CLOSE, Draft, fields_of, items_of, text_of
+from backfleet.core.scalars import shown
+
+MARK = "optimization-"
+"""What LEAN's keys begin with, and those of other configs never do."""
+CRITERION = "optimization-criterion"
+STRATEGY = "optimization-strategy"
+CONCURRENT = "maximum-concurrent-backtests"
+LOCATION = "algorithm-location"
+TYPE_NAME = "algorithm-type-name"
+READ = (CRITERION, STRATEGY, CONCURRENT, LOCATION, TYPE_NAME, "constraints", "parameters")
+OURS = ("strategy", "backtest", "backtest_settings", "symbols", "start_date", "end_date", "success_criteria", "engine")
+CUTS = ("out-of-sample-max-end-date", "out-of-sample-days")
+OPERATORS = {
+    "less": "<",
+    "lessorequal": "<=",
+    "greater": ">",
+    "greaterorequal": ">=",
+    "equals": "==",
+    "notequal": "!=",
+}
+SIGNS = ("<", "<=", ">", ">=", "==", "!=")
+NAMES = {"min": "start", "max": "end", "min-step": "min_step", "minStep": "min_step", "key": "name"}
+PARAMETER_KEYS = ("name", "start", "end", "step", "min_step", "value", "type")
+
+
+def is_lean(top: Mapping[str, Entry]) -> bool:
+    """Whether it is LEAN's own optimizer config."""
+    return any(key.startswith(MARK) for key in top)
+
+
+def from_lean(top: Mapping[str, Entry], whole: Place, catalog: Catalog, draft: Draft) -> dict[str, Entry]:
+    """The sections of a config, at the places where LEAN's file has them."""
+    _judge_keys(top, draft)
+    found = {key: entry for key, entry in top.items() if key in OURS}
+    optimization: dict[str, Entry] = {}
+    if STRATEGY in top:
+        optimization["type"] = top[STRATEGY]
+    if CRITERION in top:
+        optimization |= _criterion(top[CRITERION], draft)
+    if "constraints" in top:
+        items = tuple(_constraint(each) for each in items_of(top["constraints"]))
+        optimization["constraints"] = Entry(top["constraints"].place, items)
+    if "parameters" in top:
+        optimization["parameters"] = _parameters(top["parameters"])
+    found["optimization"] = Entry(whole, optimization)
+    if CONCURRENT in top:
+        found["max_concurrent"] = top[CONCURRENT]
+    if "strategy" not in found and (strategy := _strategy(top, catalog)) is not None:
+        found["strategy"] = strategy
+    return found
+
+
+def _judge_keys(top: Mapping[str, Entry], draft: Draft) -> None:
+    """LEAN's file may hold any of LEAN's hundreds of keys, so only what is nearly one of those read is refused."""
+    for key, entry in top.items():
+        if key in READ or key in OURS:
+            continue
+        if key in CUTS:
+            draft.warn(entry.place, "the dates are those of the backtest section, so this is passed over")
+        elif key not in (f"{STRATEGY}-settings",) and (close := get_close_matches(key, READ, n=1, cutoff=0.9)):
+            raise ConfigInvalid(entry.place, "the key is unknown", f"did you mean {close[0]}?")
+
+
+def _criterion(entry: Entry, draft: Draft) -> dict[str, Entry]:
+    fields = _known(entry, ("target", "extremum", "target-value"))
+    if "target-value" in fields:
+        draft.warn(fields["target-value"].place, "nothing ends early here: every combination is run")
+    names = {"target": "target_metric", "extremum": "target_direction"}
+    return {names[key]: each for key, each in fields.items() if key in names}
+
+
+def _constraint(entry: Entry) -> Entry:
+    """The constraint as text, like "Drawdown <= 0.15"."""
+    if isinstance(entry.value, str):
+        return entry
+    fields = _known(entry, ("target", "operator", "target-value"))
+    missing = [key for key in ("target", "operator", "target-value") if key not in fields]
+    if missing:
+        raise ConfigInvalid(entry.place, f"the constraint has no {missing[0]}", f"add {missing[0]}")
+    wanted = text_of(fields["operator"]).strip()
+    sign = wanted if wanted in SIGNS else OPERATORS.get(wanted.lower())
+    if sign is None:
+        known = "less, lessOrEqual, greater or greaterOrEqual"
+        raise ConfigInvalid(fields["operator"].place, f"there is no operator {shown(wanted)}", f"write {known}")
+    text = f"{text_of(fields['target'])} {sign} {text_of(fields['target-value'])}"
+    return Entry(entry.place, text, is_quoted=True)
+
+
+def _parameters(entry: Entry) -> Entry:
+    """LEAN's list as a section by name; a section is taken as it is."""
+    if not isinstance(entry.value, tuple):
+        return entry
+    found: dict[str, Entry] = {}
+    for item in entry.value:
+        fields = _known(item, PARAMETER_KEYS, NAMES)
+        if "name" not in fields:
+            raise ConfigInvalid(item.place, "the parameter has no name", "add name")
+        name = text_of(fields.pop("name"))
+        if name in found:
+            problem = f"{shown(name)} is declared in line {found[name].place.line} already"
+            raise ConfigInvalid(item.place, problem, "give each parameter once")
+        found[name] = Entry(item.place, fields)
+    return Entry(entry.place, found)
+
+
+def _known(entry: Entry, known: Iterable[str], names: Mapping[str, str] | None = None) -> dict[str, Entry]:
+    """The fields under our names; an unknown one is an error, as LEAN would leave it out without a word."""
+    allowed, found = tuple(known), dict[str, Entry]()
+    for key, each in fields_of(entry, "a section").items():
+        name = (names or {}).get(key, key)
+        if name not in allowed:
+            close = get_close_matches(key, [*allowed, *(names or {})], n=1, cutoff=CLOSE)
+            hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(allowed)}"
+            raise ConfigInvalid(each.place, "the key is unknown", hint)
+        if name in found:
+            problem = f"line {found[name].place.line} says the same under another name"
+            raise ConfigInvalid(each.place, problem, "keep one of the two")
+        found[name] = each
+    return found
+
+
+def _strategy(top: Mapping[str, Entry], catalog: Catalog) -> Entry | None:
+    """The strategy of the catalog whose project or name the algorithm's location or type names."""
+    for key in (LOCATION, TYPE_NAME):
+        if key not in top:
+            continue
+        parts = PurePosixPath(text_of(top[key]).replace("\\", "/")).parts
+        for strategy in catalog.strategies:
+            if strategy.name in parts or (strategy.lean_project_path or strategy.name) in parts:
+                return Entry(top[key].place, strategy.name, is_quoted=True)
+    return None

@@ -1,0 +1,86 @@
+"""Which strategy a config is for, and which engine runs it."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from backfleet.catalog import Catalog, CatalogStrategy, StrategyStatus
+from backfleet.configs.documents import ConfigInvalid, Entry, Place
+from backfleet.configs.reading import Draft, Keys, fields_of, judge_keys, text_of
+from backfleet.core.scalars import shown
+from backfleet.core.spec import EngineName
+
+DEFAULT_ENGINE = EngineName.LEAN
+"""Configs were written for LEAN projects; the config's `engine`, or the caller, says otherwise."""
+ENGINES = tuple(each.value for each in EngineName)
+KEYS = Keys(
+    known=("name", "lean_project_path"),
+    silent=(
+        "description", "category", "asset_class", "revision_of", "revision_reason", "id", "status", "priority",
+        "note", "notes", "author", "version",
+    ),
+)  # fmt: skip
+
+
+def convert_engine(entry: Entry | None, wished: str | None, draft: Draft) -> EngineName:
+    """Put `engine` into the draft: what the caller wishes, else the config's, else LEAN."""
+    name = wished
+    if name is None and entry is not None:
+        draft.places["spec.engine"] = entry.place
+        name = text_of(entry).strip().lower()
+        if name not in ENGINES:
+            raise ConfigInvalid(entry.place, f"there is no engine {shown(name)}", f"write one of: {', '.join(ENGINES)}")
+    engine = EngineName(name) if name else DEFAULT_ENGINE
+    draft.spec["engine"] = {"name": engine.value}
+    return engine
+
+
+def convert_strategy(
+    entry: Entry | None, wished: str | None, catalog: Catalog, whole: Place, draft: Draft
+) -> CatalogStrategy | None:
+    """Put `strategy` into the draft, with the catalog's project where the config has none; the catalog's row, if it has one."""
+    fields = _fields(entry, draft)
+    place = fields["name"].place if "name" in fields else whole
+    name = wished or (text_of(fields["name"]).strip() if "name" in fields else None)
+    if not name:
+        mend = "add `strategy: {name: …}`, or name it with --strategy"
+        raise ConfigInvalid(entry.place if entry else whole, "it names no strategy", mend)
+    known = {each.name: each for each in catalog.strategies}
+    found = known.get(name)
+    project = text_of(fields["lean_project_path"]).strip() if "lean_project_path" in fields else None
+    draft.places |= {"spec.strategy": place, "spec.strategy.name": place}
+    if project:
+        draft.places["spec.strategy.leanProjectPath"] = fields["lean_project_path"].place
+    draft.spec["strategy"] = {"name": name}
+    if path := project or (found.lean_project_path if found else None):
+        draft.spec["strategy"]["leanProjectPath"] = path
+    if found is None:
+        close = get_close_matches(name, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        draft.warn(place, f"the catalog has no strategy {shown(name)}, so nothing is known of its parameters{hint}")
+    elif found.status is StrategyStatus.ON_HOLD:
+        draft.warn(place, f"{name} is on hold: the operator refuses the batch as long as its catalog has it so")
+    elif project and project != found.lean_project_path:
+        draft.warn(fields["lean_project_path"].place, f"the catalog has {found.lean_project_path}; the config's counts")
+    return found
+
+
+def say_what_is_not_read(parameters: Entry, strategy: CatalogStrategy, draft: Draft) -> None:
+    """A LEAN project takes any parameter and does not say which it reads, so a name out of the catalog is a warning only."""
+    known = [each.name for each in strategy.parameters]
+    for name, entry in parameters.value.items() if isinstance(parameters.value, Mapping) else ():
+        if known and name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            text = f"{strategy.name} is not known to read it; {hint}known: {', '.join(known)}"
+            draft.warn(entry.place, text)
+
+
+def _fields(entry: Entry | None, draft: Draft) -> Mapping[str, Entry]:
+    """The section, or a name alone."""
+    if entry is None:
+        return {}
+    if isinstance(entry.value, str):
+        return {"name": entry}
+    fields = fields_of(entry, "the strategy")
+    judge_keys(fields, KEYS, draft)
+    return fields
