@@ -17,6 +17,7 @@ from backfleet_api.refusals import (
     BodyTooLarge,
     BodyTooSlow,
     BodyUnreadable,
+    ConfigMissing,
     Forbidden,
     NameTaken,
     Unauthenticated,
@@ -77,7 +78,7 @@ def install_translators(app: FastAPI, routers: Sequence[APIRouter], retry_after_
 
 
 def _field_problems(error: BackfleetError) -> list[FieldProblem]:
-    if isinstance(error, SpecInvalid | Forbidden | NameTaken) and error.field:
+    if isinstance(error, SpecInvalid | Forbidden | NameTaken | ConfigMissing) and error.field:
         return [FieldProblem(field=error.field, problem=error.problem, mend=error.mend)]
     return []
 

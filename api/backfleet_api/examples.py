@@ -133,6 +133,20 @@ RUN_REQUEST: dict[str, Any] = {
     "max_concurrent": 4,
     "name": "rsi-small",
 }
+CONFIG = """strategy: {name: RSI_MeanReversion_ETF}
+engine: bars
+parameters:
+  rsi_period: {start: 14, end: 16, step: 1, type: int}
+  entry_threshold: {values: [25.5, 30]}
+symbols: [AAPL]
+start_date: 2000-03-01
+end_date: 2013-03-01
+"""
+RUN_REQUESTS: dict[str, dict[str, Any]] = {
+    "batch": RUN_REQUEST,
+    "config": {"config": CONFIG, "max_concurrent": 4, "name": "rsi-small"},
+    "config_path": {"config_path": "optimizations/test_config.yaml", "engine": "bars", "dry_run": True},
+}
 SUBMITTED: dict[str, Any] = {
     "batch_id": UID,
     "name": "rsi-small",

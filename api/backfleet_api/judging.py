@@ -10,7 +10,6 @@ from typing import Any
 from backfleet.core.acceptance import AcceptanceLimits, AcceptedBatch, check
 from backfleet.core.accepting import ON_HOLD
 from backfleet.core.constraints import next_satisfying, nothing_satisfies
-from backfleet.core.errors import SpecInvalid
 from backfleet.core.records import Catalog
 from backfleet.core.spec import BatchSpec, EngineName, parse_spec
 
@@ -33,20 +32,10 @@ class Judged:
 
 
 def judge(body: Any, catalog: Catalog) -> Judged:  # noqa: ANN401 - any JSON
-    """Judge `batch` of a request; SpecInvalid names the field below `batch` and the mend."""
-    try:
-        spec = parse_spec(body)
-        accepted = check(spec, dict.fromkeys(EngineName), _limits(spec, catalog))
-        return _count(accepted, _strangers(spec, catalog))
-    except SpecInvalid as error:
-        raise in_request(error) from error
-
-
-def in_request(error: SpecInvalid) -> SpecInvalid:
-    """The error with its field as the request has it: what is `spec` in the custom resource is `batch` here."""
-    path = error.field.removeprefix("spec")
-    is_path = error.field.startswith("spec") and path[:1] in ("", ".", "[")
-    return SpecInvalid(f"batch{path}" if is_path else error.field, error.problem, error.mend)
+    """Judge a spec; SpecInvalid names the field below `spec` and the mend."""
+    spec = parse_spec(body)
+    accepted = check(spec, dict.fromkeys(EngineName), _limits(spec, catalog))
+    return _count(accepted, _strangers(spec, catalog))
 
 
 def _limits(spec: BatchSpec, catalog: Catalog) -> AcceptanceLimits:

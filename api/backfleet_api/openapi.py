@@ -1,6 +1,6 @@
 """What /openapi.json says of each answer beside its schema: an example, and the problems that a route may answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -142,10 +142,11 @@ def answers(
     return found
 
 
-def request_body(model: type[BaseModel], example: object) -> dict[str, Any]:
-    """The `requestBody` of a route that reads its body itself."""
+def request_body(model: type[BaseModel], examples: Mapping[str, object]) -> dict[str, Any]:
+    """The `requestBody` of a route that reads its body itself, with an example of each kind."""
     schema = {"$ref": f"{_SCHEMAS}{model.__name__}"}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "example": example}}}}
+    shown = {name: {"value": value} for name, value in examples.items()}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "examples": shown}}}}
 
 
 def complete_openapi(app: FastAPI, routers: Sequence[APIRouter]) -> None:

@@ -1,6 +1,6 @@
 """What the API refuses for reasons of its own or of Kubernetes; `errors` translates them like those of `core.errors`."""
 
-from backfleet.core.errors import BackfleetError, Conflict, SpecInvalid
+from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid
 
 
 class Unauthenticated(BackfleetError):
@@ -23,6 +23,16 @@ class Forbidden(BackfleetError):
 
 class NameTaken(Conflict):
     """Another batch has the name that was asked for; `field` says where the name came from."""
+
+    def __init__(self, field: str, problem: str, mend: str) -> None:
+        self.field = field
+        self.problem = problem
+        self.mend = mend
+        super().__init__(f"{field}: {problem}; {mend}")
+
+
+class ConfigMissing(NotFound):
+    """No such config; `field` is the one of the request that names it."""
 
     def __init__(self, field: str, problem: str, mend: str) -> None:
         self.field = field

@@ -14,6 +14,7 @@ ENV_DATABASE_URL = "BACKFLEET_API_DATABASE_URL"
 ENV_NAMESPACE = "BACKFLEET_NAMESPACE"
 ENV_TOKEN = "BACKFLEET_API_TOKEN"  # noqa: S105 - a variable's name
 ENV_TOKEN_FILE = "BACKFLEET_API_TOKEN_FILE"  # noqa: S105 - a variable's name
+ENV_CONFIGS = "BACKFLEET_API_CONFIGS"
 
 DEFAULT_HOST = "0.0.0.0"  # noqa: S104 - a container's port; who reaches it is decided by its Service
 DEFAULT_PORT = 8230
@@ -35,6 +36,8 @@ class ApiSettings:
     namespace: str = "default"
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
+    configs_folder: str | None = None
+    """Where `config_path` leads."""
     threads: int = 8
     answer_seconds: float = 8.0
     health_seconds: float = 3.0
@@ -60,6 +63,7 @@ def load_settings(environment: Mapping[str, str]) -> ApiSettings:
         namespace=namespace,
         host=environment.get(ENV_HOST) or DEFAULT_HOST,
         port=_parse_port(environment.get(ENV_PORT)),
+        configs_folder=_parse_folder(environment.get(ENV_CONFIGS)),
     )
 
 
@@ -83,6 +87,12 @@ def _parse_token(environment: Mapping[str, str]) -> str | None:
             f"write {MIN_TOKEN_LENGTH} to 512 of A-Z a-z 0-9 . _ ~ + / = -, for example openssl rand -hex 24",
         )
     return token
+
+
+def _parse_folder(path: str | None) -> str | None:
+    if path and not Path(path).is_dir():
+        raise SpecInvalid(ENV_CONFIGS, f"{path!r} is no folder", "name the folder that configs are mounted at")
+    return path or None
 
 
 def _parse_port(text: str | None) -> int:

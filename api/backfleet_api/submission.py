@@ -2,8 +2,10 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
+from backfleet.configs.documents import MAX_CONFIG_BYTES
+from backfleet.core.spec import PATH_PATTERN, SYMBOL_PATTERN, EngineName
 from backfleet_api.schemas import Answer, BatchPhase, Number, Parameters
 
 # A DNS subdomain, as Kubernetes wants it: parts of at most 63 characters are not asked for, ends of parts are.
@@ -12,13 +14,57 @@ NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
 
 
-class RunRequest(Answer):
-    """A batch to run, or with `dry_run` only to be judged and counted."""
+Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=SYMBOL_PATTERN)]
 
-    batch: dict[str, Any] = Field(
-        description="`spec` of an OptimizationBatch, with the custom resource's own field names"
+
+def _never_null(schema: dict[str, Any]) -> None:
+    """A source is there or not: null, which the routes refuse, stands for absence here alone."""
+    del schema["default"]
+    schema |= schema.pop("anyOf")[0]
+
+
+class RunRequest(Answer):
+    """A batch to run, or with `dry_run` only to be judged and counted: exactly one of `batch`, `config`, `config_path`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["batch"], "properties": {"engine": False, "symbols": False}},
+                {"required": ["config"]},
+                {"required": ["config_path"]},
+            ]
+        }
     )
-    max_concurrent: int | None = Field(default=None, ge=1, le=256, description="in place of batch.maxConcurrent")
+
+    batch: dict[str, Any] | None = Field(
+        default=None,
+        description="`spec` of an OptimizationBatch, with the custom resource's own field names",
+        json_schema_extra=_never_null,
+    )
+    config: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_CONFIG_BYTES,
+        description="the text of a config, in YAML, or of LEAN's own optimizer config",
+        json_schema_extra=_never_null,
+    )
+    config_path: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        pattern=PATH_PATTERN,
+        description="of a config, below the folder that is mounted for them",
+        json_schema_extra=_never_null,
+    )
+    engine: Annotated[EngineName, Field(strict=False)] | None = Field(
+        default=None, description="in place of the config's; without either it is lean"
+    )
+    symbols: list[Symbol] | None = Field(
+        default=None, min_length=1, max_length=64, description="in place of the config's, or of the strategy's own"
+    )
+    max_concurrent: int | None = Field(
+        default=None, ge=1, le=256, description="in place of maxConcurrent of the batch or max_concurrent of the config"
+    )
     name: Name | None = Field(
         default=None,
         description="of the custom resource; by default made from the strategy, or from the Idempotency-Key",

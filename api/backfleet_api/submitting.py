@@ -2,33 +2,33 @@
 
 import hashlib
 import json
-import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.errors import Conflict, SpecInvalid
+from backfleet.core.names import name_stem
 from backfleet.store.strategies import load_catalog
 from backfleet_api.answers import combination_answer
+from backfleet_api.asking import Asked, asked
 from backfleet_api.cluster import ClusterBatch, NewBatch
 from backfleet_api.dependencies import Services
-from backfleet_api.judging import Judged, in_request, judge
+from backfleet_api.judging import Judged, judge
 from backfleet_api.lookup import postgres
 from backfleet_api.pace import read_pace
 from backfleet_api.refusals import NameTaken
 from backfleet_api.submission import Estimate, Preview, PreviewedCombination, RunRequest, Submitted
 
 BATCHES_PATH = "/api/optimization/batches"
-MAX_STEM_LENGTH = 40
 RANDOM_NAMES = 3
 """How many random names are tried before the API gives up."""
 
 
 def preview(services: Services, request: RunRequest) -> Preview:
     """What the batch would be; nothing is created."""
-    spec = wanted_spec(request)
-    judged = _judge(services, spec)
+    wanted = asked(request, services.settings.configs_folder)
+    judged = _judge(services, wanted)
     accepted = judged.accepted
     return Preview(
         total=judged.total,
@@ -38,18 +38,18 @@ def preview(services: Services, request: RunRequest) -> Preview:
         last=_combination(judged, judged.last),
         max_concurrent=accepted.spec.max_concurrent,
         estimate=_estimate(services, judged),
-        warnings=list(judged.warnings),
+        warnings=[*wanted.warnings, *judged.warnings],
     )
 
 
 def submit(services: Services, request: RunRequest, key: str | None) -> Submitted:
     """Make the batch, or find the one that the same request made before; NameTaken when the name is another's."""
-    spec = wanted_spec(request)
-    judged = _judge(services, spec)
+    wanted = asked(request, services.settings.configs_folder)
+    judged = _judge(services, wanted)
     try:
-        found, is_new = _create(services, spec, request.name, key)
+        found, is_new = _create(services, wanted.spec, request.name, key)
     except SpecInvalid as error:
-        raise in_request(error) from error
+        raise wanted.in_request(error) from error
     return Submitted(
         batch_id=found.uid,
         name=found.name,
@@ -58,7 +58,7 @@ def submit(services: Services, request: RunRequest, key: str | None) -> Submitte
         max_concurrent=judged.accepted.spec.max_concurrent,
         is_new=is_new,
         status_url=status_url(found.uid),
-        warnings=list(judged.warnings),
+        warnings=[*wanted.warnings, *judged.warnings],
     )
 
 
@@ -67,22 +67,10 @@ def status_url(uid: str) -> str:
     return f"{BATCHES_PATH}/{uid}"
 
 
-def wanted_spec(request: RunRequest) -> dict[str, Any]:
-    """The spec of the custom resource."""
-    override = {} if request.max_concurrent is None else {"maxConcurrent": request.max_concurrent}
-    return {**request.batch, **override}
-
-
 def digest(spec: Mapping[str, Any]) -> str:
     """Equal for equal specs, whatever the order of their keys."""
     canonical = json.dumps(spec, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def stem(strategy: str) -> str:
-    """A strategy's name as the beginning of a DNS name."""
-    plain = re.sub(r"[^a-z0-9]+", "-", strategy.lower()).strip("-")
-    return plain[:MAX_STEM_LENGTH].strip("-") or "batch"
 
 
 def name_of_key(key: str) -> str:
@@ -90,10 +78,13 @@ def name_of_key(key: str) -> str:
     return f"batch-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
-def _judge(services: Services, spec: Mapping[str, Any]) -> Judged:
+def _judge(services: Services, wanted: Asked) -> Judged:
     with postgres():
         catalog = load_catalog(services.engine)
-    return judge(spec, catalog)
+    try:
+        return judge(wanted.spec, catalog)
+    except SpecInvalid as error:
+        raise wanted.in_request(error) from error
 
 
 def _create(services: Services, spec: dict[str, Any], name: str | None, key: str | None) -> tuple[ClusterBatch, bool]:
@@ -103,7 +94,7 @@ def _create(services: Services, spec: dict[str, Any], name: str | None, key: str
         return _create_once(services, spec, name_of_key(key), "Idempotency-Key")
     for _ in range(RANDOM_NAMES):
         try:
-            batch = _new_batch(services, spec, f"{stem(spec['strategy']['name'])}-{secrets.token_hex(3)}")
+            batch = _new_batch(services, spec, f"{name_stem(spec['strategy']['name'])}-{secrets.token_hex(3)}")
             return services.cluster.create_batch(batch), True
         except Conflict:
             continue

@@ -9,6 +9,7 @@ import click
 
 from backfleet.core.errors import BackfleetError
 from backfleet_client.commands import cli
+from backfleet_client.converting import convert
 from backfleet_client.exits import EXIT_INTERRUPTED, EXIT_PIPE_CLOSED, exit_code
 from backfleet_client.output import clean
 from backfleet_client.writing import cancel
@@ -16,6 +17,7 @@ from backfleet_client.writing import run as run_batch
 
 cli.add_command(run_batch)
 cli.add_command(cancel)
+cli.add_command(convert)
 
 
 def main() -> NoReturn:

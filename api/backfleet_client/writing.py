@@ -1,7 +1,8 @@
 """The commands that write: `run` and `cancel`, with a token from a file or the environment, never from the command line."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -9,9 +10,11 @@ import click
 
 from backfleet.core.errors import SpecInvalid, Unavailable
 from backfleet_client.commands import namespace_option, output_option
+from backfleet_client.converting import engine_option, read_config, strategy_option
 from backfleet_client.output import clean, render_json
 
 if TYPE_CHECKING:
+    from backfleet.configs.converting import Converted
     from backfleet_client.client import ApiClient
 
 ENV_TOKEN = "BACKFLEET_API_TOKEN"  # noqa: S105 - a variable's name
@@ -29,6 +32,8 @@ _token_option = click.option(
 @click.command()
 @click.argument("file", type=click.File("rb"))
 @click.option("--name", metavar="NAME", help="The batch's name, in place of the file's.")
+@engine_option
+@strategy_option
 @click.option("--max-concurrent", type=click.IntRange(1, 256), metavar="K", help="Most backtests at once.")
 @click.option("--dry-run", is_flag=True, help="Judge and count only; nothing is created.")
 @click.option("--watch", is_flag=True, help="Follow the batch until it has ended, as `watch` does.")
@@ -45,23 +50,23 @@ def run(
     dry_run: bool,
     **rest: Any,  # noqa: ANN401
 ) -> int:
-    """Run the batch of FILE: a manifest of kind OptimizationBatch or its bare spec, in YAML or JSON; - is standard input.
+    """Run the batch of FILE: a manifest of kind OptimizationBatch, its bare spec, or a config; - is standard input.
 
-    The same file under the same name makes one batch, however often it is run.
+    A config is what `convert` takes; --engine and --strategy are for configs. The same file under the same name makes
+    one batch, however often it is run.
 
     \b
     Examples:
       backfleet run manifests/examples/rsi-small.yaml --dry-run
       backfleet run manifests/examples/rsi-small.yaml --token-file ~/.backfleet-token --watch
+      backfleet run configs/optimizations/test_config.yaml --watch
       backfleet run - --name again --max-concurrent 8 < spec.json
     """
-    from backfleet_client.manifests import MAX_FILE_BYTES, parse_manifest  # noqa: PLC0415 - late, like the client
-
     if dry_run and rest["watch"]:
         raise click.UsageError("--dry-run creates nothing that --watch could follow")
-    manifest = parse_manifest(file.read(MAX_FILE_BYTES + 1))
-    request: dict[str, Any] = {"batch": manifest.spec}
-    if wanted := name or manifest.name:
+    found = _read_file(file, rest["engine"], rest["strategy"])
+    request: dict[str, Any] = {"batch": found.spec}
+    if wanted := name or found.name:
         request["name"] = wanted
     if max_concurrent is not None:
         request["max_concurrent"] = max_concurrent
@@ -71,7 +76,7 @@ def run(
                 return _preview(client, request, rest["output"])
             return _run(client, request, rest["output"], rest["watch"])
         except SpecInvalid as error:
-            raise _in_file(error) from error
+            raise found.in_file(error) from error
 
 
 @click.command()
@@ -153,8 +158,37 @@ def _run(client: "ApiClient", request: Mapping[str, Any], output: str, is_watche
     return watch_batch(client, made.batch_id, None, None)
 
 
-def _in_file(error: SpecInvalid) -> SpecInvalid:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a file asks for; `in_file` tells what is refused of it where the file has it."""
+
+    spec: dict[str, Any]
+    name: str | None
+    in_file: Callable[[SpecInvalid], SpecInvalid]
+
+
+def _read_file(file: IO[bytes], engine: str | None, strategy: str | None) -> _Found:
+    from backfleet.configs.converting import is_config  # noqa: PLC0415 - late, like the client
+    from backfleet_client.manifests import MAX_FILE_BYTES, parse_manifest  # noqa: PLC0415 - late
+
+    content = file.read(MAX_FILE_BYTES + 1)
+    if is_config(content):
+        converted = read_config(file.name, content, engine, strategy)
+        return _Found(converted.spec, None, lambda error: _in_config(error, converted))
+    if engine is not None or strategy is not None:
+        raise click.UsageError("--engine and --strategy are for configs: a manifest says both itself")
+    manifest = parse_manifest(content)
+    return _Found(manifest.spec, manifest.name, _in_spec)
+
+
+def _in_spec(error: SpecInvalid) -> SpecInvalid:
     """The field as the file has it: what the request calls `batch` is `spec` there."""
     path = error.field.removeprefix("batch")
     is_path = error.field.startswith("batch") and path[:1] in ("", ".", "[")
     return SpecInvalid(f"spec{path}" if is_path else error.field, error.problem, error.mend)
+
+
+def _in_config(error: SpecInvalid, converted: "Converted") -> SpecInvalid:
+    """The line that the field came from; what is not of the batch stays as it is."""
+    inner = _in_spec(error)
+    return converted.in_config(inner) if inner.field.startswith("spec") else inner

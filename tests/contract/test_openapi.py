@@ -10,8 +10,10 @@ import jsonschema
 import pytest
 from fastapi.testclient import TestClient
 
+from backfleet.core.errors import SpecInvalid
 from backfleet.core.records import Catalog
 from backfleet_api.app import create_app
+from backfleet_api.asking import asked, judge_sources
 from backfleet_api.cluster import NoCluster
 from backfleet_api.examples import SUBMITTED
 from backfleet_api.judging import judge
@@ -91,15 +93,29 @@ def test_what_writes_needs_the_token_and_nothing_else_does() -> None:
     assert DOCUMENT["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
 
 
-def test_the_example_of_a_body_is_what_the_route_takes() -> None:
-    content = DOCUMENT["paths"]["/api/optimization/run-parallel"]["post"]["requestBody"]["content"]["application/json"]
-    schema = {"components": DOCUMENT["components"], **content["schema"]}
-    jsonschema.Draft202012Validator(schema).validate(content["example"])
-    judged = judge(RunRequest.model_validate(content["example"]).batch, Catalog())
-    assert judged.total == SUBMITTED["total"]
-    for broken in ({"novelty": 1}, {"batch": {}}, {"max_concurrent": 0}, {"name": "Upper"}):
+BODY = DOCUMENT["paths"]["/api/optimization/run-parallel"]["post"]["requestBody"]["content"]["application/json"]
+BODIES = {name: each["value"] for name, each in BODY["examples"].items()}
+BODY_SCHEMA = jsonschema.Draft202012Validator({"components": DOCUMENT["components"], **BODY["schema"]})
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_every_example_of_a_body_is_what_the_route_takes(name: str) -> None:
+    BODY_SCHEMA.validate(BODIES[name])
+    wanted = asked(RunRequest.model_validate(BODIES[name]), str(ROOT / "configs"))
+    assert judge(wanted.spec, Catalog()).total == SUBMITTED["total"]
+    other = {"batch": {}} if name == "batch" else {"config": ""}
+    for broken in ({"novelty": 1}, other, {"max_concurrent": 0}, {"name": "Upper"}, {name: None}):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.Draft202012Validator(schema).validate(content["example"] | broken)
+            BODY_SCHEMA.validate(BODIES[name] | broken)
+
+
+def test_a_body_has_one_source_and_what_is_for_configs_stands_beside_no_batch() -> None:
+    batch, config = BODIES["batch"], BODIES["config"]
+    for broken in (batch | config, {"name": "none"}, batch | {"engine": "bars"}, batch | {"symbols": ["A"]}):
+        with pytest.raises(jsonschema.ValidationError):
+            BODY_SCHEMA.validate(broken)
+        with pytest.raises(SpecInvalid):
+            judge_sources(broken)
 
 
 def test_the_page_names_every_route_and_state() -> None:

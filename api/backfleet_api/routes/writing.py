@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from backfleet_api import examples
 from backfleet_api.access import may_write
+from backfleet_api.asking import judge_sources
 from backfleet_api.body import read_json
 from backfleet_api.cancelling import cancel
 from backfleet_api.dependencies import Provided
@@ -37,7 +38,7 @@ IdempotencyKey = Annotated[
     dependencies=[Depends(no_query)],
     responses=answers(examples.PREVIEW, 400, 401, 403, 404, 408, 409, 413, 415, 422, 503)
     | answers(examples.SUBMITTED, status=202, model=Submitted, description="Kubernetes has the batch"),
-    openapi_extra=request_body(RunRequest, examples.RUN_REQUEST),
+    openapi_extra=request_body(RunRequest, examples.RUN_REQUESTS),
 )
 async def run_parallel(
     services: Provided, request: Request, idempotency_key: IdempotencyKey = None
@@ -67,6 +68,7 @@ async def cancel_batch(services: Provided, batch_id: BatchId, query: BatchParame
 
 
 def _parse_request(body: object) -> RunRequest:
+    judge_sources(body)
     try:
         return RunRequest.model_validate(body)
     except ValidationError as error:

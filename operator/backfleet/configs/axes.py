@@ -78,7 +78,7 @@ def _convert(axis: _Axis) -> dict[str, Any]:
         return _list(axis, axis.entry)
     if isinstance(axis.entry.value, str):
         return _fixed(axis, axis.entry)
-    section = fields_of(axis.entry, "a parameter")
+    section = {} if axis.entry.value is None else fields_of(axis.entry, "a parameter")
     judge_keys(section, KEYS, axis.draft)
     declared = _declared(section)
     bounds = [section[key] for key in RANGE if key in section]
@@ -176,7 +176,7 @@ def _value(entry: Entry, kind: ParameterType) -> Any:  # noqa: ANN401 - JSON
     if kind in NUMERIC:
         number = number_of(entry)
         with standing(entry.place):
-            parse_value(value_text(number), kind, "value")
+            parse_value(json_of(number), kind, "value")
         return json_of(number)
     value = scalar_of(entry)
     if isinstance(value, Decimal) and kind is ParameterType.STRING:

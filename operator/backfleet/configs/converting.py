@@ -1,5 +1,6 @@
 """A config as researchers write it becomes the spec of an OptimizationBatch, with a warning for whatever it leaves open."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +47,8 @@ TOP = Keys(
     others={"batch_name": "one batch for each config", "optimizations": "one config a file, and convert each"},
 )
 OPTIMIZATION = Keys(known=("type", "target_metric", "target_direction", "total_combinations", *_SHARED), silent=_FREE)
+_ONLY_CONFIGS = (SECTION, "success_criteria", "batch_name", *DATA_SECTIONS)
+_LIKE_A_CONFIG = re.compile(rf"""^(?:(?:{"|".join(_ONLY_CONFIGS)})\s*:|\s*["']optimization-)""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,15 +89,17 @@ def convert(content: bytes | str, catalog: Catalog, wishes: Wishes | None = None
 def is_config(content: bytes | str) -> bool:
     """Whether it is a config rather than a manifest or a spec, by its sections.
 
-    A spec has no section that only configs have, and its parameters are a list.
+    A spec has no section that only configs have, and its parameters are a list. What cannot be read is looked at by its
+    lines, so that the error comes from the right reader.
     """
     try:
         top = parse_document(content).value
     except ConfigInvalid:
-        return False
+        text = content if isinstance(content, str) else content.decode("utf-8", "replace")
+        return _LIKE_A_CONFIG.search(text) is not None
     if not isinstance(top, Mapping) or {"apiVersion", "kind", "metadata", "spec"} & top.keys():
         return False
-    has_section = any(name in top for name in (SECTION, "success_criteria", "batch_name", *DATA_SECTIONS))
+    has_section = any(name in top for name in _ONLY_CONFIGS)
     return is_lean(top) or has_section or ("parameters" in top and isinstance(top["parameters"].value, Mapping))
 
 

@@ -71,7 +71,7 @@ def parse_document(content: bytes | str) -> Entry:
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         problem = "a character that YAML does not allow stands here"
         raise ConfigInvalid(Place(line, ""), problem, "remove it") from error
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         # PyYAML reads an escape such as \U00110000 without looking.
         raise ConfigInvalid(Place(1, ""), "an escape names no character", "write the character itself") from error
 

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from backfleet.catalog import Catalog
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
-from backfleet.configs.reading import CLOSE, Draft, fields_of, items_of, text_of
+from backfleet.configs.reading import Draft, fields_of, items_of, text_of
 from backfleet.core.scalars import shown
 
 MARK = "optimization-"
@@ -122,8 +122,9 @@ def _known(entry: Entry, known: Iterable[str], names: Mapping[str, str] | None =
     for key, each in fields_of(entry, "a section").items():
         name = (names or {}).get(key, key)
         if name not in allowed:
-            close = get_close_matches(key, [*allowed, *(names or {})], n=1, cutoff=CLOSE)
-            hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(allowed)}"
+            words = [*(names or {}), *allowed]
+            close = get_close_matches(key, words, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(words)}"
             raise ConfigInvalid(each.place, "the key is unknown", hint)
         if name in found:
             problem = f"line {found[name].place.line} says the same under another name"

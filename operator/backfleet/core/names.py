@@ -5,8 +5,10 @@ import re
 
 MAX_LABEL_LENGTH = 63
 """The Job controller copies a Job's name into a label value, which may have 63 characters (not 253)."""
+MAX_STEM_LENGTH = 40
 
 _UID_DIGITS = 8
+_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 _NOT_IN_LABEL = re.compile(r"[^a-z0-9-]")
 _NOT_HEX = re.compile(r"[^0-9a-f]")
 
@@ -20,6 +22,12 @@ def job_name(batch_name: str, uid: str, index: int, attempt: int) -> str:
     stem = _NOT_IN_LABEL.sub("-", batch_name.lower()).lstrip("-")
     stem = stem[: MAX_LABEL_LENGTH - len(suffix)].rstrip("-")
     return f"{stem or 'batch'}{suffix}"
+
+
+def name_stem(text: str) -> str:
+    """Any text as the beginning of a batch's name: lower case, hyphens for all but letters and digits, at most 40 characters."""
+    plain = _NOT_ALPHANUMERIC.sub("-", text.lower()).strip("-")
+    return plain[:MAX_STEM_LENGTH].strip("-") or "batch"
 
 
 def _short_uid(uid: str) -> str:

@@ -1,0 +1,55 @@
+"""Configs in the folder that is mounted for them: regular files within it, of bounded size, and nothing else."""
+
+import errno
+import os
+import stat
+from pathlib import PurePosixPath
+
+from backfleet.configs.documents import MAX_CONFIG_BYTES
+from backfleet.core.errors import SpecInvalid, Unavailable
+from backfleet_api.refusals import ConfigMissing
+
+FIELD = "config_path"
+_MEND = "name a file below the folder of configs, like team/rsi.yaml"
+
+
+def read_config(folder: str | None, path: str) -> bytes:
+    """The content of a file below the folder; of a file that is too long, one byte more than a config may have.
+
+    Links are followed within the folder only, since a mounted ConfigMap is made of them. SpecInvalid for what leads out or
+    is no file, ConfigMissing where there is none, Unavailable when the folder cannot be read.
+    """
+    if folder is None:
+        mend = "set the chart's api.configs, or send the text as `config`"
+        raise ConfigMissing(FIELD, "this API has no folder of configs", mend)
+    if path.startswith("/") or ".." in PurePosixPath(path).parts:
+        raise SpecInvalid(FIELD, f"{path!r} leaves the folder of configs", _MEND)
+    try:
+        return _read(os.path.realpath(folder), path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ConfigMissing(FIELD, f"there is no config {path!r}", _MEND) from error
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO):
+            raise SpecInvalid(FIELD, f"{path!r} cannot be read: {error.strerror}", _MEND) from error
+        raise Unavailable("the folder of configs cannot be read") from error
+
+
+def _read(root: str, path: str) -> bytes:
+    real = os.path.realpath(os.path.join(root, path))
+    if os.path.commonpath([root, real]) != root:
+        raise SpecInvalid(FIELD, f"{path!r} is a link out of the folder of configs", _MEND)
+    # Nothing on the way is a link now. Opened part by part, it cannot become one either.
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        parts = os.path.relpath(real, root).split(os.sep)
+        for position, part in enumerate(parts):
+            kind = os.O_DIRECTORY if position < len(parts) - 1 else os.O_NONBLOCK | os.O_NOCTTY
+            inner = os.open(part, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | kind, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise SpecInvalid(FIELD, f"{path!r} is no file", _MEND)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_CONFIG_BYTES + 1)
+    finally:
+        os.close(descriptor)

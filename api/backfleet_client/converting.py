@@ -1,0 +1,86 @@
+"""The command `convert`, and a config as a batch to run; libraries that take long to load are imported late."""
+
+import re
+from pathlib import PurePath
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from backfleet.core import wire
+from backfleet.core.errors import SpecInvalid
+from backfleet_client.commands import output_option
+from backfleet_client.output import clean, render_json
+
+if TYPE_CHECKING:
+    from backfleet.configs.converting import Converted
+
+ENGINES = ("bars", "lean", "noop")
+STANDARD_INPUT = "<stdin>"
+
+engine_option = click.option(
+    "--engine", type=click.Choice(ENGINES), help="Who computes, in place of the config's; without either it is lean."
+)
+strategy_option = click.option(
+    "--strategy", metavar="NAME", help="Whose config it is, in place of the config's; LEAN's own names none."
+)
+
+
+@click.command()
+@click.argument("config", type=click.File("rb"))
+@engine_option
+@strategy_option
+@click.option("--name", metavar="NAME", help="The batch's name; by default the file's, in lower case.")
+@click.option("--namespace", "-n", metavar="NAME", help="The batch's namespace; by default none is written.")
+@output_option("yaml", "json")
+def convert(
+    config: IO[bytes], engine: str | None, strategy: str | None, name: str | None, namespace: str | None, output: str
+) -> None:
+    """Print the OptimizationBatch that a CONFIG becomes; - is standard input.
+
+    CONFIG is a researcher's YAML (strategy, optimization, success_criteria, backtest) or LEAN's own optimizer config.
+    Warnings go to standard error; what cannot be meant is an error that names file, line and what to write instead.
+
+    \b
+    Examples:
+      backfleet convert configs/optimizations/test_config.yaml
+      backfleet convert my-config.yaml --engine bars --name mine | kubectl apply -f -
+    """
+    from backfleet.configs.documents import MAX_CONFIG_BYTES  # noqa: PLC0415 - late: yaml
+    from backfleet.core.names import name_stem  # noqa: PLC0415 - late
+
+    found = read_config(config.name, config.read(MAX_CONFIG_BYTES + 1), engine, strategy)
+    is_file = config.name != STANDARD_INPUT
+    stem = PurePath(str(config.name)).stem if is_file else found.spec["strategy"]["name"]
+    metadata = {"name": name_stem(stem) if name is None else _parse_name(name, "--name")}
+    if namespace is not None:
+        metadata["namespace"] = _parse_name(namespace, "--namespace")
+    manifest = {"apiVersion": wire.API_VERSION, "kind": wire.KIND, "metadata": metadata, "spec": found.spec}
+    click.echo(render_json(manifest) if output == "json" else _render_yaml(manifest).rstrip("\n"))
+
+
+def read_config(name: str, content: bytes, engine: str | None, strategy: str | None) -> "Converted":
+    """The config as a batch; its warnings are told on standard error."""
+    from backfleet import catalog  # noqa: PLC0415 - late
+    from backfleet.configs.converting import Wishes, convert  # noqa: PLC0415 - late: pydantic, yaml
+
+    file = "standard input" if name == STANDARD_INPUT else str(name)
+    found = convert(content, catalog.load(), Wishes(file=file, engine=engine, strategy=strategy))
+    for warning in found.warnings:
+        click.echo(clean(f"warning: {file}: {warning}"), err=True)
+    return found
+
+
+def _parse_name(text: str, option: str) -> str:
+    from backfleet_api.submission import NAME_PATTERN  # noqa: PLC0415 - late: pydantic
+
+    if len(text) > 253 or not re.fullmatch(NAME_PATTERN, text):
+        raise SpecInvalid(option, f"{text!r} is no name in Kubernetes", "use a-z, 0-9, - and .")
+    return text
+
+
+def _render_yaml(manifest: dict[str, Any]) -> str:
+    """Sections in blocks, their ends in one line each."""
+    import yaml  # noqa: PLC0415 - late
+
+    text: str = yaml.safe_dump(manifest, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
+    return text

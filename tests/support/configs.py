@@ -1,0 +1,48 @@
+"""The configs that ship, how many combinations each has, and a small one to be bent by tests."""
+
+from pathlib import Path
+from textwrap import dedent, indent
+from typing import Any
+
+from backfleet import catalog
+from backfleet.configs.converting import Converted, Wishes, convert
+
+FOLDER = Path(__file__).parents[2] / "configs" / "optimizations"
+CATALOG = catalog.load()
+BY_NAME = {each.name: each for each in CATALOG.strategies}
+TOTALS = {
+    "STR-001_RSI_MeanReversion_ETF": 486,
+    "STR-002_BollingerBand_ETF_LowFreq": 432,
+    "STR-003_SMA_Crossover_ETF": 243,
+    "STR-004_Breakout_Momentum_Equity": 729,
+    "STR-005_ATR_Breakout_ETF": 27,
+    "STR-006_VIX_Market_Timing": 243,
+    "STR-008_RSI_MACD_Combo_ETF": 729,
+    "STR-009_MeanReversion_TrendFilter_ETF": 486,
+    "STR-010_Earnings_Momentum": 27,
+    "STR-011_Statistical_Pairs_Trading": 9,
+    "STR-012_Relative_Strength_Leaders": 9,
+    "STR-013_Gap_Trading_Overnight": 6,
+    "STR-014_Donchian_Breakout_ETF": 9,
+    "STR-015_Quality_Factor_Momentum": 9,
+}
+"""By file: exact, with an explicit list before a range."""
+PARAMETERS = """\
+parameters:
+  rsi_period: {start: 14, end: 16, step: 1}
+"""
+HEAD = """\
+strategy: {name: RSI_MeanReversion_ETF}
+backtest: {start_date: 2020-01-01, end_date: 2024-12-31}
+"""
+
+
+def read(text: str, **wishes: Any) -> Converted:
+    """The batch of a config whose text may be indented."""
+    return convert(dedent(text), CATALOG, Wishes(**wishes))
+
+
+def read_axes(text: str, *, strategy: str = "Mine") -> Converted:
+    """The batch of parameters alone, by default of a strategy that nothing is known of; they begin in line 6."""
+    head = f"strategy: {{name: {strategy}, lean_project_path: p}}\nsymbols: [SPY]\nstart_date: 2020-01-01\n"
+    return convert(f"{head}end_date: 2024-12-31\nparameters:\n{indent(dedent(text), '  ')}", CATALOG)

@@ -1,0 +1,178 @@
+"""Parameters: ranges, lists and types, and what counts where they contradict each other."""
+
+from typing import Any
+
+import pytest
+
+from backfleet.configs.documents import ConfigInvalid
+from backfleet.core.parameters import build_space
+from backfleet.core.spec import parse_spec
+from tests.support.configs import read, read_axes
+
+LINE = "line 6: parameters.x"
+
+
+def axis(text: str) -> dict[str, Any]:
+    """The one parameter x of a strategy that nothing is known of, without its name."""
+    found = read_axes(f"  x: {text}")
+    assert found.warnings == (READS,)
+    (parameter,) = found.spec["parameters"]
+    assert parameter.pop("name") == "x"
+    return parameter
+
+
+READS = read_axes("  x: [1]").warnings[0]
+
+
+def ranged(start: float, end: float, step: float) -> dict[str, Any]:
+    return {"start": start, "end": end, "step": step}
+
+
+@pytest.mark.parametrize(
+    ("text", "parameter"),
+    [
+        ("{start: 1, end: 9, step: 2}", {"type": "int", "range": ranged(1, 9, 2)}),
+        ("{start: 1.0, end: 2.0, step: 0.5}", {"type": "float", "range": ranged(1, 2, 0.5)}),
+        ("{start: 0.015, end: 0.03, step: .005, type: float}", {"type": "float", "range": ranged(0.015, 0.03, 0.005)}),
+        ("{start: 1, end: 3, step: 1, type: float}", {"type": "float", "range": ranged(1, 3, 1)}),
+        ("{start: 1e-3, end: 3.e-3, step: 1E-3}", {"type": "float", "range": ranged(0.001, 0.003, 0.001)}),
+        ("{start: 1_000, end: 3_000, step: 1_000}", {"type": "int", "range": ranged(1000, 3000, 1000)}),
+        ("{start: -2, end: +2, step: 2}", {"type": "int", "range": ranged(-2, 2, 2)}),
+        ("{start: 5, end: 5, step: 1}", {"type": "int", "range": ranged(5, 5, 1)}),
+        ("[10, 14, 20]", {"type": "int", "values": [10, 14, 20]}),
+        ("{values: [1.00, 1.01], type: float}", {"type": "float", "values": [1, 1.01]}),
+        ("{values: [1.00, 1.01]}", {"type": "float", "values": [1, 1.01]}),
+        ("{values: ['up', 'both']}", {"type": "string", "values": ["up", "both"]}),
+        ("{values: [up, both], default: both}", {"type": "string", "values": ["up", "both"]}),
+        ("{values: [true, False]}", {"type": "bool", "values": [True, False]}),
+        ("{values: [yes, off], type: bool}", {"type": "bool", "values": [True, False]}),
+        ("{values: ['true', 'False'], type: boolean}", {"type": "bool", "values": [True, False]}),
+        ("{values: [on, off], type: str}", {"type": "string", "values": ["on", "off"]}),
+        ("{values: ['14', '15'], type: integer}", {"type": "int", "values": [14, 15]}),
+        ("{values: ['14', '15']}", {"type": "string", "values": ["14", "15"]}),
+        ("{values: [2020, 2021], type: string}", {"type": "string", "values": ["2020", "2021"]}),
+        ("{values: [1.50, auto]}", {"type": "string", "values": ["1.50", "auto"]}),
+        ("{values: 7}", {"type": "int", "values": [7]}),
+        ("14", {"type": "int", "value": 14}),
+        ("SPY", {"type": "string", "value": "SPY"}),
+        ("{value: 0.5, type: float}", {"type": "float", "value": 0.5}),
+        ("{values: [10, 15, 20], start: 10, end: 20, step: 5}", {"type": "int", "values": [10, 15, 20]}),
+        ("{values: [10, 15, 20], default: 99}", {"type": "int", "values": [10, 15, 20]}),
+    ],
+)
+def test_what_is_written_is_the_axis(text: str, parameter: dict[str, Any]) -> None:
+    assert axis(text) == parameter
+
+
+def noticed(text: str) -> tuple[dict[str, Any], str]:
+    """The one parameter x, and the one warning."""
+    found = read_axes(f"  x: {text}")
+    (warning,) = (each for each in found.warnings if each != READS)
+    return found.spec["parameters"][0], warning
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "said"),
+    [
+        (
+            "{values: [10, 14, 20], start: 10, end: 20, step: 5}",
+            [10, 14, 20],
+            f"{LINE}.start: the list 10, 14, 20 wins over the range 10, 15, 20",
+        ),
+        (
+            "{start: 26, end: 35, step: 5, values: [26, 30, 35], type: int}",
+            [26, 30, 35],
+            f"{LINE}.start: the list 26, 30, 35 wins over the range 26, 31",
+        ),
+        (
+            "{start: 0.01, end: 0.1, step: 0.005, values: [0.02]}",
+            [0.02],
+            f"{LINE}.start: the list 0.02 wins over the range 0.01, 0.015, 0.02, 0.025, 0.03, 0.035 … 0.1 (19 values)",
+        ),
+        ("{values: [1, 2], start: 1}", [1, 2], f"{LINE}.start: the list 1, 2 wins over the range, which is none"),
+        (
+            "{values: [1, 2], start: 3, end: 1, step: 1}",
+            [1, 2],
+            f"{LINE}.start: the list 1, 2 wins over the range, which is none",
+        ),
+        ("{values: [1, 2], value: 3}", [1, 2], f"{LINE}.value: the list 1, 2 wins over the one value"),
+    ],
+)
+def test_an_explicit_list_wins_and_that_is_said(text: str, values: list[Any], said: str) -> None:
+    parameter, warning = noticed(text)
+    assert (parameter["values"], "range" in parameter, warning) == (values, False, said)
+
+
+def test_an_end_off_the_grid_is_said_and_stays_as_it_is_written() -> None:
+    parameter, warning = noticed("{start: 3, end: 10, step: 3, type: int}")
+    assert parameter["range"] == ranged(3, 10, 3)
+    assert warning == f"{LINE}.end: 10 is not reached: the last value is 9"
+
+
+def test_a_default_alone_fixes_the_parameter_and_that_is_said() -> None:
+    parameter, warning = noticed("{default: 14, type: int}")
+    assert parameter == {"name": "x", "type": "int", "value": 14}
+    assert warning == f"{LINE}: it has a default only, so it is fixed at '14'"
+
+
+@pytest.mark.parametrize("text", ["{start: 2.0, end: 3.0, step: 0.5, type: int}", "{values: [2, 2.5], type: int}"])
+def test_a_declared_type_that_the_values_do_not_have_gives_way_to_theirs(text: str) -> None:
+    parameter, warning = noticed(text)
+    assert parameter["type"] == "float"
+    assert warning.endswith("the type is int, but the values are float: float is taken")
+
+
+def test_a_known_parameter_without_a_type_has_the_strategys() -> None:
+    found = read_axes(
+        """\
+          rsi_period: [10, 14]
+          trend_sma: {values: ["150", "200"]}
+          require_trend: {values: ["true", "false"]}
+          stop_loss_pct: {start: 1, end: 1, step: 1}
+        """,
+        strategy="MeanReversion_TrendFilter_ETF",
+    )
+    assert [(each["type"], each.get("values")) for each in found.spec["parameters"]] == [
+        ("int", [10, 14]),
+        ("int", [150, 200]),
+        ("bool", [True, False]),
+        ("float", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("rsi_period: {start: 10, end: 11, step: 0.5}", "parameters.rsi_period.step: 0.5 is not whole"),
+        ("rsi_period: {start: 10, end: 11, step: 0.5, type: int}", "parameters.rsi_period.step: 0.5 is not whole"),
+        ("require_trend: {values: [0, 1], type: bool}", "parameters.require_trend.values[0]: 0 is not a bool"),
+        ("require_trend: {values: [0, 1]}", "parameters.require_trend.values[0]: 0 is not a bool"),
+        ("rsi_period: {values: [slow, fast]}", "parameters.rsi_period.values[0]: 'slow' is not a number"),
+    ],
+)
+def test_a_value_of_a_kind_that_the_strategy_does_not_read_is_an_error(text: str, problem: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        read_axes(f"  {text}", strategy="MeanReversion_TrendFilter_ETF")
+    assert caught.value.problem == f"line 6: {problem}"
+
+
+def test_a_drift_of_floats_loses_no_value() -> None:
+    """As the predecessor's files have it: adding 0.005 up in doubles never arrives at 0.03."""
+    found = read_axes("  x: {start: 0.015, end: 0.03, step: 0.005}\n  y: {start: 0.01, end: 0.03, step: 0.01}")
+    space = build_space(parse_spec(found.spec).declarations())
+    assert space.total == 4 * 3
+    assert space.combination(11).texts == {"x": "0.03", "y": "0.03"}
+
+
+def test_the_order_of_the_config_is_the_order_of_the_axes() -> None:
+    names = ["zeta", "alpha", "mid"]
+    found = read_axes("\n".join(f"  {name}: [1, 2]" for name in names))
+    assert [each["name"] for each in found.spec["parameters"]] == names
+
+
+def test_bars_refuses_a_parameter_that_it_does_not_read() -> None:
+    text = "strategy: RSI_MeanReversion_ETF\nengine: bars\nparameters:\n  rsi_perod: [14]\n"
+    with pytest.raises(ConfigInvalid) as caught:
+        read(text)
+    assert caught.value.problem.startswith("line 4: parameters.rsi_perod: RSI_MeanReversion_ETF has no parameter")
+    assert caught.value.mend.startswith("did you mean rsi_period?")

@@ -1,0 +1,142 @@
+"""Criteria and constraints: their names, their numbers, and which counts where two differ."""
+
+from typing import Any
+
+import pytest
+
+from tests.support.configs import HEAD, PARAMETERS, read
+
+
+def criteria(text: str) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """The criteria of a batch with these lines, which begin in line 5, and the warnings."""
+    found = read(HEAD + PARAMETERS + text)
+    return found.spec.get("successCriteria"), found.warnings
+
+
+def test_every_name_of_a_criterion() -> None:
+    text = """\
+success_criteria:
+  min_trades: 50
+  max_trades: 150
+  min_sharpe: 0.8
+  max_drawdown: 0.20
+  min_win_rate: 0.5
+  max_fee_pct: 0.25
+  min_avg_win: 0.01
+  min_psr: 0.7
+  target_trades_per_year: 5 to 10
+  target_sharpe: 2
+  description: words
+"""
+    assert criteria(text) == (
+        {
+            "minTrades": 50,
+            "maxTrades": 150,
+            "minSharpe": 0.8,
+            "maxDrawdown": 0.2,
+            "minWinRate": 0.5,
+            "minAvgWin": 0.01,
+            "minPsr": 0.7,
+            "maxFeeShare": 0.25,
+        },
+        (),
+    )
+
+
+def test_a_percentage_is_its_hundredth() -> None:
+    text = "success_criteria: {max_drawdown: 15%, min_win_rate: '45 %', min_avg_win: 0.5%, min_sharpe: -1}\n"
+    assert criteria(text)[0] == {"minSharpe": -1, "maxDrawdown": 0.15, "minWinRate": 0.45, "minAvgWin": 0.005}
+
+
+def test_without_criteria_the_strategys_own_count() -> None:
+    assert criteria("") == (None, ())
+    assert criteria("success_criteria: {}\nconstraints: []\n") == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("constraint", "criterion"),
+    [
+        ("Drawdown < 0.15", {"maxDrawdown": 0.15}),
+        ("drawdown <= 15%", {"maxDrawdown": 0.15}),
+        ("Max Drawdown<0.15", {"maxDrawdown": 0.15}),
+        ("Total Trades >= 100", {"minTrades": 100}),
+        ("Total Trades > 100", {"minTrades": 101}),
+        ("Total Trades < 150", {"maxTrades": 149}),
+        ("Total Trades <= 150", {"maxTrades": 150}),
+        ("Win Rate > 0.45", {"minWinRate": 0.45}),
+        ("PSR > 0.7", {"minPsr": 0.7}),
+        ("Probabilistic Sharpe Ratio >= 70%", {"minPsr": 0.7}),
+        ("Fee Pct < 0.3", {"maxFeeShare": 0.3}),
+        ("Sharpe Ratio >= 1.0", {"minSharpe": 1}),
+        ("TotalPerformance.PortfolioStatistics.SharpeRatio > 1", {"minSharpe": 1}),
+        ("Average Win > 0.01", {"minAvgWin": 0.01}),
+    ],
+)
+def test_a_constraint_on_a_statistic_is_a_criterion(constraint: str, criterion: dict[str, Any]) -> None:
+    found, warnings = criteria(f"constraints:\n  - {constraint}\n")
+    assert found == criterion
+    assert warnings == (
+        "line 5: constraints: these are the only criteria of the batch: what the strategy has of its own does not count "
+        "beside them",
+    )
+
+
+def test_one_constraint_needs_no_list() -> None:
+    assert criteria("optimization: {constraints: Drawdown < 0.15}\n")[0] == {"maxDrawdown": 0.15}
+
+
+def test_constraints_add_to_the_criteria_and_what_agrees_is_not_said() -> None:
+    text = "success_criteria: {min_trades: 100}\nconstraints: [Total Trades >= 100, Drawdown < 0.2, Drawdown <= 20%]\n"
+    assert criteria(text) == ({"minTrades": 100, "maxDrawdown": 0.2}, ())
+
+
+@pytest.mark.parametrize(
+    ("stated", "constraint", "found", "said"),
+    [
+        (
+            "max_drawdown: 0.2",
+            "Drawdown < 0.15",
+            {"maxDrawdown": 0.15},
+            "max_drawdown is 0.15 here and 0.2 in line 5: 0.15",
+        ),
+        (
+            "max_drawdown: 0.1",
+            "Drawdown < 0.15",
+            {"maxDrawdown": 0.1},
+            "max_drawdown is 0.15 here and 0.1 in line 5: 0.1",
+        ),
+        ("min_trades: 100", "Total Trades > 100", {"minTrades": 101}, "min_trades is 101 here and 100 in line 5: 101"),
+        ("min_sharpe: 1.5", "Sharpe Ratio > 1", {"minSharpe": 1.5}, "min_sharpe is 1 here and 1.5 in line 5: 1.5"),
+    ],
+)
+def test_of_two_bounds_the_stricter_counts_and_that_is_said(
+    stated: str, constraint: str, found: dict[str, Any], said: str
+) -> None:
+    assert criteria(f"success_criteria: {{{stated}}}\nconstraints: [{constraint}]\n") == (
+        found,
+        (f"line 6: constraints[0]: {said}, the stricter, counts",),
+    )
+
+
+def test_a_criterion_that_nobody_judges_is_said() -> None:
+    found, (warning,) = criteria("success_criteria: {min_trades: 1, max_fee_per_trade: 2.0}\n")
+    assert found == {"minTrades": 1}
+    assert warning.startswith("line 5: success_criteria.max_fee_per_trade: there is no such criterion here")
+
+
+@pytest.mark.parametrize(
+    "constraint",
+    ["rsi_period > 14", "14 < rsi_period", "rsi_period / 2 >= 7 and rsi_period != 15", "not rsi_period == 15"],
+)
+def test_a_constraint_between_parameters_stays_one(constraint: str) -> None:
+    found = read(
+        f"{HEAD}{PARAMETERS}constraints: [Drawdown < 0.15, '{constraint}']\nsuccess_criteria: {{min_trades: 1}}\n"
+    )
+    assert found.spec["constraints"] == [constraint]
+    assert found.spec["successCriteria"] == {"minTrades": 1, "maxDrawdown": 0.15}
+
+
+def test_a_parameter_with_the_name_of_a_statistic_is_the_parameter() -> None:
+    text = "strategy: {name: Mine, lean_project_path: p}\nsymbols: [SPY]\nparameters: {drawdown: [1, 2]}\n"
+    found = read(f"{text}constraints: [drawdown < 2]\n")
+    assert (found.spec["constraints"], "successCriteria" in found.spec) == (["drawdown < 2"], False)

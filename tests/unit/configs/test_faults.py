@@ -1,0 +1,330 @@
+"""What cannot be meant is an error that names file, line, path and mend."""
+
+import pytest
+
+from backfleet.configs.converting import convert, is_config
+from backfleet.configs.documents import MAX_CONFIG_BYTES, ConfigInvalid
+from tests.support.configs import CATALOG, HEAD, PARAMETERS, read, read_axes
+
+GOOD = HEAD + PARAMETERS
+
+
+def fault(text: str) -> str:
+    with pytest.raises(ConfigInvalid) as caught:
+        read(text, file="mine.yaml")
+    error = caught.value
+    assert error.field == "mine.yaml"
+    assert str(error) == f"mine.yaml: {error.problem}; {error.mend}"
+    assert f"line {error.place.line}" in error.problem
+    return f"{error.problem}; {error.mend}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        pytest.param(
+            "a: [1", "line 6: this is not YAML: expected ',' or ']', but got '<stream end>'", id="half a list"
+        ),
+        pytest.param("a: b: c", "line 5: this is not YAML: mapping values are not allowed here; mind", id="two colons"),
+        pytest.param("a: &x 1", "line 5: anchors (&) and aliases (*) are not read; write the value out", id="anchor"),
+        pytest.param("a: *x", "line 5: anchors (&) and aliases (*) are not read; write the value out", id="alias"),
+        pytest.param(
+            "a: !!python/object/apply:os.system [ls]", "line 5: the tag 'tag:yaml.org,2002:python/obj", id="tag"
+        ),
+        pytest.param(
+            "a: !!int '1'", "line 5: the tag 'tag:yaml.org,2002:int' is not read; write plain", id="plain tag"
+        ),
+        pytest.param("a: \x00", "line 5: a character that YAML does not allow stands here; remove it", id="NUL"),
+        pytest.param(
+            'a: "\\UFFFFFFFF"', "line 1: an escape names no character; write the char", id="escape of nothing"
+        ),
+        pytest.param(
+            "strategy: X", "line 5: strategy: the key stands in line 1 already; give each key once", id="twice"
+        ),
+        pytest.param("? [a]\n: 1", "line 5: a key is no text; write `key: value`", id="a list as key"),
+        pytest.param("'': 1", "line 5: the key '' is empty or hostile; write a short", id="an empty key"),
+        pytest.param("---\na: 1", "line 5: a second document begins; write one config a file", id="two documents"),
+        pytest.param("a: " + "[" * 30, "line 5: a[0][0]", id="deep"),
+        pytest.param(f"a: [{'1,' * 10_001}]", "line 5: a[9", id="too many values"),
+    ],
+)
+def test_yaml_that_is_none_or_more_than_plain(lines: str, said: str) -> None:
+    assert fault(f"{GOOD}{lines}\n")[: len(said)] == said
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param("", "line 1: the config is empty; write strategy, optimization and backtest", id="nothing"),
+        pytest.param("# words\n---\n", "line 3: nothing stands where a config is due", id="an empty document"),
+        pytest.param("- a\n", "line 1: a list stands where a config is due; write `key: value` lines", id="a list"),
+        pytest.param("words", "line 1: 'words' stands where a config is due", id="words"),
+        pytest.param(
+            "a: 1\nb: \xff".encode("latin-1"), "line 2: byte 8 is not UTF-8; save the file as UTF-8", id="latin 1"
+        ),
+        pytest.param(
+            "a" * (MAX_CONFIG_BYTES + 1), "line 1: it has over 131072 bytes; a config takes a few", id="too long"
+        ),
+        pytest.param("ä" * (MAX_CONFIG_BYTES // 2 + 1), "line 1: it has over 131072 bytes", id="too long in UTF-8"),
+        pytest.param(
+            "batch_name: all\noptimizations: [a.yaml]", "line 1: batch_name: the key is of another f", id="a batch"
+        ),
+    ],
+)
+def test_what_is_no_config(content: str | bytes, said: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        convert(content, CATALOG)
+    assert f"{caught.value.problem}; {caught.value.mend}"[: len(said)] == said
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        pytest.param(
+            "optimisation: {}", "line 5: optimisation: the key is unknown; did you mean optimization?", id="top"
+        ),
+        pytest.param(
+            "success_critera: {}", "line 5: success_critera: the key is unknown; did you mean succ", id="criteria"
+        ),
+        pytest.param(
+            "reportin: {}", "line 5: reportin: the key is unknown; did you mean reporting?", id="free section"
+        ),
+        pytest.param(
+            "optimization: {target_metrc: x}", "line 5: optimization.target_metrc: the key is unk", id="metric"
+        ),
+        pytest.param(
+            "optimization: []", "line 5: optimization: a list stands where the optimization is due", id="a list"
+        ),
+        pytest.param(
+            "optimization:\n  parameters: {a: [1]}",
+            "line 6: optimization.parameters: line 3 gives parameters at the top already; keep one of the two",
+            id="parameters twice",
+        ),
+        pytest.param(
+            "optimization: {type: Random Search}", "line 5: optimization.type: there is no search 'Random", id="search"
+        ),
+        pytest.param(
+            "optimization: {target_metric: Beauty}",
+            "line 5: optimization.target_metric: there is no metric 'B",
+            id="no metric",
+        ),
+        pytest.param(
+            "optimization: {target_metric: Sharp Ratio}",
+            "line 5: optimization.target_metric: there is no metric 'Sharp Ratio'; did you mean Sharpe Ratio?",
+            id="nearly a metric",
+        ),
+        pytest.param(
+            "optimization: {target_direction: up}",
+            "line 5: optimization.target_direction: 'up' is no direction; write max or min",
+            id="direction",
+        ),
+        pytest.param(
+            "optimization: {total_combinations: many}",
+            "line 5: optimization.total_combinations: 'many' is no",
+            id="total",
+        ),
+        pytest.param(
+            "engine: excel", "line 5: engine: there is no engine 'excel'; write one of: bars, lean", id="engine"
+        ),
+        pytest.param(
+            "max_concurrent: 1000", "line 5: max_concurrent: 1000 is not valid; input should be", id="at once"
+        ),
+        pytest.param(
+            "max_concurrent: 1.5", "line 5: max_concurrent: 1.5 is not valid; input should be", id="half at once"
+        ),
+        pytest.param(
+            "symbols: [spy]", "line 5: symbols[0]: 'spy' has characters that are not allowed", id="lower case"
+        ),
+        pytest.param(
+            "symbols:\n  - A\n  - A", "line 7: symbols[1]: A is listed twice; list each symbol once", id="symbol twice"
+        ),
+        pytest.param(
+            "symbols: {a: b}", "line 5: symbols: a section stands where a list is due", id="symbols a section"
+        ),
+        pytest.param("symbols: [[A]]", "line 5: symbols[0]: a list stands where a text is due", id="symbols nested"),
+        pytest.param(
+            "start_date: 2021-01-01", "line 2: backtest.start_date: line 5 says otherwise under start_date", id="dates"
+        ),
+        pytest.param(
+            "initial_cash: 5\ncash: 6", "line 6: cash: line 5 says otherwise under initial_cash; keep one", id="cash"
+        ),
+        pytest.param(
+            "initial_capital: $1000", "line 5: initial_capital: '$1000' is not a number; write a number", id="dollars"
+        ),
+        pytest.param(
+            "initial_capital: 0", "line 5: initial_capital: 0 is out of bounds; write an amount from 1", id="no cash"
+        ),
+        pytest.param(
+            "initial_capital: 0100", "line 5: initial_capital: '0100' has a leading zero, which YAML", id="octal"
+        ),
+        pytest.param(
+            "success_criteria: {min_tradse: 1}",
+            "line 5: success_criteria.min_tradse: the key is unknown; did",
+            id="c typo",
+        ),
+        pytest.param(
+            "success_criteria: {beauty: 1}",
+            "line 5: success_criteria.beauty: the key is unknown; known",
+            id="c unknown",
+        ),
+        pytest.param(
+            "success_criteria: {min_trades: 1.5}", "line 5: success_criteria.min_trades: 1.5 is no count", id="c half"
+        ),
+        pytest.param(
+            "success_criteria: {max_drawdown: 15}", "line 5: success_criteria.max_drawdown: 15 is over 1,", id="c 15"
+        ),
+        pytest.param(
+            "success_criteria: {max_drawdown: -0.1}", "line 5: success_criteria.max_drawdown: -0.1 is neg", id="c neg"
+        ),
+        pytest.param(
+            "success_criteria: {min_psr: high}", "line 5: success_criteria.min_psr: 'high' is not a number", id="c text"
+        ),
+        pytest.param(
+            "success_criteria: {min_psr: [1]}", "line 5: success_criteria.min_psr: a list stands where a t", id="c list"
+        ),
+        pytest.param(
+            "success_criteria:\n  min_trades: 9\n  max_trades: 5",
+            "line 7: success_criteria.max_trades: 5 is below",
+            id="c none",
+        ),
+        pytest.param(
+            "constraints: [Drawdwn < 0.1]", "line 5: constraints[0]: there is no statistic 'Drawdwn', and", id="k typo"
+        ),
+        pytest.param(
+            "constraints: [Drawdown > 0.1]", "line 5: constraints[0]: no criterion asks for Drawdown >", id="k floor"
+        ),
+        pytest.param(
+            "constraints: [Drawdown == 0.1]", "line 5: constraints[0]: == cannot bound a statistic", id="k equal"
+        ),
+        pytest.param(
+            "constraints: [Drawdown < low]", "line 5: constraints[0]: 'low' is not a number; write a num", id="k text"
+        ),
+        pytest.param(
+            "constraints: [Drawdown]", "line 5: constraints[0]: 'Drawdown' is no constraint; write one", id="k no sign"
+        ),
+        pytest.param(
+            "constraints: [Drawdown < 15]", "line 5: constraints[0]: 15 is over 1, which is 100 %; write", id="k 15"
+        ),
+        pytest.param("constraints: [Total Trades < 0]", "line 5: constraints[0]: -1 is no count", id="k none left"),
+        pytest.param(
+            "constraints: [Total Orders > 5]",
+            "line 5: constraints[0]: no criterion asks for Total Orders",
+            id="k orders",
+        ),
+        pytest.param(
+            "constraints: [rsi_period <]", "line 5: constraints[0]: at character 13: a term is due", id="k half"
+        ),
+        pytest.param(
+            "constraints: [rsi_period < sma]",
+            "line 5: constraints[0]: at character 14: unknown parameter",
+            id="k unknown",
+        ),
+        pytest.param(
+            "constraints: [{target: x}]", "line 5: constraints[0]: a section stands where a text is due", id="k section"
+        ),
+    ],
+)
+def test_what_cannot_be_meant_is_named_by_line_and_mended(lines: str, said: str) -> None:
+    assert fault(f"{GOOD}{lines}\n")[: len(said)] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (PARAMETERS, "line 1: it names no strategy; add `strategy: {name: …}`, or name it with --strategy"),
+        (HEAD, "line 1: it has no parameters; add them under optimization"),
+        ("strategy: {category: x}\n" + PARAMETERS, "line 1: strategy: it names no strategy"),
+        ("strategy: {nmae: x}\n" + PARAMETERS, "line 1: strategy.nmae: the key is unknown; did you mean name?"),
+        ("strategy: 'a b'\nsymbols: [A]\n" + PARAMETERS, "line 1: strategy: 'a b' has characters that are not allowed"),
+        (f"strategy: Mine\n{PARAMETERS}", "line 1: it names no symbols, and the catalog has none for its strategy"),
+        (
+            f"strategy: Mine\nsymbols: [A]\n{PARAMETERS}",
+            "line 1: strategy: the catalog has no project for 'Mine'; give",
+        ),
+        (
+            f"strategy: {{name: Mine, lean_project_path: a/../../b}}\nsymbols: [A]\n{PARAMETERS}",
+            "line 1: strategy.lean_project_path: 'a/../../b' leaves its volume; write a path without `..`",
+        ),
+        (
+            "strategy: RSI_MeanReversion_ETF\nengine: bars\nparameters: []",
+            "line 3: parameters: a list stands where par",
+        ),
+        (
+            f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}backtest:\n  start_date: 2020/01/01",
+            "line 5: backtest.start_date: '2020/01/01' is not a date; write",
+        ),
+        (
+            f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}backtest:\n  start_date: 2021-01-01\n  end_date: 2020-01-01",
+            "line 6: backtest.end_date: 2020-01-01 is before startDate 2021-01-01; swap the two dates",
+        ),
+        (
+            f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}backtest:\n  strat_date: 2021-01-01",
+            "line 5: backtest.strat_date: the key is unknown; did you mean start_date?",
+        ),
+        (
+            f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}backtest: {{start: 2021-01-01}}",
+            "line 4: backtest.start: the key is of another format; write start_date",
+        ),
+    ],
+)
+def test_what_is_missing_or_wrong_of_the_whole_is_named(text: str, said: str) -> None:
+    assert fault(text)[: len(said)] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x:", "line 6: parameters.x: the parameter has no values; give start, end and step, or values, or value"),
+        ("x: {type: int}", "line 6: parameters.x: the parameter has no values"),
+        ("x: {start: 1, end: 2}", "line 6: parameters.x: the range has no step; write step, or list the values"),
+        ("x: {end: 2}", "line 6: parameters.x: the range has no start and no step"),
+        ("x:\n    start: 1\n    end: 2\n    step: 0", "line 9: parameters.x.step: step is 0; write a positive step"),
+        ("x: {start: 1, end: 2, step: -1}", "line 6: parameters.x.step: step -1 is negative"),
+        ("x: {start: 2, end: 1, step: 1}", "line 6: parameters.x.end: end 1 is before start 2; swap start and end"),
+        ("x: {start: a, end: 1, step: 1}", "line 6: parameters.x.start: 'a' is not a number"),
+        ("x: {start: 1%, end: 2%, step: 1%}", "line 6: parameters.x.start: '1%' is not a number; write the fraction"),
+        ("x: {start: .nan, end: 1, step: 1}", "line 6: parameters.x.start: '.nan' is not a number"),
+        ("x: {start: 1, end: 1e99, step: 1}", "line 6: parameters.x.end: '1e99' is too large or too small"),
+        ("x: {start: 1, end: 2, step: 1, type: bool}", "line 6: parameters.x.start: a bool has no range; list"),
+        ("x: {start: 1, end: 2, step: 1, type: complex}", "line 6: parameters.x.type: there is no type 'complex'"),
+        ("x: {min: 1, max: 2, step: 1}", "line 6: parameters.x.min: the key is of another format; write start"),
+        ("x: {start: 1, end: 2, stepp: 1}", "line 6: parameters.x.stepp: the key is unknown; did you mean step?"),
+        (
+            "x: {start: 1, end: 9e14, step: 1, value: 1}\n  y: {start: 1, end: 9e14, step: 1}",
+            "line 5: parameters: the space has",
+        ),
+        ("x: []", "line 6: parameters.x: the list is empty, so the space is empty"),
+        ("x: [1, 1.0]", "line 6: parameters.x[1]: 1 repeats the value at position 0; list each value once"),
+        ("x:\n    - 1\n    -", "line 8: parameters.x[1]: nothing stands where a text is due"),
+        ("x: [[1]]", "line 6: parameters.x[0]: a list stands where a text is due"),
+        ("x: [.inf]", "line 6: parameters.x[0]: '.inf' is not a finite number"),
+        ("x: ['']", "line 6: parameters.x[0]: '' is empty, too long or holds control characters"),
+        ("'a b': [1]", "line 6: parameters.a b: 'a b' has characters that are not allowed"),
+        ("x: {values: [up], type: int}", "line 6: parameters.x.values[0]: 'up' is not a number"),
+    ],
+)
+def test_a_parameter_that_cannot_be_meant_is_named_by_line(text: str, said: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        read_axes(f"  {text}\n")
+    assert f"{caught.value.problem}; {caught.value.mend}"[: len(said)] == said
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        pytest.param(GOOD, True, id="a config"),
+        pytest.param("optimization: {}", True, id="a section of configs"),
+        pytest.param("success_criteria: {}", True, id="another"),
+        pytest.param("batch_name: x", True, id="a list of configs"),
+        pytest.param('{"optimization-criterion": {}}', True, id="LEAN's"),
+        pytest.param("a: 1\noptimization: {}\na: 2", True, id="a config that cannot be read"),
+        pytest.param('{\n  "optimization-criterion": [\n', True, id="LEAN's that cannot be read"),
+        pytest.param("apiVersion: v1\noptimization: {}", False, id="a manifest"),
+        pytest.param("strategy: {name: X}\nparameters: [{name: x}]", False, id="a spec"),
+        pytest.param("strategy: {name: X}", False, id="too little"),
+        pytest.param("words", False, id="words"),
+        pytest.param("a: [", False, id="nothing that can be read"),
+    ],
+)
+def test_a_config_is_known_by_its_sections(text: str, is_one: bool) -> None:
+    assert is_config(text) == is_config(text.encode()) == is_one

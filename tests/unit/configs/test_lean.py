@@ -1,0 +1,256 @@
+"""LEAN's own optimizer config becomes a batch, with what LEAN's file does not say beside it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from backfleet.configs.documents import ConfigInvalid
+from backfleet.core.parameters import build_space
+from backfleet.core.spec import parse_spec
+from tests.support.configs import read
+
+TEXT = """\
+{
+    // what is ranked by
+    "optimization-criterion": {"target": "TotalPerformance.PortfolioStatistics.SharpeRatio", "extremum": "max"},
+    "optimization-strategy": "QuantConnect.Optimizer.Strategies.GridSearchOptimizationStrategy",
+    "optimization-strategy-settings": {"$type": "Settings, Optimizer", "default-segment-amount": 10},
+    "algorithm-language": "Python",
+    "algorithm-location": "../STR-003_SMA_Crossover_ETF/main.py", // with a comment
+    "algorithm-type-name": "main",
+    "maximum-concurrent-backtests": 2,
+    "results-destination-folder": "/Results", "optimizer-close-automatically": true,
+    "parameters": [
+        {"name": "fast_sma", "min": 20, "max": 50, "step": 15},
+        {"key": "slow_sma", "min": 100, "max": 200, "step": 50, "min-step": 50},
+        {"name": "stop_loss_pct", "value": 0.01}
+    ],
+    /* what a result
+       must meet */
+    "constraints": [{"target": "Drawdown", "operator": "lessOrEqual", "target-value": 0.15},
+                    {"target": "Total Trades", "operator": "greater", "target-value": 20}],
+\t"optimization-update-interval": 10
+}
+"""
+
+
+def changed(**fields: Any) -> str:
+    """The same without comments, with fields replaced by what their names say with hyphens."""
+    lines = [line.partition("//")[0] for line in TEXT.replace("/* what a result\n       must meet */", "").splitlines()]
+    body = json.loads("\n".join(lines), strict=False)
+    return json.dumps(body | {name.replace("_", "-"): value for name, value in fields.items()})
+
+
+def test_lean_s_own_file_is_a_batch() -> None:
+    found = read(TEXT)
+    assert found.spec == {
+        "strategy": {"name": "SMA_Crossover_ETF", "leanProjectPath": "STR-003_SMA_Crossover_ETF"},
+        "engine": {"name": "lean"},
+        "data": {"symbols": ["SPY"], "startDate": "2020-01-01", "endDate": "2024-12-31", "initialCash": 1000},
+        "parameters": [
+            {"name": "fast_sma", "type": "int", "range": {"start": 20, "end": 50, "step": 15}},
+            {"name": "slow_sma", "type": "int", "range": {"start": 100, "end": 200, "step": 50}},
+            {"name": "stop_loss_pct", "type": "float", "value": 0.01},
+        ],
+        "search": {"algorithm": "grid"},
+        "objective": {"metric": "sharpe_ratio", "direction": "maximize"},
+        "successCriteria": {"minTrades": 21, "maxDrawdown": 0.15},
+        "maxConcurrent": 2,
+    }
+    assert build_space(parse_spec(found.spec).declarations()).total == found.total == 9
+    dates, only = found.warnings
+    assert dates.startswith("line 1: it gives no dates")
+    assert only.startswith("line 18: constraints: these are the only criteria of the batch")
+
+
+def test_the_same_without_comments_is_the_same() -> None:
+    assert read(changed()).spec == read(TEXT).spec
+
+
+def test_what_lean_does_not_say_may_stand_beside_it() -> None:
+    found = read(
+        changed(
+            strategy={"name": "Mine", "lean_project_path": "mine"},
+            symbols=["QQQ"],
+            backtest={"start_date": "2021-01-01", "end_date": "2021-12-31"},
+            engine="lean",
+        )
+    )
+    assert found.spec["strategy"] == {"name": "Mine", "leanProjectPath": "mine"}
+    assert found.spec["data"] | {"initialCash": 1000} == {
+        "symbols": ["QQQ"],
+        "startDate": "2021-01-01",
+        "endDate": "2021-12-31",
+        "initialCash": 1000,
+    }
+
+
+@pytest.mark.parametrize(
+    ("location", "kind"),
+    [
+        ("C:\\lean\\STR-003_SMA_Crossover_ETF\\main.py", "main"),
+        ("SMA_Crossover_ETF/main.py", "main"),
+        ("/LeanCLI/main.py", "SMA_Crossover_ETF"),
+    ],
+)
+def test_the_strategy_is_found_by_where_the_algorithm_is_or_how_it_is_called(location: str, kind: str) -> None:
+    found = read(changed(algorithm_location=location, algorithm_type_name=kind))
+    assert found.spec["strategy"]["name"] == "SMA_Crossover_ETF"
+
+
+def test_a_strategy_that_lean_s_file_does_not_name_is_the_callers() -> None:
+    text = changed(algorithm_location="/LeanCLI/main.py")
+    with pytest.raises(ConfigInvalid, match="it names no strategy"):
+        read(text)
+    assert read(text, strategy="SMA_Crossover_ETF").spec == read(TEXT).spec
+
+
+@pytest.mark.parametrize(
+    "kind", ["EulerSearchOptimizationStrategy", "QuantConnect.Optimizer.Strategies.EulerSearchOptimi"]
+)
+def test_euler_is_the_grid_at_its_step(kind: str) -> None:
+    found = read(changed(optimization_strategy=kind))
+    assert found.spec == read(TEXT).spec
+    assert any("Euler Search without a minimum step is exactly the grid" in each for each in found.warnings)
+    parameters = [{"name": "fast_sma", "min": 20, "max": 50, "step": 15, "minStep": 1}]
+    found = read(changed(optimization_strategy=kind, parameters=parameters))
+    assert found.total == 3
+    assert any("parameters[0].minStep: the grid at `step` is searched; the finer" in each for each in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("operator", "criteria"),
+    [
+        ("less", {"maxTrades": 99}),
+        ("lessOrEqual", {"maxTrades": 100}),
+        ("Greater", {"minTrades": 101}),
+        ("greaterOrEqual", {"minTrades": 100}),
+        ("<", {"maxTrades": 99}),
+        (">=", {"minTrades": 100}),
+    ],
+)
+def test_every_operator_that_bounds(operator: str, criteria: dict[str, int]) -> None:
+    constraint = {"target": "Total Trades", "operator": operator, "target-value": 100}
+    assert read(changed(constraints=[constraint])).spec["successCriteria"] == criteria
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"out_of_sample_days": 30}, "out-of-sample-days: the dates are those of the backtest section"),
+        ({"out_of_sample_max_end_date": "2024-01-01"}, "out-of-sample-max-end-date: the dates are those"),
+        (
+            {"optimization_criterion": {"target": "Sharpe Ratio", "extremum": "max", "target-value": 2}},
+            "optimization-criterion.target-value: nothing ends early here",
+        ),
+    ],
+)
+def test_what_is_not_done_is_said(fields: dict[str, Any], said: str) -> None:
+    assert any(f"line 1: {said}" in each for each in read(changed(**fields)).warnings)
+
+
+CONSTRAINT = {"target": "Drawdown", "operator": "less", "target-value": 0.1}
+BAD = {
+    "misspelt key": (
+        {"optimization_criterium": {}},
+        "optimization-criterium: the key is unknown",
+        "did you mean optimization-c",
+    ),
+    "misspelt target": (
+        {"optimization_criterion": {"traget": "x"}},
+        "optimization-criterion.traget: the key is",
+        "did you mean t",
+    ),
+    "extremum": (
+        {"optimization_criterion": {"extremum": "most"}},
+        "optimization-criterion.extremum: 'most' is no",
+        "write max or",
+    ),
+    "no metric": (
+        {"optimization_criterion": {"target": "x"}},
+        "optimization-criterion.target: there is no metric 'x'",
+        "known: ",
+    ),
+    "no such search": (
+        {"optimization_strategy": "Random"},
+        "optimization-strategy: there is no search 'Random'",
+        "write Grid",
+    ),
+    "no parameters": ({"parameters": []}, "parameters: the list is empty", "give at least 1"),
+    "no name": ({"parameters": [{"min": 1}]}, "parameters[0]: the parameter has no name", "add name"),
+    "no step": (
+        {"parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
+        "parameters[0]: the range has no step",
+        "write step",
+    ),
+    "step zero": (
+        {"parameters": [{"name": "fast_sma", "min": 1, "max": 2, "step": 0}]},
+        "parameters[0].step: step is 0",
+        "write a positive step",
+    ),
+    "name twice": (
+        {"parameters": [{"name": "a", "value": 1}, {"key": "a", "value": 2}]},
+        "parameters[1]: 'a' is declared in line 1 already",
+        "give each parameter once",
+    ),
+    "min twice": (
+        {"parameters": [{"name": "a", "min": 1, "start": 1, "max": 2, "step": 1}]},
+        "parameters[0].start: line 1 says the same under another name",
+        "keep one",
+    ),
+    "a misspelt part": (
+        {"parameters": [{"name": "a", "mim": 1}]},
+        "parameters[0].mim: the key is unknown",
+        "did you mean min",
+    ),
+    "values, which LEAN has not": (
+        {"parameters": [{"name": "a", "xyz": 1}]},
+        "parameters[0].xyz: the key is unknown",
+        "known here",
+    ),
+    "a text": ({"parameters": ["a"]}, "parameters[0]: 'a' stands where a section is due", "write `key: value`"),
+    "no operator": (
+        {"constraints": [{"target": "x", "target-value": 1}]},
+        "constraints[0]: the constraint has no op",
+        "add oper",
+    ),
+    "no such operator": (
+        {"constraints": [CONSTRAINT | {"operator": "about"}]},
+        "constraints[0].operator: there is no operator 'about'",
+        "write less, lessOrEqual",
+    ),
+    "equals": (
+        {"constraints": [CONSTRAINT | {"operator": "equals"}]},
+        "constraints[0]: == cannot bound a stat",
+        "write <",
+    ),
+    "no statistic": (
+        {"constraints": [CONSTRAINT | {"target": "x"}]},
+        "constraints[0]: there is no statistic 'x'",
+        "known: ",
+    ),
+    "at once": ({"maximum_concurrent_backtests": 0}, "maximum-concurrent-backtests: 0 is not valid", "input should be"),
+}
+
+
+@pytest.mark.parametrize(("fields", "problem", "mend"), BAD.values(), ids=BAD)
+def test_what_cannot_be_meant_is_named_under_lean_s_keys(fields: dict[str, Any], problem: str, mend: str) -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        read(changed(**fields))
+    assert caught.value.problem.startswith(f"line 1: {problem}")
+    assert caught.value.mend.startswith(mend)
+
+
+def test_the_line_is_that_of_the_file_in_spite_of_comments() -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        read(TEXT.replace('"max": 200', '"max": 2'))
+    assert caught.value.problem == "line 13: parameters[1].max: end 2 is before start 100"
+
+
+@pytest.mark.parametrize(
+    "text", ['{"optimization-criterion": "/*', '{"optimization-criterion": {} /*', "{ // ", "/* {", "{"]
+)
+def test_a_file_that_is_cut_off_is_an_error(text: str) -> None:
+    with pytest.raises(ConfigInvalid):
+        read(text)
