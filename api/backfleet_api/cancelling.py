@@ -20,14 +20,14 @@ def cancel(services: Services, wanted: str, namespace: str | None) -> Cancellati
     phase = describe_pending(found).state if isinstance(found, ClusterBatch) else phase_of(found)
     has_ended = phase in ENDED
     if not has_ended:
-        own = services.settings.namespace
-        if found.namespace != own:
+        watched = services.settings.watched
+        if found.namespace not in watched:
             raise Forbidden(
                 "namespace",
-                f"the batch is in namespace {found.namespace}, this API writes in {own} only",
+                f"the batch is in namespace {found.namespace}, this API writes in {', '.join(watched)} only",
                 "use kubectl",
             )
-        services.cluster.cancel_batch(own, found.name, found.uid)
+        services.cluster.cancel_batch(found.namespace, found.name, found.uid)
     return Cancellation(
         batch_id=found.uid,
         name=found.name,

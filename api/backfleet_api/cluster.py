@@ -19,11 +19,12 @@ MERGE_PATCH = "application/merge-patch+json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterBatch:
-    """A custom resource as the API server gave it."""
+    """A custom resource as the API server gave it; `created_at` is RFC 3339 in UTC."""
 
     uid: str
     name: str
     namespace: str
+    created_at: str = ""
     spec: Mapping[str, Any] = field(default_factory=dict)
     status: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -43,6 +44,10 @@ class NewBatch:
         """As Kubernetes takes it."""
         metadata = {"name": self.name, "namespace": self.namespace, "annotations": dict(self.annotations)}
         return {"apiVersion": wire.API_VERSION, "kind": wire.KIND, "metadata": metadata, "spec": dict(self.spec)}
+
+
+class NotAllowed(Unavailable):
+    """Kubernetes forbids to look there; elsewhere it may be allowed."""
 
 
 class Cluster(Protocol):
@@ -136,7 +141,8 @@ class KubernetesCluster:
         except ApiException as error:
             if error.status == 404:
                 return {}
-            raise Unavailable(f"Kubernetes answered {error.status} {error.reason}") from error
+            kind = NotAllowed if error.status == 403 else Unavailable
+            raise kind(f"Kubernetes answered {error.status} {error.reason}") from error
 
     def _write(self, method: Callable[..., dict[str, Any]], namespace: str, **arguments: object) -> dict[str, Any]:
         from kubernetes.client.exceptions import ApiException  # noqa: PLC0415 - only where a cluster is
@@ -194,6 +200,7 @@ def _cluster_batch(body: Mapping[str, Any]) -> ClusterBatch:
         uid=metadata["uid"],
         name=metadata["name"],
         namespace=metadata["namespace"],
+        created_at=metadata.get("creationTimestamp") or "",
         spec=body.get("spec") or {},
         status=body.get("status") or {},
         labels=metadata.get("labels") or {},

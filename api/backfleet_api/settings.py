@@ -12,6 +12,7 @@ ENV_HOST = "BACKFLEET_API_HOST"
 ENV_PORT = "BACKFLEET_API_PORT"
 ENV_DATABASE_URL = "BACKFLEET_API_DATABASE_URL"
 ENV_NAMESPACE = "BACKFLEET_NAMESPACE"
+ENV_NAMESPACES = "BACKFLEET_NAMESPACES"
 ENV_TOKEN = "BACKFLEET_API_TOKEN"  # noqa: S105 - a variable's name
 ENV_TOKEN_FILE = "BACKFLEET_API_TOKEN_FILE"  # noqa: S105 - a variable's name
 ENV_CONFIGS = "BACKFLEET_API_CONFIGS"
@@ -27,13 +28,15 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 class ApiSettings:
     """All of it; seconds where a name says so.
 
-    `namespace` is where batches are made, and where Kubernetes is asked for those that Postgres does not know. Without a
-    token writing is off. The database URL carries a password, so neither ever shows in a repr.
+    Batches are made in `namespace` where a request names none; `namespaces` are all in which batches may be made and where
+    Kubernetes is asked for those that Postgres does not know: empty means `namespace` alone. Without a token writing is
+    off. The database URL carries a password, so neither ever shows in a repr.
     """
 
     database_url: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
     namespace: str = "default"
+    namespaces: tuple[str, ...] = ()
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     configs_folder: str | None = None
@@ -45,6 +48,11 @@ class ApiSettings:
     cluster_write_seconds: float = 4.0
     retry_after_seconds: int = 5
 
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """The namespaces of this installation, as its operator watches them."""
+        return self.namespaces or (self.namespace,)
+
 
 def load_settings(environment: Mapping[str, str]) -> ApiSettings:
     """The settings from environment variables; SpecInvalid names the variable that is wrong, and the mend."""
@@ -54,17 +62,22 @@ def load_settings(environment: Mapping[str, str]) -> ApiSettings:
             ENV_DATABASE_URL, "not set", "give the API's Postgres URL, postgresql://user:password@host/db"
         )
     parse_url(url, ENV_DATABASE_URL)
-    namespace = environment.get(ENV_NAMESPACE) or "default"
-    if not _NAMESPACE.fullmatch(namespace):
-        raise SpecInvalid(ENV_NAMESPACE, f"{namespace!r} is not a namespace's name", "use a-z, 0-9 and -, at most 63")
+    several = environment.get(ENV_NAMESPACES) or ""
     return ApiSettings(
         database_url=url,
         token=_parse_token(environment),
-        namespace=namespace,
+        namespace=_parse_namespace(environment.get(ENV_NAMESPACE) or "default", ENV_NAMESPACE),
+        namespaces=tuple(_parse_namespace(each, ENV_NAMESPACES) for each in several.split(",") if several),
         host=environment.get(ENV_HOST) or DEFAULT_HOST,
         port=_parse_port(environment.get(ENV_PORT)),
         configs_folder=_parse_folder(environment.get(ENV_CONFIGS)),
     )
+
+
+def _parse_namespace(text: str, variable: str) -> str:
+    if not _NAMESPACE.fullmatch(text):
+        raise SpecInvalid(variable, f"{text!r} is not a namespace's name", "use a-z, 0-9 and -, at most 63")
+    return text
 
 
 def _parse_token(environment: Mapping[str, str]) -> str | None:

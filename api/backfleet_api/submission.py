@@ -12,6 +12,7 @@ from backfleet_api.schemas import Answer, BatchPhase, Number, Parameters
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
+Namespace = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")]
 
 
 Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=SYMBOL_PATTERN)]
@@ -68,6 +69,9 @@ class RunRequest(Answer):
     name: Name | None = Field(
         default=None,
         description="of the custom resource; by default made from the strategy, or from the Idempotency-Key",
+    )
+    namespace: Namespace | None = Field(
+        default=None, description="where the custom resource is made, of those watched; by default the API's own"
     )
     dry_run: bool = Field(default=False, description="nothing is created")
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from backfleet.core import wire
@@ -12,7 +13,7 @@ from backfleet.core.names import name_stem
 from backfleet.store.strategies import load_catalog
 from backfleet_api.answers import combination_answer
 from backfleet_api.asking import Asked, asked
-from backfleet_api.cluster import ClusterBatch, NewBatch
+from backfleet_api.cluster import Cluster, ClusterBatch, NewBatch
 from backfleet_api.dependencies import Services
 from backfleet_api.judging import Judged, judge
 from backfleet_api.lookup import postgres
@@ -27,6 +28,7 @@ RANDOM_NAMES = 3
 
 def preview(services: Services, request: RunRequest) -> Preview:
     """What the batch would be; nothing is created."""
+    _place(services, request)
     wanted = asked(request, services.settings.configs_folder)
     judged = _judge(services, wanted)
     accepted = judged.accepted
@@ -44,10 +46,13 @@ def preview(services: Services, request: RunRequest) -> Preview:
 
 def submit(services: Services, request: RunRequest, key: str | None) -> Submitted:
     """Make the batch, or find the one that the same request made before; NameTaken when the name is another's."""
+    place = _place(services, request)
     wanted = asked(request, services.settings.configs_folder)
     judged = _judge(services, wanted)
+    annotations = {wire.ANNOTATION_REQUEST: digest(wanted.spec)}
+    draft = NewBatch(name="", namespace=place, spec=wanted.spec, annotations=annotations)
     try:
-        found, is_new = _create(services, wanted.spec, request.name, key)
+        found, is_new = _create(services.cluster, draft, request.name, key)
     except SpecInvalid as error:
         raise wanted.in_request(error) from error
     return Submitted(
@@ -87,36 +92,41 @@ def _judge(services: Services, wanted: Asked) -> Judged:
         raise wanted.in_request(error) from error
 
 
-def _create(services: Services, spec: dict[str, Any], name: str | None, key: str | None) -> tuple[ClusterBatch, bool]:
+def _place(services: Services, request: RunRequest) -> str:
+    """Where the batch is made; SpecInvalid names the watched namespaces when it is none of them."""
+    wanted, watched = request.namespace or services.settings.namespace, services.settings.watched
+    if wanted not in watched:
+        problem = f"the namespace {wanted} is not watched by this installation"
+        raise SpecInvalid("namespace", problem, f"give {' or '.join(watched)}")
+    return wanted
+
+
+def _create(cluster: Cluster, draft: NewBatch, name: str | None, key: str | None) -> tuple[ClusterBatch, bool]:
+    """Make the draft under a name: the one that was asked for, the key's, or a random one."""
     if name is not None:
-        return _create_once(services, spec, name, "name")
+        return _create_once(cluster, replace(draft, name=name), "name")
     if key is not None:
-        return _create_once(services, spec, name_of_key(key), "Idempotency-Key")
+        return _create_once(cluster, replace(draft, name=name_of_key(key)), "Idempotency-Key")
     for _ in range(RANDOM_NAMES):
         try:
-            batch = _new_batch(services, spec, f"{name_stem(spec['strategy']['name'])}-{secrets.token_hex(3)}")
-            return services.cluster.create_batch(batch), True
+            free = f"{name_stem(draft.spec['strategy']['name'])}-{secrets.token_hex(3)}"
+            return cluster.create_batch(replace(draft, name=free)), True
         except Conflict:
             continue
     raise NameTaken("name", "no free name was found", "give a name")
 
 
-def _create_once(services: Services, spec: dict[str, Any], name: str, field: str) -> tuple[ClusterBatch, bool]:
-    batch = _new_batch(services, spec, name)
+def _create_once(cluster: Cluster, batch: NewBatch, field: str) -> tuple[ClusterBatch, bool]:
     try:
-        return services.cluster.create_batch(batch), True
+        return cluster.create_batch(batch), True
     except Conflict as error:
-        there = services.cluster.get_batch(batch.namespace, name)
-        if there is not None and there.annotations.get(wire.ANNOTATION_REQUEST) == digest(spec):
+        there = cluster.get_batch(batch.namespace, batch.name)
+        ours = batch.annotations[wire.ANNOTATION_REQUEST]
+        if there is not None and there.annotations.get(wire.ANNOTATION_REQUEST) == ours:
             return there, False
         mend = "choose another" if field == "name" else "use a new key for another batch"
-        problem = f"the name {name} is taken in namespace {batch.namespace} by another batch"
+        problem = f"the name {batch.name} is taken in namespace {batch.namespace} by another batch"
         raise NameTaken(field, problem, mend) from error
-
-
-def _new_batch(services: Services, spec: dict[str, Any], name: str) -> NewBatch:
-    annotations = {wire.ANNOTATION_REQUEST: digest(spec)}
-    return NewBatch(name=name, namespace=services.settings.namespace, spec=spec, annotations=annotations)
 
 
 def _combination(judged: Judged, index: int | None) -> PreviewedCombination | None:

@@ -18,6 +18,7 @@ class Manifest:
 
     spec: dict[str, Any]
     name: str | None = None
+    namespace: str | None = None
 
 
 def parse_manifest(content: bytes) -> Manifest:
@@ -38,10 +39,10 @@ def parse_manifest(content: bytes) -> Manifest:
     metadata, spec = body.get("metadata") or {}, body.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
         raise SpecInvalid("spec", "metadata or spec is no object", "write both as in manifests/examples")
-    for field in sorted(metadata.keys() - {"name"}, key=str):
+    for field in sorted(metadata.keys() - {"name", "namespace"}, key=str):
         raise SpecInvalid(f"metadata.{field}", "it would be lost on the way", "take it out, or use kubectl apply")
-    name = metadata.get("name")
-    return Manifest(_plain(spec), None if name is None else str(name))
+    name, namespace = (None if metadata.get(key) is None else str(metadata[key]) for key in ("name", "namespace"))
+    return Manifest(_plain(spec), name, namespace)
 
 
 def _load(content: bytes) -> Any:  # noqa: ANN401 - any YAML

@@ -32,6 +32,7 @@ _token_option = click.option(
 @click.command()
 @click.argument("file", type=click.File("rb"))
 @click.option("--name", metavar="NAME", help="The batch's name, in place of the file's.")
+@click.option("--namespace", "-n", metavar="NAME", help="Where it is made, in place of the file's or the API's own.")
 @engine_option
 @strategy_option
 @click.option("--max-concurrent", type=click.IntRange(1, 256), metavar="K", help="Most backtests at once.")
@@ -68,6 +69,8 @@ def run(
     request: dict[str, Any] = {"batch": found.spec}
     if wanted := name or found.name:
         request["name"] = wanted
+    if place := rest["namespace"] or found.namespace:
+        request["namespace"] = place
     if max_concurrent is not None:
         request["max_concurrent"] = max_concurrent
     with _client(context, rest["api_url"], rest["token_file"]) as client:
@@ -164,6 +167,7 @@ class _Found:
 
     spec: dict[str, Any]
     name: str | None
+    namespace: str | None
     in_file: Callable[[SpecInvalid], SpecInvalid]
 
 
@@ -174,11 +178,11 @@ def _read_file(file: IO[bytes], engine: str | None, strategy: str | None) -> _Fo
     content = file.read(MAX_FILE_BYTES + 1)
     if is_config(content):
         converted = read_config(file.name, content, engine, strategy)
-        return _Found(converted.spec, None, lambda error: _in_config(error, converted))
+        return _Found(converted.spec, None, None, lambda error: _in_config(error, converted))
     if engine is not None or strategy is not None:
         raise click.UsageError("--engine and --strategy are for configs: a manifest says both itself")
     manifest = parse_manifest(content)
-    return _Found(manifest.spec, manifest.name, _in_spec)
+    return _Found(manifest.spec, manifest.name, manifest.namespace, _in_spec)
 
 
 def _in_spec(error: SpecInvalid) -> SpecInvalid:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
 from backfleet.core.errors import SpecInvalid
@@ -18,6 +18,7 @@ ENV_DATABASE_URL = "BACKFLEET_DATABASE_URL"
 ENV_NAMESPACE = "BACKFLEET_NAMESPACE"
 
 Positive = Annotated[int, Field(ge=1, le=10_000_000)]
+Namespace = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 
 
 class _Settings(BaseModel):
@@ -74,10 +75,10 @@ class PodSettings(_Settings):
 
 
 class Settings(_Settings):
-    """All of it. `installation` identifies this operator's rows in a shared database."""
+    """All of it. `installation` identifies this operator's rows in a shared database; `namespaces` are watched."""
 
     installation: str = Field(min_length=1, max_length=200)
-    namespace: str = Field(min_length=1, max_length=63)
+    namespaces: tuple[Namespace, ...] = Field(min_length=1, max_length=100)
     max_concurrent: Positive = 4
     max_combinations: Positive = 1_000_000
     tick_seconds: float = Field(default=15.0, gt=0, le=300)
@@ -95,6 +96,13 @@ class Settings(_Settings):
         """The engine is configured with a mount of that name."""
         return engine in self.engines and any(mount.name == name for mount in self.engines[engine].mounts)
 
+    @field_validator("namespaces")
+    @classmethod
+    def _are_different(cls, namespaces: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(namespaces)) < len(namespaces):
+            raise ValueError("a namespace is there twice")
+        return namespaces
+
 
 def load_settings(environment: Mapping[str, str]) -> tuple[Settings, str]:
     """The settings and the database URL; SpecInvalid names the variable or the key that is wrong, and the mend."""
@@ -108,8 +116,8 @@ def load_settings(environment: Mapping[str, str]) -> tuple[Settings, str]:
         body = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SpecInvalid(ENV_SETTINGS_FILE, f"cannot be read as JSON: {error}", f"mend {path}") from error
-    if isinstance(body, dict) and "namespace" not in body and environment.get(ENV_NAMESPACE):
-        body["namespace"] = environment[ENV_NAMESPACE]
+    if isinstance(body, dict) and "namespaces" not in body and environment.get(ENV_NAMESPACE):
+        body["namespaces"] = [environment[ENV_NAMESPACE]]
     try:
         return Settings.model_validate(body), url
     except ValidationError as error:

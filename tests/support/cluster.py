@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from backfleet.controller.cluster import Refused
+from backfleet.controller.cluster import NotAllowed, Refused
 from backfleet.core import wire
 from backfleet.core.errors import Conflict, Unavailable
 
@@ -30,6 +30,7 @@ class FakeCluster:
     quota: int | None = None
     job_fault: Exception | None = None
     is_away: bool = False
+    forbidden: set[str] = field(default_factory=set)
     most_alive: int = 0
     created: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
@@ -39,16 +40,13 @@ class FakeCluster:
     # what the loop calls
 
     def list_batches(self, namespace: str) -> list[Json]:
-        self._answer()
-        return [copy.deepcopy(each) for each in self.batches.values() if each["metadata"]["namespace"] == namespace]
+        return self._list(self.batches, namespace)
 
     def list_jobs(self, namespace: str) -> list[Json]:
-        self._answer()
-        return [copy.deepcopy(each) for each in self.jobs.values() if each["metadata"]["namespace"] == namespace]
+        return self._list(self.jobs, namespace)
 
     def list_pods(self, namespace: str) -> list[Json]:
-        self._answer()
-        return [copy.deepcopy(each) for each in self.pods.values() if each["metadata"]["namespace"] == namespace]
+        return self._list(self.pods, namespace)
 
     def create_job(self, manifest: Json) -> None:
         self._answer()
@@ -186,6 +184,12 @@ class FakeCluster:
     def _engine_state(self, name: str, state: Json) -> None:
         pod = self.pods[name]
         pod["status"].update(phase="Pending", initContainerStatuses=[{"name": wire.CONTAINER_ENGINE, "state": state}])
+
+    def _list(self, objects: dict[str, Json], namespace: str) -> list[Json]:
+        self._answer()
+        if namespace in self.forbidden:
+            raise NotAllowed(f"not allowed: {namespace} is forbidden")
+        return [copy.deepcopy(each) for each in objects.values() if each["metadata"]["namespace"] == namespace]
 
     def _answer(self) -> None:
         if self.is_away:

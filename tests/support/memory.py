@@ -50,12 +50,14 @@ class MemoryRows:
             and ((a.is_deciding and a.backtest_state.is_alive) or (a.is_open and a.id in self.outcomes))
         ]
         shown = {a.id for a in attempts if a.is_open}
-        outcomes = [outcome for key, outcome in self.outcomes.items() if key in shown][: self.look]
+        new = [outcome for key, outcome in self.outcomes.items() if key in shown]
+        outcomes = [each for each in new if each.attempt_id.rpartition("-")[0] in uids][: self.look]
+        apart = [each for each in new if each.attempt_id.rpartition("-")[0] not in uids][: self.look]
         return StoreView(
             now=self.now,
             batches=tuple(batches),
             attempts=tuple(attempts),
-            outcomes=tuple(outcomes),
+            outcomes=(*outcomes, *apart),
             has_more_outcomes=len(outcomes) == self.look,
         )
 

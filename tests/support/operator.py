@@ -37,7 +37,7 @@ def build_settings(**changes: Any) -> Settings:
     """The operator's settings as the chart would give them."""
     body: dict[str, Any] = {
         "installation": "research/backfleet",
-        "namespace": NAMESPACE,
+        "namespaces": [NAMESPACE],
         "engines": {name: {"image": "localhost/backfleet:test"} for name in ("bars", "noop")},
         "recorder": {"image": "localhost/backfleet:test", "secretName": "backfleet-recorder"},
     }

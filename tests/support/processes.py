@@ -70,6 +70,11 @@ class OperatorProcess:
             assert self.process.poll() is None, f"it ended: {self.log()}"
             return 0, {}
 
+    def metrics(self) -> list[str]:
+        """The lines of /metrics."""
+        with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as reply:
+            return str(reply.read().decode()).splitlines()
+
     def wait_until_ready(self, seconds: float = START_SECONDS) -> None:
         wait_for(f"ready ({self.log_path})", lambda: self.ready()[0] == 200, seconds)
 

@@ -44,6 +44,10 @@ class Refused(BackfleetError):
         super().__init__(message)
 
 
+class NotAllowed(Unavailable):
+    """The API server knows us and says no: a Role or its binding is not there, or the namespace is gone."""
+
+
 class ClusterPort(Protocol):
     """What the loop needs of Kubernetes; a fake API server serves the same over HTTP in tests."""
 
@@ -64,7 +68,7 @@ class Cluster:
         self._timeout = (CONNECT_SECONDS, read_seconds)
 
     def list_batches(self, namespace: str) -> list[Json]:
-        """Every batch of a namespace; NotFound or Conflict when the kind is not served or not allowed."""
+        """Every batch of a namespace; NotFound or NotAllowed when the kind is not served or not allowed."""
         return list(self._list(f"/apis/{wire.API_VERSION}/namespaces/{namespace}/{wire.PLURAL}", None))
 
     def list_jobs(self, namespace: str) -> list[Json]:
@@ -199,7 +203,9 @@ def _raise_unless_ok(status: int, body: Json, path: str) -> None:
     message = f"{path}: {status} {body.get('message', '')}"
     if status == 404:
         raise NotFound(message)
-    if status in (401, 403):
+    if status == 403:
+        raise NotAllowed(f"not allowed: {message}")
+    if status == 401:
         raise Unavailable(f"not allowed: {message}")
     if status == 409:
         raise Conflict(message)

@@ -24,9 +24,17 @@ class Answer:
 
 
 def answer(path: str, health: Health, stale_seconds: float) -> Answer:
-    """What a path answers now. A loop that has not turned for `stale_seconds` is not alive; Postgres away is not ready."""
+    """What a path answers now. A loop that has not turned for `stale_seconds` is not alive; Postgres away is not ready.
+
+    A watched namespace that is left out is told and takes no readiness away: the others are served.
+    """
     age = time.monotonic() - health.last_turn_at
-    facts = {"lastTurnSecondsAgo": round(age, 1), "holdsFence": health.is_holder, "problem": health.problem}
+    facts = {
+        "lastTurnSecondsAgo": round(age, 1),
+        "holdsFence": health.is_holder,
+        "problem": health.problem,
+        "namespacesLeftOut": dict(health.refused),
+    }
     match path.partition("?")[0]:
         case "/healthz":
             return Answer(200 if age < stale_seconds else 500, json.dumps(facts).encode())

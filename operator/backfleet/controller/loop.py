@@ -4,7 +4,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -45,6 +45,8 @@ class Health:
     last_turn_at: float = field(default_factory=time.monotonic)
     last_pass_at: datetime | None = None
     problem: str | None = "starting"
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Watched namespaces that the last pass could not look at, with the reason; the others are served."""
 
 
 @dataclass(slots=True)
@@ -180,6 +182,7 @@ class Loop:
         self._told = False
         self.health.problem = None
         self.health.last_pass_at = datetime.now(UTC)
+        self._note_refused(report.refused)
         metrics.observe_pass(report)
         if report.errors:
             self._failures += 1
@@ -188,3 +191,10 @@ class Loop:
         if report.due_seconds is None:
             return self.tick_seconds
         return min(self.tick_seconds, max(0.0, report.due_seconds))
+
+    def _note_refused(self, refused: Mapping[str, str]) -> None:
+        for namespace in self.health.refused.keys() - refused.keys():
+            logger.info("the namespace answers again", extra={"namespace": namespace})
+        for namespace in refused.keys() - self.health.refused.keys():
+            logger.error("namespace left out: %s", refused[namespace], extra={"namespace": namespace})
+        self.health.refused = dict(refused)

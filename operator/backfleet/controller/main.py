@@ -114,9 +114,9 @@ async def run(settings: Settings, loop: Loop, fence: Fence) -> None:
     thread = threading.Thread(target=loop.run, name="loop", daemon=True)
     thread.start()
     threading.Thread(target=listen, args=(loop, fence), name="listen", daemon=True).start()
-    logger.info("operator started", extra={"namespace": settings.namespace})
+    logger.info("operator started", extra={"namespaces": list(settings.namespaces)})
     try:
-        await kopf.operator(registry=registry, settings=options, namespaces=[settings.namespace], standalone=True)
+        await kopf.operator(registry=registry, settings=options, namespaces=settings.namespaces, standalone=True)
     finally:
         loop.stop()
         await asyncio.to_thread(thread.join, STOP_SECONDS)

@@ -11,6 +11,9 @@ PASS_SECONDS = Histogram(
 LIVE_BATCHES = Gauge("backfleet_live_batches", "Batches that are accepted and not finished")
 FAILING_BATCHES = Gauge("backfleet_failing_batches", "Batches whose last pass failed")
 OVERDUE_JOBS = Gauge("backfleet_overdue_jobs", "Jobs far past their hard deadline, as on a lost node")
+NAMESPACES_LEFT_OUT = Gauge(
+    "backfleet_namespaces_left_out", "Watched namespaces that the API server did not let the last pass look at"
+)
 
 
 def observe_pass(report: PassReport) -> None:
@@ -20,3 +23,4 @@ def observe_pass(report: PassReport) -> None:
     LIVE_BATCHES.set(report.live_batches)
     FAILING_BATCHES.set(len(report.errors))
     OVERDUE_JOBS.set(len(report.plan.overdue))
+    NAMESPACES_LEFT_OUT.set(len(report.refused))

@@ -3,12 +3,12 @@
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import ClusterPort, build_event
-from backfleet.controller.observing import parse_batch, parse_job, parse_pod
+from backfleet.controller.listing import Sight, list_namespaces
 from backfleet.core import wire
 from backfleet.core.errors import BackfleetError
 from backfleet.core.observation import Limits, Observation
@@ -35,7 +35,7 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassReport:
-    """What a pass did; `seconds` is its duration."""
+    """What a pass did; `seconds` is its duration, `refused` the namespaces that it could not look at, with the reason."""
 
     plan: Plan
     errors: dict[str, str]
@@ -43,6 +43,7 @@ class PassReport:
     live_batches: int
     due_seconds: float | None = None
     """How long after the pass something becomes due, by the clock that the plan was made with; None when nothing does."""
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -58,7 +59,8 @@ class Passes:
     def run(self) -> PassReport:
         """Do one pass; Unavailable when Kubernetes or Postgres did not answer, which loses nothing."""
         started = time.monotonic()
-        seen = self.observe()
+        sight = list_namespaces(self.cluster, self.settings.namespaces)
+        seen = self.observe(sight)
         looked = time.monotonic()
         planned = plan(seen)
         errors = self.applier.apply(planned, seen.now)
@@ -71,35 +73,32 @@ class Passes:
             seconds=time.monotonic() - started,
             due_seconds=None if due is None else (due - seen.now).total_seconds() - (time.monotonic() - looked),
             live_batches=sum(1 for record in seen.store.batches if record.finished_at is None),
+            refused=sight.refused,
         )
 
-    def observe(self) -> Observation:
-        """One look: Kubernetes first, then the rows, so that a finished Job's outcome is always in sight."""
-        namespace = self.settings.namespace
-        batches = tuple(parse_batch(item) for item in self.cluster.list_batches(namespace))
-        jobs = tuple(parse_job(item) for item in self.cluster.list_jobs(namespace))
-        pods = tuple(parse_pod(item) for item in self.cluster.list_pods(namespace))
-        store = self.rows.observe([batch.uid for batch in batches])
+    def observe(self, sight: Sight) -> Observation:
+        """What there is, with the rows: Kubernetes was looked at first, so that a finished Job's outcome is always in sight."""
+        store = self.rows.observe([batch.uid for batch in sight.batches])
         taken_in = {record.uid for record in store.batches if record.finish_reason != wire.REASON_SPEC_INVALID}
-        needs_catalog = any(batch.uid not in taken_in for batch in batches)
+        needs_catalog = any(batch.uid not in taken_in for batch in sight.batches)
         return Observation(
             now=store.now,
-            batches=batches,
-            jobs=jobs,
-            pods=pods,
+            batches=tuple(sight.batches),
+            jobs=tuple(sight.jobs),
+            pods=tuple(sight.pods),
             store=store,
             catalog=self.rows.catalog() if needs_catalog else Catalog(),
             strategies=available_strategies(self.settings),
             status_written_at=dict(self.applier.memory.status_written_at),
             refusals=dict(self.applier.memory.refusals),
-            namespaces=frozenset({namespace}),
+            namespaces=frozenset(sight.listed),
             limits=self.limits,
         )
 
     def tell_database_unavailable(self, message: str) -> None:
         """Show on every live batch that Postgres is away; called once per change by the holder of the fence."""
         now = datetime.now(UTC)
-        for batch in map(parse_batch, self.cluster.list_batches(self.settings.namespace)):
+        for batch in list_namespaces(self.cluster, self.settings.namespaces).batches:
             conditions = {each.get("type"): each.get("status") for each in batch.status.get("conditions", [])}
             if conditions.get(wire.CONDITION_FINISHED) != "True":
                 status = database_unavailable_status(batch, message, now)

@@ -16,7 +16,7 @@ from backfleet.core.observation import AttemptKey, Observation, SeenBatch, SeenJ
 from backfleet.core.plans import BatchPlan, Plan
 from backfleet.core.records import AttemptRecord, BatchChanges, BatchRecord, BatchState
 from backfleet.core.settling import Facts, settle
-from backfleet.core.slots import occupied_slots, overdue_jobs, share_slots
+from backfleet.core.slots import occupied_slots, overdue_jobs, share_slots, slots_out_of_sight
 from backfleet.core.snapshots import restore
 
 
@@ -53,7 +53,7 @@ def plan(seen: Observation) -> Plan:
     for batch in sorted(seen.batches, key=lambda each: each.uid):
         record = records.get(batch.uid)
         board.add(batch.uid, lambda b=batch, r=record: _enter(board, seen, b, r, (attempts[b.uid], facts)))  # type: ignore[misc]
-    held = occupied_slots(seen, board.drafts) | _held_by_broken(board, attempts)
+    held = occupied_slots(seen, board.drafts) | slots_out_of_sight(seen) | _held_by_broken(board, attempts)
     if seen.store.has_more_outcomes:
         board.due.append(seen.now)
     else:

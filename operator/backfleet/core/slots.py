@@ -29,6 +29,23 @@ def occupied_slots(seen: Observation, drafts: Iterable[Draft]) -> set[AttemptKey
     return held
 
 
+def slots_out_of_sight(seen: Observation) -> set[AttemptKey]:
+    """Attempts in namespaces that could not be looked at: each holds its slot until it has an outcome, or is long overdue."""
+    present = {batch.uid for batch in seen.batches}
+    hidden = {each.uid for each in seen.store.batches if each.namespace not in seen.namespaces} - present
+    ended = {outcome.attempt_id for outcome in seen.store.outcomes}
+    patience = timedelta(seconds=seen.limits.overdue_seconds)
+    return {
+        (each.batch_uid, each.index, each.number)
+        for each in seen.store.attempts
+        if each.batch_uid in hidden
+        and each.is_deciding
+        and each.backtest_state.holds_slot
+        and each.id not in ended
+        and seen.now < each.hard_deadline_at + patience
+    }
+
+
 def overdue_jobs(jobs: Iterable[SeenJob], now: datetime, limits: Limits) -> tuple[SeenJob, ...]:
     """Unfinished Jobs that hold no slot any more, by namespace and name."""
     patience = timedelta(seconds=limits.overdue_seconds)

@@ -35,7 +35,8 @@ _FINISHED = BatchState.FINISHED.value
 def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreView:
     """All batches that are not finished and the finished ones among `uids`, with what `StoreView` says of them.
 
-    Costs what is live: rows of finished batches and settled backtests are not read. At most 200 outcomes, oldest first.
+    Costs what is live: rows of finished batches and settled backtests are not read. At most 200 outcomes, oldest first, of
+    the batches among `uids`, and as many of all others (in a namespace that cannot be looked at), which free their slots.
     """
     with looking(engine, "reading the rows") as connection:
         now = connection.execute(text("SELECT now()")).scalar_one()
@@ -44,14 +45,17 @@ def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreVi
         asked = set(uids) - {row.uid for row in live}
         done = _finished(connection, installation, asked) if asked else []
         latest = connection.execute(_latest_attempts(installation)).all() if live else []
-        new = connection.execute(_new_outcomes(installation)).all() if live else []
+        here = {row.uid for row in live} & set(uids)
+        new = connection.execute(_new_outcomes(here)).all() if here else []
+        elsewhere = {row.uid for row in live} - here
+        apart = connection.execute(_new_outcomes(elsewhere)).all() if elsewhere else []
     batches = sorted((batch_record(row) for row in (*live, *done)), key=lambda each: (each.accepted_at, each.uid))
-    attempts = {(each := attempt_record(row)).id: each for row in (*latest, *new)}
+    attempts = {(each := attempt_record(row)).id: each for row in (*latest, *new, *apart)}
     return StoreView(
         now=now,
         batches=tuple(batches),
         attempts=tuple(sorted(attempts.values(), key=lambda each: (each.batch_uid, each.index, each.number))),
-        outcomes=tuple(outcome_record(row) for row in new),
+        outcomes=tuple(outcome_record(row) for row in (*new, *apart)),
         has_more_outcomes=len(new) == OUTCOMES_PER_LOOK,
     )
 
@@ -90,7 +94,7 @@ def _latest_attempts(installation: str) -> Any:  # noqa: ANN401 - a statement
     )
 
 
-def _new_outcomes(installation: str) -> Any:  # noqa: ANN401 - a statement
+def _new_outcomes(uids: Collection[str]) -> Any:  # noqa: ANN401 - a statement
     return (
         select(*ATTEMPT_COLUMNS, *OUTCOME_COLUMNS)
         .select_from(OutcomeInboxEntry)
@@ -98,7 +102,7 @@ def _new_outcomes(installation: str) -> Any:  # noqa: ANN401 - a statement
         .join(BacktestAttempt, BacktestAttempt.attempt_id == OutcomeInboxEntry.attempt_id)
         .join(BacktestJob, BacktestJob.id == BacktestAttempt.backtest_id)
         .join(Batch, Batch.uid == BacktestJob.batch_uid)
-        .where(Batch.installation_id == installation, Batch.state != _FINISHED, BacktestAttempt.is_open)
+        .where(Batch.uid.in_(sorted(uids)), BacktestAttempt.is_open)
         .order_by(OutcomeInboxEntry.recorded_at, OutcomeInboxEntry.attempt_id)
         .limit(OUTCOMES_PER_LOOK)
     )

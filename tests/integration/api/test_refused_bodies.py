@@ -62,6 +62,8 @@ BAD = {
     "name with two dots": ({"batch": SPEC, "name": "a..b"}, "name"),
     "name too long": ({"batch": SPEC, "name": "a" * 254}, "name"),
     "name with a line break": ({"batch": SPEC, "name": "rsi\n"}, "name"),
+    "namespace in capitals": ({"batch": SPEC, "namespace": "Lab"}, "namespace"),
+    "namespace that is not watched": ({"batch": SPEC, "namespace": "elsewhere"}, "namespace"),
     "dry run a text": ({"batch": SPEC, "dry_run": "yes"}, "dry_run"),
     "huge integer": (axis(range={"start": 1, "end": 10**300, "step": 1}), "batch.parameters[0].range.end"),
 }

@@ -14,7 +14,7 @@ import pytest
 from backfleet.controller.cluster import RULES
 from backfleet.core import wire
 from backfleet.recorder.appending import INSERT, row
-from tests.support.api_server import TOKEN, ApiServer
+from tests.support.api_server import TOKEN, ApiServer, Fault
 from tests.support.databases import Database
 from tests.support.operator import batch_spec, result
 from tests.support.processes import PROGRAM, START_SECONDS, OperatorProcess, program_environment, wait_for
@@ -23,7 +23,7 @@ NAMESPACE = "research"
 SOON_SECONDS = 15.0
 SETTINGS: dict[str, Any] = {
     "installation": "research/backfleet",
-    "namespace": NAMESPACE,
+    "namespaces": [NAMESPACE],
     "tickSeconds": 300,  # so that nothing happens by the clock alone
     "engines": {"noop": {"image": "localhost/backfleet:test"}},
     "recorder": {"image": "localhost/backfleet:test", "secretName": "backfleet-recorder"},
@@ -38,17 +38,17 @@ class Launcher:
         self.kubeconfig = api.write_kubeconfig(folder / "kubeconfig")
         self.started: list[OperatorProcess] = []
 
-    def start(self) -> OperatorProcess:
+    def start(self, **settings: Any) -> OperatorProcess:
         variables = {"KUBECONFIG": str(self.kubeconfig), "BACKFLEET_DATABASE_URL": self.database.operator_url}
-        operator = OperatorProcess.start(self.folder, SETTINGS, **variables)
+        operator = OperatorProcess.start(self.folder, SETTINGS | settings, **variables)
         self.started.append(operator)
         return operator
 
-    def add_batch(self, name: str = "demo") -> None:
-        self.api.objects.create(wire.PLURAL, NAMESPACE, {"metadata": {"name": name}, "spec": batch_spec()})
+    def add_batch(self, namespace: str = NAMESPACE, **spec: Any) -> None:
+        self.api.objects.create(wire.PLURAL, namespace, {"metadata": {"name": "demo"}, "spec": batch_spec(**spec)})
 
-    def jobs(self) -> list[dict[str, Any]]:
-        return [item for (resource, *_), item in list(self.api.objects.stored.items()) if resource == "jobs"]
+    def jobs(self, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
+        return [item for key, item in list(self.api.objects.stored.items()) if key[:2] == ("jobs", namespace)]
 
     def progress(self) -> str:
         status = self.api.objects.get(wire.PLURAL, NAMESPACE, "demo").get("status", {})
@@ -120,6 +120,33 @@ def test_a_second_one_stands_by_and_takes_over_from_one_that_was_killed(launcher
     launcher.record(job)
     wait_for("the second one's work", lambda: launcher.progress() == "1/6", SOON_SECONDS)
     assert second.terminate(SOON_SECONDS) == 0
+
+
+def test_a_forbidden_namespace_is_left_out_and_told_and_served_once_it_answers(
+    launcher: Launcher, api: ApiServer
+) -> None:
+    refusal = Fault("/namespaces/team/", code=403, message="no such right", times=10**6)
+    api.faults.append(refusal)
+    operator = launcher.start(namespaces=[NAMESPACE, "team"], tickSeconds=2)
+    operator.wait_until_ready()
+    launcher.add_batch(maxConcurrent=1)
+    launcher.add_batch(namespace="team")
+    (job,) = wait_for("a Job where it may be", launcher.jobs, SOON_SECONDS)
+    launcher.record(job)
+    wait_for("its outcome", lambda: launcher.progress() == "1/6", SOON_SECONDS)
+    status, facts = operator.ready()
+    assert (status, list(facts["namespacesLeftOut"])) == (200, ["team"])
+    assert "no such right" in facts["namespacesLeftOut"]["team"]
+    assert "backfleet_namespaces_left_out 1.0" in operator.metrics()
+    told = [line for line in operator.log() if line["message"].startswith("namespace left out")]
+    assert [line["namespace"] for line in told] == ["team"], "once, not in every pass"
+    assert launcher.jobs("team") == []
+
+    api.faults.remove(refusal)
+    wait_for("a Job in the other namespace", lambda: launcher.jobs("team"), SOON_SECONDS)
+    wait_for("nothing left out", lambda: operator.ready()[1]["namespacesLeftOut"] == {}, SOON_SECONDS)
+    assert "backfleet_namespaces_left_out 0.0" in operator.metrics()
+    assert operator.terminate(SOON_SECONDS) == 0
 
 
 def run_to_its_end(**variables: str) -> tuple[int, str]:

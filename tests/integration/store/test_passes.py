@@ -356,10 +356,12 @@ def test_a_look_holds_the_oldest_outcomes_up_to_its_limit(life: Life, engine: En
                 "interval '1 second' FROM backtest_attempts"
             )
         )
-    view = life.look()
-    assert [outcome.attempt_id for outcome in view.outcomes[:2]] == [f"{UID}-{count - 1}.1", f"{UID}-{count - 2}.1"]
-    assert len(view.outcomes) == OUTCOMES_PER_LOOK
-    assert len(view.attempts) == count
+    for view, is_seen in ((life.look(UID), True), (life.look(), False)):
+        assert [outcome.attempt_id for outcome in view.outcomes[:2]] == [f"{UID}-{count - 1}.1", f"{UID}-{count - 2}.1"]
+        assert len(view.outcomes) == OUTCOMES_PER_LOOK
+        assert len(view.attempts) == count
+        # Those of a batch that is out of sight are not settled, so more of them are no reason to look again.
+        assert view.has_more_outcomes is is_seen
 
 
 def test_an_unreadable_body_is_an_invalid_result(life: Life, engine: Engine) -> None:

@@ -24,6 +24,14 @@ def test_everything_can_be_set_and_empty_is_unset() -> None:
     assert load_settings({**given, "BACKFLEET_API_PORT": ""}).port == 8230
 
 
+@pytest.mark.parametrize(("namespaces", "watched"), [("", ("home",)), ("lab", ("lab",)), ("lab,home", ("lab", "home"))])
+def test_the_watched_namespaces_are_the_own_one_unless_they_are_named(
+    namespaces: str, watched: tuple[str, ...]
+) -> None:
+    given = {"BACKFLEET_API_DATABASE_URL": URL, "BACKFLEET_NAMESPACE": "home", "BACKFLEET_NAMESPACES": namespaces}
+    assert load_settings(given).watched == watched
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -32,6 +40,8 @@ def test_everything_can_be_set_and_empty_is_unset() -> None:
         ("BACKFLEET_API_DATABASE_URL", "postgresql://api:secret@db:port/backfleet"),
         ("BACKFLEET_NAMESPACE", "Not_A_Namespace"),
         ("BACKFLEET_NAMESPACE", "x" * 64),
+        ("BACKFLEET_NAMESPACES", "lab,"),
+        ("BACKFLEET_NAMESPACES", "lab, team"),
         ("BACKFLEET_API_PORT", "0"),
         ("BACKFLEET_API_PORT", "65536"),
         ("BACKFLEET_API_PORT", "tcp://10.0.0.1:8230"),

@@ -29,6 +29,12 @@ def test_a_date_that_is_not_quoted_is_its_text() -> None:
     assert parse_manifest(b"data: {startDate: 2000-03-01}") == Manifest({"data": {"startDate": "2000-03-01"}})
 
 
+def test_a_namespace_is_kept() -> None:
+    assert parse_manifest(f"{HEAD}metadata: {{name: x, namespace: lab}}\nspec: {{}}".encode()) == Manifest(
+        {}, "x", "lab"
+    )
+
+
 def test_a_manifest_without_a_name_has_none() -> None:
     assert parse_manifest(f"{HEAD}spec: {{}}".encode()) == Manifest({})
 
@@ -50,7 +56,7 @@ def test_a_manifest_without_a_name_has_none() -> None:
         pytest.param(f"{HEAD}metadata: []\nspec: []", "spec", id="no objects"),
         pytest.param(f"{HEAD}metadata: {{name: x}}", "spec", id="no spec"),
         pytest.param(f"{HEAD}metadata: {{labels: {{a: b}}}}\nspec: {{}}", "metadata.labels", id="labels"),
-        pytest.param(f"{HEAD}metadata: {{namespace: n}}\nspec: {{}}", "metadata.namespace", id="a namespace"),
+        pytest.param(f"{HEAD}metadata: {{finalizers: [a]}}\nspec: {{}}", "metadata.finalizers", id="a finalizer"),
         pytest.param("a: 1\n" + "# " + "x" * 1024 * 1024, "FILE", id="too large"),
     ],
 )

@@ -18,8 +18,8 @@ from backfleet.core.plans import Plan
 STALE_SECONDS = 100.0
 
 
-def health(*, is_holder: bool = True, problem: str | None = None, age: float = 0.0) -> Health:
-    return Health(is_holder=is_holder, problem=problem, last_turn_at=time.monotonic() - age)
+def health(*, age: float = 0.0, **state: Any) -> Health:
+    return Health(**{"is_holder": True, "problem": None, "last_turn_at": time.monotonic() - age, **state})
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,7 @@ def health(*, is_holder: bool = True, problem: str | None = None, age: float = 0
         pytest.param({"is_holder": False, "problem": "another holds the fence"}, 200, 503, id="standing by"),
         pytest.param({"problem": "Postgres does not answer"}, 200, 503, id="in trouble"),
         pytest.param({"is_holder": False}, 200, 503, id="without the fence"),
+        pytest.param({"refused": {"lab": "not allowed"}}, 200, 200, id="one namespace left out"),
         pytest.param({"age": STALE_SECONDS - 30}, 200, 200, id="slow"),
         pytest.param({"age": STALE_SECONDS + 5}, 500, 200, id="hung"),
     ],
@@ -42,9 +43,11 @@ def test_liveness_is_that_the_loop_turns_and_readiness_that_it_works(
 
 def test_an_answer_says_why() -> None:
     state = health(is_holder=False, problem="another holds the fence", age=7.0)
+    state.refused = {"lab": "not allowed: 403"}
     facts = json.loads(answer("/readyz?verbose", state, STALE_SECONDS).body)
     assert facts.pop("lastTurnSecondsAgo") == pytest.approx(7.0, abs=5)
-    assert facts == {"holdsFence": False, "problem": "another holds the fence"}
+    wanted = {"holdsFence": False, "problem": "another holds the fence"}
+    assert facts == {**wanted, "namespacesLeftOut": {"lab": "not allowed: 403"}}
 
 
 @pytest.fixture
@@ -70,10 +73,11 @@ def test_any_other_path_is_told_where_to_go(url: str) -> None:
 
 def test_the_metrics_say_what_the_last_pass_did(url: str) -> None:
     plan = Plan(overdue=("job-1", "job-2"))
-    observe_pass(PassReport(plan=plan, errors={"uid": "ValueError"}, seconds=0.3, live_batches=7))
+    report = PassReport(plan=plan, errors={"uid": "ValueError"}, seconds=0.3, live_batches=7, refused={"lab": "403"})
+    observe_pass(report)
     with urlopen(f"{url}/metrics", timeout=5) as reply:
         assert reply.headers["Content-Type"].startswith("text/plain")
         lines = reply.read().decode().splitlines()
-    for line in ("backfleet_live_batches 7.0", "backfleet_failing_batches 1.0", "backfleet_overdue_jobs 2.0"):
-        assert line in lines
+    figures = {"live_batches": 7, "failing_batches": 1, "overdue_jobs": 2, "namespaces_left_out": 1}
+    assert {f"backfleet_{name} {value:.1f}" for name, value in figures.items()} <= set(lines)
     assert any(line.startswith('backfleet_passes_total{result="done"}') for line in lines)

@@ -193,7 +193,7 @@ def test_a_job_on_a_lost_node_gives_its_slot_back_and_is_named(world: World) -> 
 def test_a_batch_of_a_namespace_that_is_not_watched_any_more_is_left_alone(world: World) -> None:
     uid = start(world)
     del world.cluster.batches[uid]
-    world.operator.passes.settings = build_settings(namespace="elsewhere")
+    world.operator.passes.settings = build_settings(namespaces=["elsewhere"])
     for _ in range(3):
         world.tick(61)
         world.turn()

@@ -12,7 +12,7 @@ from backfleet.settings import ENV_DATABASE_URL, ENV_NAMESPACE, ENV_SETTINGS_FIL
 URL = "postgresql://operator@db/backfleet"
 BODY: dict[str, Any] = {
     "installation": "research/backfleet",
-    "namespace": "research",
+    "namespaces": ["research"],
     "engines": {"bars": {"image": "backfleet:1"}},
     "recorder": {"image": "backfleet:1", "secretName": "backfleet-recorder"},
 }
@@ -31,7 +31,11 @@ def environment(path: Path, body: Any = None) -> dict[str, str]:
 def test_they_are_read_with_their_defaults(path: Path) -> None:
     settings, url = load_settings(environment(path, {**BODY, "maxConcurrent": 9, "pods": {"nodeSelector": {"a": "b"}}}))
     assert url == URL
-    assert (settings.installation, settings.namespace, settings.max_concurrent) == ("research/backfleet", "research", 9)
+    assert (settings.installation, settings.namespaces, settings.max_concurrent) == (
+        BODY["installation"],
+        ("research",),
+        9,
+    )
     assert (settings.tick_seconds, settings.health_port, settings.missing_seconds) == (15.0, 8080, 60)
     assert settings.engines["bars"].image_pull_policy == "IfNotPresent"
     assert settings.pods.node_selector == {"a": "b"}
@@ -39,9 +43,9 @@ def test_they_are_read_with_their_defaults(path: Path) -> None:
 
 
 def test_the_namespace_may_come_from_the_pod_and_the_file_wins(path: Path) -> None:
-    without = {key: value for key, value in BODY.items() if key != "namespace"}
-    assert load_settings(environment(path, without) | {ENV_NAMESPACE: "prod"})[0].namespace == "prod"
-    assert load_settings(environment(path) | {ENV_NAMESPACE: "prod"})[0].namespace == "research"
+    without = {key: value for key, value in BODY.items() if key != "namespaces"}
+    assert load_settings(environment(path, without) | {ENV_NAMESPACE: "prod"})[0].namespaces == ("prod",)
+    assert load_settings(environment(path) | {ENV_NAMESPACE: "prod"})[0].namespaces == ("research",)
 
 
 @pytest.mark.parametrize("name", [ENV_SETTINGS_FILE, ENV_DATABASE_URL])
@@ -84,7 +88,10 @@ def test_a_file_that_is_no_text_is_named(path: Path) -> None:
         pytest.param({**BODY, "installation": ""}, "installation", id="empty"),
         pytest.param({**BODY, "engines": {"bars": {}}}, "engines.bars.image", id="a key is missing inside"),
         pytest.param({**BODY, "recorder": {"image": "i"}}, "recorder.secretName", id="no secret"),
-        pytest.param({k: v for k, v in BODY.items() if k != "namespace"}, "namespace", id="no namespace"),
+        pytest.param({k: v for k, v in BODY.items() if k != "namespaces"}, "namespaces", id="no namespace"),
+        pytest.param({**BODY, "namespaces": []}, "namespaces", id="none of the namespaces"),
+        pytest.param({**BODY, "namespaces": ["a", "b", "a"]}, "namespaces", id="a namespace twice"),
+        pytest.param({**BODY, "namespaces": ["a", "All"]}, "namespaces.1", id="a name that no namespace has"),
         pytest.param([], "settings", id="no object"),
     ],
 )
