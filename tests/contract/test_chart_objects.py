@@ -36,6 +36,7 @@ EVERYTHING: dict[str, Any] = {
     "backtests": {"priorityClassName": "low", "tolerations": [{"operator": "Exists"}], "imagePrefixes": ["r.example/"]},
     "evaluationPostgres": {"persistence": {"enabled": True, "storageClassName": "fast"}, "podLabels": {"x": "y"}},
     "networkPolicy": {"enabled": True},
+    "watchNamespaces": ["prod", "lab"],
 }
 EXTERNAL_EVERYTHING = {
     **EVERYTHING,
@@ -47,7 +48,10 @@ VARIANTS = [
     pytest.param(EXTERNAL, id="own Postgres"),
     pytest.param(EVERYTHING, id="everything set"),
     pytest.param(EXTERNAL_EVERYTHING, id="everything set, own Postgres"),
-    pytest.param({"metrics": {key: {"enabled": True} for key in ("serviceMonitor", "prometheusRule")}}, id="monitored"),
+    pytest.param(
+        {"metrics": {key: {"enabled": True} for key in ("serviceMonitor", "prometheusRule", "dashboards")}},
+        id="monitored",
+    ),
     pytest.param({"api": {"enabled": False}, "crds": {"install": False}}, id="no API, no CRD"),
 ]
 VERSIONS = [version.removesuffix(".0") for version in kubernetes_validate.utils.all_versions()]
@@ -79,7 +83,7 @@ def test_the_defaults_are_valid_in_every_offline_version():
 @pytest.mark.parametrize("values", VARIANTS)
 def test_every_object_has_helms_labels_and_a_name_of_its_own(values: dict[str, Any]):
     objects = render_objects(values)
-    names = [(each["kind"], each["metadata"]["name"]) for each in objects]
+    names = [(each["kind"], each["metadata"]["name"], each["metadata"].get("namespace", "prod")) for each in objects]
     assert len(set(names)) == len(names)
     for each in objects:
         labels = each["metadata"]["labels"]
@@ -161,6 +165,7 @@ def test_variables_are_those_that_the_code_reads():
         ("operator", "BACKFLEET_LOG_LEVEL"),
         ("schema", migrate.ENV_DATABASE_URL),
         ("api", api_settings.ENV_NAMESPACE),
+        ("api", api_settings.ENV_NAMESPACES),
         ("api", api_settings.ENV_DATABASE_URL),
         ("api", api_settings.ENV_TOKEN),
     }

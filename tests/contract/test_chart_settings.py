@@ -25,7 +25,7 @@ def test_the_defaults_parse_and_equal_the_codes_own():
     settings = Settings.model_validate(rendered({}))
     assert settings == Settings(
         installation="prod/demo",
-        namespace="prod",
+        namespaces=("prod",),
         engines={"bars": EngineImageSettings(image="backfleet:0.1.0")},
         recorder=RecorderSettings(image="backfleet:0.1.0", secret_name="demo-backfleet-recorder"),
         pods=PodSettings(service_account_name="demo-backfleet-backtest"),
@@ -88,7 +88,7 @@ def test_values_arrive():
     assert body == {
         **operator,
         "installation": "mine",
-        "namespace": "prod",
+        "namespaces": ["prod"],
         "imagePrefixes": ["r/"],
         "volumeClaims": ["d"],
         "engines": {"bars": engine, "noop": {"image": "backfleet:0.1.0", "imagePullPolicy": "Always"}},

@@ -36,7 +36,9 @@ REFUSED: list[Any] = [
     pytest.param(
         {"operator": {"podLabels": {"app.kubernetes.io/name": "x"}}}, "app.kubernetes.io/name", id="a selector's label"
     ),
-    pytest.param({"watchNamespaces": ["a"]}, "watchNamespaces", id="several namespaces, which it cannot do yet"),
+    pytest.param({"watchNamespaces": "lab"}, "watchNamespaces", id="a namespace that is no list"),
+    pytest.param({"watchNamespaces": ["lab", "lab"]}, "watchNamespaces", id="a namespace twice"),
+    pytest.param({"watchNamespaces": ["lab-*"]}, "watchNamespaces", id="a pattern of namespaces"),
     pytest.param({"image": {"repository": ""}}, "repository", id="no repository"),
     pytest.param({"image": {"digest": "sha256:abc"}}, "digest", id="a short digest"),
     pytest.param({"image": {"tag": "a b"}}, "tag", id="a tag with a blank"),
@@ -58,6 +60,8 @@ REFUSED: list[Any] = [
     pytest.param({"evaluationPostgres": {"runAsUser": 0}}, "runAsUser", id="Postgres as root"),
     pytest.param({"evaluationPostgres": {"image": {"tag": ""}}}, "image", id="Postgres without tag or digest"),
     pytest.param({"metrics": {"serviceMonitor": {"interval": "often"}}}, "interval", id="an interval in words"),
+    pytest.param({"metrics": {"dashboards": {"labels": {"a": 1}}}}, "labels", id="a label that is no text"),
+    pytest.param({"metrics": {"dashboards": {"folder": "x"}}}, "folder", id="an unknown part of the dashboards"),
     pytest.param({"networkPolicy": {"dnsPeers": []}}, "dnsPeers", id="no DNS, which would mean any"),
     pytest.param({"networkPolicy": {"databasePeers": [{}]}}, "databasePeers", id="an empty peer"),
     pytest.param({"fullnameOverride": "a" * 41}, "fullnameOverride", id="a name too long for its suffixes"),

@@ -170,6 +170,7 @@ test_any_world = OperatorMachine.TestCase
 
 
 def test_the_order_of_what_is_observed_is_irrelevant() -> None:
+    from backfleet.controller.listing import list_namespaces
     from backfleet.core.planning import plan
 
     world = World()
@@ -179,7 +180,7 @@ def test_the_order_of_what_is_observed_is_irrelevant() -> None:
     for job in world.cluster.active_jobs:
         world.cluster.start_engine(job)
     world.tick(1)
-    seen = world.operator.passes.observe()
+    seen = world.operator.passes.observe(list_namespaces(world.cluster, world.operator.settings.namespaces))
     turned = replace(
         seen,
         batches=seen.batches[::-1],

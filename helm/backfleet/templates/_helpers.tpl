@@ -42,6 +42,17 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- default (printf "%s/%s" .Release.Namespace .Release.Name) .Values.installation -}}
 {{- end -}}
 
+{{/* The namespaces that the operator watches, as a JSON list: take it with fromJsonArray. */}}
+{{- define "backfleet.namespaces" -}}
+{{- default (list .Release.Namespace) .Values.watchNamespaces | toJson -}}
+{{- end -}}
+
+{{/* Where `helm test` runs its batch: the release's namespace if that is watched, else the first that is. */}}
+{{- define "backfleet.testNamespace" -}}
+{{- $namespaces := include "backfleet.namespaces" . | fromJsonArray -}}
+{{- ternary .Release.Namespace (first $namespaces) (has .Release.Namespace $namespaces) -}}
+{{- end -}}
+
 {{/* The Secret with the URLs of operator and API, and the one with the recorder's, which backtests refer to. */}}
 {{- define "backfleet.databaseSecret" -}}
 {{- default (printf "%s-database" (include "backfleet.fullname" .)) .Values.database.existingSecret -}}

@@ -23,7 +23,7 @@
 {{- with .Values.backtests.priorityClassName -}}{{- $_ := set $pods "priorityClassName" . -}}{{- end -}}
 {{- $settings := dict
   "installation" (include "backfleet.installation" .)
-  "namespace" .Release.Namespace
+  "namespaces" (include "backfleet.namespaces" . | fromJsonArray)
   "imagePrefixes" .Values.backtests.imagePrefixes
   "volumeClaims" .Values.backtests.volumeClaims
   "engines" $engines

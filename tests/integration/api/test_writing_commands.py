@@ -61,6 +61,20 @@ def test_a_manifest_is_run_under_its_name_and_again_is_the_same(
     assert names(command) == ["mine"]
 
 
+def test_a_namespace_that_is_not_watched_is_told_with_those_that_are(
+    command: Written, manifest: str, bare: str, capsys: Captured
+) -> None:
+    assert run(["run", bare, "--namespace", "elsewhere"]) == 2
+    assert f"namespace: the namespace elsewhere is not watched by this installation; give {NAMESPACE}" in (
+        capsys.readouterr().err
+    )
+    body = yaml.safe_load(Path(manifest).read_text())
+    Path(manifest).write_text(yaml.safe_dump(body | {"metadata": {"name": "mine", "namespace": "elsewhere"}}))
+    assert run(["run", manifest]) == 2
+    assert run(["run", manifest, "-n", NAMESPACE]) == 0
+    assert names(command) == ["mine"]
+
+
 def test_a_bare_spec_takes_name_and_limit_from_the_options(command: Written, bare: str, capsys: Captured) -> None:
     assert run(["run", bare, "--name", "other", "--max-concurrent", "9", "-o", "json"]) == 0
     made = json.loads(capsys.readouterr().out)
