@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from backfleet.configs.converting import Converted
 
 ENGINES = ("bars", "lean", "noop")
-STANDARD_INPUT = "<stdin>"
+STANDARD_INPUT = "standard input"
 
 engine_option = click.option(
     "--engine", type=click.Choice(ENGINES), help="Who computes, in place of the config's; without either it is lean."
@@ -48,9 +48,9 @@ def convert(
     from backfleet.configs.documents import MAX_CONFIG_BYTES  # noqa: PLC0415 - late: yaml
     from backfleet.core.names import name_stem  # noqa: PLC0415 - late
 
-    found = read_config(config.name, config.read(MAX_CONFIG_BYTES + 1), engine, strategy)
-    is_file = config.name != STANDARD_INPUT
-    stem = PurePath(str(config.name)).stem if is_file else found.spec["strategy"]["name"]
+    file = name_of(config)
+    found = read_config(file, config.read(MAX_CONFIG_BYTES + 1), engine, strategy)
+    stem = found.spec["strategy"]["name"] if file == STANDARD_INPUT else PurePath(file).stem
     metadata = {"name": name_stem(stem) if name is None else _parse_name(name, "--name")}
     if namespace is not None:
         metadata["namespace"] = _parse_name(namespace, "--namespace")
@@ -58,12 +58,17 @@ def convert(
     click.echo(render_json(manifest) if output == "json" else _render_yaml(manifest).rstrip("\n"))
 
 
-def read_config(name: str, content: bytes, engine: str | None, strategy: str | None) -> "Converted":
+def name_of(file: IO[bytes]) -> str:
+    """A file as errors call it."""
+    name = str(getattr(file, "name", "<stdin>"))
+    return STANDARD_INPUT if name == "<stdin>" else name
+
+
+def read_config(file: str, content: bytes, engine: str | None, strategy: str | None) -> "Converted":
     """The config as a batch; its warnings are told on standard error."""
     from backfleet import catalog  # noqa: PLC0415 - late
     from backfleet.configs.converting import Wishes, convert  # noqa: PLC0415 - late: pydantic, yaml
 
-    file = "standard input" if name == STANDARD_INPUT else str(name)
     found = convert(content, catalog.load(), Wishes(file=file, engine=engine, strategy=strategy))
     for warning in found.warnings:
         click.echo(clean(f"warning: {file}: {warning}"), err=True)

@@ -10,7 +10,7 @@ import click
 
 from backfleet.core.errors import SpecInvalid, Unavailable
 from backfleet_client.commands import namespace_option, output_option
-from backfleet_client.converting import engine_option, read_config, strategy_option
+from backfleet_client.converting import engine_option, name_of, read_config, strategy_option
 from backfleet_client.output import clean, render_json
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def _read_file(file: IO[bytes], engine: str | None, strategy: str | None) -> _Fo
 
     content = file.read(MAX_FILE_BYTES + 1)
     if is_config(content):
-        converted = read_config(file.name, content, engine, strategy)
+        converted = read_config(name_of(file), content, engine, strategy)
         return _Found(converted.spec, None, None, lambda error: _in_config(error, converted))
     if engine is not None or strategy is not None:
         raise click.UsageError("--engine and --strategy are for configs: a manifest says both itself")

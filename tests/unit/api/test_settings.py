@@ -46,6 +46,8 @@ def test_the_watched_namespaces_are_the_own_one_unless_they_are_named(
         ("BACKFLEET_API_PORT", "65536"),
         ("BACKFLEET_API_PORT", "tcp://10.0.0.1:8230"),
         ("BACKFLEET_API_PORT", "٨٢٣٠"),
+        ("BACKFLEET_API_CONFIGS", "/nowhere"),
+        ("BACKFLEET_API_CONFIGS", "/etc/hostname"),
     ],
 )
 def test_a_bad_variable_is_named_without_the_password(name: str, value: str) -> None:
@@ -96,3 +98,10 @@ def test_a_bad_token_is_told_without_it(tmp_path: Path, token: str, content: byt
 def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SpecInvalid, match="nowhere cannot be read"):
         load_settings({"BACKFLEET_API_DATABASE_URL": URL, "BACKFLEET_API_TOKEN_FILE": str(tmp_path / "nowhere")})
+
+
+def test_the_folder_of_configs_is_one_that_is_there(tmp_path: Path) -> None:
+    given = {"BACKFLEET_API_DATABASE_URL": URL}
+    assert load_settings(given).configs_folder is None
+    assert load_settings({**given, "BACKFLEET_API_CONFIGS": ""}).configs_folder is None
+    assert load_settings({**given, "BACKFLEET_API_CONFIGS": str(tmp_path)}).configs_folder == str(tmp_path)

@@ -1,0 +1,125 @@
+"""`backfleet convert`: a manifest on standard output, warnings and errors with file and line on standard error."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from backfleet_client.main import run
+from backfleet_client.manifests import parse_manifest
+from tests.support.configs import FOLDER, HEAD, PARAMETERS, TOTALS, read
+from tests.support.manifests.crd import schema_faults, with_defaults
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    (tmp_path / "My_Config.2.yaml").write_text(HEAD + PARAMETERS + "surprise: 1\n")
+    return str(tmp_path / "My_Config.2.yaml")
+
+
+def converted(capsys: Captured, *arguments: str) -> tuple[Any, str]:
+    """The manifest, and what stood on standard error."""
+    assert run(["convert", *arguments]) == 0
+    captured = capsys.readouterr()
+    return yaml.safe_load(captured.out), captured.err
+
+
+def test_a_config_is_printed_as_a_manifest_and_its_warnings_apart(config: str, capsys: Captured) -> None:
+    manifest, said = converted(capsys, config)
+    assert manifest == {
+        "apiVersion": "backfleet.io/v1alpha1",
+        "kind": "OptimizationBatch",
+        "metadata": {"name": "my-config-2"},
+        "spec": read(HEAD + PARAMETERS).spec,
+    }
+    assert said == f"warning: {config}: line 5: surprise: unknown, and passed over\n"
+
+
+@pytest.mark.parametrize("name", [*TOTALS, "test_config", "template"])
+def test_what_is_printed_of_a_shipped_config_is_a_manifest_that_run_takes_back(name: str, capsys: Captured) -> None:
+    path = FOLDER / f"{name}.yaml"
+    assert run(["convert", str(path)]) == 0
+    captured = capsys.readouterr()
+    manifest = parse_manifest(captured.out.encode())
+    assert (manifest.spec, captured.err) == (read(path.read_text()).spec, "")
+    assert manifest.name is not None
+    assert manifest.name.replace("-", "") == name.lower().replace("-", "").replace("_", "")
+    assert schema_faults(with_defaults(yaml.safe_load(captured.out))) == []
+
+
+def test_json_holds_the_same(config: str, capsys: Captured) -> None:
+    assert run(["convert", config, "-o", "json"]) == 0
+    text = capsys.readouterr().out
+    assert json.loads(text) == converted(capsys, config)[0]
+
+
+def test_name_namespace_engine_and_strategy_are_the_options(config: str, capsys: Captured) -> None:
+    manifest, _ = converted(capsys, config, "--name", "other.1", "-n", "team", "--engine", "bars")
+    assert manifest["metadata"] == {"name": "other.1", "namespace": "team"}
+    assert manifest["spec"]["engine"] == {"name": "bars"}
+    manifest, said = converted(capsys, config, "--strategy", "RSI_MACD_Combo_ETF")
+    assert manifest["spec"]["strategy"]["leanProjectPath"] == "STR-008_RSI_MACD_Combo_ETF"
+    assert "warning" in said
+
+
+def test_from_standard_input_it_has_the_strategys_name(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((HEAD + PARAMETERS + "odd: 1\n").encode())))
+    manifest, said = converted(capsys, "-")
+    assert manifest["metadata"] == {"name": "rsi-meanreversion-etf"}
+    assert said == "warning: standard input: line 5: odd: unknown, and passed over\n"
+
+
+def refused(capsys: Captured, *arguments: str) -> str:
+    assert run(["convert", *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return captured.err
+
+
+def test_what_cannot_be_meant_is_one_line_with_file_and_line(tmp_path: Path, capsys: Captured) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(HEAD + "parameters:\n  rsi_period: {start: 14, end: 16, step: 0}\n")
+    said = refused(capsys, str(path))
+    assert said == (
+        f"backfleet: {path}: line 4: parameters.rsi_period.step: step is 0; "
+        "write a positive step; the order of values does not matter\n"
+    )
+
+
+def test_a_terminal_is_not_steered_by_a_config(tmp_path: Path, capsys: Captured) -> None:
+    (tmp_path / "bad.yaml").write_text(HEAD + PARAMETERS + 'engine: "\\e[31m"\n')
+    assert "\x1b" not in refused(capsys, str(tmp_path / "bad.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["/nowhere.yaml"], "nowhere.yaml"),
+        (["{}", "--name", "Upper"], "--name: 'Upper' is no name in Kubernetes"),
+        (["{}", "--namespace", "a b"], "--namespace: 'a b' is no name in Kubernetes"),
+        (["{}", "--engine", "excel"], "--engine"),
+        (["{}", "-o", "xml"], "--output"),
+        ([], "Missing argument"),
+    ],
+)
+def test_what_is_wrong_with_the_command_is_code_2(
+    config: str, arguments: list[str], said: str, capsys: Captured
+) -> None:
+    assert said in refused(capsys, *(config if each == "{}" else each for each in arguments))
+
+
+def test_what_is_too_long_is_not_read_to_its_end(capsys: Captured) -> None:
+    assert "it has over 131072 bytes" in refused(capsys, "/dev/zero")
+
+
+def test_help_loads_neither_yaml_nor_pydantic() -> None:
+    code = "import sys, backfleet_client.main as m; m.run(['convert', '--help']); print({'yaml', 'pydantic'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.splitlines()[-1] == "set()"
