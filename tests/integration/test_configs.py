@@ -1,0 +1,119 @@
+"""The shipped configs on their way to the end: `convert`, an API server, the real operator, a real Postgres."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+from sqlalchemy import text
+
+from backfleet.controller.cluster import Cluster
+from backfleet.core import wire
+from backfleet.engines.registry import ENGINES
+from backfleet.store.fence import Fence
+from backfleet.store.session import open_engine
+from backfleet_client.main import run
+from tests.integration.test_operator import INSTALLATION, StoreRows
+from tests.support.api_server import ApiServer
+from tests.support.cluster import NAMESPACE
+from tests.support.configs import BY_NAME, FOLDER, TOTALS, read
+from tests.support.databases import Database
+from tests.support.operator import Operator
+
+ENGINE = "bars"
+KNOWN = ENGINES[ENGINE].strategies() or {}
+NAMES = [
+    name
+    for name in [*TOTALS, "test_config"]
+    if read((FOLDER / f"{name}.yaml").read_text()).spec["strategy"]["name"] in KNOWN
+]
+EXPECTED = {name: (TOTALS | {"test_config": 6})[name] for name in NAMES}
+ON_HOLD = "MicroFutures_Momentum_MESNQ"
+
+
+@dataclass
+class Scene:
+    """An API server, and an operator of it over a real database."""
+
+    api: ApiServer
+    operator: Operator
+    rows: StoreRows
+
+    def apply(self, manifest: dict[str, Any]) -> None:
+        suspended = manifest | {"spec": manifest["spec"] | {"suspend": True}}
+        self.api.objects.create(wire.PLURAL, NAMESPACE, suspended)
+
+    def status(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.api.objects.get(wire.PLURAL, NAMESPACE, name)["status"]
+        return found
+
+
+@pytest.fixture
+def scene(database: Database) -> Iterator[Scene]:
+    engine = open_engine(database.operator_url, application_name="test-configs")
+    fence = Fence(database.operator_url, INSTALLATION)
+    epoch = fence.acquire()
+    assert epoch is not None
+    rows = StoreRows(engine, epoch)
+    with ApiServer.running() as api:
+        yield Scene(api, Operator(Cluster(api.client()), rows), rows)  # type: ignore[arg-type]
+    fence.close()
+    engine.dispose()
+
+
+def converted(name: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """What the command prints."""
+    assert run(["convert", str(FOLDER / f"{name}.yaml"), "--engine", ENGINE, "-n", NAMESPACE]) == 0
+    manifest: dict[str, Any] = yaml.safe_load(capsys.readouterr().out)
+    return manifest
+
+
+def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
+    return next(each for each in status["conditions"] if each["type"] == kind)
+
+
+def test_every_shipped_config_is_accepted_with_its_total(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    manifests = {name: converted(name, capsys) for name in NAMES}
+    for manifest in manifests.values():
+        scene.apply(manifest)
+    for _ in range(3):
+        scene.operator.turn()
+    statuses = {name: scene.status(manifest["metadata"]["name"]) for name, manifest in manifests.items()}
+    assert {name: status["total"] for name, status in statuses.items()} == EXPECTED
+    assert {condition(status, "Accepted")["status"] for status in statuses.values()} == {"True"}
+    assert {condition(status, "Suspended")["status"] for status in statuses.values()} == {"True"}
+    assert scene.api.calls_of("POST", "/jobs") == []
+
+
+def test_the_criteria_in_force_are_those_of_the_catalog(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    """From every config by its own criteria, and from the test config, which has none, by the strategy's row."""
+    for name in NAMES:
+        scene.apply(converted(name, capsys))
+    scene.operator.turn()
+    statement = text("SELECT strategy_name, criteria FROM optimization_batches")
+    with scene.rows.engine.connect() as connection:
+        found = connection.execute(statement).all()
+    assert len(found) == len(NAMES)
+    for strategy, criteria in found:
+        own = BY_NAME[strategy].criteria
+        assert own is not None
+        assert criteria == own.to_json()
+
+
+def test_a_strategy_on_hold_is_refused_with_that_reason(scene: Scene) -> None:
+    spec = read(
+        f"""\
+        strategy: {{name: {ON_HOLD}, lean_project_path: STR-007_{ON_HOLD}}}
+        symbols: [MES]
+        parameters: {{period: {{start: 5, end: 10, step: 5}}}}
+        """,
+        engine=ENGINE,
+    ).spec
+    scene.apply({"metadata": {"name": "on-hold"}, "spec": spec})
+    scene.operator.turn()
+    status = scene.status("on-hold")
+    refused = condition(status, "Accepted")
+    assert (refused["status"], condition(status, "Finished")["reason"]) == ("False", "SpecInvalid")
+    assert f"{ON_HOLD} is on hold" in refused["message"]
+    assert scene.rows.observe(()).batches == ()
