@@ -107,10 +107,9 @@ def test_a_strategy_on_hold_is_refused_with_that_reason(scene: Scene) -> None:
         strategy: {{name: {ON_HOLD}, lean_project_path: STR-007_{ON_HOLD}}}
         symbols: [MES]
         parameters: {{period: {{start: 5, end: 10, step: 5}}}}
-        """,
-        engine=ENGINE,
+        """
     ).spec
-    scene.apply({"metadata": {"name": "on-hold"}, "spec": spec})
+    scene.apply({"metadata": {"name": "on-hold"}, "spec": spec | {"engine": {"name": ENGINE}}})
     scene.operator.turn()
     status = scene.status("on-hold")
     refused = condition(status, "Accepted")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backfleet.catalog import Catalog
+from backfleet.catalog import Catalog, StrategyStatus
 from backfleet.configs.axes import convert_parameters
 from backfleet.configs.criteria import convert_criteria
 from backfleet.configs.data import NAMES as DATA_NAMES
@@ -147,8 +147,12 @@ def _convert_max_concurrent(entry: Entry | None, draft: Draft) -> None:
 def _judged(draft: Draft, declared_total: Entry | None, catalog: Catalog, file: str) -> Converted:
     """The spec as acceptance takes it, as far as that can be told without an installation."""
     spec = {key: draft.spec[key] for key in ORDER if key in draft.spec}
+    held = [each.name for each in catalog.strategies if each.status is StrategyStatus.ON_HOLD]
+    is_bars = spec["engine"]["name"] == EngineName.BARS
     limits = AcceptanceLimits(
         max_combinations=MOST_COMBINATIONS,
+        # With a project of one's own it may be released, which the operator's catalog knows.
+        on_hold=dict.fromkeys(held, "the built-in engine does not have it") if is_bars else {},
         project_paths={each.name: each.lean_project_path for each in catalog.strategies if each.lean_project_path},
     )
     try:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from backfleet.configs.documents import ConfigInvalid
 from tests.support.configs import HEAD, PARAMETERS, read
 
 SPEC = {
@@ -145,6 +146,12 @@ def test_a_strategy_on_hold_is_converted_with_a_warning() -> None:
     )
     (warning,) = found.warnings
     assert "MicroFutures_Momentum_MESNQ is on hold: the operator refuses the batch" in warning
+
+
+def test_bars_has_no_strategy_that_is_on_hold() -> None:
+    text = "symbols: [MES]\nparameters: {period: [5]}\nstrategy:\n  name: MicroFutures_Momentum_MESNQ\n"
+    with pytest.raises(ConfigInvalid, match=r"line 4: strategy\.name: MicroFutures_Momentum_MESNQ is on hold"):
+        read(text, engine="bars")
 
 
 @pytest.mark.parametrize(
