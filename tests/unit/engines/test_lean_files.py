@@ -150,3 +150,29 @@ def test_hostile_files_are_invalid_or_passed_over(tmp_path: Path, make: Any) -> 
     found = failure(tmp_path)
     assert found.reason is FailureReason.RESULT_INVALID
     assert found.message.startswith(SUMMARY_FILE)
+
+
+@pytest.mark.parametrize("day", ["0001-01-01T00:00:00Z", "soon", "", None, 5])
+def test_dates_that_lean_does_not_tell_are_no_difference(tmp_path: Path, day: object) -> None:
+    ran = {**CONFIGURATION, "startDate": day, "endDate": day}
+    found = result(write_run(tmp_path, make_result(algorithmConfiguration=ran)))
+    assert found.warnings == ()
+    assert not {"startDate", "endDate"} & set(found.provenance)
+
+
+def test_warnings_are_bounded(tmp_path: Path) -> None:
+    parameters = {**CONFIGURATION["parameters"], **{f"p{number:03}": "1" for number in range(300)}}
+    ran = {**CONFIGURATION, "parameters": parameters}
+    warnings = result(write_run(tmp_path, make_result(algorithmConfiguration=ran))).warnings
+    assert len(warnings) == 100
+    assert warnings[0] == "parameter p000: not asked, LEAN ran '1'"
+    assert warnings[-1] == "and 201 more"
+
+
+def test_the_newest_monitor_report_counts(tmp_path: Path) -> None:
+    write_run(tmp_path, make_empty_run())
+    write_monitor_report(tmp_path, 10, 10)
+    old = tmp_path / "data-monitor-report-20250101000000000.json"
+    old.write_text((next(tmp_path.glob("data-monitor-report-2026*"))).read_text())
+    write_monitor_report(tmp_path, 10, 0)
+    assert result(tmp_path).warnings == ("zero orders",)

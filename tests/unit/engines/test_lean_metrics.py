@@ -146,3 +146,15 @@ def test_profit_without_a_losing_trade_has_no_ratio_of_win_to_loss() -> None:
     performance = make_performance(PORTFOLIO | {"averageLossRate": "0", "profitLossRatio": "0"})
     found = measured(make_result(totalPerformance=performance)).metrics
     assert (found["average_loss"], found["profit_loss_ratio"]) == (0.0, None)
+
+
+@pytest.mark.parametrize("start", ["0", "-5", "1e-9999", ""])
+def test_no_profit_is_computed_from_an_equity_that_is_none(start: str) -> None:
+    figures = {"startEquity": start, "endEquity": "1e9999", "totalNetProfit": "0"}
+    found = measured(make_result(statistics={}, totalPerformance=make_performance(figures))).metrics
+    assert found["net_profit"] in (0.0, None)
+
+
+def test_a_negative_zero_is_zero() -> None:
+    performance = make_performance(PORTFOLIO | {"sharpeRatio": "-0"})
+    assert str(measured(make_result(totalPerformance=performance)).metrics["sharpe_ratio"]) == "0.0"

@@ -8,12 +8,14 @@ from backfleet.core.reasons import FailureReason
 from backfleet.engines.lean.layout import ALGORITHM_LOG_FILE
 from backfleet.engines.lean.verdict import judge_folder
 from tests.support.lean_results import (
+    CONFIGURATION,
     STATISTICS,
     make_empty_run,
     make_failed_start,
     make_intermediate,
     make_old_result,
     make_result,
+    pascal,
     write_exit,
     write_log,
     write_monitor_report,
@@ -273,3 +275,10 @@ def test_a_helper_killed_for_memory_explains_a_failed_run(tmp_path: Path) -> Non
 
 def test_a_folder_that_is_not_there_is_a_missing_result(tmp_path: Path) -> None:
     assert failure(tmp_path / "none").reason is FailureReason.RESULT_MISSING
+
+
+def test_the_old_casing_with_a_state_is_judged_by_it(tmp_path: Path) -> None:
+    parts = {"State": state(), "AlgorithmConfiguration": pascal(CONFIGURATION)}
+    assert result(write_run(tmp_path, make_old_result(**parts))).warnings == ()
+    parts["State"] = state(Status="Running", EndTime="")
+    assert failure(write_run(tmp_path, make_old_result(**parts))).reason is FailureReason.RESULT_MISSING

@@ -1,0 +1,63 @@
+"""A result of LEAN on its way through a real Postgres: texts stay texts, and the odd figures stay what they are."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backfleet.core.backtests import Result
+from backfleet.engines.lean.verdict import judge_folder
+from backfleet.recorder.appending import Answer, append_outcome
+from backfleet.store.fence import Fence
+from backfleet.store.session import open_engine
+from tests.integration.store.builders import INSTALLATION, Life, attempt, batch, launch, succeed
+from tests.support.databases import Database
+from tests.support.lean_results import STATISTICS, make_performance, make_result, write_run
+from tests.unit.engines.lean_judging import REQUEST
+
+pytestmark = pytest.mark.postgres
+
+ODD = {
+    "Custom": 'tab\tline\r\nbell\x07 é 漢 🙂 "quoted" {} \\u0000',
+    "": "no name",
+    "Long": "x" * 4000,
+    "Total Fees": "BUSD1,099.75",
+    "Net Profit": "79228162514264337593543950335%",
+}
+PORTFOLIO = {"sharpeRatio": "6.85437353574334E+27", "sortinoRatio": "-4.1599647001098314E+27", "winRate": "0.6471"}
+
+
+@pytest.fixture
+def life(database: Database) -> Iterator[Life]:
+    """A batch with one launched attempt."""
+    engine = open_engine(database.operator_url, application_name="test-operator")
+    fence = Fence(database.operator_url, INSTALLATION)
+    epoch = fence.acquire()
+    assert epoch is not None
+    made = Life(engine, epoch, batch())
+    made.save(launch(attempt()))
+    yield made
+    fence.close()
+    engine.dispose()
+
+
+def test_what_lean_wrote_arrives_text_for_text_and_its_figures_as_they_are(
+    life: Life, database: Database, tmp_path: Path
+) -> None:
+    statistics = {**STATISTICS, **ODD}
+    write_run(tmp_path, make_result(statistics=statistics, totalPerformance=make_performance(PORTFOLIO)))
+    judged = judge_folder(tmp_path, REQUEST)
+    assert isinstance(judged.outcome, Result)
+    assert judged.outcome.statistics == statistics
+    assert append_outcome(database.recorder_url, attempt().id, judged).answer is Answer.APPENDED
+    (outcome,) = life.look().outcomes
+    arrived = outcome.recorded.outcome
+    assert isinstance(arrived, Result)
+    value = arrived.metrics["sharpe_ratio"]
+    life.save(replace(succeed(attempt(), value), result=arrived, recorded=outcome.recorded))
+    columns = "statistics, metrics, sharpe_ratio, sortino_ratio, net_profit, win_rate, total_fees"
+    stored, metrics, *ranked = life.query(f"SELECT {columns} FROM backtest_results")[0].values()
+    assert stored == statistics
+    assert ranked == [6.85437353574334e27, -4.1599647001098314e27, 7.922816251426434e26, 0.6471, 1099.75]
+    assert {name: number and float(number) for name, number in metrics.items()} == judged.outcome.metrics
