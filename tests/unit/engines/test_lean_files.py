@@ -62,8 +62,11 @@ def test_a_broken_full_result_costs_only_the_curve_when_the_summary_is_good(tmp_
     assert found.warnings[0].startswith("not read: backtest.json: is no JSON")
 
 
-def test_an_old_version_of_the_full_result_costs_only_the_curve(tmp_path: Path) -> None:
-    write_run(tmp_path, make_intermediate(charts=SHORT_CURVE), make_result())
+@pytest.mark.parametrize(
+    "full", [make_intermediate(charts=SHORT_CURVE), make_result(charts=SHORT_CURVE, statistics={})]
+)
+def test_an_old_version_of_the_full_result_costs_only_the_curve(tmp_path: Path, full: dict[str, Any]) -> None:
+    write_run(tmp_path, full, make_result())
     found = result(tmp_path)
     assert found.equity_curve[-1][0] == date(2020, 12, 31)
     assert found.warnings == ("backtest.json is a version from half-way: the equity curve is the summary's",)

@@ -94,6 +94,7 @@ def test_a_runtime_error_fails_whatever_the_exit_code_and_however_full_its_stati
         (make_old_result(Statistics=None), FailureReason.RESULT_INVALID),
         (make_intermediate(), FailureReason.RESULT_MISSING),
         ([], FailureReason.RESULT_INVALID),
+        ({str(number): 1 for number in range(2001)}, FailureReason.RESULT_INVALID),
         (make_result(statistics=["a"]), FailureReason.RESULT_INVALID),
         (make_result(state="Completed"), FailureReason.RESULT_INVALID),
         (make_result(statistics={"Sharpe Ratio": {"a": 1}}), FailureReason.RESULT_INVALID),
@@ -118,6 +119,7 @@ def test_a_runtime_error_fails_whatever_the_exit_code_and_however_full_its_stati
         "no statistics in the old layout",
         "a version from half-way",
         "a list",
+        "too many entries",
         "statistics are a list",
         "state is a text",
         "a statistic is an object",
@@ -222,7 +224,11 @@ def test_the_algorithms_own_log_tells_of_a_stop_too(tmp_path: Path) -> None:
 
 
 def test_the_words_of_a_strategy_stop_no_run(tmp_path: Path) -> None:
-    lines = ["TRACE:: Log: my Algorithm Stopped out at 5", "TRACE:: Debug: Algorithm Stopped loss"]
+    lines = [
+        "TRACE:: Log: my Algorithm Stopped out at 5",
+        "TRACE:: Debug: Algorithm Stopped loss",
+        "TRACE:: Log: my Algorithm Stopped",
+    ]
     write_log(write_run(tmp_path, make_result()), lines)
     assert result(tmp_path).warnings == ()
 
@@ -254,11 +260,16 @@ def test_no_data_is_failed_though_it_completed(tmp_path: Path) -> None:
     assert found.message.startswith("11355 of 11356 data requests failed")
 
 
+def test_no_data_is_told_from_a_stop_though_the_curve_ends_early(tmp_path: Path) -> None:
+    write_monitor_report(write_run(tmp_path, make_empty_run(charts=SHORT_CURVE)), 10, 10)
+    assert failure(tmp_path).reason is FailureReason.NO_DATA
+
+
 def test_zero_data_points_are_no_data(tmp_path: Path) -> None:
     line = "TRACE:: Debug: completed in 1.3 seconds at 0k data points per second. Processing total of {} data points."
     write_log(write_run(tmp_path, make_empty_run()), [line.format("0")])
     assert failure(tmp_path).reason is FailureReason.NO_DATA
-    write_log(tmp_path, [line.format("1,234")])
+    write_log(tmp_path, [line.format("0"), line.format("1,234")])
     assert result(tmp_path).metrics["total_orders"] == 0
 
 

@@ -15,7 +15,9 @@ from backfleet.engines.lean.curve import Points, equity_points
 
 MAX_BYTES = 2 * MAX_RESULT_BYTES
 """Of a result: parsed at its worst it still fits the recorder's 256 MiB."""
-MAX_STATISTICS = 2000
+MAX_ENTRIES = 2000
+"""Of one object; LEAN's have a few dozen, and copies of larger ones would not fit."""
+MAX_TEXT = 20_000
 MAX_STATISTIC_TEXT = 4000
 
 
@@ -61,13 +63,11 @@ def read_document(folder: Path, name: str, limit: int = MAX_BYTES) -> Document:
 
 def parse_document(name: str, body: object) -> Document:
     """Read a result's JSON value; unknown keys are passed over, a known one of a wrong type is a FileProblem."""
-    if not isinstance(body, dict):
-        raise FileProblem(name, "is no object")
+    if not isinstance(body, dict) or len(body) > MAX_ENTRIES:
+        raise FileProblem(name, f"is no object of at most {MAX_ENTRIES} entries")
     top = _camel_keys(body)
     performance = _camel_keys(_object(name, top, "totalPerformance"))
     raw = _object(name, top, "statistics")
-    if len(raw) > MAX_STATISTICS:
-        raise FileProblem(name, f"has {len(raw)} statistics, more than {MAX_STATISTICS}")
     statistics = {_kept(key): _kept(_text(name, "statistics", value)) for key, value in raw.items()}
     return Document(
         name=name,
@@ -101,19 +101,23 @@ def _object(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     value = body.get(key)
     if value is None:
         return {}
-    if not isinstance(value, dict):
-        raise FileProblem(name, f"{key} is no object")
+    if not isinstance(value, dict) or len(value) > MAX_ENTRIES:
+        raise FileProblem(name, f"{key} is no object of at most {MAX_ENTRIES} entries")
     return value
 
 
 def _texts(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, str]:
-    return {entry: _text(name, key, value) for entry, value in _object(name, body, key).items()}
+    return {entry[:MAX_TEXT]: _text(name, key, value)[:MAX_TEXT] for entry, value in _object(name, body, key).items()}
 
 
 def _figures(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, str]:
     """Numbers and texts of an object; null is absent, and lists and objects are no figures."""
     fields = _camel_keys(_object(name, body, key)).items()
-    return {entry: _text(name, key, value) for entry, value in fields if not isinstance(value, dict | list | None)}
+    return {
+        entry: _text(name, key, value)[:MAX_TEXT]
+        for entry, value in fields
+        if not isinstance(value, dict | list | None)
+    }
 
 
 def _text(name: str, key: str, value: object) -> str:

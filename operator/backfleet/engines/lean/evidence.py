@@ -74,7 +74,8 @@ def _read_documents(folder: Path, files: ResultFiles) -> tuple[list[Document], l
             try:
                 found.append(read_document(folder, name))
             except FileProblem as problem:
-                problems.append(problem)
+                # Without its frames, which would keep the file's content beside the next one's.
+                problems.append(problem.with_traceback(None))
     if not found:
         raise problems[0]
     warnings = [f"not read: {problem}" for problem in problems]
