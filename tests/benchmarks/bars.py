@@ -36,7 +36,7 @@ TO_FIRST_BAR = """
 import os
 from backfleet.engines.bars import main
 request = main._request(os.environ)
-main.load_bars(request, main.BarsSettings.from_environment(os.environ).data_folder)
+main.load_bars(request, main.BarsSettings.from_environment(os.environ))
 """
 """What the command does before its first bar: imports, request, settings, data."""
 

@@ -18,81 +18,138 @@ from backfleet.engines.bars.backtest import BarsSettings, load_bars, run, trade
 from backfleet.engines.bars.fees import Fee, basis_points, interactive_brokers, no_fee
 from backfleet.engines.bars.market_data import Bars, read_bars
 from backfleet.engines.bars.portfolio import Signals, affordable, simulate
-from tests.unit.engines.builders import make_bars, make_request, write_data
+from backfleet.engines.bars.strategies import STRATEGIES
+from tests.unit.engines.builders import make_bars, make_request, texts_of, write_data
+from tests.unit.engines.parameters import days_for, random_parameters, symbols_for
 
-RSI = st.fixed_dictionaries(
-    {
-        "rsi_period": st.integers(1, 5).map(str),
-        "entry_threshold": st.integers(20, 70).map(str),
-        "exit_threshold": st.integers(40, 95).map(str),
-    }
-)
-SMA = st.fixed_dictionaries(
-    {
-        "fast_sma": st.integers(1, 4).map(str),
-        "slow_sma": st.integers(2, 8).map(str),
-        "volume_threshold": st.sampled_from(["0", "0.5", "1"]),
-    }
-)
-EXITS = st.fixed_dictionaries(
-    {
-        "stop_loss_pct": st.sampled_from(["0.01", "0.05", "0.5"]),
-        "profit_target_pct": st.sampled_from(["0.02", "0.1", "5"]),
-    }
-)
+
+def texts(**choices: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, str]]:
+    return st.fixed_dictionaries(choices).map(texts_of)
+
+
+def one_of(*values: object) -> st.SearchStrategy[object]:
+    return st.sampled_from(values)
+
+
+PERIOD = st.integers(1, 5)
+WINDOW = st.integers(2, 5)
+OWN = {
+    "RSI_MeanReversion_ETF": texts(
+        rsi_period=PERIOD, entry_threshold=st.integers(20, 70), exit_threshold=st.integers(40, 95)
+    ),
+    "BollingerBand_ETF_LowFreq": texts(
+        bb_period=WINDOW, bb_std_dev=one_of(0, 0.5, 1, 2), entry_distance_pct=one_of(0, 0.3, 1)
+    ),
+    "SMA_Crossover_ETF": texts(fast_sma=st.integers(1, 4), slow_sma=st.integers(2, 8), volume_threshold=one_of(0, 1)),
+    "Breakout_Momentum_Equity": texts(
+        lookback_period=WINDOW,
+        breakout_threshold=one_of(0, 0.02),
+        volume_multiplier=one_of(0, 1),
+        holding_period=PERIOD,
+    ),
+    "ATR_Breakout_ETF": texts(atr_period=PERIOD, breakout_multiplier=one_of(0.1, 0.5, 1), holding_period=PERIOD),
+    "VIX_Market_Timing": texts(
+        vix_entry_threshold=one_of(30, 100), vix_exit_threshold=one_of(50, 90), position_size_pct=one_of(0.5, 1)
+    ),
+    "RSI_MACD_Combo_ETF": texts(
+        rsi_period=PERIOD,
+        rsi_threshold=st.integers(30, 90),
+        rsi_exit_threshold=st.integers(60, 99),
+        macd_fast=PERIOD,
+        macd_slow=PERIOD,
+        macd_signal=PERIOD,
+    ),
+    "MeanReversion_TrendFilter_ETF": texts(
+        rsi_period=PERIOD, rsi_entry=st.integers(30, 90), trend_sma=PERIOD, require_trend=st.booleans()
+    ),
+    "Earnings_Momentum": texts(lookback_period=PERIOD, momentum_threshold=one_of(-0.1, 0, 0.05), holding_period=PERIOD),
+    "Statistical_Pairs_Trading": texts(sma_period=WINDOW, std_dev_threshold=one_of(0, 0.5, 1)),
+    "Relative_Strength_Leaders": texts(lookback_period=PERIOD, holding_period=PERIOD),
+    "Gap_Trading_Overnight": texts(gap_threshold=one_of(0, 0.01, 0.1), gap_direction=one_of("up", "down", "both")),
+    "Donchian_Breakout_ETF": texts(donchian_period=PERIOD, breakout_threshold=one_of(0.9, 1, 1.02)),
+    "Quality_Factor_Momentum": texts(momentum_period=PERIOD, momentum_threshold=one_of(0, 0.05), holding_period=PERIOD),
+}
+EXITS = texts(stop_loss_pct=one_of(0.01, 0.05, 0.5), profit_target_pct=one_of(0.02, 0.1, 5))
 REQUESTS = st.one_of(
-    st.builds(lambda own, exits: make_request("RSI_MeanReversion_ETF", own | exits), RSI, EXITS),
-    st.builds(lambda own, exits: make_request("SMA_Crossover_ETF", own | exits), SMA, EXITS),
+    *(st.builds(lambda own, exits, name=name: make_request(name, own | exits), own, EXITS) for name, own in OWN.items())
 )
 PRICES = st.lists(st.integers(200, 3000), min_size=2, max_size=80)
 """In whole eighths, so that a split by a power of two is exact in LEAN's format."""
 
 
+Series = tuple[Bars, ...]
+
+
 @st.composite
-def bars_strategy(draw: st.DrawFn) -> Bars:
-    closes = [price / 8 for price in draw(PRICES)]
+def bars_strategy(draw: st.DrawFn, count: int | None = None) -> Bars:
+    prices = PRICES if count is None else st.lists(st.integers(200, 3000), min_size=count, max_size=count)
+    closes = [price / 8 for price in draw(prices)]
     opens = [max(0.125, close + draw(st.integers(-80, 80)) / 8) for close in closes]
-    volumes = [float(draw(st.integers(1, 10**6))) for _ in closes]
-    return make_bars(closes, opens, volumes)
+    bars = make_bars(closes, opens, [float(draw(st.integers(1, 10**6))) for _ in closes])
+    reach = [draw(st.integers(0, 16)) / 8 for _ in closes]
+    return replace(
+        bars,
+        highs=[high + more for high, more in zip(bars.highs, reach, strict=True)],
+        lows=[max(0.125, low - more) for low, more in zip(bars.lows, reach, strict=True)],
+    )
 
 
-def cut(bars: Bars, count: int) -> Bars:
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[BacktestRequest, Series]:
+    """A request, and the bars of as many symbols as its strategy takes, on the same days."""
+    request, bars = draw(REQUESTS), draw(bars_strategy())
+    others = STRATEGIES[request.strategy].symbols[1:]
+    return request, (bars, *(draw(bars_strategy(len(bars))) for _ in others))
+
+
+def is_day_trade(request: BacktestRequest) -> bool:
+    return request.strategy == "Gap_Trading_Overnight"
+
+
+def cut(series: Series, count: int) -> Series:
     columns = ("days", "opens", "highs", "lows", "closes", "volumes")
-    return replace(bars, **{column: getattr(bars, column)[:count] for column in columns})
+    return tuple(replace(bars, **{name: getattr(bars, name)[:count] for name in columns}) for bars in series)
 
 
-@settings(deadline=None)
-@given(bars_strategy(), REQUESTS, st.data())
-def test_without_its_future_the_past_is_the_same(bars: Bars, request: BacktestRequest, data: st.DataObject) -> None:
-    count = data.draw(st.integers(1, len(bars)))
-    whole, part = trade(request, bars, BarsSettings()), trade(request, cut(bars, count), BarsSettings())
+@settings(deadline=None, max_examples=300)
+@given(cases(), st.data())
+def test_without_its_future_the_past_is_the_same(case: tuple[BacktestRequest, Series], data: st.DataObject) -> None:
+    request, series = case
+    count = data.draw(st.integers(1, len(series[0])))
+    whole, part = trade(request, series, BarsSettings()), trade(request, cut(series, count), BarsSettings())
     assert part.equity == whole.equity[:count]
     assert part.trades == tuple(item for item in whole.trades if item.exit_bar < count)
 
 
-@pytest.mark.parametrize("strategy", ["RSI_MeanReversion_ETF", "SMA_Crossover_ETF"])
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_without_their_future_the_real_bars_past_is_the_same(strategy: str) -> None:
-    random = Random(strategy)
-    for symbol in ("AAPL", "IBM", "MSFT") * 10:
-        own = (
-            {"rsi_period": random.randint(2, 20), "entry_threshold": random.randint(25, 45)}
-            if strategy == "RSI_MeanReversion_ETF"
-            else {"fast_sma": random.randint(2, 40), "slow_sma": random.randint(40, 150), "volume_threshold": 1}
-        )
-        request = make_request(strategy, {name: str(value) for name, value in own.items()}, (symbol,))
-        bars = load_bars(request)
-        count = random.randint(1000, len(bars))
-        whole, part = trade(request, bars, BarsSettings()), trade(request, cut(bars, count), BarsSettings())
+    random, trades = Random(strategy), 0
+    for _ in range(15):
+        parameters = texts_of(random_parameters(strategy, random))
+        request = make_request(strategy, parameters, random.choice(symbols_for(strategy)), "10000", days_for(strategy))
+        series = load_bars(request)
+        count = random.randint(1000, len(series[0]))
+        whole, part = trade(request, series, BarsSettings()), trade(request, cut(series, count), BarsSettings())
         assert part.equity == whole.equity[:count]
         assert part.trades == tuple(item for item in whole.trades if item.exit_bar < count)
-        assert len(part.trades) > 5
+        trades += len(part.trades)
+    assert trades > 50
 
 
-@settings(deadline=None)
-@given(bars_strategy(), REQUESTS, st.integers(1, 3000))
-def test_a_close_changes_no_order_that_its_own_open_filled(bars: Bars, request: BacktestRequest, eighths: int) -> None:
-    other = replace(bars, closes=[*bars.closes[:-1], eighths / 8], volumes=[*bars.volumes[:-1], 1e9])
-    known, changed = (trade(request, each, BarsSettings()) for each in (bars, other))
+@settings(deadline=None, max_examples=300)
+@given(cases(), st.integers(1, 3000))
+def test_a_close_changes_no_order_that_its_own_open_filled(case: tuple[BacktestRequest, Series], eighths: int) -> None:
+    request, series = case
+    other = tuple(
+        replace(bars, closes=[*bars.closes[:-1], eighths / 8], volumes=[*bars.volumes[:-1], 1e9]) for bars in series
+    )
+    known, changed = (trade(request, each, BarsSettings()) for each in (series, other))
+    if is_day_trade(request):
+        # It leaves at that close, so only what it bought is the same.
+        known, changed = (
+            replace(each, trades=tuple(item._replace(exit_price=0.0, fees=0.0) for item in each.trades))
+            for each in (known, changed)
+        )
     assert (changed.trades, changed.open_shares, changed.order_count) == (
         known.trades,
         known.open_shares,
@@ -110,7 +167,7 @@ def test_fees_lower_equity_by_themselves_and_change_nothing_else(
     signals = Signals(
         enter=data.draw(wishes),
         leave=data.draw(wishes),
-        size=lambda equity, cash, price: shares,
+        size=lambda bar, cash, price: shares,
         stop_loss_pct=0.05,
         profit_target_pct=0.05,
     )
@@ -124,14 +181,18 @@ def test_fees_lower_equity_by_themselves_and_change_nothing_else(
     assert dear.total_fees > 0 or not dear.order_count
 
 
-@settings(deadline=None)
-@given(bars_strategy(), REQUESTS)
-def test_the_books_balance_and_positions_never_overlap(bars: Bars, request: BacktestRequest) -> None:
-    ledger = trade(request, bars, BarsSettings())
-    last_exit = 0
+@settings(deadline=None, max_examples=300)
+@given(cases())
+def test_the_books_balance_and_positions_never_overlap(case: tuple[BacktestRequest, Series]) -> None:
+    request, series = case
+    bars, ledger = series[0], trade(request, series, BarsSettings())
+    last_exit = -1
     for item in ledger.trades:
-        assert last_exit <= item.entry_bar < item.exit_bar < len(bars)
-        assert (item.entry_price, item.exit_price) == (bars.opens[item.entry_bar], bars.opens[item.exit_bar])
+        exit_price = (bars.closes if is_day_trade(request) else bars.opens)[item.exit_bar]
+        assert (item.entry_price, item.exit_price) == (bars.opens[item.entry_bar], exit_price)
+        assert max(last_exit, 0) <= item.entry_bar <= item.exit_bar < len(bars)
+        assert item.entry_bar == item.exit_bar if is_day_trade(request) else item.entry_bar < item.exit_bar
+        assert not is_day_trade(request) or item.entry_bar > last_exit
         assert isinstance(item.shares, int)
         assert item.shares > 0
         last_exit = item.exit_bar
@@ -143,16 +204,23 @@ def test_the_books_balance_and_positions_never_overlap(bars: Bars, request: Back
 MONEY = {name for name, metric in METRICS.items() if metric.unit is Unit.MONEY}
 
 
-@settings(deadline=None)
-@given(bars_strategy(), REQUESTS, st.sampled_from([0.25, 2, 16]), st.sampled_from([no_fee, basis_points(8)]))
+def priced(bars: Bars, rate: float) -> Bars:
+    names = ("opens", "highs", "lows", "closes")
+    return replace(bars, **{name: [price * rate for price in getattr(bars, name)] for name in names})
+
+
+@settings(deadline=None, max_examples=300)
+@given(cases(), st.sampled_from([0.25, 2, 16]), st.sampled_from([no_fee, basis_points(8)]))
 def test_in_another_currency_money_scales_and_ratios_stay(
-    bars: Bars, request: BacktestRequest, rate: float, fee: Fee
+    case: tuple[BacktestRequest, Series], rate: float, fee: Fee
 ) -> None:
     # A power of two and fees in proportion: every share, every comparison and every ratio is exactly the same.
-    priced = {name: [price * rate for price in getattr(bars, name)] for name in ("opens", "highs", "lows", "closes")}
-    plain = run(request, bars, BarsSettings(fee=fee))
+    request, series = case
+    plain = run(request, series, BarsSettings(fee=fee))
     scaled_request = replace(request, initial_cash=request.initial_cash * Decimal(str(rate)))
-    scaled = run(scaled_request, replace(bars, **priced), BarsSettings(fee=fee))
+    # A level of fear is in no currency.
+    others = series[1:] if request.strategy == "VIX_Market_Timing" else [priced(bars, rate) for bars in series[1:]]
+    scaled = run(scaled_request, (priced(series[0], rate), *others), BarsSettings(fee=fee))
     assert scaled.metrics == {
         name: value * rate if name in MONEY and value is not None else value for name, value in plain.metrics.items()
     }
@@ -178,9 +246,10 @@ def row(bars: Bars, bar: int, ratio: int) -> str:
     return f"{bars.days[bar]} 00:00,{','.join(texts)},{bars.volumes[bar] / ratio}\n"
 
 
-@settings(max_examples=50, deadline=None)
-@given(bars_strategy(), REQUESTS, st.sampled_from([2, 4, 8]), st.data())
-def test_a_split_changes_nothing(bars: Bars, request: BacktestRequest, ratio: int, data: st.DataObject) -> None:
+@settings(max_examples=100, deadline=None)
+@given(cases(), st.sampled_from([2, 4, 8]), st.data())
+def test_a_split_changes_nothing(case: tuple[BacktestRequest, Series], ratio: int, data: st.DataObject) -> None:
+    request, (bars, *others) = case
     at = data.draw(st.integers(1, len(bars) - 1))
     plain = "".join(row(bars, bar, 1) for bar in range(len(bars)))
     split = "".join(row(bars, bar, ratio if bar < at else 1) for bar in range(len(bars)))
@@ -190,4 +259,8 @@ def test_a_split_changes_nothing(bars: Bars, request: BacktestRequest, ratio: in
         write_data(folder, "split", split, f"{bars.days[at - 1]},1,{1 / ratio},1\n20501231,1,1,0\n")
         unsplit, adjusted = (read_bars(folder, symbol, first, last) for symbol in ("plain", "split"))
     assert replace(adjusted, symbol="plain", fingerprint="") == replace(unsplit, fingerprint="")
-    assert run(request, adjusted).metrics == run(request, unsplit).metrics
+    assert run(request, (adjusted, *others)).metrics == run(request, (unsplit, *others)).metrics
+
+
+def test_every_strategy_is_among_those_that_the_properties_hold_for() -> None:
+    assert set(OWN) == set(STRATEGIES)

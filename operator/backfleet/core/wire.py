@@ -53,6 +53,8 @@ ENV_TERMINATION_LOG = "BACKFLEET_TERMINATION_LOG"
 """Where the recorder leaves its last word, by default /dev/termination-log."""
 ENV_DATA_FOLDER = "BACKFLEET_DATA_FOLDER"
 """A folder in LEAN's layout, by default the data in the package."""
+ENV_BARS_FACTOR_FILES = "BACKFLEET_BARS_FACTOR_FILES"
+"""`apply` (adjust for splits) or `ignore` (raw prices)."""
 ENV_BARS_FEES = "BACKFLEET_BARS_FEES"
 ENV_BARS_RISK_FREE_RATE = "BACKFLEET_BARS_RISK_FREE_RATE"
 

@@ -50,7 +50,7 @@ class InvalidCombination(EngineFailure):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A declared parameter: its default as text, its type, and the least value that makes sense; `is_open` excludes it."""
+    """A declared parameter: its default as text, its type, and the least (excluded by `is_open`) and most that make sense."""
 
     name: str
     default: str
@@ -58,6 +58,7 @@ class Parameter:
     least: float | None = None
     is_open: bool = False
     choices: tuple[str, ...] = ()
+    most: float | None = None
 
     def parse(self, text: str) -> Value:
         """The value of a text; InvalidCombination names the parameter and what it takes."""
@@ -69,6 +70,8 @@ class Parameter:
         if isinstance(value, int | float) and self.least is not None and not self._is_above(value, self.least):
             bound = "above" if self.is_open else "at least"
             raise InvalidCombination(f"parameter {self.name}: must be {bound} {self.least:g}, is {text[:100]}")
+        if isinstance(value, int | float) and self.most is not None and value > self.most:
+            raise InvalidCombination(f"parameter {self.name}: must be at most {self.most:g}, is {text[:100]}")
         return value
 
     def _is_above(self, value: float, least: float) -> bool:

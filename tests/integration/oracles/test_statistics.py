@@ -12,7 +12,7 @@ from scipy import optimize, stats
 from backfleet.core.metrics import METRICS
 from backfleet.engines.bars.backtest import BarsSettings, load_bars, run, trade
 from backfleet.engines.bars.fees import basis_points
-from backfleet.engines.bars.market_data import day_date
+from backfleet.engines.bars.lean_folder import day_date
 from backfleet.engines.bars.metrics import daily_returns, measure
 from backfleet.engines.bars.portfolio import Ledger
 from tests.integration.oracles.raptor import Run, holding

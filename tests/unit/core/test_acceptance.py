@@ -52,7 +52,7 @@ def test_an_engine_that_is_not_here_is_refused():
 
 def test_an_unknown_strategy_is_refused_with_the_list():
     error = refusal(strategy={"name": "Zebra"})
-    assert error.mend == "choose one of: RSI_MeanReversion_ETF, SMA_Crossover_ETF"
+    assert error.mend == f"choose one of: {', '.join(sorted(STRATEGIES['bars']))}"
 
 
 def test_an_engine_that_runs_anything_takes_any_strategy_and_parameter():

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
@@ -21,17 +22,23 @@ def make_request(
     parameters: Mapping[str, str] | None = None,
     symbols: tuple[str, ...] = ("AAPL",),
     cash: str = "1000",
-    days: tuple[date, date] = (FIRST_DAY, LAST_DAY),
+    days: tuple[date, date] | None = None,
 ) -> BacktestRequest:
+    start, end = days or (FIRST_DAY, LAST_DAY)
     return BacktestRequest(
         engine="noop" if strategy == "Noop" else "bars",
         strategy=strategy,
         parameters=parameters or {},
         symbols=symbols,
-        start_date=days[0],
-        end_date=days[1],
+        start_date=start,
+        end_date=end,
         initial_cash=Decimal(cash),
     )
+
+
+def texts_of(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Values as engines read them."""
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in parameters.items()}
 
 
 def make_bars(
@@ -50,15 +57,15 @@ def make_bars(
     )
 
 
-def write_data(folder: Path, symbol: str, csv_text: str, factors: str | None = None) -> Path:
-    """A data folder in LEAN's layout with one symbol."""
-    daily = folder / "equity/usa/daily"
+def write_data(folder: Path, symbol: str, csv_text: str, factors: str | None = None, kind: str = "equity") -> Path:
+    """A data folder in LEAN's layout with one symbol more."""
+    daily = folder / kind / "usa/daily"
     daily.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(daily / f"{symbol}.zip", "w") as archive:
         archive.writestr(f"{symbol}.csv", csv_text)
     if factors is not None:
-        (folder / "equity/usa/factor_files").mkdir(parents=True, exist_ok=True)
-        (folder / "equity/usa/factor_files" / f"{symbol}.csv").write_text(factors)
+        (folder / kind / "usa/factor_files").mkdir(parents=True, exist_ok=True)
+        (folder / kind / "usa/factor_files" / f"{symbol}.csv").write_text(factors)
     return folder
 
 

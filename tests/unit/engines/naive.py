@@ -15,6 +15,8 @@ SPLITS = {"aapl": ["20000621", "20050228"], "msft": ["20030218"], "ibm": []}
 @dataclass
 class Day:
     open: float
+    high: float
+    low: float
     close: float
     volume: float
 
@@ -23,9 +25,10 @@ def read_days(symbol: str) -> list[Day]:
     with zipfile.ZipFile(PACKAGED_FOLDER / f"equity/usa/daily/{symbol}.zip") as archive:
         rows = list(csv.reader(io.StringIO(archive.read(f"{symbol}.csv").decode())))
     days = []
-    for date, open_, _high, _low, close, volume in rows:
+    for date, *texts, volume in rows:
         ratio = 2 ** sum(date[:8] < split for split in SPLITS[symbol])
-        days.append(Day(int(open_) / 10_000 / ratio, int(close) / 10_000 / ratio, int(volume) * ratio))
+        prices = [int(text) / 10_000 / ratio for text in texts]
+        days.append(Day(*prices, int(volume) * ratio))
     return days
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -38,8 +39,8 @@ def test_the_same_request_gives_the_same_bits() -> None:
 
 def test_the_provenance_names_engine_rules_strategy_and_data() -> None:
     request = make_request()
-    bars = load_bars(request)
-    assert run(request, bars).provenance == {
+    (bars,) = load_bars(request)
+    assert run(request, (bars,)).provenance == {
         "engine": "bars",
         "engineVersion": "2",
         "strategy": "RSI_MeanReversion_ETF",
@@ -67,7 +68,7 @@ def test_zero_trades_is_a_result_with_a_warning() -> None:
 
 def test_an_open_position_at_the_end_is_told() -> None:
     request = make_request("SMA_Crossover_ETF", ALWAYS_IN, days=(date(2000, 3, 1), date(2000, 3, 6)))
-    result = run(request, make_bars([1, 1, 2, 3, 4, 5]))
+    result = run(request, (make_bars([1, 1, 2, 3, 4, 5]),))
     assert result.warnings == ("a position is open at the end: it counts in equity, not in trades",)
     assert (result.metrics["total_orders"], result.metrics["total_trades"]) == (1, 0)
 
@@ -86,7 +87,7 @@ def test_equity_below_zero_is_told_and_no_ratio_computed() -> None:
     parameters = {**ALWAYS_IN, "stop_loss_pct": "0.01", "profit_target_pct": "0.01"}
     bars = make_bars([1, 1, 1.5, 0.01, 0.01, 0.01], opens=[1, 1, 1, 1, 0.01, 0.01])
     request = make_request("SMA_Crossover_ETF", parameters, cash="2", days=(date(2000, 3, 1), date(2000, 3, 6)))
-    result = run(request, bars)
+    result = run(request, (bars,))
     assert result.metrics["end_equity"] == pytest.approx(-0.99)
     assert result.metrics["sharpe_ratio"] is None
     assert result.warnings == ("equity fell to zero or below: no ratio is computed",)
@@ -95,20 +96,56 @@ def test_equity_below_zero_is_told_and_no_ratio_computed() -> None:
 @pytest.mark.parametrize("cash", ["0", "-1", "1e16", "NaN", "Infinity"])
 def test_cash_outside_the_range_is_an_invalid_combination(cash: str) -> None:
     with pytest.raises(InvalidCombination, match="initial cash"):
-        run(make_request(cash=cash), make_bars([1, 2, 3]))
+        run(make_request(cash=cash), (make_bars([1, 2, 3]),))
 
 
 def test_an_unknown_strategy_is_an_invalid_combination_that_names_the_known() -> None:
-    with pytest.raises(
-        InvalidCombination, match="unknown strategy 'X'; known are RSI_MeanReversion_ETF, SMA_Crossover_ETF"
-    ):
-        run(make_request("X"), make_bars([1, 2, 3]))
+    with pytest.raises(InvalidCombination, match="unknown strategy 'X'; known are RSI_MeanReversion_ETF, Bollinger"):
+        run(make_request("X"), (make_bars([1, 2, 3]),))
 
 
-@pytest.mark.parametrize("symbols", [(), ("AAPL", "IBM")], ids=["none", "two"])
-def test_a_strategy_takes_exactly_one_symbol(symbols: tuple[str, ...]) -> None:
-    with pytest.raises(InvalidCombination, match="takes one symbol"):
-        load_bars(make_request(symbols=symbols))
+@pytest.mark.parametrize(
+    ("strategy", "symbols", "message"),
+    [
+        ("RSI_MeanReversion_ETF", (), r"takes one symbol \(the one it trades\), the request names 0"),
+        ("RSI_MeanReversion_ETF", ("AAPL", "IBM"), "takes one symbol"),
+        ("Breakout_Momentum_Equity", ("AAPL", "IBM"), "takes one symbol"),
+        (
+            "VIX_Market_Timing",
+            ("AAPL",),
+            r"takes 2 symbols \(the one it trades, then the volatility index\), .* names 1",
+        ),
+        ("Statistical_Pairs_Trading", ("AAPL", "IBM", "MSFT"), "takes 2 symbols"),
+    ],
+    ids=["none", "two", "two without a choice", "one of two", "three"],
+)
+def test_a_strategy_takes_exactly_its_symbols(strategy: str, symbols: tuple[str, ...], message: str) -> None:
+    with pytest.raises(InvalidCombination, match=message):
+        load_bars(make_request(strategy, symbols=symbols))
+
+
+def test_a_parameter_may_choose_the_symbol_among_those_of_the_request() -> None:
+    request = make_request("Breakout_Momentum_Equity", {"symbol": "IBM"}, symbols=("AAPL", "IBM"))
+    (bars,) = load_bars(request)
+    assert bars.symbol == "IBM"
+    assert run(request, (bars,)).metrics["total_trades"]
+    with pytest.raises(InvalidCombination, match="parameter symbol: 'QQQ' is none of AAPL, IBM"):
+        load_bars(make_request("Breakout_Momentum_Equity", {"symbol": "QQQ"}, symbols=("AAPL", "IBM")))
+
+
+def test_a_fraction_of_equity_is_at_most_all_of_it() -> None:
+    request = make_request("VIX_Market_Timing", {"position_size_pct": "1.5"}, symbols=("AAPL", "IBM"))
+    with pytest.raises(InvalidCombination, match=r"parameter position_size_pct: must be at most 1, is 1\.5"):
+        run(request, load_bars(request))
+
+
+def test_the_provenance_of_a_pair_has_the_fingerprints_of_both_and_warnings_are_passed_on() -> None:
+    request = make_request("Statistical_Pairs_Trading", symbols=("AAPL", "IBM"))
+    aapl, ibm = load_bars(request)
+    result = run(request, (replace(aapl, warnings=("a",)), replace(ibm, warnings=("b",))))
+    assert result.provenance["dataFingerprint"] == f"{aapl.fingerprint} {ibm.fingerprint}"
+    assert result.warnings == ("a", "b")
+    assert parse_result("result.json", result_to_json(result)) == result
 
 
 def test_an_unknown_symbol_is_no_data() -> None:
@@ -118,11 +155,27 @@ def test_an_unknown_symbol_is_no_data() -> None:
 
 def test_settings_come_from_the_environment() -> None:
     settings = BarsSettings.from_environment(
-        {"BACKFLEET_BARS_FEES": "none", "BACKFLEET_BARS_RISK_FREE_RATE": "0.02", "BACKFLEET_DATA_FOLDER": "/data"}
+        {
+            "BACKFLEET_BARS_FEES": "none",
+            "BACKFLEET_BARS_RISK_FREE_RATE": "0.02",
+            "BACKFLEET_BARS_FACTOR_FILES": "ignore",
+            "BACKFLEET_DATA_FOLDER": "/data",
+        }
     )
+    assert not settings.with_factors
     assert (settings.fee(1, 1.0), settings.risk_free_rate, settings.data_folder) == (0.0, 0.02, Path("/data"))
     default = BarsSettings.from_environment({})
     assert (default.fee, default.risk_free_rate, default.data_folder) == (interactive_brokers, 0.0, PACKAGED_FOLDER)
+
+
+def test_settings_decide_whether_splits_are_adjusted() -> None:
+    request = make_request(days=(date(2005, 2, 25), date(2005, 2, 28)))
+    (raw,) = load_bars(request, BarsSettings.from_environment({"BACKFLEET_BARS_FACTOR_FILES": "ignore"}))
+    (adjusted,) = load_bars(request, BarsSettings.from_environment({"BACKFLEET_BARS_FACTOR_FILES": "apply"}))
+    assert raw.closes == [88.99, 44.86]
+    assert adjusted.closes == [88.99 / 2, 44.86]
+    with pytest.raises(EngineFailure, match="BACKFLEET_BARS_FACTOR_FILES: 'no' is neither apply nor ignore"):
+        BarsSettings.from_environment({"BACKFLEET_BARS_FACTOR_FILES": "no"})
 
 
 @pytest.mark.parametrize("rate", ["x", "nan", "1", "-1", "inf"])
@@ -140,5 +193,5 @@ def test_the_risk_free_rate_lowers_the_sharpe_ratio() -> None:
 
 
 def test_the_request_s_cash_is_the_start_equity() -> None:
-    ledger = trade(make_request(cash="2500.50"), make_bars([1.0, 2.0]), BarsSettings())
+    ledger = trade(make_request(cash="2500.50"), (make_bars([1.0, 2.0]),), BarsSettings())
     assert ledger.equity == [float(Decimal("2500.50"))] * 2

@@ -136,6 +136,32 @@ def test_the_program_imports_nothing_heavy(tmp_path: Path) -> None:
     assert (tmp_path / "result.json").exists()
 
 
+def test_without_the_wheel_a_missing_index_says_what_to_install(tmp_path: Path) -> None:
+    request = make_request("VIX_Market_Timing", symbols=("AAPL", "VIX"))
+    environment = {
+        "PYTHONPATH": str(Path(__file__).parents[3] / "operator"),
+        "BACKFLEET_REQUEST": request.to_json(),
+        "BACKFLEET_RESULTS_PATH": str(tmp_path),
+    }
+    # -S leaves out every package that is installed, and the engine needs none.
+    program = [sys.executable, "-S", "-m", "backfleet.engines.bars.main"]
+    done = subprocess.run(program, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == EXIT_NO_DATA
+    error = read_json(tmp_path / "error.json")
+    assert error["reason"] == "NoData"
+    assert "neither equity/usa/daily/vix.zip nor index/usa/daily/vix.zip" in error["message"]
+    assert "pip install 'backfleet[indexes]'" in error["message"]
+
+
+def test_with_the_wheel_fear_is_traded(tmp_path: Path) -> None:
+    arguments = ["--strategy", "VIX_Market_Timing", "--symbol", "SPX", "--symbol", "VIX", "--cash", "100000"]
+    arguments += ["--start", "2014-01-03", "--end", "2018-12-31", "--results", str(tmp_path)]
+    assert main(arguments, {}, io.StringIO()) == 0
+    result = read_json(tmp_path / "result.json")
+    assert result["metrics"]["total_trades"] > 5
+    assert result["warnings"] == ["a position is open at the end: it counts in equity, not in trades"]
+
+
 def test_dates_by_hand_are_inclusive(tmp_path: Path) -> None:
     arguments = [*BY_HAND, "--start", "2000-03-01", "--end", "2000-03-01", "--results", str(tmp_path)]
     assert main(arguments, {}, io.StringIO()) == 0

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import hashlib
 import io
 import re
@@ -10,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from backfleet.engines.bars.market_data import PACKAGED_FOLDER, Bars, DataDamaged, read_bars
+from backfleet.engines.bars.lean_folder import DataDamaged
+from backfleet.engines.bars.market_data import PACKAGED_FOLDER, Bars, align, read_bars
 from backfleet.engines.program import NoData
 from tests.unit.engines.builders import FIRST_DAY, LAST_DAY, write_data
 
@@ -190,3 +192,97 @@ def test_a_folder_in_the_place_of_the_zip_is_damaged(tmp_path: Path) -> None:
     (tmp_path / "equity/usa/daily/abc.zip").mkdir(parents=True)
     with pytest.raises(DataDamaged, match="cannot be read"):
         read_bars(tmp_path, "abc", *RANGE)
+
+
+def test_factor_files_may_be_ignored(tmp_path: Path) -> None:
+    write_data(tmp_path, "abc", ROWS, "20200102,0.5,0.25,10\n20501231,1,1,0\n")
+    bars = read_bars(tmp_path, "abc", *RANGE, with_factors=False)
+    assert (bars.closes, bars.volumes) == ([10.5, 11.0], [500.0, 600.0])
+    assert re.fullmatch(r"[0-9a-f]{64}", bars.fingerprint)
+
+
+@pytest.mark.parametrize(
+    ("rows", "warning"),
+    [
+        ("19980102,abc,P\n20501231,abc,P\n", "the map file of ABC is ignored: all bars are those of abc.zip"),
+        (
+            "20040819,xyz,Q\n20140402,XYZ,Q\n20501231,abc,Q\n",
+            "the map file of ABC is ignored: all bars are those of abc.zip; it names xyz too",
+        ),
+        ("damaged", "the map file of ABC is ignored: all bars are those of abc.zip"),
+    ],
+    ids=["no other name", "another name before", "no rows"],
+)
+def test_a_map_file_is_ignored_with_a_warning(tmp_path: Path, rows: str, warning: str) -> None:
+    write_data(tmp_path, "abc", ROWS)
+    (tmp_path / "equity/usa/map_files").mkdir()
+    (tmp_path / "equity/usa/map_files/abc.csv").write_text(rows)
+    bars = read_bars(tmp_path, "ABC", *RANGE)
+    assert bars.warnings == (warning,)
+    assert bars.closes == [10.5, 11.0]
+
+
+def test_an_index_has_plain_prices_and_no_factors(tmp_path: Path) -> None:
+    write_data(tmp_path, "vix", "20200102 00:00,13.5,14.25,13,13.75,0\n", "20501231,1,0.5,0\n", kind="index")
+    bars = read_bars(tmp_path, "VIX", *RANGE)
+    assert (bars.opens, bars.highs, bars.lows, bars.closes, bars.volumes) == ([13.5], [14.25], [13.0], [13.75], [0.0])
+    assert bars.fingerprint == hashlib.sha256((tmp_path / "index/usa/daily/vix.zip").read_bytes()).hexdigest()
+
+
+def test_an_equity_goes_before_an_index_of_the_same_name(tmp_path: Path) -> None:
+    write_data(tmp_path, "vix", ROWS)
+    write_data(tmp_path, "vix", "20200102 00:00,1,1,1,1,0\n", kind="index")
+    assert read_bars(tmp_path, "VIX", *RANGE).closes == [10.5, 11.0]
+
+
+def test_a_damaged_index_file_is_named(tmp_path: Path) -> None:
+    write_data(tmp_path, "vix", "garbage\n", kind="index")
+    with pytest.raises(DataDamaged, match=r"index/usa/daily/vix\.zip line 1"):
+        read_bars(tmp_path, "VIX", *RANGE)
+
+
+def test_only_days_that_all_symbols_have_are_left_and_the_others_are_told(tmp_path: Path) -> None:
+    days = {"abc": ("20200102", "20200103", "20200106"), "xyz": ("20200101", "20200102", "20200106")}
+    for symbol, own in days.items():
+        write_data(tmp_path, symbol, "".join(f"{day} 00:00,10000,10000,10000,{day[4:]}0,7\n" for day in own))
+    abc, xyz = align([read_bars(tmp_path, symbol, *RANGE) for symbol in days])
+    assert abc.days == xyz.days == ["20200102", "20200106"]
+    assert abc.closes == xyz.closes == [0.102, 0.106]
+    assert (abc.warnings, xyz.warnings) == (("2 days without bars of both abc and xyz are left out",), ())
+    # Nothing is left out where the days are the same.
+    assert align([abc, xyz])[0].warnings == abc.warnings
+
+
+def test_symbols_without_a_common_day_are_no_data(tmp_path: Path) -> None:
+    write_data(tmp_path, "abc", ROWS)
+    write_data(tmp_path, "xyz", "20200106 00:00,10000,10000,10000,10000,7\n")
+    with pytest.raises(NoData, match="no day in the range has bars of abc and xyz"):
+        align([read_bars(tmp_path, symbol, *RANGE) for symbol in ("abc", "xyz")])
+
+
+def test_indexes_come_from_the_wheel_where_it_is_installed(tmp_path: Path) -> None:
+    start, end = date(2014, 1, 3), date(2014, 1, 21)
+    spx, ixic, vix = (read_bars(tmp_path, symbol, start, end) for symbol in ("SPX", "IXIC", "vix"))
+    assert (len(spx), len(ixic), spx.days) == (12, 12, ixic.days)
+    # The wheel marks the holiday of 20 January with a point.
+    assert vix.days == spx.days
+    level = vix.closes[0]
+    assert (level, vix.opens[0], vix.highs[0], vix.lows[0], vix.volumes[0]) == (13.76, level, level, level, 0.0)
+    assert re.fullmatch(r"[0-9a-f]{64}", spx.fingerprint)
+    with pytest.raises(NoData, match="no data for VIX from 2013"):
+        read_bars(tmp_path, "VIX", date(2013, 1, 1), date(2013, 12, 31))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"no gzip", gzip.compress(b"Date,vix\n1/3/2014\n"), b""],
+    ids=["no gzip", "a line without a level", "no such file"],
+)
+def test_a_wheel_with_other_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    (tmp_path / "arch/data/vix").mkdir(parents=True)
+    (tmp_path / "arch/__init__.py").write_text("raise AssertionError('it is imported')")
+    if content:
+        (tmp_path / "arch/data/vix/vix.csv.gz").write_bytes(content)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(DataDamaged, match=r"vix\.csv\.gz is not as expected"):
+        read_bars(PACKAGED_FOLDER, "VIX", date(2014, 1, 3), date(2014, 1, 21))

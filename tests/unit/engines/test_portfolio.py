@@ -1,10 +1,11 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from backfleet.engines.bars.fees import Fee, basis_points, interactive_brokers, no_fee
-from backfleet.engines.bars.portfolio import Ledger, Signals, Trade, affordable, simulate
-from backfleet.engines.bars.strategies.protocol import fraction_sized, risk_sized
+from backfleet.engines.bars.portfolio import DayTrades, Ledger, Signals, Trade, affordable, simulate
+from backfleet.engines.bars.strategies.protocol import fraction_sized, range_sized, risk_sized
 from tests.unit.engines.builders import make_bars
 
 
@@ -15,7 +16,7 @@ def signals(
     return Signals(
         enter=[bar in enter for bar in range(10)],
         leave=[bar in leave for bar in range(10)],
-        size=lambda equity, cash, price: shares,
+        size=lambda bar, cash, price: shares,
         stop_loss_pct=stop,
         profit_target_pct=target,
     )
@@ -81,6 +82,50 @@ def test_the_bar_that_sells_may_signal_the_next_entry() -> None:
     assert ledger.held_bars == 2 + 4
 
 
+@pytest.mark.parametrize("holding_bars", [1, 3])
+def test_a_position_is_held_for_its_bars_the_entry_s_own_included(holding_bars: int) -> None:
+    held = replace(signals(enter=[1]), holding_bars=holding_bars)
+    ledger = simulate(make_bars(closes=[10] * 8), held, 1000.0, no_fee)
+    assert [(trade.entry_bar, trade.exit_bar) for trade in ledger.trades] == [(2, 2 + holding_bars)]
+    assert ledger.held_bars == holding_bars
+
+
+def test_a_stop_ends_a_position_before_its_bars_are_over() -> None:
+    held = replace(signals(enter=[0], stop=0.05), holding_bars=5)
+    ledger = simulate(make_bars(closes=[10, 10, 9, 9, 9, 9, 9], opens=[10] * 7), held, 1000.0, no_fee)
+    assert [(trade.entry_bar, trade.exit_bar) for trade in ledger.trades] == [(1, 3)]
+
+
+def test_a_day_trade_is_bought_at_the_open_and_sold_at_the_same_bar_s_close() -> None:
+    bars = make_bars(closes=[10, 11, 12], opens=[10, 10.5, 13])
+    wishes = DayTrades(enter=[False, True, True], size=lambda bar, cash, price: 10)
+    ledger = simulate(bars, wishes, 1000.0, interactive_brokers)
+    assert ledger == Ledger(
+        initial_cash=1000.0,
+        equity=[1000.0, 1003.0, 991.0],
+        trades=(Trade(1, 1, 10, 10.5, 11, 2.0), Trade(2, 2, 10, 13, 12, 2.0)),
+        order_count=4,
+        total_fees=4.0,
+        held_bars=2,
+        open_shares=0,
+    )
+
+
+def test_a_day_trade_is_sized_at_its_open_and_cut_to_the_cash() -> None:
+    bars = make_bars(closes=[10, 25], opens=[10, 20])
+    wishes = DayTrades(enter=[False, True], size=lambda bar, cash, price: int(cash / price))
+    # 50 shares and a fee of 1 cost more than the cash: 49, sold with a fee of 1 again.
+    ledger = simulate(bars, wishes, 1000.0, interactive_brokers)
+    assert [(trade.shares, trade.profit) for trade in ledger.trades] == [(49, 243.0)]
+
+
+@pytest.mark.parametrize("shares", [0, 1])
+def test_a_day_trade_that_the_cash_cannot_pay_is_no_trade(shares: int) -> None:
+    wishes = DayTrades(enter=[True], size=lambda bar, cash, price: shares)
+    ledger = simulate(make_bars([10.0]), wishes, 5.0, interactive_brokers)
+    assert (ledger.order_count, ledger.held_bars, ledger.equity) == (0, 0, [5.0])
+
+
 def test_an_order_of_no_shares_is_no_order() -> None:
     ledger = simulate(make_bars(closes=[10] * 4), signals(enter=[0], shares=0), 1000.0, interactive_brokers)
     assert (ledger.order_count, ledger.total_fees) == (0, 0.0)
@@ -131,13 +176,19 @@ def test_what_is_affordable(shares: int, cash: float, price: float, fee: Fee, bo
 
 def test_size_by_risk_is_capped_by_95_percent_of_the_cash() -> None:
     # Risk 10 of 1000; per share 50 x 0.02 = 1, so 10 shares cost 500.
-    assert risk_sized(0.02)(1000.0, 1000.0, 50.0) == 10
+    assert risk_sized(0.02)(0, 1000.0, 50.0) == 10
     # Per share 50 x 0.01 = 0.5 allows 20 shares, but 950 buys 19.
-    assert risk_sized(0.01)(1000.0, 1000.0, 50.0) == 19
-    assert risk_sized(0.01)(1000.0, 1000.0, 5000.0) == 0
+    assert risk_sized(0.01)(0, 1000.0, 50.0) == 19
+    assert risk_sized(0.01)(0, 1000.0, 5000.0) == 0
+
+
+def test_size_by_range_takes_the_risk_of_the_signal_s_bar() -> None:
+    # Risk 10 of 1000; per share 2.5 at the second bar.
+    assert range_sized([1.0, 2.5])(1, 1000.0, 50.0) == 4
+    assert range_sized([1.0, 0.001])(1, 1000.0, 50.0) == 19
 
 
 def test_size_by_fraction_is_at_most_all_of_equity() -> None:
-    assert fraction_sized(0.02)(1000.0, 0.0, 10.0) == 50
-    assert fraction_sized(0.005)(1000.0, 0.0, 10.0) == 100
-    assert fraction_sized(0.015)(1000.0, 0.0, 10.0) == 66
+    assert fraction_sized(0.5)(0, 1000.0, 10.0) == 50
+    assert fraction_sized(2)(0, 1000.0, 10.0) == 100
+    assert fraction_sized(2 / 3)(0, 1000.0, 10.0) == 66

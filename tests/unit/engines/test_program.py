@@ -8,7 +8,7 @@ from backfleet.engines.program import InvalidCombination, Parameter, parse_param
 
 DECLARED = (
     Parameter("period", "14", int, least=1),
-    Parameter("stop", "0.01", float, least=0, is_open=True),
+    Parameter("stop", "0.01", float, least=0, is_open=True, most=0.5),
     Parameter("trend", "true", bool),
     Parameter("direction", "up", str, choices=("up", "both")),
 )
@@ -27,6 +27,7 @@ def test_texts_become_values_of_the_declared_types_and_defaults_fill_the_rest() 
         ("period", "1_0", "'1_0' is not a whole number"),
         ("period", "١٤", "is not a whole number"),
         ("period", "0", "must be at least 1, is 0"),
+        ("stop", "0.51", "must be at most 0.5, is 0.51"),
         ("period", "", "'' is not a whole number"),
         ("stop", "5e-3", "'5e-3' is not a decimal number"),
         ("stop", "nan", "'nan' is not a decimal number"),

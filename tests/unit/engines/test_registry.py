@@ -41,7 +41,9 @@ def test_a_container_is_the_product_s_image_with_the_request_in_a_variable(
 
 
 def test_strategies_are_known_with_their_defaults() -> None:
-    assert BarsEngine().strategies() == {
+    known = BarsEngine().strategies()
+    assert set(known) == set(STRATEGIES)
+    assert {name: known[name] for name in ("RSI_MeanReversion_ETF", "SMA_Crossover_ETF")} == {
         "RSI_MeanReversion_ETF": StrategyInfo(
             name="RSI_MeanReversion_ETF",
             parameters={

@@ -1,4 +1,4 @@
-"""One backtest as a pure function: a request and its bars in, a result out; the same input gives the same bits."""
+"""One backtest as a pure function: a request and the bars of its symbols in, a result out; the same input gives the same bits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,10 +8,12 @@ from pathlib import Path
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Result
 from backfleet.engines.bars.fees import Fee, interactive_brokers, parse_fee
-from backfleet.engines.bars.market_data import PACKAGED_FOLDER, Bars, day_date, read_bars
+from backfleet.engines.bars.lean_folder import day_date
+from backfleet.engines.bars.market_data import PACKAGED_FOLDER, Bars, align, read_bars
 from backfleet.engines.bars.metrics import daily_returns, measure, return_blocks
 from backfleet.engines.bars.portfolio import Ledger, simulate
 from backfleet.engines.bars.strategies import STRATEGIES
+from backfleet.engines.bars.strategies.protocol import Strategy
 from backfleet.engines.program import EngineFailure, InvalidCombination, parse_parameters
 
 ENGINE_NAME = "bars"
@@ -23,11 +25,12 @@ COVERAGE_SLACK_DAYS = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarsSettings:
-    """What an installation may set: fees, annual risk-free rate, and where the market data is."""
+    """What an installation may set: fees, annual risk-free rate, where the market data is, and whether splits are adjusted."""
 
     fee: Fee = interactive_brokers
     risk_free_rate: float = 0.0
     data_folder: Path = PACKAGED_FOLDER
+    with_factors: bool = True
 
     @staticmethod
     def from_environment(environment: Mapping[str, str]) -> "BarsSettings":
@@ -39,52 +42,85 @@ class BarsSettings:
             risk_free_rate = 2.0
         if not -1 < risk_free_rate < 1:
             raise EngineFailure(f"{wire.ENV_BARS_RISK_FREE_RATE}: {rate[:40]!r} is not an annual rate such as 0.02")
+        factors = environment.get(wire.ENV_BARS_FACTOR_FILES, "apply")
+        if factors not in ("apply", "ignore"):
+            raise EngineFailure(f"{wire.ENV_BARS_FACTOR_FILES}: {factors[:40]!r} is neither apply nor ignore")
         folder = environment.get(wire.ENV_DATA_FOLDER)
         return BarsSettings(
             fee=parse_fee(environment.get(wire.ENV_BARS_FEES, "ib")),
             risk_free_rate=risk_free_rate,
             data_folder=Path(folder) if folder else PACKAGED_FOLDER,
+            with_factors=factors == "apply",
         )
 
 
-def load_bars(request: BacktestRequest, folder: Path = PACKAGED_FOLDER) -> Bars:
-    """The bars that a request asks for; InvalidCombination unless it names exactly one symbol."""
-    if len(request.symbols) != 1:
-        raise InvalidCombination(f"{request.strategy} takes one symbol, the request names {len(request.symbols)}")
-    return read_bars(folder, request.symbols[0], request.start_date, request.end_date)
+def load_bars(request: BacktestRequest, settings: BarsSettings | None = None) -> tuple[Bars, ...]:
+    """The bars of a request's symbols on the same days, the traded one first; InvalidCombination for a wrong number of them."""
+    settings = settings or BarsSettings()
+    symbols = _symbols(request, _strategy(request))
+    start, end = request.start_date, request.end_date
+    return align(
+        [read_bars(settings.data_folder, each, start, end, with_factors=settings.with_factors) for each in symbols]
+    )
 
 
-def trade(request: BacktestRequest, bars: Bars, settings: BarsSettings) -> Ledger:
+def trade(request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettings) -> Ledger:
     """Run the strategy over the bars; InvalidCombination for an unknown strategy or parameters that it cannot use."""
-    strategy = STRATEGIES.get(request.strategy)
-    if strategy is None:
-        raise InvalidCombination(f"unknown strategy {request.strategy[:100]!r}; known are {', '.join(STRATEGIES)}")
+    strategy = _strategy(request)
     values = parse_parameters(strategy.parameters, request.parameters)
     cash = float(request.initial_cash)
     if not 0 < cash <= 1e15:
         raise InvalidCombination(f"initial cash must be above 0 and at most 1e15, is {request.initial_cash}")
-    return simulate(bars, strategy.signals(bars, values), cash, settings.fee)
+    return simulate(series[0], strategy.signals(series, values), cash, settings.fee)
 
 
-def run(request: BacktestRequest, bars: Bars, settings: BarsSettings | None = None) -> Result:
+def run(request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettings | None = None) -> Result:
     """The result of a request over its bars; NoData or InvalidCombination when there is none."""
     settings = settings or BarsSettings()
-    ledger = trade(request, bars, settings)
+    ledger = trade(request, series, settings)
     returns = daily_returns(ledger.equity)
     is_ruined = len(ledger.equity) > 1 and not returns
-    days = (day_date(bars.days[-1]) - day_date(bars.days[0])).days
+    dates = series[0].days
+    days = (day_date(dates[-1]) - day_date(dates[0])).days
     return Result(
         metrics=measure(ledger, returns, days, settings.risk_free_rate),
-        equity_curve=sampled_curve(bars.days, ledger.equity),
+        equity_curve=sampled_curve(dates, ledger.equity),
         blocks=return_blocks(returns),
-        warnings=tuple(_warnings(request, bars, ledger, is_ruined)),
+        warnings=tuple(_warnings(request, series, ledger, is_ruined)),
         provenance={
             "engine": ENGINE_NAME,
             "engineVersion": ENGINE_VERSION,
             "strategy": request.strategy,
-            "dataFingerprint": bars.fingerprint,
+            "dataFingerprint": " ".join(bars.fingerprint for bars in series),
         },
     )
+
+
+def _strategy(request: BacktestRequest) -> Strategy:
+    strategy = STRATEGIES.get(request.strategy)
+    if strategy is None:
+        raise InvalidCombination(f"unknown strategy {request.strategy[:100]!r}; known are {', '.join(STRATEGIES)}")
+    return strategy
+
+
+def _symbols(request: BacktestRequest, strategy: Strategy) -> tuple[str, ...]:
+    """The symbols to read: those of the request, or the one of them that a parameter chooses."""
+    chosen = request.parameters.get(strategy.symbol_parameter or "")
+    if chosen is not None:
+        if chosen not in request.symbols:
+            listed = ", ".join(request.symbols)
+            raise InvalidCombination(f"parameter {strategy.symbol_parameter}: {chosen[:40]!r} is none of {listed}")
+        return (chosen,)
+    if len(request.symbols) != len(strategy.symbols):
+        raise InvalidCombination(
+            f"{request.strategy} takes {_counted(len(strategy.symbols))} ({', then '.join(strategy.symbols)}), "
+            f"the request names {len(request.symbols)}"
+        )
+    return request.symbols
+
+
+def _counted(count: int) -> str:
+    return "one symbol" if count == 1 else f"{count} symbols"
 
 
 def sampled_curve(days: Sequence[str], equity: Sequence[float]) -> tuple[tuple[date, float], ...]:
@@ -95,17 +131,18 @@ def sampled_curve(days: Sequence[str], equity: Sequence[float]) -> tuple[tuple[d
     return tuple((day_date(days[pick]), equity[pick]) for pick in picks)
 
 
-def _warnings(request: BacktestRequest, bars: Bars, ledger: Ledger, is_ruined: bool) -> list[str]:
+def _warnings(request: BacktestRequest, series: tuple[Bars, ...], ledger: Ledger, is_ruined: bool) -> list[str]:
     found: list[str] = []
     if not ledger.order_count:
         found.append("zero trades")
     elif ledger.open_shares:
         found.append("a position is open at the end: it counts in equity, not in trades")
-    first, last = day_date(bars.days[0]), day_date(bars.days[-1])
+    names, days = " and ".join(bars.symbol for bars in series), series[0].days
+    first, last = day_date(days[0]), day_date(days[-1])
     if (first - request.start_date).days > COVERAGE_SLACK_DAYS:
-        found.append(f"data for {bars.symbol} starts on {first}, after the requested {request.start_date}")
+        found.append(f"data for {names} starts on {first}, after the requested {request.start_date}")
     if (request.end_date - last).days > COVERAGE_SLACK_DAYS:
-        found.append(f"data for {bars.symbol} ends on {last}, before the requested {request.end_date}")
+        found.append(f"data for {names} ends on {last}, before the requested {request.end_date}")
     if is_ruined:
         found.append("equity fell to zero or below: no ratio is computed")
-    return found
+    return found + [warning for bars in series for warning in bars.warnings]

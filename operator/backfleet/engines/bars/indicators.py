@@ -1,10 +1,12 @@
 """Indicators as series of the same length as their input; NaN until ready, so that every comparison with it is false."""
 
+from collections import deque
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from math import nan
+from math import inf, nan, sqrt
 
-_UNITS = 1e8
+PRICE_UNITS = 1e8
+RATIO_UNITS = 2.0**40
 _TO_WHOLE = 1.5 * 2.0**52
 """Added and taken away again, it rounds a number below 2**51 to a whole one."""
 
@@ -18,13 +20,126 @@ def moving_average_gap(values: Sequence[float], fast: int, slow: int) -> list[fl
     ready = max(fast, slow)
     if ready > len(values):
         return [nan] * len(values)
-    sums = [0.0, *accumulate([value * _UNITS + _TO_WHOLE - _TO_WHOLE for value in values])]
+    sums = [0.0, *accumulate(_whole(values, PRICE_UNITS))]
     # Floats throughout: Python is quicker at them than at a mixture.
     fast_weight, slow_weight = float(slow), float(fast)
     return [nan] * (ready - 1) + [
         (top - fast_low) * fast_weight - (top - slow_low) * slow_weight
         for top, fast_low, slow_low in zip(sums[ready:], sums[ready - fast :], sums[ready - slow :], strict=False)
     ]
+
+
+def moving_sum(values: Sequence[float], period: int) -> list[float]:
+    """The sum of the last `period` values, this one included; exact for whole numbers up to a total of 2**53."""
+    sums = [0.0, *accumulate(values)]
+    return _padded([top - low for top, low in zip(sums[period:], sums, strict=False)], len(values))
+
+
+def growth(values: Sequence[float], period: int) -> list[float]:
+    """A value over the one `period` bars before: 1 more than the rate of change. Equal quotients are equal numbers."""
+    return _padded([now / then for now, then in zip(values[period:], values, strict=False)], len(values))
+
+
+def highest(values: Sequence[float], period: int) -> list[float]:
+    """The highest of the last `period` values, this one included.
+
+    In time proportional to the values alone: a queue keeps those that may still become the highest, in falling order
+    (D. Lemire, Streaming Maximum-Minimum Filter, 2006).
+    """
+    if period > len(values):
+        return [nan] * len(values)
+    series: list[float] = []
+    queue: deque[float] = deque()
+    top = -inf
+    for new, old in zip(values, [inf] * period + list(values), strict=False):
+        if new > top:
+            queue.clear()
+            queue.append(new)
+            top = new
+        else:
+            while queue[-1] < new:
+                queue.pop()
+            queue.append(new)
+            if old == top:
+                queue.popleft()
+                top = queue[0]
+        series.append(top)
+    return _padded(series[period - 1 :], len(values))
+
+
+def lowest(values: Sequence[float], period: int) -> list[float]:
+    """The lowest of the last `period` values, this one included."""
+    return [-value for value in highest([-value for value in values], period)]
+
+
+def spread(values: Sequence[float], period: int, units: float = PRICE_UNITS) -> tuple[list[float], list[float]]:
+    """How far each value is from the mean of its last `period` values, and their population deviation, both x period x units.
+
+    The first over the second is the z-score; Bollinger's bands lie at whole deviations (J. Bollinger, Bollinger on Bollinger
+    Bands, 2001). Values are counted in whole units, so a value at the mean has a distance of exactly 0 and equal values have a
+    deviation of exactly 0. With n values, sum S and sum of squares Q, n deviations squared are n Q - S², here by its
+    changes from window to window.
+    """
+    whole, count = _whole(values, units), float(period)
+    if period > len(values):
+        return [nan] * len(values), [nan] * len(values)
+    total, last = sum(whole[:period]), whole[period - 1]
+    square = sum((count * value - total) ** 2 for value in whole[:period]) / count
+    distances, deviations = [count * last - total], [sqrt(square)]
+    equal = next((run for run in range(1, period) if whole[period - 1 - run] != last), period)
+    for new, old in zip(whole[period:], whole, strict=False):
+        change = new - old
+        square += change * (count * (new + old) - total - total - change)
+        total += change
+        if new == last:
+            equal += 1
+            if equal >= period:
+                square = 0.0  # whatever rounding had left
+        else:
+            equal, last = 1, new
+        distances.append(count * new - total)
+        deviations.append(sqrt(square) if square > 0.0 else 0.0)
+    return _padded(distances, len(values)), _padded(deviations, len(values))
+
+
+def macd_histogram(values: Sequence[float], fast: int, slow: int, signal: int) -> list[float]:
+    """The MACD above its signal line; ready at the bar max(fast, slow) + signal - 2.
+
+    The MACD is the fast exponential average less the slow one, its signal line the exponential average of it (G. Appel, The
+    Moving Average Convergence-Divergence Trading Method, 1979). Each average starts as the mean of its first `period` values
+    and has the weight 2 / (period + 1), as in LEAN.
+    """
+    ready = max(fast, slow)
+    lines = [left - right for left, right in zip(_exponential(values, fast), _exponential(values, slow), strict=True)]
+    averages = _exponential(lines[ready - 1 :], signal)
+    return _padded([line - mean for line, mean in zip(lines[ready - 1 :], averages, strict=True)], len(values))
+
+
+def average_true_range(
+    highs: Sequence[float], lows: Sequence[float], closes: Sequence[float], period: int
+) -> list[float]:
+    """Wilder's average true range; ready at the bar `period` - 1.
+
+    The true range is that of the bar and the close before it, for the first bar its own range; the first average is the plain
+    mean of `period` of them, then smoothed by 1 / `period` (J. W. Wilder, 1978, and LEAN's AverageTrueRange).
+    """
+    if period > len(closes):
+        return [nan] * len(closes)
+    ranges = [
+        (high if high > before else before) - (low if low < before else before)
+        for high, low, before in zip(highs, lows, [lows[0], *closes], strict=False)
+    ]
+    average, kept, length = sum(ranges[:period]) / period, period - 1.0, float(period)
+    series = [average]
+    for true_range in ranges[period:]:
+        average = (average * kept + true_range) / length
+        series.append(average)
+    return _padded(series, len(closes))
+
+
+def earlier(series: Sequence[float]) -> list[float]:
+    """The series as it was a bar before."""
+    return [nan, *series[:-1]] if series else []
 
 
 def wilder_rsi(values: Sequence[float], period: int) -> list[float]:
@@ -52,3 +167,24 @@ def wilder_rsi(values: Sequence[float], period: int) -> list[float]:
             loss = (loss * kept - change) / length
         series.append(100.0 - 100.0 / (1.0 + gain / loss) if loss else 100.0)
     return series
+
+
+def _exponential(values: Sequence[float], period: int) -> list[float]:
+    if period > len(values):
+        return [nan] * len(values)
+    weight = 2.0 / (period + 1.0)
+    kept, average = 1.0 - weight, sum(values[:period]) / period
+    series = [average]
+    for value in values[period:]:
+        average = value * weight + average * kept
+        series.append(average)
+    return _padded(series, len(values))
+
+
+def _whole(values: Sequence[float], units: float) -> list[float]:
+    return [value * units + _TO_WHOLE - _TO_WHOLE for value in values]
+
+
+def _padded(series: list[float], count: int) -> list[float]:
+    """As long as the input, with NaN before the series is ready."""
+    return [nan] * (count - len(series)) + series

@@ -28,7 +28,7 @@ def main(
         else:
             request = _request(environment)
         settings = BarsSettings.from_environment(environment)
-        result = run(request, load_bars(request, settings.data_folder), settings)
+        result = run(request, load_bars(request, settings), settings)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder, RESULT_FILE, result_to_json(result))
     except EngineFailure as error:

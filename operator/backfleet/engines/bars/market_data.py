@@ -1,27 +1,31 @@
-"""Daily bars from a folder in LEAN's layout, adjusted for splits (never for dividends, whose factor the shipped files hold at 1).
+"""Daily bars from a folder in LEAN's layout, adjusted for splits (never for dividends), and of several symbols on the same days.
 
-`equity/usa/daily/<symbol>.zip` holds one CSV with rows `YYYYMMDD HH:MM,open,high,low,close,volume`, prices x 10000;
-`equity/usa/factor_files/<symbol>.csv` holds rows `YYYYMMDD,price factor,split factor,reference price`, each valid up to and
-including its date. A symbol without a factor file has raw prices, as in LEAN.
+A symbol without a factor file has raw prices, as in LEAN. An index that the folder lacks is read from the wheel of the extra
+`indexes`, where that is installed.
 """
 
-import hashlib
 import re
-import zipfile
-import zlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from math import inf
+from itertools import compress
 from pathlib import Path
 
-from backfleet.engines.program import EngineFailure, NoData
+from backfleet.engines.bars.lean_folder import (
+    EQUITY,
+    INDEX,
+    PRICE_SCALES,
+    Factor,
+    Row,
+    daily_path,
+    read_factors,
+    read_rows,
+    read_tickers,
+)
+from backfleet.engines.program import NoData
 
 PACKAGED_FOLDER = Path(__file__).parent / "data"
-PRICE_SCALE = 10_000
-
-
-class DataDamaged(EngineFailure):
-    """A file of the data folder cannot be read; the message names file and line."""
+UNADJUSTED: list[Factor] = [("99999999", 1.0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,101 +40,83 @@ class Bars:
     closes: list[float]
     volumes: list[float]
     fingerprint: str = ""
-    """sha256 of the zip, and of the factor file where there is one."""
+    """sha256 of the file of bars, and of the factor file where one was applied."""
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.days)
 
 
-def day_date(day: str) -> date:
-    """The date of a YYYYMMDD text."""
-    return date.fromisoformat(day[:8])
-
-
-def read_bars(folder: Path, symbol: str, start: date, end: date) -> Bars:
+def read_bars(folder: Path, symbol: str, start: date, end: date, *, with_factors: bool = True) -> Bars:
     """The bars of `symbol` from `start` to `end`, both included; NoData without any, DataDamaged names file and line."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", symbol):
         raise NoData(f"{symbol[:40]!r} is no symbol")
-    name = symbol.lower()
-    path = folder / "equity/usa/daily" / f"{name}.zip"
-    try:
-        packed = path.read_bytes()
-    except FileNotFoundError as error:
-        raise NoData(f"no data for {symbol}: the data folder has no equity/usa/daily/{name}.zip") from error
-    except OSError as error:
-        raise DataDamaged(f"{path} cannot be read: {error.strerror}") from error
-    fingerprint = hashlib.sha256(packed).hexdigest()
-    factors_path = folder / "equity/usa/factor_files" / f"{name}.csv"
-    factors = [("99999999", 1.0)]
-    if factors_path.is_file():
-        text = factors_path.read_bytes()
-        fingerprint += ":" + hashlib.sha256(text).hexdigest()
-        factors = _parse_factors(factors_path, text.decode("utf-8", "replace")) + factors
-    rows = _parse_rows(path, _csv_text(path), f"{start:%Y%m%d}", f"{end:%Y%m%d}")
+    rows, fingerprint, kind = _daily_rows(folder, symbol, f"{start:%Y%m%d}", f"{end:%Y%m%d}")
     if not rows:
         raise NoData(f"no data for {symbol} from {start} to {end}")
-    return _adjusted(symbol, rows, factors, fingerprint)
+    if kind != EQUITY:
+        return _adjusted(symbol, rows, UNADJUSTED, PRICE_SCALES[kind], fingerprint)
+    factors = UNADJUSTED
+    applied = read_factors(folder, symbol.lower()) if with_factors else None
+    if applied is not None:
+        factors, fingerprint = applied[0] + UNADJUSTED, f"{fingerprint}:{applied[1]}"
+    bars = _adjusted(symbol, rows, factors, PRICE_SCALES[kind], fingerprint)
+    return replace(bars, warnings=_map_warnings(folder, symbol))
 
 
-def _csv_text(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if len(names) != 1:
-                raise DataDamaged(f"{path} holds {len(names)} files where one CSV is due")
-            return archive.read(names[0]).decode("utf-8", "replace")
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise DataDamaged(f"{path} is damaged: {error}") from error
+def align(series: Sequence[Bars]) -> tuple[Bars, ...]:
+    """The bars of the days that all of them have; NoData when there is none. Days left out are told as a warning of the first."""
+    if len(series) == 1:
+        return tuple(series)
+    shared = set(series[0].days).intersection(*(bars.days for bars in series[1:]))
+    names = " and ".join(bars.symbol for bars in series)
+    if not shared:
+        raise NoData(f"no day in the range has bars of {names}")
+    kept = [_of_days(bars, shared) for bars in series]
+    left_out = len(set().union(*(bars.days for bars in series)) - shared)
+    if left_out:
+        told = f"{left_out} days without bars of both {names} are left out"
+        kept[0] = replace(kept[0], warnings=(*kept[0].warnings, told))
+    return tuple(kept)
 
 
-Row = tuple[str, float, float, float, float, float]
+def _of_days(bars: Bars, days: set[str]) -> Bars:
+    keep = [day in days for day in bars.days]
+    return replace(
+        bars,
+        days=list(compress(bars.days, keep)),
+        opens=list(compress(bars.opens, keep)),
+        highs=list(compress(bars.highs, keep)),
+        lows=list(compress(bars.lows, keep)),
+        closes=list(compress(bars.closes, keep)),
+        volumes=list(compress(bars.volumes, keep)),
+    )
 
 
-def _parse_rows(path: Path, text: str, first: str, last: str) -> list[Row]:
-    rows: list[Row] = []
-    previous = ""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        day = line[:8]
-        if not (day.isascii() and day.isdigit() and day > previous):
-            raise DataDamaged(f"{path} line {number}: {line[:40]!r} has no date later than the line before")
-        previous = day
-        if first <= day <= last:
-            rows.append(_parse_row(path, number, line))
-    return rows
+def _daily_rows(folder: Path, symbol: str, first: str, last: str) -> tuple[list[Row], str, str]:
+    """The rows, the sha256 of their file, and the kind of security that the symbol is."""
+    paths = [daily_path(kind, symbol.lower()) for kind in PRICE_SCALES]
+    for kind, path in zip(PRICE_SCALES, paths, strict=True):
+        if (found := read_rows(folder / path, first, last)) is not None:
+            return *found, kind
+    # Imported here: few backtests need it, and every start would pay for it.
+    from backfleet.engines.bars import index_wheel  # noqa: PLC0415
+
+    if (found := index_wheel.read_rows(symbol, first, last)) is not None:
+        return *found, INDEX
+    hint = f"; {index_wheel.INSTALL} brings it" if symbol.upper() in index_wheel.FILES else ""
+    raise NoData(f"no data for {symbol}: the data folder has neither {' nor '.join(paths)}{hint}")
 
 
-def _parse_row(path: Path, number: int, line: str) -> Row:
-    fields = line.split(",")
-    try:
-        day_date(line)
-        _, open_, high, low, close, volume = fields
-        row = (line[:8], float(open_), float(high), float(low), float(close), float(volume))
-    except ValueError as error:
-        raise DataDamaged(f"{path} line {number}: {line[:80]!r} is no daily bar") from error
-    if not (all(0 < price < inf for price in row[1:5]) and row[3] <= row[2] and 0 <= row[5] < inf):
-        raise DataDamaged(f"{path} line {number}: {line[:80]!r} has impossible prices or volume")
-    return row
+def _map_warnings(folder: Path, symbol: str) -> tuple[str, ...]:
+    others = read_tickers(folder, symbol.lower())
+    if others is None:
+        return ()
+    named = f"; it names {', '.join(others[:5])} too" if others else ""
+    return (f"the map file of {symbol} is ignored: all bars are those of {symbol.lower()}.zip{named}",)
 
 
-def _parse_factors(path: Path, text: str) -> list[tuple[str, float]]:
-    factors: list[tuple[str, float]] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            day, _, split, *_ = line.split(",")
-            day_date(day)
-            factors.append((day, float(split)))
-        except ValueError as error:
-            raise DataDamaged(f"{path} line {number}: {line[:80]!r} is no factor row") from error
-        if not 0 < factors[-1][1] < inf or factors[-1][0] < factors[len(factors) - 2][0]:
-            raise DataDamaged(f"{path} line {number}: {line[:80]!r} has an impossible factor or date")
-    return factors
-
-
-def _adjusted(symbol: str, rows: list[Row], factors: list[tuple[str, float]], fingerprint: str) -> Bars:
+def _adjusted(symbol: str, rows: list[Row], factors: list[Factor], price_scale: int, fingerprint: str) -> Bars:
     scales: list[float] = []
     position = 0
     for row in rows:
@@ -141,10 +127,10 @@ def _adjusted(symbol: str, rows: list[Row], factors: list[tuple[str, float]], fi
     return Bars(
         symbol=symbol,
         days=list(days),
-        opens=[price * scale / PRICE_SCALE for price, scale in zip(opens, scales, strict=True)],
-        highs=[price * scale / PRICE_SCALE for price, scale in zip(highs, scales, strict=True)],
-        lows=[price * scale / PRICE_SCALE for price, scale in zip(lows, scales, strict=True)],
-        closes=[price * scale / PRICE_SCALE for price, scale in zip(closes, scales, strict=True)],
+        opens=[price * scale / price_scale for price, scale in zip(opens, scales, strict=True)],
+        highs=[price * scale / price_scale for price, scale in zip(highs, scales, strict=True)],
+        lows=[price * scale / price_scale for price, scale in zip(lows, scales, strict=True)],
+        closes=[price * scale / price_scale for price, scale in zip(closes, scales, strict=True)],
         volumes=[volume / scale for volume, scale in zip(volumes, scales, strict=True)],
         fingerprint=fingerprint,
     )

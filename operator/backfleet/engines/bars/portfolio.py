@@ -1,29 +1,43 @@
-"""Orders, fills and equity over the bars: one position at a time, long only, whole shares, next-open fills.
+"""Orders, fills and equity over the bars: one position at a time, long only, whole shares.
 
 A signal of a bar's close is filled at the next bar's open; a signal on the last bar fills nothing. A position that is open at
-the end is marked at the last close. Stop loss and profit target are judged on closes, like every other signal.
+the end is marked at the last close. Stop loss and profit target are judged on closes, like every other signal. Only a day
+trade acts on an open: it is filled there, and leaves at the same bar's close.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from backfleet.engines.bars.fees import Fee
 from backfleet.engines.bars.market_data import Bars
 
-Size = Callable[[float, float, float], int]
-"""Whole shares to buy, of equity, cash and the close at the signal."""
+Size = Callable[[int, float, float], int]
+"""Whole shares to buy, of the signal's bar, the cash (all of equity, since nothing is held) and the price at the signal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What a strategy wants at each bar's close; `leave` counts only while holding, `enter` only while flat."""
+    """What a strategy wants at each bar's close; `leave` counts only while holding, `enter` only while flat.
+
+    A position also leaves by stop, by target, or once it was held for `holding_bars`, its entry's own bar included.
+    """
 
     enter: Sequence[bool]
     leave: Sequence[bool]
     size: Size
     stop_loss_pct: float
     profit_target_pct: float
+    holding_bars: float = inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayTrades:
+    """What a strategy wants at each bar's open: a position until the same bar's close."""
+
+    enter: Sequence[bool]
+    size: Size
 
 
 class Trade(NamedTuple):
@@ -119,34 +133,13 @@ def affordable(shares: int, cash: float, price: float, fee: Fee) -> int:
     return max(0, shares)
 
 
-def simulate(bars: Bars, signals: Signals, initial_cash: float, fee: Fee) -> Ledger:
-    """Walk once over the bars: fill what the last close ordered, mark, then judge this close."""
+def simulate(bars: Bars, signals: Signals | DayTrades, initial_cash: float, fee: Fee) -> Ledger:
+    """Walk once over the bars."""
     account = Account(initial_cash, fee)
-    cash = initial_cash
-    opens, enter, leave, size = bars.opens, signals.enter, signals.leave, signals.size
-    stop, target = -signals.stop_loss_pct, signals.profit_target_pct
-    equity: list[float] = []
-    held_bars = shares = wanted = 0
-    entry_price = 0.0
-    is_leaving = False
-    for bar, close in enumerate(bars.closes):
-        if wanted > 0:
-            account.buy(bar, wanted, opens[bar])
-            cash, shares, entry_price = account.cash, account.shares, account.entry_price
-            wanted = 0
-        elif is_leaving:
-            account.sell(bar, opens[bar])
-            cash, shares = account.cash, 0
-            is_leaving = False
-        if shares:
-            held_bars += 1
-            equity.append(cash + shares * close)
-            gain = (close - entry_price) / entry_price
-            is_leaving = leave[bar] or gain <= stop or gain >= target
-        else:
-            equity.append(cash)
-            if enter[bar]:
-                wanted = size(cash, cash, close)
+    if isinstance(signals, DayTrades):
+        equity, held_bars = _walk_days(bars, signals, account)
+    else:
+        equity, held_bars = _walk(bars, signals, account)
     return Ledger(
         initial_cash=initial_cash,
         equity=equity,
@@ -156,3 +149,48 @@ def simulate(bars: Bars, signals: Signals, initial_cash: float, fee: Fee) -> Led
         held_bars=held_bars,
         open_shares=account.shares,
     )
+
+
+def _walk(bars: Bars, signals: Signals, account: Account) -> tuple[list[float], int]:
+    """At each bar fill what the last close ordered, mark, then judge this close."""
+    cash = account.cash
+    opens, enter, leave, size = bars.opens, signals.enter, signals.leave, signals.size
+    stop, target, holding_bars = -signals.stop_loss_pct, signals.profit_target_pct, signals.holding_bars
+    equity: list[float] = []
+    held_bars = shares = wanted = 0
+    entry_price = last_bar = 0.0
+    is_leaving = False
+    for bar, close in enumerate(bars.closes):
+        if wanted > 0:
+            account.buy(bar, wanted, opens[bar])
+            cash, shares, entry_price = account.cash, account.shares, account.entry_price
+            wanted, last_bar = 0, bar + holding_bars - 1
+        elif is_leaving:
+            account.sell(bar, opens[bar])
+            cash, shares = account.cash, 0
+            is_leaving = False
+        if shares:
+            held_bars += 1
+            equity.append(cash + shares * close)
+            gain = (close - entry_price) / entry_price
+            is_leaving = leave[bar] or gain <= stop or gain >= target or bar >= last_bar
+        else:
+            equity.append(cash)
+            if enter[bar]:
+                wanted = size(bar, cash, close)
+    return equity, held_bars
+
+
+def _walk_days(bars: Bars, signals: DayTrades, account: Account) -> tuple[list[float], int]:
+    """At each bar judge its open, buy there, and sell at its close."""
+    size, opens, closes = signals.size, bars.opens, bars.closes
+    equity: list[float] = []
+    held_bars = 0
+    for bar, is_wanted in enumerate(signals.enter):
+        if is_wanted and (shares := size(bar, account.cash, opens[bar])) > 0:
+            account.buy(bar, shares, opens[bar])
+            if account.shares:
+                account.sell(bar, closes[bar])
+                held_bars += 1
+        equity.append(account.cash)
+    return equity, held_bars

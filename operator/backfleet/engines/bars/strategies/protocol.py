@@ -1,27 +1,36 @@
 """What a strategy of `bars` is, and the rules that they share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from backfleet.engines.bars.market_data import Bars
-from backfleet.engines.bars.portfolio import Signals, Size
+from backfleet.engines.bars.portfolio import DayTrades, Signals, Size
 from backfleet.engines.program import Parameter
 
 RISK_FRACTION = 0.01
 CASH_FRACTION = 0.95
+ROUNDING = 1e-12
+"""Prices are decimals: what is equal in decimals may differ by less than this in binary, and nothing else does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
-    """A named rule over one symbol: `signals` computes them from the bars and the values of all declared parameters."""
+    """A named rule: `signals` computes them from the bars and the values of all declared parameters.
+
+    `symbols` says what each symbol of a request is to the rule, in order. The first is the one that is traded, and the bars
+    of all are of the same days. A parameter named by `symbol_parameter`, where a request sets it, chooses the one traded.
+    """
 
     name: str
     parameters: tuple[Parameter, ...]
-    signals: Callable[[Bars, Mapping[str, Any]], Signals]
+    signals: Callable[[tuple[Bars, ...], Mapping[str, Any]], Signals | DayTrades]
+    symbols: tuple[str, ...] = ("the one it trades",)
+    symbol_parameter: str | None = None
 
 
-def exits(stop_loss_pct: str, profit_target_pct: str) -> tuple[Parameter, Parameter]:
+def exits(stop_loss_pct: str = "0.015", profit_target_pct: str = "0.02") -> tuple[Parameter, Parameter]:
     """The two exits that every strategy has, with their defaults."""
     return (
         Parameter("stop_loss_pct", stop_loss_pct, float, least=0, is_open=True),
@@ -29,22 +38,59 @@ def exits(stop_loss_pct: str, profit_target_pct: str) -> tuple[Parameter, Parame
     )
 
 
+def signals_of(
+    values: Mapping[str, Any], enter: Sequence[bool], leave: Sequence[bool] | None = None, size: Size | None = None
+) -> Signals:
+    """Signals with the exits that strategies share: stop, target and, where there is the parameter, the holding period.
+
+    Without `leave` nothing else closes a position; without `size` it is sized by the risk of the stop.
+    """
+    return Signals(
+        enter=enter,
+        leave=[False] * len(enter) if leave is None else leave,
+        size=size or risk_sized(values["stop_loss_pct"]),
+        stop_loss_pct=values["stop_loss_pct"],
+        profit_target_pct=values["profit_target_pct"],
+        holding_bars=values.get("holding_period", inf),
+    )
+
+
+def above(threshold: float) -> float:
+    """The number that is exceeded only by what exceeds a positive threshold in decimals too."""
+    return threshold * (1 + ROUNDING)
+
+
+def at_least(threshold: float) -> float:
+    """The number that is reached by what reaches a positive threshold in decimals."""
+    return threshold * (1 - ROUNDING)
+
+
 def risk_sized(stop_loss_pct: float) -> Size:
     """Risk 1 % of equity at a risk per share of price x stop, with at most 95 % of the cash."""
 
-    def size(equity: float, cash: float, price: float) -> int:
-        by_risk = int(RISK_FRACTION * equity / (price * stop_loss_pct))
+    def size(bar: int, cash: float, price: float) -> int:
+        del bar
+        by_risk = int(RISK_FRACTION * cash / (price * stop_loss_pct))
         return min(by_risk, int(CASH_FRACTION * cash / price))
 
     return size
 
 
-def fraction_sized(stop_loss_pct: float) -> Size:
-    """The fraction of equity that risks 1 % of it at the stop, at most all of it."""
-    fraction = min(RISK_FRACTION / stop_loss_pct, 1.0)
+def range_sized(risks: Sequence[float]) -> Size:
+    """Risk 1 % of equity at the risk per share of each bar, with at most 95 % of the cash."""
 
-    def size(equity: float, cash: float, price: float) -> int:
-        del cash
-        return int(fraction * equity / price)
+    def size(bar: int, cash: float, price: float) -> int:
+        return min(int(RISK_FRACTION * cash / risks[bar]), int(CASH_FRACTION * cash / price))
+
+    return size
+
+
+def fraction_sized(fraction: float) -> Size:
+    """A fraction of equity, at most all of it."""
+    bounded = min(fraction, 1.0)
+
+    def size(bar: int, cash: float, price: float) -> int:
+        del bar
+        return int(bounded * cash / price)
 
     return size

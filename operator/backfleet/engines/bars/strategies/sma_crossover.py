@@ -7,11 +7,12 @@ from typing import Any
 from backfleet.engines.bars.indicators import moving_average_gap
 from backfleet.engines.bars.market_data import Bars
 from backfleet.engines.bars.portfolio import Signals
-from backfleet.engines.bars.strategies.protocol import Strategy, exits, fraction_sized
+from backfleet.engines.bars.strategies.protocol import RISK_FRACTION, Strategy, exits, fraction_sized, signals_of
 from backfleet.engines.program import Parameter
 
 
-def _signals(bars: Bars, values: Mapping[str, Any]) -> Signals:
+def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
+    (bars,) = series
     gaps = moving_average_gap(bars.closes, values["fast_sma"], values["slow_sma"])
     # The average volume counts the bars since both averages are ready, this bar's own volume included.
     first = min(max(values["fast_sma"], values["slow_sma"]) - 1, len(bars))
@@ -20,22 +21,17 @@ def _signals(bars: Bars, values: Mapping[str, Any]) -> Signals:
         gap > 0.0 and volume > threshold * total / bar_count
         for gap, volume, total, bar_count in zip(gaps[first:], volumes, accumulate(volumes), count(1), strict=False)
     ]
-    return Signals(
-        enter=enter,
-        leave=[gap < 0.0 for gap in gaps],
-        size=fraction_sized(values["stop_loss_pct"]),
-        stop_loss_pct=values["stop_loss_pct"],
-        profit_target_pct=values["profit_target_pct"],
-    )
+    leave = [gap < 0.0 for gap in gaps]
+    return signals_of(values, enter, leave, fraction_sized(RISK_FRACTION / values["stop_loss_pct"]))
 
 
 STRATEGY = Strategy(
-    "SMA_Crossover_ETF",
-    (
+    name="SMA_Crossover_ETF",
+    parameters=(
         Parameter("fast_sma", "30", int, least=1),
         Parameter("slow_sma", "150", int, least=1),
         Parameter("volume_threshold", "1.5", float, least=0),
-        *exits("0.015", "0.02"),
+        *exits(),
     ),
-    _signals,
+    signals=_signals,
 )

@@ -1,0 +1,29 @@
+"""STR-012: hold the first symbol while it has risen faster than the second, for a number of bars at most."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from backfleet.engines.bars.indicators import growth
+from backfleet.engines.bars.market_data import Bars
+from backfleet.engines.bars.portfolio import Signals
+from backfleet.engines.bars.strategies.protocol import Strategy, exits, signals_of
+from backfleet.engines.program import Parameter
+
+
+def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
+    traded, other = series
+    period = values["lookback_period"]
+    rises = list(zip(growth(traded.closes, period), growth(other.closes, period), strict=True))
+    return signals_of(values, [own > others for own, others in rises], [own < others for own, others in rises])
+
+
+STRATEGY = Strategy(
+    name="Relative_Strength_Leaders",
+    parameters=(
+        Parameter("lookback_period", "30", int, least=1),
+        Parameter("holding_period", "5", int, least=1),
+        *exits(),
+    ),
+    signals=_signals,
+    symbols=("the one it trades", "the one it is compared with"),
+)

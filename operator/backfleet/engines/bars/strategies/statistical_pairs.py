@@ -1,0 +1,38 @@
+"""STR-011: buy the first symbol when its ratio to the second lies far below the ratio's own average."""
+
+from collections.abc import Mapping
+from operator import truediv
+from typing import Any
+
+from backfleet.engines.bars.indicators import RATIO_UNITS, spread
+from backfleet.engines.bars.market_data import Bars
+from backfleet.engines.bars.portfolio import Signals
+from backfleet.engines.bars.strategies.protocol import Strategy, exits, signals_of
+from backfleet.engines.program import Parameter
+
+MET_AGAIN = 0.5
+"""Deviations from the average within which the pair has met again."""
+
+
+def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
+    traded, other = series
+    ratios = list(map(truediv, traded.closes, other.closes))
+    scores = list(zip(*spread(ratios, values["sma_period"], RATIO_UNITS), strict=True))
+    depth = -values["std_dev_threshold"]
+    return signals_of(
+        values,
+        [distance < depth * deviation for distance, deviation in scores],
+        [-MET_AGAIN * deviation < distance < MET_AGAIN * deviation for distance, deviation in scores],
+    )
+
+
+STRATEGY = Strategy(
+    name="Statistical_Pairs_Trading",
+    parameters=(
+        Parameter("sma_period", "50", int, least=2),
+        Parameter("std_dev_threshold", "2", float, least=0),
+        *exits(),
+    ),
+    signals=_signals,
+    symbols=("the one it trades", "the other of the pair"),
+)
