@@ -8,14 +8,15 @@ What raptorbt cannot express, and the driver or the tests therefore state themse
 - Stop and target judged on the close: its own fire inside the bar, at the stop's price. The driver compares the close with
   the entry price that raptorbt reports.
 - The size of an order: it takes any number of units, so the driver gives whole ones.
+- A number of bars to hold: the driver counts the days that raptorbt held.
 - An order cut to the cash at a higher open: it refuses such an order, so the driver asks for fewer.
 - Interactive Brokers' minimum and maximum fee: only fractions of the order's value are compared.
 - A position open at the end: it closes it (`EndOfData`) and calls that a trade; those are left out here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import floor
+from math import inf
 from typing import Any
 
 import numpy
@@ -28,13 +29,18 @@ DAY = 86_400 * 10**9
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """When to enter and leave by the indicators, how many shares (of equity, cash and close), and the two exits."""
+    """When to enter and leave by the indicators, how many shares (of day, equity, cash and price), and the other exits.
+
+    A rule for `is_day_trade` enters at the open and leaves at the same close, and nothing else makes it leave.
+    """
 
     enter: list[bool]
     leave: list[bool]
-    size: Callable[[float, float, float], int]
+    size: Callable[[int, float, float, float], int]
     stop: float
     target: float
+    holding_days: float = inf
+    is_day_trade: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,63 +53,63 @@ class Run:
     open_trade: Any | None
 
 
-def rsi_rule(bars: Bars, parameters: dict[str, float]) -> Rule:
-    strength = raptorbt.rsi(numpy.array(bars.closes), int(parameters["rsi_period"]))
-    stop = parameters["stop_loss_pct"]
-    return Rule(
-        enter=(strength < parameters["entry_threshold"]).tolist(),
-        leave=(strength > parameters["exit_threshold"]).tolist(),
-        size=lambda equity, cash, close: min(floor(0.01 * equity / (close * stop)), floor(0.95 * cash / close)),
-        stop=stop,
-        target=parameters["profit_target_pct"],
-    )
-
-
-def sma_rule(bars: Bars, parameters: dict[str, float]) -> Rule:
-    closes, volumes = numpy.array(bars.closes), numpy.array(bars.volumes)
-    # Rounded, for its running sums part averages that are equal.
-    fast = raptorbt.sma(closes, int(parameters["fast_sma"])).round(9)
-    slow = raptorbt.sma(closes, int(parameters["slow_sma"])).round(9)
-    ready = int(max(parameters["fast_sma"], parameters["slow_sma"])) - 1
-    average = numpy.full(len(bars), numpy.inf)
-    average[ready:] = numpy.cumsum(volumes[ready:]) / numpy.arange(1, len(bars) - ready + 1)
-    fraction = min(0.01 / parameters["stop_loss_pct"], 1.0)
-    return Rule(
-        enter=((fast > slow) & (volumes > parameters["volume_threshold"] * average)).tolist(),
-        leave=(fast < slow).tolist(),
-        size=lambda equity, cash, close: floor(fraction * equity / close),
-        stop=parameters["stop_loss_pct"],
-        target=parameters["profit_target_pct"],
-    )
-
-
 def run_rule(bars: Bars, rule: Rule, cash: float, fee: float) -> Run:
     """Trade the rule with `fee` as a fraction of an order's value."""
     session = raptorbt.KernelSession(config=config(cash, fee))
-    equity: list[float] = []
-    held_days = wanted = 0
-    is_leaving = False
-    days = zip(bars.opens, bars.highs, bars.lows, bars.closes, bars.volumes, rule.enter, rule.leave, strict=True)
-    for day, (open_, high, low, close, volume, may_enter, should_leave) in enumerate(days):
-        while wanted and wanted * open_ * (1 + fee) > session.cash():
-            wanted -= 1
-        if wanted:
-            session.submit_order("buy", "market", 2 * day, DAY * day, f"buy-{day}", units=float(wanted))
-        session.step(2 * day, DAY * day, open_, open_, open_, open_, volume, exit=is_leaving)
-        session.step(2 * day + 1, DAY * day + DAY // 2, open_, high, low, close, volume)
-        equity.append(session.equity())
-        position, wanted, is_leaving = session.position(), 0, False
-        if position is not None:
-            held_days += 1
-            gain = (close - position.entry_price) / position.entry_price
-            is_leaving = should_leave or gain <= -rule.stop or gain >= rule.target
-        elif may_enter:
-            wanted = rule.size(session.equity(), session.cash(), close)
+    walk = run_day_trades if rule.is_day_trade else run_closes
+    equity, held_days = walk(session, bars, rule, fee)
     open_trade = None
     trades = session.finish().trades()
     if trades and trades[-1].exit_reason == "EndOfData":
         open_trade = trades.pop()
     return Run(equity=equity, held_days=held_days, trades=trades, open_trade=open_trade)
+
+
+def run_closes(session: Any, bars: Bars, rule: Rule, fee: float) -> tuple[list[float], int]:
+    equity: list[float] = []
+    held_days = held = wanted = 0
+    is_leaving = False
+    for day, (open_, high, low, close, volume, may_enter, should_leave) in enumerate(days_of(bars, rule)):
+        buy(session, day, open_, wanted, fee)
+        session.step(2 * day, DAY * day, open_, open_, open_, open_, volume, exit=is_leaving)
+        session.step(2 * day + 1, DAY * day + DAY // 2, open_, high, low, close, volume)
+        equity.append(session.equity())
+        position, wanted, is_leaving = session.position(), 0, False
+        if position is not None:
+            held, held_days = held + 1, held_days + 1
+            gain = (close - position.entry_price) / position.entry_price
+            is_leaving = should_leave or gain <= -rule.stop or gain >= rule.target or held >= rule.holding_days
+        else:
+            held = 0
+            wanted = rule.size(day, session.equity(), session.cash(), close) if may_enter else 0
+        held = 0 if is_leaving else held
+    return equity, held_days
+
+
+def run_day_trades(session: Any, bars: Bars, rule: Rule, fee: float) -> tuple[list[float], int]:
+    equity: list[float] = []
+    held_days = 0
+    for day, (open_, high, low, close, volume, may_enter, _) in enumerate(days_of(bars, rule)):
+        if may_enter:
+            buy(session, day, open_, rule.size(day, session.equity(), session.cash(), open_), fee)
+        session.step(2 * day, DAY * day, open_, open_, open_, open_, volume)
+        is_held = session.position() is not None
+        session.step(2 * day + 1, DAY * day + DAY // 2, open_, high, low, close, volume, exit=is_held)
+        equity.append(session.equity())
+        held_days += is_held
+    return equity, held_days
+
+
+def days_of(bars: Bars, rule: Rule) -> Iterator[tuple[float, float, float, float, float, bool, bool]]:
+    return zip(bars.opens, bars.highs, bars.lows, bars.closes, bars.volumes, rule.enter, rule.leave, strict=True)
+
+
+def buy(session: Any, day: int, price: float, shares: int, fee: float) -> None:
+    """Order what the cash pays at the open, for the bar that is the open."""
+    while shares and shares * price * (1 + fee) > session.cash():
+        shares -= 1
+    if shares:
+        session.submit_order("buy", "market", 2 * day, DAY * day, f"buy-{day}", units=float(shares))
 
 
 def config(cash: float, fee: float = 0.0) -> Any:

@@ -79,7 +79,7 @@ def expected_of_trades(ledger_cash: float, theirs: Run) -> dict[str, float | int
         "profit_loss_ratio": average_win / -average_loss if average_win and average_loss else None,
         "total_fees": total_fees,
         "gross_profit": gross,
-        "fee_share": total_fees / gross,
+        "fee_share": total_fees / gross if gross else None,
         "exposure": theirs.held_days / len(theirs.equity),
         "start_equity": ledger_cash,
         "end_equity": theirs.equity[-1],
@@ -117,17 +117,19 @@ def test_ratios_of_random_returns_are_those_of_the_packages(rate: float) -> None
         assert {name: measured[name] for name in expected} == pytest.approx(expected, rel=TOLERANCE, abs=1e-12), seed
 
 
-@pytest.mark.parametrize("strategy", ["RSI_MeanReversion_ETF", "SMA_Crossover_ETF"])
+@pytest.mark.parametrize(
+    "strategy", ["RSI_MeanReversion_ETF", "SMA_Crossover_ETF", "Donchian_Breakout_ETF", "Gap_Trading_Overnight"]
+)
 def test_every_metric_of_a_real_backtest_is_that_of_the_packages(strategy: str) -> None:
     random = Random(strategy)
     for symbol in ("AAPL", "IBM", "MSFT") * 7:
-        request, parameters, points = random_case(strategy, symbol, random)
-        bars, rate = load_bars(request), random.choice([0.0, 0.02])
+        request, parameters, points = random_case(strategy, (symbol,), random)
+        series, rate = load_bars(request), random.choice([0.0, 0.02])
         settings = BarsSettings(fee=basis_points(points), risk_free_rate=rate)
-        metrics = run(request, bars, settings).metrics
-        theirs = raptor_run(request, bars, parameters, points)
-        cash = float(request.initial_cash)
-        days = (day_date(bars.days[-1]) - day_date(bars.days[0])).days
+        metrics = run(request, series, settings).metrics
+        theirs = raptor_run(request, series, parameters, points)
+        cash, dates = float(request.initial_cash), series[0].days
+        days = (day_date(dates[-1]) - day_date(dates[0])).days
         expected = {
             **expected_ratios(theirs.equity, rate),
             **expected_of_trades(cash, theirs),
@@ -140,7 +142,7 @@ def test_every_metric_of_a_real_backtest_is_that_of_the_packages(strategy: str) 
 
 
 def test_blocks_add_up_to_the_packages_moments() -> None:
-    request, _, points = random_case("RSI_MeanReversion_ETF", "AAPL", Random(3))
+    request, _, points = random_case("RSI_MeanReversion_ETF", ("AAPL",), Random(3))
     bars = load_bars(request)
     settings = BarsSettings(fee=basis_points(points))
     returns = numpy.array(daily_returns(trade(request, bars, settings).equity))

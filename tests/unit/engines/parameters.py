@@ -15,9 +15,9 @@ def a_share(random: Random, least: float, most: float) -> float:
 
 RANDOM: dict[str, Callable[[Random], dict[str, Any]]] = {
     "RSI_MeanReversion_ETF": lambda r: {
-        "rsi_period": r.randint(1, 30),
-        "entry_threshold": r.randint(15, 50),
-        "exit_threshold": r.randint(45, 85),
+        "rsi_period": r.randint(2, 25),
+        "entry_threshold": r.randint(20, 45),
+        "exit_threshold": r.randint(50, 80),
     },
     "SMA_Crossover_ETF": lambda r: {
         "fast_sma": r.randint(2, 60),
