@@ -11,7 +11,8 @@ ARG POSTGRES_BASE_IMAGE=postgres:17-trixie
 FROM ${BASE_IMAGE} AS backfleet
 ENV PATH=/opt/backfleet/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONPATH=/opt/backfleet/app \
-    PYTHONUNBUFFERED=1
+    PYTHONUNBUFFERED=1 \
+    BACKFLEET_API_CONFIGS=/opt/backfleet/configs
 WORKDIR /tmp
 CMD ["backfleet-operator"]
 # The lock alone: a change of code does not install the dependencies again. pip does not stay, and neither does the async
@@ -38,6 +39,8 @@ shim = "#!/opt/backfleet/bin/python3\nimport sys\n\nfrom {} import {}\n\nsys.exi
 [pathlib.Path("bin", name).write_text(shim.format(*target.split(":"))) for name, target in project["scripts"].items()]; \
 [pathlib.Path("bin", name).chmod(0o755) for name in project["scripts"]]' \
     && python3 -m compileall -q --invalidation-mode unchecked-hash app
+# What `config_path` of the API leads to, unless a volume is mounted for it.
+COPY configs/optimizations /opt/backfleet/configs/optimizations/
 USER 10001:10001
 
 

@@ -25,7 +25,12 @@ EVERYTHING: dict[str, Any] = {
         "affinity": {"nodeAffinity": {}},
         "priorityClassName": "high",
     },
-    "api": {"replicas": 2, "service": {"type": "NodePort", "annotations": {"b": "2"}}, "podAnnotations": {"c": "3"}},
+    "api": {
+        "replicas": 2,
+        "service": {"type": "NodePort", "annotations": {"b": "2"}},
+        "podAnnotations": {"c": "3"},
+        "configs": {"configMap": {"name": "my-configs"}},
+    },
     "engines": {
         "noop": {},
         "bars": {
@@ -171,6 +176,18 @@ def test_variables_are_those_that_the_code_reads():
     }
     check = pods["demo-backfleet-api"]["initContainers"][0]["command"][-1]
     assert f'"$code" -eq {migrate.EXIT_SCHEMA} ]' in check
+
+
+def test_a_volume_of_configs_is_mounted_for_the_api_alone_and_read_only():
+    assert "BACKFLEET_API_CONFIGS" not in str(render_objects({}))
+    pods = pods_of(render_objects({"api": {"configs": {"persistentVolumeClaim": {"claimName": "team"}}}}))
+    (api,) = pods["demo-backfleet-api"]["containers"]
+    (mount,) = [each for each in api["volumeMounts"] if each["name"] == "configs"]
+    assert mount == {"name": "configs", "mountPath": "/etc/backfleet/configs", "readOnly": True}
+    assert {"name": api_settings.ENV_CONFIGS, "value": mount["mountPath"]} in api["env"]
+    volumes = {name: [each for each in pod["volumes"] if each["name"] == "configs"] for name, pod in pods.items()}
+    source = {"name": "configs", "persistentVolumeClaim": {"claimName": "team"}}
+    assert {name: found for name, found in volumes.items() if found} == {"demo-backfleet-api": [source]}
 
 
 def test_a_digest_wins_over_the_tag():

@@ -23,6 +23,7 @@ FREE = {
     "recorderLimits",
     "annotations",
     "labels",
+    "configs",
 }
 
 REFUSED: list[Any] = [
@@ -44,6 +45,10 @@ REFUSED: list[Any] = [
     pytest.param({"image": {"tag": "a b"}}, "tag", id="a tag with a blank"),
     pytest.param({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy", id="an unknown pull policy"),
     pytest.param({"imagePullSecrets": ["pull"]}, "imagePullSecrets", id="a pull secret without its key"),
+    pytest.param(
+        {"api": {"configs": {"configMap": {"name": "a"}, "secret": {"secretName": "b"}}}}, "configs", id="two sources"
+    ),
+    pytest.param({"api": {"configs": {"configMap": "a"}}}, "configMap", id="a source by its name alone"),
     pytest.param({"api": {"replicas": -1}}, "replicas", id="fewer than no replicas"),
     pytest.param({"api": {"service": {"type": "ExternalName"}}}, "type", id="an unknown kind of service"),
     pytest.param({"api": {"service": {"port": 70000}}}, "port", id="a port out of range"),

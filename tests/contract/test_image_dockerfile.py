@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from backfleet_api.settings import ENV_CONFIGS
+
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "Dockerfile").read_text()
 STAGES = {re.search(r" AS (\S+)", part)[1]: part for part in re.split(r"(?m)^(?=FROM )", TEXT)[1:]}  # type: ignore[index]
@@ -71,3 +73,10 @@ def test_no_secret_can_slip_into_the_build_context():
 def test_the_version_of_chart_and_project_is_one():
     chart = (ROOT / "helm" / "backfleet" / "Chart.yaml").read_text()
     assert f'appVersion: "{PROJECT["project"]["version"]}"' in chart
+
+
+def test_the_configs_of_the_image_are_where_its_api_looks():
+    stage = STAGES["backfleet"]
+    folder = re.search(rf"{ENV_CONFIGS}=(\S+)", stage)
+    assert folder is not None
+    assert f"COPY configs/optimizations {folder[1]}/optimizations/" in stage
