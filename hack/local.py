@@ -15,23 +15,24 @@ INSTALL_SECONDS = 240
 
 @dataclass(frozen=True)
 class LocalBackfleet:
-    """One local cluster's name and the namespace of its one release."""
+    """One local cluster's name, the namespace of its one release, and the checkout that images and chart come from."""
 
     cluster: str
     namespace: str
+    repository: Path = REPOSITORY
 
     def up(self) -> Path:
         """Bring the cluster up (or find it up), and return its kubeconfig."""
-        _run("hack/cluster", "up", "--name", self.cluster)
-        return Path(_output("hack/cluster", "kubeconfig", "--name", self.cluster).strip())
+        self._run("hack/cluster", "up", "--name", self.cluster)
+        return Path(self._output("hack/cluster", "kubeconfig", "--name", self.cluster).strip())
 
     def down(self) -> None:
         """End the cluster and everything that it left."""
-        _run("hack/cluster", "down", "--name", self.cluster)
+        self._run("hack/cluster", "down", "--name", self.cluster)
 
     def images(self) -> dict[str, str]:
         """Build what is missing, load it, and return the references by Dockerfile target."""
-        body: dict[str, str] = json.loads(_output("hack/cluster", "build-images", "--name", self.cluster))
+        body: dict[str, str] = json.loads(self._output("hack/cluster", "build-images", "--name", self.cluster))
         return body
 
     def install(self, images: dict[str, str], *values: str) -> None:
@@ -48,28 +49,26 @@ class LocalBackfleet:
         flags = [part for each in texts for part in ("--set-string", each)]
         flags += [part for each in values for part in ("--set", each)]
         command = ["upgrade", RELEASE, "--install", "--take-over", "-n", self.namespace, "--create-namespace"]
-        _run("hack/helm", *command, "--wait", str(INSTALL_SECONDS), *flags, environment=self.environment())
+        self._run("hack/helm", *command, "--wait", str(INSTALL_SECONDS), *flags, environment=self.environment())
 
     def forward(self, port: int) -> str:
         """Have the API answer on 127.0.0.1 until `down`; its URL."""
         service = ("--namespace", self.namespace, "--service", f"{RELEASE}-api", "--service-port", "8230")
-        _run("hack/cluster", "forward", "--name", self.cluster, *service, "--port", str(port))
+        self._run("hack/cluster", "forward", "--name", self.cluster, *service, "--port", str(port))
         return f"http://127.0.0.1:{port}"
 
     def environment(self) -> dict[str, str]:
         """What kubectl and helm need to reach this cluster and no other."""
-        kubeconfig = _output("hack/cluster", "kubeconfig", "--name", self.cluster).strip()
+        kubeconfig = self._output("hack/cluster", "kubeconfig", "--name", self.cluster).strip()
         return {**os.environ, "KUBECONFIG": kubeconfig}
 
+    def _run(self, program: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
+        command = self._command(program, arguments)
+        subprocess.run(command, cwd=self.repository, env=environment, check=True, stdout=sys.stderr)
 
-def _run(program: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
-    subprocess.run(_command(program, arguments), cwd=REPOSITORY, env=environment, check=True, stdout=sys.stderr)
+    def _output(self, program: str, *arguments: str) -> str:
+        command = self._command(program, arguments)
+        return subprocess.run(command, cwd=self.repository, check=True, stdout=subprocess.PIPE, text=True).stdout
 
-
-def _output(program: str, *arguments: str) -> str:
-    command = _command(program, arguments)
-    return subprocess.run(command, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def _command(program: str, arguments: Sequence[str]) -> list[str]:
-    return [sys.executable, str(REPOSITORY / program), *arguments]
+    def _command(self, program: str, arguments: Sequence[str]) -> list[str]:
+        return [sys.executable, str(self.repository / program), *arguments]

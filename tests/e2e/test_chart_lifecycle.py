@@ -1,12 +1,14 @@
-"""A release's life beside its batches: upgraded under one, removed and installed again over one, its namespace deleted."""
+"""A release's life beside its batches: upgraded from the released version, removed and installed again, its namespace deleted."""
 
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes import client
 
 from hack.helm.chart import render_objects
@@ -14,25 +16,41 @@ from hack.local import RELEASE, REPOSITORY, LocalBackfleet
 from tests.e2e.test_batches import noop
 from tests.support.live import Live
 from tests.support.observer import wait_until
+from tests.support.released import unpack_released
 
-VALUES = ("crds.install=false", "engines.noop.requests.cpu=50m", "engines.noop.requests.memory=64Mi")
+VALUES = ("engines.noop.requests.cpu=50m", "engines.noop.requests.memory=64Mi")
+NO_CRD = "crds.install=false"
+CRD = "optimizationbatches.backfleet.io"
 BATCH_SECONDS = 120
 GONE_SECONDS = 120
 COUNT = 8
 
 
 @pytest.fixture
-def place(request: pytest.FixtureRequest, local: LocalBackfleet, live: Live) -> Iterator[Live]:
-    """A namespace of its own, which goes with whatever is alive in it, within a deadline."""
-    namespace = request.param
-    own = Live(namespace, live.environment, "", live.api)
-    own.kubectl("create", "namespace", namespace)
+def place(request: pytest.FixtureRequest, live: Live) -> Iterator[Live]:
+    """A namespace of its own; when it is deleted nothing of ours holds it up, whatever is alive in it."""
+    own = make_namespace(live, request.param)
     yield own
-    own.kubectl("delete", "namespace", namespace, "--wait=false")
-    names = client.CoreV1Api(live.api)
+    delete_namespace(own)
+
+
+def make_namespace(live: Live, name: str) -> Live:
+    own = Live(name, live.environment, "", live.api)
     wait_until(
-        f"the namespace {namespace} is gone",
-        lambda: namespace not in {each.metadata.name for each in names.list_namespace(_request_timeout=20).items},
+        f"namespace {name} is made, an old one of that name gone",
+        lambda: own.kubectl("create", "namespace", name, check=False).returncode == 0,
+        GONE_SECONDS,
+        2.0,
+    )
+    return own
+
+
+def delete_namespace(place: Live) -> None:
+    """Our objects go within a deadline; what else is in it, Kubernetes takes away while other tests run."""
+    place.kubectl("delete", "namespace", place.namespace, "--wait=false")
+    wait_until(
+        f"no batch and no Job is left in {place.namespace}",
+        lambda: not json.loads(place.kubectl("get", "ob,jobs", "-o", "json").stdout)["items"],
         GONE_SECONDS,
         1.0,
     )
@@ -74,25 +92,69 @@ def once_each(uid: str) -> set[tuple[str, str, str]]:
     return {(uid, str(index), "1") for index in range(COUNT)}
 
 
+def hand_over_crd(live: Live, namespace: str) -> None:
+    """Let the release of that namespace own the definition: one release in a cluster may."""
+    live.kubectl("annotate", "crd", CRD, f"meta.helm.sh/release-namespace={namespace}", "--overwrite")
+
+
+@pytest.fixture
+def own_crd(live: Live, place: Live) -> Iterator[None]:
+    """The release of this test owns the definition, and the session's has it back afterwards."""
+    hand_over_crd(live, place.namespace)
+    yield
+    hand_over_crd(live, live.namespace)
+
+
+def served_schema(place: Live) -> Any:
+    return json.loads(place.kubectl("get", "crd", CRD, "-o", "json").stdout)["spec"]["versions"][0]["schema"]
+
+
+def schema_of(repository: Path) -> Any:
+    return yaml.safe_load((repository / "crds" / f"{CRD}.yaml").read_text())["spec"]["versions"][0]["schema"]
+
+
+def recorded(place: Live) -> set[tuple[str, ...]]:
+    """Every result as it stands in Postgres."""
+    return {tuple(row) for row in place.psql("SELECT backtest_id, attempt_id, metrics FROM backtest_results")}
+
+
 @pytest.mark.parametrize("place", ["life-upgrade"], indirect=True)
-def test_an_upgrade_under_a_batch_runs_every_combination_once_and_keeps_the_secrets(
-    local: LocalBackfleet, place: Live
+@pytest.mark.usefixtures("own_crd")
+def test_an_upgrade_from_the_released_version_under_a_batch_loses_and_repeats_nothing(
+    local: LocalBackfleet, place: Live, tmp_path: Path
 ) -> None:
-    install(local, place)
+    old = LocalBackfleet(local.cluster, place.namespace, unpack_released(tmp_path))
+    new = LocalBackfleet(local.cluster, place.namespace)
+    images = old.images()
+    old.install(images, *VALUES)
+    assert served_schema(place) == schema_of(old.repository)
     before = secrets_of(place)
     assert len(before) == 3
+    second = make_namespace(place, "life-second")
     with place.observe() as observer:
         uid = place.apply(slow("upgraded"))
         wait_succeeded(place, "upgraded", 1)
-        install(local, place, "operator.maxConcurrent=3", "operator.tickSeconds=10")
+        early = recorded(place)
+        # The Postgres stays the one that is there: without a volume a new image would be a new, empty database.
+        present = {**new.images(), "evaluation-postgres": images["evaluation-postgres"]}
+        new.install(present, *VALUES, "operator.maxConcurrent=3", f"watchNamespaces={{{place.namespace},life-second}}")
         assert place.condition("upgraded", "Finished").get("status") != "True", "the batch was too short to be upgraded"
         place.kubectl("patch", "ob", "upgraded", "--type=merge", "-p", '{"spec":{"maxConcurrent":3}}')
+        second.apply(noop("second", 2))
         status = place.wait_finished("upgraded", BATCH_SECONDS)["status"]
+        elsewhere = second.wait_finished("second", BATCH_SECONDS)["status"]
     assert (status["succeeded"], status["failed"]) == (COUNT, 0)
     assert status["effectiveMaxConcurrent"] == 3
     assert observer.attempts_of(uid) == once_each(uid)
-    assert place.psql("SELECT count(*), count(DISTINCT index) FROM backtest_jobs") == [[str(COUNT), str(COUNT)]]
-    assert secrets_of(place) == before
+    assert early
+    assert early <= recorded(place)
+    batch_rows = f"SELECT count(*), count(DISTINCT index) FROM backtest_jobs WHERE batch_uid = '{uid}'"
+    assert place.psql(batch_rows) == [[str(COUNT), str(COUNT)]]
+    assert served_schema(place) == schema_of(new.repository)
+    assert {name: data for name, data in secrets_of(place).items() if name in before} == before
+    assert (elsewhere["succeeded"], elsewhere["failed"]) == (2, 0)
+    assert secrets_of(second)["backfleet-recorder"] == before["backfleet-recorder"]
+    delete_namespace(second)
 
 
 def own_postgres(place: Live) -> str:
@@ -119,7 +181,7 @@ def image_of(place: Live) -> dict[str, str]:
 def test_a_release_that_is_removed_and_installed_again_blocks_nothing_and_loses_nothing(
     local: LocalBackfleet, place: Live
 ) -> None:
-    values = ("evaluationPostgres.enabled=false", f"database.existingSecret={own_postgres(place)}")
+    values = (NO_CRD, "evaluationPostgres.enabled=false", f"database.existingSecret={own_postgres(place)}")
     install(local, place, *values)
     with place.observe() as observer:
         uid = place.apply(slow("kept"))

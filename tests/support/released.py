@@ -1,0 +1,36 @@
+"""The released version, out of this clone's history: its chart, image and migrations are what upgrades start from."""
+
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+TAG = "v0.1.0"
+COMMIT = "2ae47f58b7572afb63238fe42abbf1a55b371a74"
+"""What the tag names: a clone without tags may still have it."""
+ROOT = Path(__file__).resolve().parents[2]
+GIT_SECONDS = 60
+
+
+def unpack_released(folder: Path, repository: Path = ROOT) -> Path:
+    """The released tree, in `folder`; AssertionError says what to fetch when the clone has neither tag nor commit."""
+    revision = next((each for each in (f"refs/tags/{TAG}", COMMIT) if _has(repository, each)), None)
+    assert revision is not None, (
+        f"{repository} has neither the tag {TAG} nor the commit {COMMIT}, from whose chart an upgrade is tested: "
+        f"git fetch --unshallow --tags"
+    )
+    done = _git(repository, "archive", "--format=tar", revision)
+    assert done.returncode == 0, done.stderr.decode()
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def _has(repository: Path, revision: str) -> bool:
+    return _git(repository, "cat-file", "-e", f"{revision}^{{commit}}").returncode == 0
+
+
+def _git(repository: Path, *arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    # Whoever runs the tests, root for one, need not own the clone.
+    command = ["git", "-c", "safe.directory=*", "-C", str(repository), *arguments]
+    return subprocess.run(command, capture_output=True, timeout=GIT_SECONDS, check=False)
