@@ -9,7 +9,9 @@ import pytest
 
 from backfleet.core.backtests import Failure
 from backfleet.core.reasons import FailureReason
+from backfleet.engines.files import FileMissing
 from backfleet.engines.lean.layout import RESULT_FILE, SUMMARY_FILE
+from backfleet.engines.lean.result_files import find_files
 from tests.support.lean_results import (
     CONFIGURATION,
     STATISTICS,
@@ -18,6 +20,7 @@ from tests.support.lean_results import (
     make_result,
     write_exit,
     write_json,
+    write_log,
     write_monitor_report,
     write_run,
 )
@@ -179,3 +182,22 @@ def test_the_newest_monitor_report_counts(tmp_path: Path) -> None:
     old.write_text((next(tmp_path.glob("data-monitor-report-2026*"))).read_text())
     write_monitor_report(tmp_path, 10, 0)
     assert result(tmp_path).warnings == ("zero orders",)
+
+
+def test_an_error_that_a_strategy_only_logged_does_not_rename_a_stop(tmp_path: Path) -> None:
+    lines = ["TRACE:: Log: Runtime Error: handled", "TRACE:: AlgorithmManager.Run(): Algorithm quit requested."]
+    write_log(write_run(tmp_path, make_result()), lines)
+    found = failure(tmp_path)
+    assert found.reason is FailureReason.ENGINE_ERROR
+    assert found.message.startswith("the run was stopped before its end")
+
+
+def test_a_summary_alone_is_a_result_with_a_warning(tmp_path: Path) -> None:
+    found = result(write_run(tmp_path, summary=make_result()))
+    assert found.metrics["total_orders"] == 41
+    assert found.warnings == ("there is a summary without the full result: the equity curve is the summary's",)
+
+
+def test_a_folder_that_cannot_be_listed_has_no_result(tmp_path: Path) -> None:
+    with pytest.raises(FileMissing, match=r"backtest\.json: not there"):
+        find_files(tmp_path / "none")
