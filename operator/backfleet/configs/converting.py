@@ -21,6 +21,7 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import MAX_COMBINATIONS
 from backfleet.core.scalars import value_text
 from backfleet.core.spec import EngineName, parse_spec
+from backfleet.core.strategies import StrategyInfo
 
 MOST_COMBINATIONS = 10**15
 """An installation has its own limit; what is above its default is a warning, and above this an error."""
@@ -171,7 +172,10 @@ def _judged(draft: Draft, declared_total: Entry | None, catalog: Catalog, file: 
 
 def _strategies(catalog: Catalog) -> Strategies:
     """What the engines may know; an installation's operator knows which of it they do."""
-    known = {each.name: {one.name: one.default for one in each.parameters} for each in catalog.strategies}
+    known = {
+        each.name: StrategyInfo(parameters={one.name: one.type for one in each.parameters})
+        for each in catalog.strategies
+    }
     return {EngineName.BARS: known, EngineName.LEAN: None, EngineName.NOOP: None}
 
 

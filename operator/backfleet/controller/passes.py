@@ -17,6 +17,7 @@ from backfleet.core.plans import Plan
 from backfleet.core.records import Catalog, StoreView
 from backfleet.core.spec import EngineName
 from backfleet.core.status import database_unavailable_status
+from backfleet.core.strategies import StrategyInfo
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 
@@ -124,13 +125,9 @@ class Passes:
         memory.refusals = {key: refusal for key, refusal in memory.refusals.items() if key[0] in present}
 
 
-def available_strategies(settings: Settings) -> dict[str, dict[str, dict[str, str]] | None]:
-    """Per configured engine, the strategies that it knows with their parameters' defaults; None where any project may run."""
-    known: dict[str, dict[str, dict[str, str]] | None] = {}
-    for name in settings.engines:
-        strategies = ENGINES[name].strategies()
-        known[name] = None if strategies is None else {key: dict(info.parameters) for key, info in strategies.items()}
-    return known
+def available_strategies(settings: Settings) -> dict[str, Mapping[str, StrategyInfo] | None]:
+    """Per configured engine, the strategies that it knows; None where any project may run."""
+    return {name: ENGINES[name].strategies() for name in settings.engines}
 
 
 def limits_of(settings: Settings) -> Limits:

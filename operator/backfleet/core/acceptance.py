@@ -1,21 +1,21 @@
 """Acceptance: what a schema cannot say of a batch, judged once against the catalog and the installation's limits."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import PurePosixPath
 
 from backfleet.core.constraints import Constraint, compile_constraints
 from backfleet.core.errors import SpecInvalid
+from backfleet.core.fitting import choose, judge_names, judge_values
 from backfleet.core.metrics import METRICS
-from backfleet.core.parameters import MAX_COMBINATIONS, Axis, ParameterSpace, build_space
+from backfleet.core.parameters import MAX_COMBINATIONS, ParameterSpace, build_space
 from backfleet.core.quantities import parse_quantity
-from backfleet.core.scalars import ParameterType, value_text
 from backfleet.core.spec import BatchSpec, EngineName, VolumeSpec
+from backfleet.core.strategies import StrategyInfo
 from backfleet.core.wire import LEAN_PARAMETERS
 
-Strategies = Mapping[str, Mapping[str, Mapping[str, str]] | None]
-"""By engine's name: the strategies it knows with their parameters' default texts, or None where any project may run."""
+Strategies = Mapping[str, Mapping[str, StrategyInfo] | None]
+"""By engine's name: the strategies it knows, or None where any project may run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,20 +51,14 @@ def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> 
     Costs nothing that grows with the space. With constraints, `core.constraints.count_satisfying` must follow, and
     `nothing_satisfies` makes the error when it finds none.
     """
-    defaults = _known_parameters(spec, strategies, limits)
+    strategy = _known_strategy(spec, strategies, limits)
     for judge in _JUDGES:
         judge(spec, limits)
-    for position, parameter in enumerate(spec.parameters):
-        if defaults is not None and parameter.name not in defaults:
-            raise SpecInvalid(
-                f"spec.parameters[{position}].name",
-                f"{spec.strategy.name} has no parameter {parameter.name!r}",
-                _choose(parameter.name, defaults),
-            )
+    if strategy is not None:
+        judge_names(spec, strategy)
     space = build_space(spec.declarations(), limits.max_combinations)
-    if defaults is not None:
-        for position, axis in enumerate(space.axes):
-            _judge_type(axis, defaults[axis.name], f"spec.parameters[{position}].type")
+    if strategy is not None:
+        judge_values(spec, space, strategy)
     return AcceptedBatch(
         spec=spec,
         space=space,
@@ -79,15 +73,8 @@ def check_controls(spec: BatchSpec, limits: AcceptanceLimits) -> None:
     _judge_resources(spec, limits)
 
 
-def _choose(wrong: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = get_close_matches(wrong, names, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}choose one of: {', '.join(names)}"
-
-
-def _known_parameters(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> Mapping[str, str] | None:
-    """The strategy's parameters with their default texts; None where the engine runs what it does not know."""
+def _known_strategy(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> StrategyInfo | None:
+    """The strategy as its engine knows it; None where the engine runs what it does not know."""
     engine, name = spec.engine.name, spec.strategy.name
     if engine not in strategies:
         raise SpecInvalid(
@@ -97,7 +84,7 @@ def _known_parameters(spec: BatchSpec, strategies: Strategies, limits: Acceptanc
         raise SpecInvalid("spec.strategy.name", f"{name} is on hold: {limits.on_hold[name]}", "choose another strategy")
     known = strategies[engine]
     if known is not None and name not in known:
-        raise SpecInvalid("spec.strategy.name", f"{engine} has no strategy {name!r}", _choose(name, known))
+        raise SpecInvalid("spec.strategy.name", f"{engine} has no strategy {name!r}", choose(name, known))
     if engine is EngineName.LEAN and not spec.strategy.lean_project_path and name not in limits.project_paths:
         raise SpecInvalid(
             "spec.strategy.leanProjectPath",
@@ -187,7 +174,7 @@ def _allowed(what: str, names: tuple[str, ...]) -> str:
 def _judge_objective(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
     metric = spec.objective.metric
     if metric not in METRICS:
-        raise SpecInvalid("spec.objective.metric", f"there is no metric {metric!r}", _choose(metric, METRICS))
+        raise SpecInvalid("spec.objective.metric", f"there is no metric {metric!r}", choose(metric, METRICS))
 
 
 def _judge_criteria(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
@@ -233,24 +220,3 @@ _JUDGES: tuple[Callable[[BatchSpec, AcceptanceLimits], None], ...] = (
     _judge_timeouts,
     _judge_resources,
 )
-
-
-def _judge_type(axis: Axis, default: str, where: str) -> None:
-    """A default text of 14 or 0.01 takes int or float, true takes bool, all else string."""
-    expected = _types_of(default)
-    if axis.type not in expected:
-        raise SpecInvalid(
-            where,
-            f"{axis.name} is declared {axis.type}, but the strategy's default is {default}",
-            f"declare type: {' or '.join(expected)}",
-        )
-
-
-def _types_of(default: str) -> tuple[ParameterType, ...]:
-    if default in (value_text(True), value_text(False)):
-        return (ParameterType.BOOL,)
-    try:
-        float(default)
-    except ValueError:
-        return (ParameterType.STRING,)
-    return (ParameterType.INT, ParameterType.FLOAT)

@@ -7,6 +7,7 @@ from enum import StrEnum, unique
 from typing import Any
 
 from backfleet.core.records import Catalog, StoreView
+from backfleet.core.strategies import StrategyInfo
 
 AttemptKey = tuple[str, int, int]
 """(batch uid, index, attempt number): what a Job, its pod and its row have in common."""
@@ -128,8 +129,8 @@ class Limits:
 class Observation:
     """Everything that a plan depends on.
 
-    `strategies` maps an engine's name to the strategies it knows with their parameters' default texts, or to None where
-    any project may run; an engine that is not here is not available. `namespaces` were listed completely: a batch of one of
+    `strategies` maps an engine's name to the strategies it knows, or to None where any project may run; an engine that is
+    not here is not available. `namespaces` were listed completely: a batch of one of
     them that is not in `batches` does not exist. `status_written_at` and `refusals` are this process's
     memory of its own writes; losing it costs a repeat, never a result.
     """
@@ -140,7 +141,7 @@ class Observation:
     pods: tuple[SeenPod, ...] = ()
     store: StoreView
     catalog: Catalog = field(default_factory=Catalog)
-    strategies: Mapping[str, Mapping[str, Mapping[str, str]] | None] = field(default_factory=dict)
+    strategies: Mapping[str, Mapping[str, StrategyInfo] | None] = field(default_factory=dict)
     status_written_at: Mapping[str, datetime] = field(default_factory=dict)
     refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
     namespaces: frozenset[str] = frozenset()

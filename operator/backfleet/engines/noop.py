@@ -26,6 +26,7 @@ from typing import Any
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Recorded, Result, result_to_json
 from backfleet.core.metrics import METRICS
+from backfleet.core.strategies import StrategyInfo
 from backfleet.engines.files import MAX_RESULT_BYTES, MEBIBYTE
 from backfleet.engines.judging import judge
 from backfleet.engines.program import (
@@ -36,11 +37,12 @@ from backfleet.engines.program import (
     EngineFailure,
     InvalidCombination,
     Parameter,
+    parameter_types,
     parse_parameters,
     write_error,
     write_json,
 )
-from backfleet.engines.protocol import EngineContainer, EngineSettings, StrategyInfo
+from backfleet.engines.protocol import EngineContainer, EngineSettings
 from backfleet.engines.results import read_result
 
 STRATEGY = "Noop"
@@ -63,8 +65,7 @@ class NoopEngine:
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
         """The one strategy, `Noop`."""
-        parameters = {parameter.name: parameter.default for parameter in PARAMETERS}
-        return {STRATEGY: StrategyInfo(name=STRATEGY, parameters=parameters)}
+        return {STRATEGY: StrategyInfo(parameters=parameter_types(PARAMETERS))}
 
     def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
         """This module as a program."""

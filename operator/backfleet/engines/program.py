@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backfleet.core.reasons import FailureReason
+from backfleet.core.scalars import ParameterType
 
 RESULT_FILE = "result.json"
 ERROR_FILE = "error.json"
@@ -115,5 +116,16 @@ def _parse_bool(text: str) -> bool | None:
     return {"true": True, "false": False}.get(text)
 
 
+def parameter_types(declared: Iterable[Parameter]) -> dict[str, ParameterType]:
+    """The declared parameters as a batch declares them."""
+    return {parameter.name: _TYPES[parameter.type] for parameter in declared}
+
+
+_TYPES: Mapping[type, ParameterType] = {
+    int: ParameterType.INT,
+    float: ParameterType.FLOAT,
+    bool: ParameterType.BOOL,
+    str: ParameterType.STRING,
+}
 _PARSERS: Mapping[type, Any] = {int: _parse_int, float: _parse_float, bool: _parse_bool, str: str}
 _NAMES: Mapping[type, str] = {int: "a whole number", float: "a decimal number", bool: "true or false", str: "a text"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from backfleet.core.backtests import BacktestRequest, Recorded
+from backfleet.core.strategies import StrategyInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +50,6 @@ class EngineContainer:
     config: str | None = None
     config_path: str | None = None
     mounts: tuple[VolumeMount, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrategyInfo:
-    """What an engine knows of a strategy: parameter names with their default texts, and its category."""
-
-    name: str
-    parameters: Mapping[str, str]
 
 
 class Engine(Protocol):

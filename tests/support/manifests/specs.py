@@ -4,17 +4,11 @@ from typing import Any
 
 from backfleet import catalog
 from backfleet.core.acceptance import AcceptanceLimits
+from backfleet.engines.registry import ENGINES
 
 RSI_PERIOD = {"name": "rsi_period", "type": "int", "range": {"start": 14, "end": 16, "step": 1}}
 
-STRATEGIES = {
-    "bars": {
-        each.name: {parameter.name: parameter.default for parameter in each.parameters}
-        for each in catalog.load().strategies
-        if each.status is catalog.StrategyStatus.AVAILABLE
-    },
-    "noop": None,
-}
+STRATEGIES = {"bars": ENGINES["bars"].strategies(), "noop": None}
 
 LIMITS = AcceptanceLimits(
     on_hold={

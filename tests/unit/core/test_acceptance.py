@@ -7,7 +7,10 @@ from backfleet.core.constraints import compile_constraints, count_satisfying, no
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import build_space
 from backfleet.core.quantities import parse_quantity
+from backfleet.core.scalars import ParameterType
 from backfleet.core.spec import parse_spec
+from backfleet.core.strategies import StrategyInfo
+from backfleet.engines.program import Parameter
 from tests.support.manifests import invalid_manifests
 from tests.support.manifests.specs import LIMITS, RSI_PERIOD, STRATEGIES, spec_body
 
@@ -207,36 +210,100 @@ def test_requests_up_to_the_ceiling_are_accepted():
     assert str(error) == "spec.resources.requests.cpu: 501m is above the limit of 500m; request at most 500m"
 
 
+def knowing(wanted: ParameterType) -> dict[str, dict[str, StrategyInfo]]:
+    return {"bars": {"S": StrategyInfo(parameters={"a": ParameterType.INT, "p": wanted})}}
+
+
 @pytest.mark.parametrize(
-    ("declared", "default", "wanted"),
+    ("declared", "wanted", "mend"),
     [
-        pytest.param({"type": "string", "value": "x"}, "14", "int or float", id="text for a whole number"),
-        pytest.param({"type": "bool", "value": True}, "0.01", "int or float", id="bool for a fraction"),
-        pytest.param({"type": "int", "value": 1}, "true", "bool", id="int for a bool"),
-        pytest.param({"type": "string", "value": "true"}, "false", "bool", id="text for a bool"),
-        pytest.param({"type": "int", "value": 1}, "SPY", "string", id="int for text"),
+        pytest.param({"type": "string", "value": "x"}, ParameterType.INT, "int or float", id="text for a whole number"),
+        pytest.param({"type": "bool", "value": True}, ParameterType.FLOAT, "int or float", id="bool for a fraction"),
+        pytest.param({"type": "int", "value": 1}, ParameterType.BOOL, "bool", id="int for a bool"),
+        pytest.param({"type": "string", "value": "true"}, ParameterType.BOOL, "bool", id="text for a bool"),
+        pytest.param({"type": "int", "value": 1}, ParameterType.STRING, "string", id="int for text"),
     ],
 )
-def test_a_type_that_the_default_does_not_fit_is_refused(declared, default, wanted):
-    strategies = {"bars": {"S": {"a": "1", "p": default}}}
+def test_a_type_that_the_strategy_does_not_read_is_refused(declared, wanted, mend):
     parameters = [{"name": "a", "type": "int", "value": 1}, {"name": "p", **declared}]
-    error = refusal(strategies=strategies, strategy={"name": "S"}, parameters=parameters)
-    assert (error.field, error.mend) == ("spec.parameters[1].type", f"declare type: {wanted}")
+    error = refusal(strategies=knowing(wanted), strategy={"name": "S"}, parameters=parameters)
+    assert (error.field, error.mend) == ("spec.parameters[1].type", f"declare type: {mend}")
 
 
 @pytest.mark.parametrize(
-    ("declared", "default"),
+    ("declared", "shown"),
     [
-        pytest.param({"type": "int", "value": 14}, "14", id="int"),
-        pytest.param({"type": "float", "value": 27.5}, "30", id="fraction for a default that is whole"),
-        pytest.param({"type": "int", "value": 1}, "0.5", id="whole number for a default that is not"),
-        pytest.param({"type": "bool", "value": False}, "true", id="bool"),
-        pytest.param({"type": "string", "value": "QQQ"}, "SPY", id="text"),
+        pytest.param({"value": 14.5}, "14.5", id="a value"),
+        pytest.param({"values": [14, 15, "16.25"]}, "16.25", id="the last of a list"),
+        pytest.param({"range": {"start": 14.5, "end": 16.5, "step": 1}}, "14.5", id="the start of a range"),
+        pytest.param({"range": {"start": 14, "end": 16, "step": 0.5}}, "14.5", id="the step of a range"),
     ],
 )
-def test_a_type_that_the_default_fits_is_accepted(declared, default):
-    strategies = {"bars": {"S": {"p": default}}}
-    assert accept(strategies=strategies, strategy={"name": "S"}, parameters=[{"name": "p", **declared}])
+def test_a_fraction_for_a_whole_number_is_refused(declared, shown):
+    error = refusal(parameters=[{"name": "rsi_period", "type": "float", **declared}])
+    assert str(error) == (
+        f"spec.parameters[0]: rsi_period takes whole numbers alone, and has the value {shown}; "
+        "declare type: int, with whole numbers"
+    )
+
+
+@pytest.mark.parametrize(
+    ("declared", "wanted"),
+    [
+        pytest.param({"type": "int", "value": 14}, ParameterType.INT, id="int"),
+        pytest.param({"type": "float", "values": [14, 15.0]}, ParameterType.INT, id="whole numbers declared float"),
+        pytest.param(
+            {"type": "float", "range": {"start": 15, "end": 30, "step": 5}},
+            ParameterType.INT,
+            id="a range of whole ones",
+        ),
+        pytest.param(
+            {"type": "float", "range": {"start": 14, "end": 14, "step": 0.5}}, ParameterType.INT, id="a range of one"
+        ),
+        pytest.param({"type": "float", "value": 27.5}, ParameterType.FLOAT, id="fraction"),
+        pytest.param({"type": "int", "value": 1}, ParameterType.FLOAT, id="whole number for a fraction"),
+        pytest.param({"type": "bool", "value": False}, ParameterType.BOOL, id="bool"),
+        pytest.param({"type": "string", "value": "QQQ"}, ParameterType.STRING, id="text"),
+    ],
+)
+def test_a_type_that_the_strategy_reads_is_accepted(declared, wanted):
+    accepted = accept(strategies=knowing(wanted), strategy={"name": "S"}, parameters=[{"name": "p", **declared}])
+    read = Parameter("p", "1", {"int": int, "float": float, "bool": bool, "string": str}[wanted])
+    # What is accepted, the engine can read.
+    assert read.parse(accepted.space.combination(0).texts["p"]) is not None
+
+
+@pytest.mark.parametrize(
+    ("strategy", "symbols", "message"),
+    [
+        (
+            "RSI_MeanReversion_ETF",
+            ["AAPL", "IBM"],
+            "RSI_MeanReversion_ETF takes 1 symbol, not 2; list the one it trades",
+        ),
+        (
+            "VIX_Market_Timing",
+            ["SPX"],
+            "VIX_Market_Timing takes 2 symbols, not 1; list the one it trades, then the volatility index",
+        ),
+    ],
+)
+def test_a_wrong_number_of_symbols_is_refused(strategy, symbols, message):
+    parameters = [{"name": "stop_loss_pct", "type": "float", "value": 0.01}]
+    error = refusal(strategy={"name": strategy}, data=DATA | {"symbols": symbols}, parameters=parameters)
+    assert str(error) == f"spec.data.symbols: {message}"
+
+
+def test_a_parameter_that_chooses_the_symbol_chooses_among_those_listed():
+    chosen = {"name": "symbol", "type": "string", "values": ["AAPL", "IBM"]}
+    strategy, other = {"name": "Breakout_Momentum_Equity"}, {"name": "holding_period", "type": "int", "value": 3}
+    listed = DATA | {"symbols": ["AAPL", "IBM", "MSFT"]}
+    assert accept(strategy=strategy, data=listed, parameters=[other, chosen]).space.total == 2
+    error = refusal(strategy=strategy, data=DATA | {"symbols": ["AAPL"]}, parameters=[other, chosen])
+    assert str(error) == (
+        "spec.parameters[1]: symbol 'IBM' is none of the batch's symbols AAPL; list it under spec.data.symbols too"
+    )
+    assert refusal(strategy=strategy, data=listed, parameters=[other]).field == "spec.data.symbols"
 
 
 def test_the_limit_on_the_space_is_the_installations():

@@ -3,11 +3,13 @@ from dataclasses import replace
 import pytest
 
 from backfleet.core.backtests import BacktestRequest
+from backfleet.core.scalars import ParameterType
+from backfleet.core.strategies import StrategyInfo
 from backfleet.engines.bars.engine import BarsEngine
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.noop import PARAMETERS
 from backfleet.engines.program import parse_parameters
-from backfleet.engines.protocol import EngineContainer, EngineSettings, StrategyInfo, VolumeMount
+from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
 from backfleet.engines.registry import ENGINES
 from tests.unit.engines.builders import make_request
 
@@ -40,34 +42,25 @@ def test_a_container_is_the_product_s_image_with_the_request_in_a_variable(
     assert BacktestRequest.from_json(container.environment["BACKFLEET_REQUEST"]) == request
 
 
-def test_strategies_are_known_with_their_defaults() -> None:
+def test_strategies_are_known_with_the_types_of_their_parameters_and_their_symbols() -> None:
     known = BarsEngine().strategies()
-    assert set(known) == set(STRATEGIES)
-    assert {name: known[name] for name in ("RSI_MeanReversion_ETF", "SMA_Crossover_ETF")} == {
-        "RSI_MeanReversion_ETF": StrategyInfo(
-            name="RSI_MeanReversion_ETF",
-            parameters={
-                "rsi_period": "14",
-                "entry_threshold": "30",
-                "exit_threshold": "70",
-                "stop_loss_pct": "0.01",
-                "profit_target_pct": "0.02",
-            },
-        ),
-        "SMA_Crossover_ETF": StrategyInfo(
-            name="SMA_Crossover_ETF",
-            parameters={
-                "fast_sma": "30",
-                "slow_sma": "150",
-                "volume_threshold": "1.5",
-                "stop_loss_pct": "0.015",
-                "profit_target_pct": "0.02",
-            },
-        ),
-    }
+    assert list(known) == list(STRATEGIES)
+    assert known["MeanReversion_TrendFilter_ETF"] == StrategyInfo(
+        parameters={
+            "rsi_period": ParameterType.INT,
+            "rsi_entry": ParameterType.FLOAT,
+            "trend_sma": ParameterType.INT,
+            "require_trend": ParameterType.BOOL,
+            "stop_loss_pct": ParameterType.FLOAT,
+            "profit_target_pct": ParameterType.FLOAT,
+        },
+        symbols=("the one it trades",),
+    )
+    assert known["VIX_Market_Timing"].symbols == ("the one it trades", "the volatility index")
+    assert known["Breakout_Momentum_Equity"].symbol_parameter == "symbol"
     noop = ENGINES["noop"].strategies()
     assert noop is not None
-    assert list(noop) == ["Noop"]
+    assert {name: info.symbols for name, info in noop.items()} == {"Noop": None}
 
 
 @pytest.mark.parametrize("name", [*STRATEGIES, "Noop"])

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Recorded
+from backfleet.core.strategies import StrategyInfo
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.judging import judge
-from backfleet.engines.program import REASON_BY_EXIT_CODE
-from backfleet.engines.protocol import EngineContainer, EngineSettings, StrategyInfo, mount_path
+from backfleet.engines.program import REASON_BY_EXIT_CODE, parameter_types
+from backfleet.engines.protocol import EngineContainer, EngineSettings, mount_path
 from backfleet.engines.results import read_result
 
 
@@ -18,9 +19,13 @@ class BarsEngine:
     name = "bars"
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
-        """Every strategy, with the default text of each parameter."""
+        """Every strategy, with its parameters and symbols."""
         return {
-            name: StrategyInfo(name=name, parameters={item.name: item.default for item in strategy.parameters})
+            name: StrategyInfo(
+                parameters=parameter_types(strategy.parameters),
+                symbols=strategy.symbols,
+                symbol_parameter=strategy.symbol_parameter,
+            )
             for name, strategy in STRATEGIES.items()
         }
 
