@@ -19,9 +19,11 @@ same. What a schema cannot say (an empty space, an unknown strategy, a constrain
 operator within seconds: the conditions `Accepted=False`, `Failed=True` and `Finished=True` with reason `SpecInvalid` and a
 message that names the field and the mend.
 
-What defines the work (strategy, engine, data, parameters, constraints, search, objective, successCriteria) is fixed at
-acceptance; a later edit of it is not in force, and the condition `SpecDrift` says so. maxConcurrent, suspend, cancel,
-failurePolicy, ttlSecondsAfterFinished and resources stay editable.
+What defines the work (strategy, engine, data, parameters, constraints, search, objective) is fixed at acceptance; a later
+edit of it is not in force, and the condition `SpecDrift` says so. maxConcurrent, suspend, cancel, failurePolicy,
+ttlSecondsAfterFinished and resources stay editable, and so does successCriteria, after the end of the batch too: every
+result is then judged anew, and nothing runs again ([criteria](criteria.md)). An edit that is not valid leaves what was in
+force, and `SpecDrift` names the field and the mend.
 
 ## An example
 
@@ -39,13 +41,15 @@ CONDITIONS = """
 | Complete | every backtest ended, and at least one succeeded | AllSucceeded, CompletedWithFailures |
 | Failed | the batch ended otherwise | SpecInvalid, RepeatedFailure, TooManyFailures, NoneSucceeded, BatchTimeout, Cancelled |
 | Finished | the batch ended, however: what to wait for | as Complete or Failed |
-| SpecDrift | an edit is not in force | EditIgnored |
+| VerdictsCurrent | every result is judged by the criteria in force; there once they were edited | Judged, Judging |
+| SpecDrift | an edit is not in force: of what is fixed, or one that is not valid | EditIgnored |
 | NameConflict | a Job of the name that is needed belongs to somebody else | ForeignJob |
 | DatabaseUnavailable | Postgres is away; nothing is lost, nothing new starts | PostgresUnavailable |
 
 ```sh needs-cluster
 kubectl wait --for=condition=Finished ob/sma-crossover --timeout=30m
 kubectl scale ob/sma-crossover --replicas=8
+kubectl patch ob sma-crossover --type=merge -p '{"spec": {"successCriteria": {"minTrades": 10}}}'
 kubectl patch ob sma-crossover --type=merge -p '{"spec": {"cancel": true}}'
 ```
 """

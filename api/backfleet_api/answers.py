@@ -88,6 +88,7 @@ def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
         estimated_finish_at=estimate_finish(_record(batch), now),
         criteria=numbers(batch.criteria),
         criteria_version=batch.criteria_version,
+        stale_verdicts=batch.stale_verdicts,
         labels=dict(batch.labels),
         submitter=batch.submitter,
         message=None,
@@ -106,6 +107,7 @@ def rank_answer(result: stored.RankedResult) -> RankedResult:
         metrics=metrics_answer(result.metrics),
         passed=result.passed,
         rejections=list(result.rejections),
+        criteria_version=result.criteria_version,
     )
 
 

@@ -61,6 +61,7 @@ BATCH: dict[str, Any] = SUMMARY | {
     "estimated_finish_at": "2026-11-24T15:01:00Z",
     "criteria": {"minTrades": 100, "maxDrawdown": 0.2},
     "criteria_version": 1,
+    "stale_verdicts": 0,
     "labels": {"team": "research"},
     "submitter": None,
     "message": None,
@@ -73,6 +74,8 @@ RESULTS: dict[str, Any] = {
     "order": {"metric": "sharpe_ratio", "direction": "maximize"},
     "succeeded": 3,
     "passed": 1,
+    "criteria_version": 1,
+    "stale_verdicts": 0,
     "results": [
         {
             "rank": 1,
@@ -83,6 +86,7 @@ RESULTS: dict[str, Any] = {
             "metrics": _METRICS,
             "passed": False,
             "rejections": ["low_sharpe_ratio"],
+            "criteria_version": 1,
         }
     ],
     "next_cursor": None,

@@ -64,7 +64,14 @@ def list_results(services: Services, wanted: str, query: ResultsQuery) -> Result
     if isinstance(batch, ClusterBatch):
         order = _objective(query, objective_of_pending(batch))
         return ResultPage(
-            batch_id=batch.uid, order=objective_answer(order), succeeded=0, passed=0, results=[], next_cursor=None
+            batch_id=batch.uid,
+            order=objective_answer(order),
+            succeeded=0,
+            passed=0,
+            criteria_version=0,
+            stale_verdicts=0,
+            results=[],
+            next_cursor=None,
         )
     order = _objective(query, batch.objective)
     terms = ("results", batch.uid, order.metric, order.direction, query.passed)
@@ -80,6 +87,8 @@ def list_results(services: Services, wanted: str, query: ResultsQuery) -> Result
         order=objective_answer(order),
         succeeded=batch.counts.succeeded,
         passed=batch.counts.passed,
+        criteria_version=batch.criteria_version,
+        stale_verdicts=batch.stale_verdicts,
         results=[rank_answer(result) for result in page.items],
         next_cursor=write_cursor(terms, page.next_place) if page.next_place else None,
     )

@@ -44,6 +44,7 @@ def describe_pending(seen: ClusterBatch) -> Batch:
         estimated_finish_at=None,
         criteria=numbers(_object(seen.spec, "successCriteria")),
         criteria_version=0,
+        stale_verdicts=0,
         labels=dict(seen.labels),
         submitter=None,
         message=None if finish else _text(accepted, "message") or WAITING,

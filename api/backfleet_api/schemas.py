@@ -140,7 +140,8 @@ class Batch(BatchSummary):
     backtests_per_minute: Number | None = Field(description="pace since the first engine started")
     estimated_finish_at: datetime | None
     criteria: dict[str, int | Number] = Field(description="the success criteria in force; empty: everything passes")
-    criteria_version: int
+    criteria_version: int = Field(description="goes up with every edit of the criteria")
+    stale_verdicts: int = Field(description="results that an older version judged, and that are being judged anew")
     labels: dict[str, str]
     submitter: str | None
     message: str | None = Field(description="why a pending batch waits")
@@ -165,6 +166,7 @@ class RankedResult(Answer):
     metrics: Metrics
     passed: bool
     rejections: list[str] = Field(description="the criteria that the result does not meet")
+    criteria_version: int = Field(description="the version of the batch's criteria that judged it")
 
 
 class ResultPage(Answer):
@@ -174,6 +176,8 @@ class ResultPage(Answer):
     order: Objective
     succeeded: int
     passed: int
+    criteria_version: int = Field(description="the version of the criteria in force")
+    stale_verdicts: int = Field(description="results that an older version judged, and that are being judged anew")
     results: list[RankedResult]
     next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last")
 

@@ -47,6 +47,8 @@ def batch_text(batch: "Batch") -> str:
         "criteria": " ".join(f"{name}={bound}" for name, bound in batch.criteria.items()),
         "progress": batch.progress,
     }
+    if batch.stale_verdicts:
+        fields["stale"] = f"{batch.stale_verdicts} results are still to be judged by version {batch.criteria_version}"
     fields |= batch.counts.model_dump(exclude={"total"})
     fields["at once"] = batch.max_concurrent
     if batch.best:

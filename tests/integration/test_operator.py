@@ -83,6 +83,27 @@ class Scene:
         assert len({index for index, _, _ in found}) == len(found)
         return {index: (state, None if sharpe is None else float(sharpe)) for index, state, sharpe in found}
 
+    def verdicts(self, uid: str) -> dict[int, tuple[bool, int]]:
+        """Whether each result passed and by which version of the criteria, after a check that the counter agrees."""
+        statement = "SELECT index, passed, criteria_version FROM backtest_results WHERE batch_uid = :uid"
+        counters = "SELECT passed, stale_verdicts, criteria_version FROM optimization_batches WHERE uid = :uid"
+        with self.engine.connect() as connection:
+            found = connection.execute(text(statement), {"uid": uid}).all()
+            passed, stale, version = connection.execute(text(counters), {"uid": uid}).one()
+        assert passed == sum(row.passed for row in found)
+        assert stale == sum(row.criteria_version < version for row in found)
+        return {index: (passed, version) for index, passed, version in found}
+
+    def judge_all(self, uid: str) -> None:
+        generation = self.cluster.batches[uid]["metadata"]["generation"]
+        for _ in range(10):
+            self.operator.passes.applier.memory.status_written_at.clear()
+            self.operator.turn()
+            told = self.cluster.condition(uid, "VerdictsCurrent")
+            if (told.get("status"), told.get("observedGeneration")) == ("True", generation):
+                return
+        raise AssertionError("the results were not judged")
+
     def run_all(self, uid: str, outcome: Callable[[str], Recorded]) -> None:
         for _ in range(60):
             self.operator.turn()
@@ -196,3 +217,105 @@ def test_a_space_that_counting_finds_empty_is_refused_and_may_be_mended(scene: S
     scene.cluster.edit_batch(uid, constraints=["value > 0"])
     scene.run_all(uid, value_of)
     assert scene.ends(uid) == EXPECTED
+
+
+ABOVE_TWO = {index: (index >= 2, 2) for index in (0, 1, 3, 4)}
+
+
+def test_edited_criteria_judge_a_finished_batch_anew(scene: Scene) -> None:
+    uid = scene.cluster.add_batch(batch_spec(parameters=values(5)))
+    scene.run_all(uid, value_of)
+    jobs = scene.cluster.created[:]
+    scene.cluster.edit_batch(uid, successCriteria={"minSharpe": 2})
+    scene.judge_all(uid)
+    assert scene.verdicts(uid) == ABOVE_TWO
+    assert scene.ends(uid) == EXPECTED
+    shown = scene.cluster.batches[uid]["status"]
+    assert (shown["passed"], shown["succeeded"], shown["state"]) == (2, 4, "CompletedWithFailures")
+    assert scene.cluster.condition(uid, "Finished")["status"] == "True"
+    del scene.cluster.batches[uid]["spec"]["successCriteria"]
+    scene.cluster.edit_batch(uid)
+    scene.judge_all(uid)
+    # The catalog's default needs 100 trades.
+    assert scene.verdicts(uid) == dict.fromkeys((0, 1, 3, 4), (False, 3))
+    assert scene.cluster.created == jobs
+    reasons = [event["reason"] for event in scene.cluster.events.values()]
+    assert (reasons.count("CriteriaChanged"), reasons.count("Rejudged")) == (2, 2)
+
+
+def test_killed_before_any_single_effect_of_an_edit_every_verdict_is_new(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Results in chunks of two, and a process that dies once before the effect of each number in turn."""
+    monkeypatch.setattr("backfleet.store.passes.STALE_PER_LOOK", 2)
+    crashes = 0
+    for crash_at in range(20):
+        left = [crash_at]
+
+        def checkpoint(_: Effect, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] == -1:
+                raise Crash
+
+        uid = scene.cluster.add_batch(batch_spec(parameters=values(5)), name=f"edit-at-{crash_at}")
+        scene.run_all(uid, value_of)
+        scene.cluster.edit_batch(uid, successCriteria={"minSharpe": 2})
+        scene.restart(checkpoint)
+        try:
+            scene.judge_all(uid)
+        except Crash:
+            crashes += 1
+            scene.verdicts(uid)
+            scene.restart()
+            scene.judge_all(uid)
+        assert scene.verdicts(uid) == ABOVE_TWO, f"killed before effect {crash_at}"
+        assert scene.ends(uid) == EXPECTED
+        if left[0] >= 0:
+            break
+    assert crashes >= 5
+
+
+def test_outcomes_that_come_while_others_are_judged_anew_are_judged_by_the_new_criteria(scene: Scene) -> None:
+    uid = scene.cluster.add_batch(batch_spec(parameters=values(5)))
+    scene.operator.turn()
+    scene.record(scene.cluster.active_jobs[0], value_of(scene.cluster.active_jobs[0]))
+    scene.operator.turn()
+    assert scene.verdicts(uid) == {0: (True, 1)}
+    scene.cluster.edit_batch(uid, successCriteria={"minSharpe": 2})
+    for job in scene.cluster.active_jobs:
+        scene.record(job, value_of(job))
+    scene.operator.turn()
+    assert scene.verdicts(uid) == {0: (True, 1), 1: (False, 2), 3: (True, 2), 4: (True, 2)}
+    scene.run_all(uid, value_of)
+    assert scene.verdicts(uid) == ABOVE_TWO
+
+
+def test_a_commit_that_the_server_carries_out_late_is_never_counted_twice(scene: Scene) -> None:
+    """The client gives up on a save, the next pass plans on what it sees, and then the first save is carried out after all."""
+    uid = scene.cluster.add_batch(batch_spec(parameters=values(5)))
+    scene.operator.turn()
+    first = scene.cluster.active_jobs[0]
+    scene.record(first, value_of(first))
+    given_up: list[BatchChanges] = []
+    save_now = scene.rows.save
+
+    def give_up(changes: BatchChanges) -> None:
+        given_up.append(changes)
+        raise Unavailable("saving did not end in time")
+
+    def carry_out_late(changes: BatchChanges) -> None:
+        while given_up:
+            save_now(given_up.pop())
+        save_now(changes)
+
+    applier = scene.operator.passes.applier
+    applier.save = give_up
+    assert "Unavailable" in scene.operator.turn().errors[uid]
+    applier.save = carry_out_late
+    assert "planned on version" in scene.operator.turn().errors[uid]
+    assert scene.verdicts(uid) == {0: (True, 1)}
+    scene.run_all(uid, value_of)
+    assert scene.ends(uid) == EXPECTED
+    assert len(scene.cluster.created) == 5
+    shown = scene.cluster.batches[uid]["status"]
+    assert (shown["succeeded"], shown["failed"], shown["passed"]) == (4, 1, 4)

@@ -8,13 +8,31 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from backfleet.core.backtests import BacktestState
+from backfleet.core.criteria import SuccessCriteria, judge
+from backfleet.core.errors import SpecInvalid
 from backfleet.core.observation import Limits
 from backfleet.core.plans import Effect
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import BatchState
+from backfleet.core.records import BatchState, Catalog
+from backfleet.core.spec import parse_criteria
 from tests.support.operator import World, batch_spec, failure, result, values
 
 REASONS = st.sampled_from([FailureReason.ENGINE_ERROR, FailureReason.ENGINE_CRASH, FailureReason.BACKTEST_TIMEOUT])
+
+
+CRITERIA = st.sampled_from(
+    [
+        {},
+        {"minSharpe": 1.0},
+        {"minSharpe": 2.0, "minTrades": 3},
+        {"minSharpe": 2.0, "maxTrades": 4},
+        {"maxDrawdown": 0.5},
+        None,
+        {"minTrades": 9, "maxTrades": 5},
+        {"minSharpe": "high"},
+    ]
+)
+"""What people write into a running batch; None takes the batch's own criteria away, the last two are not valid."""
 
 
 class _CrashError(BaseException):
@@ -27,6 +45,7 @@ class OperatorMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World(limits=Limits(max_concurrent=3, scan_chunk=5, count_chunk=7))
+        self.world.rows.catalog_rows = Catalog(default_criteria={"minTrades": 6})
         self.first_states: dict[tuple[str, int], str] = {}
 
     @initialize()
@@ -58,15 +77,20 @@ class OperatorMachine(RuleBasedStateMachine):
             self.world.turn()
         self.world.restart()
 
+    @rule()
+    def a_commit_arrives_late(self) -> None:
+        self.world.rows.is_slow = True
+        self.world.turn()
+
     @rule(seconds=st.sampled_from([0.5, 3, 20, 61]))
     def time_passes(self, seconds: float) -> None:
         self.world.tick(seconds)
         self.world.cluster.collect_expired()
 
     @precondition(lambda self: self.world.cluster.active_jobs)
-    @rule(data=st.data(), ends=st.booleans())
-    def a_backtest_succeeds(self, data: st.DataObject, ends: bool) -> None:
-        self.world.record(data.draw(st.sampled_from(self.world.cluster.active_jobs)), result(), ends=ends)
+    @rule(data=st.data(), ends=st.booleans(), sharpe=st.sampled_from([None, 0.5, 1.0, 2.5]))
+    def a_backtest_succeeds(self, data: st.DataObject, ends: bool, sharpe: float | None) -> None:
+        self.world.record(data.draw(st.sampled_from(self.world.cluster.active_jobs)), result(sharpe), ends=ends)
 
     @precondition(lambda self: self.world.cluster.active_jobs)
     @rule(data=st.data(), reason=REASONS)
@@ -100,6 +124,12 @@ class OperatorMachine(RuleBasedStateMachine):
     @rule(data=st.data(), edit=st.sampled_from([{"suspend": True}, {"suspend": False}, {"maxConcurrent": 1}]))
     def a_batch_is_edited(self, data: st.DataObject, edit: dict) -> None:
         self.world.cluster.edit_batch(data.draw(st.sampled_from(sorted(self.world.cluster.batches))), **edit)
+
+    @precondition(lambda self: self.world.cluster.batches)
+    @rule(data=st.data(), criteria=CRITERIA)
+    def its_criteria_are_edited(self, data: st.DataObject, criteria: dict | None) -> None:
+        uid = data.draw(st.sampled_from(sorted(self.world.cluster.batches)))
+        self.world.cluster.edit_batch(uid, successCriteria=criteria)
 
     @precondition(lambda self: self.world.cluster.batches)
     @rule(data=st.data(), cancel=st.booleans())
@@ -144,6 +174,14 @@ class OperatorMachine(RuleBasedStateMachine):
                 ended = record.counters.succeeded + record.counters.failed + record.counters.cancelled
                 assert ended == (record.total or 0)
 
+    @invariant()
+    def what_passed_is_what_the_verdicts_say(self) -> None:
+        for uid, record in self.world.rows.batches.items():
+            settled = [each for key, each in self.world.rows.results.items() if key[0] == uid]
+            assert record.counters.passed == sum(each.passed for each in settled)
+            stale = [each for each in settled if each.criteria_version < record.criteria_version]
+            assert record.stale_verdicts == len(stale)
+
     def teardown(self) -> None:
         """From any state, a fair world lets every batch end, with each combination in one final state, and leaves nothing."""
         for uid in list(self.world.cluster.batches):
@@ -156,11 +194,33 @@ class OperatorMachine(RuleBasedStateMachine):
             assert record.state is BatchState.FINISHED
             assert not any(state.is_alive for state in self.world.rows.states(uid).values())
         self.world.tick(700)
-        self.world.turn(2)
+        self.world.turn(12)
         self.world.tick(10)
+        self.every_verdict_is_by_the_criteria_in_force()
         assert self.world.cluster.active_jobs == []
         self.world.turn()
         assert self.world.turn().plan.batches == ()
+
+    def every_verdict_is_by_the_criteria_in_force(self) -> None:
+        for (uid, _), settled in self.world.rows.results.items():
+            record = self.world.rows.batches[uid]
+            verdict = judge(settled.result.metrics, SuccessCriteria.from_json(record.criteria))
+            assert (settled.passed, settled.rejections) == (verdict.passed, verdict.rejections)
+            assert settled.criteria_version == record.criteria_version
+            assert record.stale_verdicts == 0
+        for uid, batch in self.world.cluster.batches.items():
+            declared = batch["spec"]["successCriteria"]
+            if is_valid(declared):
+                wanted = self.world.rows.catalog_rows.default_criteria if declared is None else declared
+                assert self.world.rows.batches[uid].criteria == wanted
+
+
+def is_valid(declared: dict | None) -> bool:
+    try:
+        parse_criteria(declared)
+    except SpecInvalid:
+        return False
+    return True
 
 
 OperatorMachine.TestCase.settings = settings(

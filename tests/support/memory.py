@@ -1,10 +1,12 @@
 """The rows in memory, for tests of decisions: what `store.passes` does in SQL, as far as the planner sees it."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from backfleet.core.backtests import BacktestState, Recorded
+from backfleet.core.backtests import BacktestState, Recorded, backtest_id
+from backfleet.core.errors import Conflict, Unavailable
 from backfleet.core.records import (
     AttemptChange,
     AttemptRecord,
@@ -13,11 +15,14 @@ from backfleet.core.records import (
     BatchState,
     Catalog,
     CloseOutcome,
+    JudgeResult,
     LaunchAttempt,
     MarkAttempt,
     OutcomeRecord,
     SettleFailure,
     SettleResult,
+    StaleLook,
+    StaleResult,
     StoreView,
 )
 
@@ -36,12 +41,18 @@ class MemoryRows:
     history: dict[tuple[str, int], list[BacktestState]] = field(default_factory=dict)
     catalog_rows: Catalog = field(default_factory=Catalog)
     look: int = 200
+    stale_look: int = 2
+    is_slow: bool = False
+    """The next commit is given up on by the client, and carried out when the one after it arrives."""
+    late: BatchChanges | None = None
 
     def catalog(self) -> Catalog:
         return self.catalog_rows
 
     def observe(self, uids: Collection[str]) -> StoreView:
-        batches = [b for b in self.batches.values() if b.state is not BatchState.FINISHED or b.uid in uids]
+        batches = [
+            b for b in self.batches.values() if b.state is not BatchState.FINISHED or b.uid in uids or b.stale_verdicts
+        ]
         live = {b.uid for b in batches if b.state is not BatchState.FINISHED}
         attempts = [
             a
@@ -59,6 +70,11 @@ class MemoryRows:
             attempts=tuple(attempts),
             outcomes=(*outcomes, *apart),
             has_more_outcomes=len(outcomes) == self.look,
+            stale={
+                b.uid: self._stale(b)
+                for b in batches
+                if b.stale_verdicts and (b.uid in uids or b.state is BatchState.FINISHED)
+            },
         )
 
     def append_outcome(self, attempt_id: str, recorded: Recorded) -> None:
@@ -67,15 +83,53 @@ class MemoryRows:
         self.outcomes.setdefault(attempt_id, row)
 
     def save(self, changes: BatchChanges) -> None:
+        late, self.late = self.late, None
+        if late is not None:
+            with suppress(Conflict):
+                self._commit(late)
+        if self.is_slow:
+            self.is_slow, self.late = False, changes
+            raise Unavailable("the commit did not answer in time")
+        self._commit(changes)
+
+    def _commit(self, changes: BatchChanges) -> None:
+        uid = changes.after.uid
+        there = self.batches[uid].version if uid in self.batches else 0
+        if there != (changes.before.version if changes.before else 0):
+            raise Conflict("planned on another version")
+        for verdict in changes.verdicts:
+            self._judge(uid, verdict)
         for change in changes.changes:
             self._save(change)
-        self.batches[changes.after.uid] = changes.after
+        self.batches[uid] = replace(changes.after, version=there + 1)
         if changes.after.state is BatchState.FINISHED:
             self._close(changes.after.uid)
 
     def states(self, uid: str) -> dict[int, BacktestState]:
         deciding = (a for a in self.attempts.values() if a.batch_uid == uid and a.is_deciding)
         return {a.index: a.backtest_state for a in deciding}
+
+    def _stale(self, batch: BatchRecord) -> StaleLook:
+        stale = [
+            StaleResult(backtest_id=backtest_id(*key), metrics=settled.result.metrics, passed=settled.passed)
+            for key, settled in sorted(self.results.items())
+            if key[0] == batch.uid and settled.criteria_version < batch.criteria_version
+        ]
+        return StaleLook(
+            criteria_version=batch.criteria_version,
+            results=tuple(stale[: self.stale_look]),
+            has_more=len(stale) > self.stale_look,
+        )
+
+    def _judge(self, uid: str, verdict: JudgeResult) -> None:
+        (key,) = (key for key in self.results if backtest_id(*key) == verdict.backtest_id)
+        assert key[0] == uid
+        self.results[key] = replace(
+            self.results[key],
+            passed=verdict.passed,
+            rejections=verdict.rejections,
+            criteria_version=verdict.criteria_version,
+        )
 
     def _save(self, change: AttemptChange) -> None:
         attempt = change.attempt

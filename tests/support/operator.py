@@ -44,9 +44,10 @@ def build_settings(**changes: Any) -> Settings:
     return Settings.model_validate(body | changes)
 
 
-def result(value: float = 1.0) -> Recorded:
-    """A recorder's word that an attempt succeeded."""
-    return Recorded(outcome=Result(metrics={"sharpe_ratio": value, "total_trades": 5}), exit_code=0)
+def result(value: float | None = 1.0, **metrics: float | None) -> Recorded:
+    """A recorder's word that an attempt succeeded, with that Sharpe ratio and five trades unless `metrics` says otherwise."""
+    measured = {"sharpe_ratio": value, "total_trades": 5} | metrics
+    return Recorded(outcome=Result(metrics=measured), exit_code=0)
 
 
 def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "it broke") -> Recorded:

@@ -10,6 +10,7 @@ from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import ClusterPort, build_event
 from backfleet.controller.listing import Sight, list_namespaces
 from backfleet.core import wire
+from backfleet.core.accepting import needs_catalog
 from backfleet.core.errors import BackfleetError
 from backfleet.core.observation import Limits, Observation
 from backfleet.core.planning import plan
@@ -80,15 +81,15 @@ class Passes:
     def observe(self, sight: Sight) -> Observation:
         """What there is, with the rows: Kubernetes was looked at first, so that a finished Job's outcome is always in sight."""
         store = self.rows.observe([batch.uid for batch in sight.batches])
-        taken_in = {record.uid for record in store.batches if record.finish_reason != wire.REASON_SPEC_INVALID}
-        needs_catalog = any(batch.uid not in taken_in for batch in sight.batches)
+        records = {record.uid: record for record in store.batches}
+        reads_catalog = any(needs_catalog(batch, records.get(batch.uid)) for batch in sight.batches)
         return Observation(
             now=store.now,
             batches=tuple(sight.batches),
             jobs=tuple(sight.jobs),
             pods=tuple(sight.pods),
             store=store,
-            catalog=self.rows.catalog() if needs_catalog else Catalog(),
+            catalog=self.rows.catalog() if reads_catalog else Catalog(),
             strategies=available_strategies(self.settings),
             status_written_at=dict(self.applier.memory.status_written_at),
             refusals=dict(self.applier.memory.refusals),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 from backfleet.core.constraints import Constraint, compile_constraints
+from backfleet.core.criteria import check_bounds
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.fitting import choose, judge_names, judge_values
 from backfleet.core.metrics import METRICS
@@ -178,15 +179,8 @@ def _judge_objective(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
 
 
 def _judge_criteria(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
-    criteria = spec.success_criteria
-    if criteria is None or criteria.min_trades is None or criteria.max_trades is None:
-        return
-    if criteria.min_trades > criteria.max_trades:
-        raise SpecInvalid(
-            "spec.successCriteria.maxTrades",
-            f"{criteria.max_trades} is below minTrades {criteria.min_trades}, so nothing could pass",
-            "raise maxTrades or lower minTrades",
-        )
+    if spec.success_criteria is not None:
+        check_bounds(spec.success_criteria.criteria())
 
 
 def _judge_timeouts(spec: BatchSpec, _limits: AcceptanceLimits) -> None:

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from backfleet.core.acceptance import AcceptanceLimits, check
 from backfleet.core.constraints import count_satisfying, nothing_satisfies
-from backfleet.core.criteria import SuccessCriteria, merge
 from backfleet.core.drafts import Draft
 from backfleet.core.observation import Observation, SeenBatch
 from backfleet.core.records import BatchRecord, BatchState
-from backfleet.core.snapshots import Work, controls_of, edits_of, with_project
+from backfleet.core.snapshots import CRITERIA, Work, controls_of, declared_criteria, edits_of, with_project
 from backfleet.core.spec import parse_spec
+from backfleet.core.verdicts import effective_criteria
 from backfleet.core.wire import REASON_SPEC_INVALID
 
 ON_HOLD = "on_hold"
@@ -17,22 +17,16 @@ ON_HOLD = "on_hold"
 
 def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> Draft:
     """A draft for a batch without a row (or with one that was refused); SpecInvalid when it cannot be taken in."""
-    catalog = seen.catalog
     accepted = check(parse_spec(batch.spec), seen.strategies, acceptance_limits(seen))
-    strategy = catalog.strategies.get(accepted.spec.strategy.name)
-    own = accepted.spec.success_criteria
-    criteria = merge(
-        own.criteria() if own else None,
-        SuccessCriteria.from_json(strategy.criteria) if strategy and strategy.criteria is not None else None,
-        SuccessCriteria.from_json(catalog.default_criteria),
-    )
+    declared = batch.spec.get(CRITERIA)
+    criteria = effective_criteria(declared, accepted.spec.strategy.name, seen.catalog)
     record = BatchRecord(
         uid=batch.uid,
         namespace=batch.namespace,
         name=batch.name,
         state=BatchState.COUNTING,
         spec=with_project(batch.spec, accepted.lean_project_path),
-        controls=controls_of(batch.spec),
+        controls={**controls_of(batch.spec), CRITERIA: declared},
         axes=accepted.space.to_json(),
         criteria=criteria.to_json(),
         labels=dict(batch.labels),
@@ -64,6 +58,13 @@ def count_on(draft: Draft) -> None:
             raise error
         draft.record = replace(record, total=0)
         draft.finish(REASON_SPEC_INVALID, str(error))
+
+
+def needs_catalog(batch: SeenBatch, record: BatchRecord | None) -> bool:
+    """Whether planning the batch reads the catalog: to take it in, or when an edit took its own criteria away."""
+    if record is None or record.finish_reason == REASON_SPEC_INVALID:
+        return True
+    return batch.spec.get(CRITERIA) is None and declared_criteria(record) is not None
 
 
 def may_accept_again(record: BatchRecord, batch: SeenBatch) -> bool:

@@ -14,6 +14,7 @@ from backfleet.core.plans import BatchPlan, BatchRef, DeleteJob, PostEvent, Writ
 from backfleet.core.records import BatchChanges, BatchRecord, BatchState, SettleFailure
 from backfleet.core.slots import overdue_jobs
 from backfleet.core.status import Sight, build_status, is_worth_writing, refused_status
+from backfleet.core.verdicts import criteria_events, review
 
 MIN_TTL_SECONDS = 60
 DEFAULT_TTL_SECONDS = 600
@@ -25,7 +26,7 @@ def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Se
     """Turn a draft into its plan."""
     record = draft.record
     is_changed = draft.changes or record != draft.before
-    rows = BatchChanges(before=draft.before, after=record, changes=tuple(draft.changes)) if is_changed else None
+    rows = BatchChanges(before=draft.before, after=record, changes=tuple(draft.changes), verdicts=draft.verdicts)
     sight = Sight(
         active=_active(held, record.uid),
         max_concurrent=min(draft.work.spec.max_concurrent, draft.limits.max_concurrent),
@@ -42,13 +43,17 @@ def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Se
     ttl = draft.work.spec.ttl_seconds_after_finished
     for job in jobs_to_delete(draft, record, jobs, ttl):
         deletes.setdefault(job.name, job)
-    events = tuple(_failure_events(draft))
+    events = (*_failure_events(draft), *criteria_events(draft.ref, draft.before, record))
     return _with_status(
         seen,
         draft.seen,
         status,
         BatchPlan(
-            uid=record.uid, rows=rows, deletes=tuple(deletes.values()), creates=tuple(draft.creates), events=events
+            uid=record.uid,
+            rows=rows if is_changed else None,
+            deletes=tuple(deletes.values()),
+            creates=tuple(draft.creates),
+            events=events,
         ),
     )
 
@@ -56,10 +61,12 @@ def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Se
 def close_finished(
     seen: Observation, batch: SeenBatch, record: BatchRecord, held: set[AttemptKey], jobs: Sequence[SeenJob]
 ) -> BatchPlan:
-    """A finished batch: its Jobs go, its status stays true."""
+    """A finished batch: its Jobs go, its status stays true, and edited criteria judge its results anew."""
+    reviewed = review(record, batch.spec, seen.catalog, seen.store.stale.get(record.uid))
+    before, record = record, reviewed.record
     ttl = ttl_after_end(batch, record)
     deletes = []
-    due = []
+    due = [seen.now] if record.stale_verdicts else []
     for job in jobs:
         is_stopped = job.state is JobState.ACTIVE and record.finish_reason not in COMPLETE_REASONS
         expires_at = job.finished_at + timedelta(seconds=ttl) if job.finished_at else None
@@ -70,11 +77,17 @@ def close_finished(
     sight = Sight(
         active=_active(held, record.uid),
         max_concurrent=min(int(record.controls.get("maxConcurrent", 4)), seen.limits.max_concurrent),
+        drift=reviewed.fault,
         overdue=[job.name for job in overdue_jobs(jobs, seen.now, seen.limits)],
     )
-    status = build_status(batch, record, sight, seen.now)
-    made = BatchPlan(uid=record.uid, deletes=tuple(deletes), due_at=min(due, default=None))
-    return _with_status(seen, batch, status, made)
+    made = BatchPlan(
+        uid=record.uid,
+        rows=BatchChanges(before=before, after=record, verdicts=reviewed.verdicts) if record != before else None,
+        deletes=tuple(deletes),
+        events=tuple(criteria_events(BatchRef.of(batch), before, record)),
+        due_at=min(due, default=None),
+    )
+    return _with_status(seen, batch, build_status(batch, record, sight, seen.now), made)
 
 
 def ttl_after_end(batch: SeenBatch, record: BatchRecord) -> int:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from backfleet.core.errors import SpecInvalid
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessCriteria:
@@ -75,6 +77,17 @@ def _is_met(rule: Rule, measured: float | int | None, bound: float | int | None)
     if measured is None or not math.isfinite(measured):
         return False
     return measured >= bound if rule.is_floor else measured <= bound
+
+
+def check_bounds(criteria: SuccessCriteria) -> None:
+    """Raise SpecInvalid when the bounds exclude each other, so that nothing could pass."""
+    least, most = criteria.min_trades, criteria.max_trades
+    if least is not None and most is not None and least > most:
+        raise SpecInvalid(
+            "spec.successCriteria.maxTrades",
+            f"{most} is below minTrades {least}, so nothing could pass",
+            "raise maxTrades or lower minTrades",
+        )
 
 
 def merge(batch: SuccessCriteria | None, strategy: SuccessCriteria | None, default: SuccessCriteria) -> SuccessCriteria:

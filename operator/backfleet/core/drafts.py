@@ -17,6 +17,7 @@ from backfleet.core.records import (
     BatchRecord,
     Best,
     CloseOutcome,
+    JudgeResult,
     OutcomeRecord,
     SettleFailure,
     SettleResult,
@@ -37,6 +38,7 @@ class Draft:
     attempts: dict[int, AttemptRecord] = field(default_factory=dict)
     """The latest attempt of every backtest that is queued, launching or running, by index."""
     changes: list[AttemptChange] = field(default_factory=list)
+    verdicts: tuple[JudgeResult, ...] = ()
     deletes: list[DeleteJob] = field(default_factory=list)
     creates: list[CreateJob] = field(default_factory=list)
     due: list[datetime] = field(default_factory=list)

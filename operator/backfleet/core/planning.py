@@ -18,6 +18,7 @@ from backfleet.core.records import AttemptRecord, BatchChanges, BatchRecord, Bat
 from backfleet.core.settling import Facts, settle
 from backfleet.core.slots import occupied_slots, overdue_jobs, share_slots, slots_out_of_sight
 from backfleet.core.snapshots import restore
+from backfleet.core.verdicts import judge_stale, review
 
 
 @dataclass(slots=True)
@@ -124,15 +125,18 @@ def _close(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Mapping
 
 def _reopen(seen: Observation, batch: SeenBatch, record: BatchRecord | None) -> Draft:
     assert record is not None
-    work, controls, drift = restore(record, batch.spec, acceptance_limits(seen))
+    reviewed = review(record, batch.spec, seen.catalog, seen.store.stale.get(batch.uid))
+    work, controls, drift = restore(reviewed.record, batch.spec, acceptance_limits(seen))
     return Draft(
         seen=batch,
         before=record,
-        record=replace(record, controls=controls, missing_since=None),
+        record=replace(reviewed.record, controls=controls, missing_since=None),
         work=work,
         now=seen.now,
         limits=seen.limits,
-        drift=drift.message if drift else None,
+        verdicts=reviewed.verdicts,
+        due=[seen.now] if reviewed.record.stale_verdicts else [],
+        drift="; ".join(each for each in (drift.message if drift else None, reviewed.fault) if each) or None,
     )
 
 
@@ -156,11 +160,17 @@ def _jobs_by_batch(jobs: Iterable[SeenJob]) -> dict[str, list[SeenJob]]:
 
 
 def _sweep(seen: Observation, records: Iterable[BatchRecord], board: _Board) -> Iterable[BatchPlan]:
-    """A batch whose custom resource is gone in two complete looks, far enough apart, is over."""
+    """A batch whose custom resource is gone in two complete looks, far enough apart, is over; what is stale is still judged."""
     present = {batch.uid for batch in seen.batches}
     for record in records:
-        is_listed = record.namespace in seen.namespaces
-        if record.uid in present or record.state is BatchState.FINISHED or not is_listed:
+        if record.uid in present:
+            continue
+        if record.state is BatchState.FINISHED:
+            after, verdicts = judge_stale(record, seen.store.stale.get(record.uid))
+            rows = BatchChanges(before=record, after=after, verdicts=verdicts) if after != record else None
+            yield BatchPlan(uid=record.uid, rows=rows, due_at=seen.now if after.stale_verdicts else None)
+            continue
+        if record.namespace not in seen.namespaces:
             continue
         if record.missing_since is None:
             after = replace(record, missing_since=seen.now)

@@ -49,7 +49,8 @@ class BatchRecord:
     `spec` is the custom resource's spec as accepted; `controls` are the fields that stay editable, as last seen valid;
     `axes` is the ordered snapshot of the parameter space. `next_index` is the launch cursor: every index below it was
     launched, or does not satisfy the constraints. `total` is None while counting. `repeated_reason` is the reason that every
-    failure so far had, "" once two differ.
+    failure so far had, "" once two differ. `stale_verdicts` counts the results that an older version of the criteria judged.
+    `version` is the row's when it was read: what is planned on it holds for that row alone.
     """
 
     uid: str
@@ -61,6 +62,7 @@ class BatchRecord:
     axes: Mapping[str, Any]
     criteria: Mapping[str, Any]
     criteria_version: int = 1
+    stale_verdicts: int = 0
     total: int | None = None
     count_cursor: int = 0
     count_found: int = 0
@@ -77,6 +79,7 @@ class BatchRecord:
     finished_at: datetime | None = None
     finish_reason: str | None = None
     finish_message: str | None = None
+    version: int = field(default=0, compare=False)
 
     def finished(self, now: datetime, reason: str, message: str) -> "BatchRecord":
         """This batch at its end: what has neither succeeded nor failed counts as cancelled."""
@@ -133,6 +136,24 @@ class OutcomeRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaleResult:
+    """A result that an older version of the criteria judged, with that verdict."""
+
+    backtest_id: str
+    metrics: Mapping[str, float | int | None]
+    passed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleLook:
+    """A chunk of a batch's results that versions below `criteria_version` judged; `has_more` of them are left."""
+
+    criteria_version: int
+    results: tuple[StaleResult, ...]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StrategyRecord:
     """One row of `strategies` with its own criteria, if it has any; `criteria` uses the custom resource's field names."""
 
@@ -156,7 +177,8 @@ class StoreView:
 
     `now` is the database's clock. `attempts` holds the attempts of backtests that are queued, launching or running
     (the latest attempt each), and every other open attempt that has an unsettled outcome. The cost depends on these alone.
-    With `has_more_outcomes` there are new outcomes beyond those that are here.
+    With `has_more_outcomes` there are new outcomes beyond those that are here. `stale` holds, by batch, a chunk of the results
+    that are to be judged anew; finished batches that have such are among `batches` too.
     """
 
     now: datetime
@@ -164,6 +186,7 @@ class StoreView:
     attempts: tuple[AttemptRecord, ...] = ()
     outcomes: tuple[OutcomeRecord, ...] = ()
     has_more_outcomes: bool = False
+    stale: Mapping[str, StaleLook] = field(default_factory=dict)
 
 
 # What a pass writes. A batch's changes are one transaction; each is safe to repeat.
@@ -227,6 +250,16 @@ class LaunchAttempt:
     combination_hash: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeResult:
+    """A result is judged anew; nothing else of it changes."""
+
+    backtest_id: str
+    passed: bool
+    rejections: tuple[str, ...]
+    criteria_version: int
+
+
 AttemptChange = SettleResult | SettleFailure | CloseOutcome | MarkAttempt | LaunchAttempt
 
 
@@ -234,9 +267,11 @@ AttemptChange = SettleResult | SettleFailure | CloseOutcome | MarkAttempt | Laun
 class BatchChanges:
     """All row changes of one batch in one pass: `before` None inserts `after`; changes apply in order, before the batch's row.
 
+    They hold for the row as it was read: `before.version` must still be its version.
     When `after` is finished, its queued, launching and running backtests become cancelled and every open attempt is closed.
     """
 
     before: BatchRecord | None
     after: BatchRecord
     changes: tuple[AttemptChange, ...] = ()
+    verdicts: tuple[JudgeResult, ...] = ()

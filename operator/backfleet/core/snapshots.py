@@ -14,7 +14,9 @@ from backfleet.core.records import BatchRecord
 from backfleet.core.spec import BatchSpec, EngineName, parse_spec
 
 CONTROLS = ("maxConcurrent", "suspend", "cancel", "failurePolicy", "ttlSecondsAfterFinished", "resources")
-"""Fields of the spec that stay editable after acceptance; all others define the work."""
+"""Fields of the spec that stay editable after acceptance; all others but `CRITERIA` define the work."""
+CRITERIA = "successCriteria"
+"""Editable too, and kept beside the controls: an edit is taken or not by itself, see `core.verdicts`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,12 @@ def controls_of(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def definition_of(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a spec that is snapshotted."""
-    return {name: value for name, value in spec.items() if name not in CONTROLS}
+    return {name: value for name, value in spec.items() if name not in (*CONTROLS, CRITERIA)}
+
+
+def declared_criteria(record: BatchRecord) -> Any:  # noqa: ANN401 - any JSON
+    """`spec.successCriteria` as it was last taken; None for none. A batch of 0.1.0 has it in its accepted spec alone."""
+    return record.controls[CRITERIA] if CRITERIA in record.controls else record.spec.get(CRITERIA)
 
 
 def with_project(spec: Mapping[str, Any], path: str | None) -> dict[str, Any]:
@@ -69,23 +76,23 @@ def restore(
 ) -> tuple[Work, dict[str, Any], Drift | None]:
     """The work of an accepted batch under the present spec's controls, those controls, and what is not in force.
 
-    Controls that are not valid leave the last valid ones in force: a typo never stops a running batch.
+    Controls that are not valid leave the last valid ones in force: a typo never stops a running batch. The criteria are the
+    record's, whatever the present spec says of them.
     """
     definition = definition_of(record.spec)
-    controls = controls_of(present)
-    drift = None
+    criteria = {CRITERIA: declared_criteria(record)}
+    controls = {**controls_of(present), **criteria}
+    faults = []
     try:
         spec = parse_spec({**definition, **controls})
         check_controls(spec, limits)
     except SpecInvalid as error:
-        drift = Drift(message=f"not in force: {error}")
-        controls = dict(record.controls)
+        faults.append(f"not in force: {error}")
+        controls = {**record.controls, **criteria}
         spec = parse_spec({**definition, **controls})
     if edited := edits_of(record.spec, present):
         names = ", ".join(f"spec.{name}" for name in edited)
-        drift = Drift(
-            message=f"edits of {names} are ignored: they were fixed at acceptance; apply a new batch for them"
-        )
+        faults.append(f"edits of {names} are ignored: they were fixed at acceptance; apply a new batch for them")
     space = ParameterSpace.from_json(record.axes)
     work = Work(
         spec=spec,
@@ -93,4 +100,4 @@ def restore(
         constraints=compile_constraints(spec.constraints, space),
         criteria=SuccessCriteria.from_json(record.criteria),
     )
-    return work, controls, drift
+    return work, controls, Drift(message="; ".join(faults)) if faults else None

@@ -12,13 +12,21 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from backfleet.core.criteria import SuccessCriteria
+from backfleet.core.criteria import SuccessCriteria, check_bounds
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import ParameterDeclaration, RangeDeclaration
 from backfleet.core.quantities import PATTERN as QUANTITY_PATTERN
 from backfleet.core.ranking import Direction, natural_direction
 from backfleet.core.scalars import ParameterType, shown
-from backfleet.core.spec_fields import MAX_CASH, parse_cash, parse_date, parse_quantity, parse_whole, spec_invalid
+from backfleet.core.spec_fields import (
+    MAX_CASH,
+    parse_cash,
+    parse_date,
+    parse_fraction,
+    parse_quantity,
+    parse_whole,
+    spec_invalid,
+)
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 PATH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
@@ -50,7 +58,7 @@ class SearchAlgorithm(StrEnum):
 
 Whole = Annotated[int, BeforeValidator(parse_whole)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Fraction = Annotated[Number, Field(ge=0, le=1)]
+Fraction = Annotated[Number, Field(ge=0, le=1), BeforeValidator(parse_fraction)]
 TradeCount = Annotated[int, Field(ge=0, le=1_000_000_000), BeforeValidator(parse_whole)]
 # The schemas say what the validators before them enforce; the contract with the CRD is checked on them.
 Day = Annotated[
@@ -175,6 +183,12 @@ class CriteriaSpec(_Model):
         return SuccessCriteria(**self.model_dump())
 
 
+class _CriteriaAlone(_Model):
+    """The one field of the spec that is read again when it is edited; its errors have the spec's own paths."""
+
+    success_criteria: CriteriaSpec | None = None
+
+
 class FailurePolicySpec(_Model):
     """When to try again, and when to give up."""
 
@@ -236,3 +250,16 @@ def parse_spec(spec: object) -> BatchSpec:
         return BatchSpec.model_validate(spec)
     except ValidationError as error:
         raise spec_invalid(error, BatchSpec) from error
+
+
+def parse_criteria(declared: object) -> SuccessCriteria | None:
+    """Read `spec.successCriteria` alone (any JSON; None when there is none); SpecInvalid names the field and the mend."""
+    try:
+        parsed = _CriteriaAlone.model_validate({"successCriteria": declared}).success_criteria
+    except ValidationError as error:
+        raise spec_invalid(error, _CriteriaAlone) from error
+    if parsed is None:
+        return None
+    criteria = parsed.criteria()
+    check_bounds(criteria)
+    return criteria

@@ -26,6 +26,13 @@ def parse_whole(raw: object) -> object:
     return int(raw) if isinstance(raw, float) and raw.is_integer() else raw
 
 
+def parse_fraction(raw: object) -> object:
+    """A share of a whole; what can only be a percentage is told from other numbers, and all else left to the strict type."""
+    if isinstance(raw, int | float) and not isinstance(raw, bool) and raw > 1:
+        raise fault(f"{shown(raw)} is more than the whole", "write a fraction: 0.15 for 15 %")
+    return raw
+
+
 def parse_date(raw: object) -> date:
     """A calendar date from YYYY-MM-DD text."""
     if isinstance(raw, date) and not isinstance(raw, datetime):

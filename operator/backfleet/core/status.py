@@ -153,6 +153,8 @@ def _conditions(record: BatchRecord, sight: Sight) -> list[Condition]:
     conditions = [_accepted(record), _progressing(record, sight), *_end_conditions(record)]
     suspended = ("True", "SuspendedByUser") if sight.is_suspended else ("False", "NotSuspended")
     conditions.append(Condition(type=wire.CONDITION_SUSPENDED, status=suspended[0], reason=suspended[1]))
+    if record.criteria_version > 1:
+        conditions.append(_verdicts(record))
     if sight.drift:
         conditions.append(
             Condition(type=wire.CONDITION_SPEC_DRIFT, status="True", reason="EditIgnored", message=sight.drift)
@@ -177,6 +179,16 @@ def _accepted(record: BatchRecord) -> Condition:
         return Condition(type=wire.CONDITION_ACCEPTED, status="Unknown", reason="Counting", message=message)
     message = f"{record.total or 0} combinations"
     return Condition(type=wire.CONDITION_ACCEPTED, status="True", reason="SpecValid", message=message)
+
+
+def _verdicts(record: BatchRecord) -> Condition:
+    """Shown once the criteria were edited; before, all verdicts are of the only version there was."""
+    criteria = f"version {record.criteria_version} of the success criteria"
+    if not record.stale_verdicts:
+        message = f"every result is judged by {criteria}"
+        return Condition(type=wire.CONDITION_VERDICTS_CURRENT, status="True", reason="Judged", message=message)
+    message = f"{criteria} is in force; {record.stale_verdicts} results are still judged by an older one"
+    return Condition(type=wire.CONDITION_VERDICTS_CURRENT, status="False", reason="Judging", message=message)
 
 
 def _progressing(record: BatchRecord, sight: Sight) -> Condition:

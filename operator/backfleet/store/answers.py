@@ -74,7 +74,10 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchAnswer:
-    """A batch in full; `spec` is as accepted, `controls` are the editable fields in force."""
+    """A batch in full; `spec` is as accepted, `controls` are the editable fields in force.
+
+    `stale_verdicts` counts the results that an older version of the criteria judged; they are judged anew by and by.
+    """
 
     uid: str
     installation: str
@@ -89,6 +92,7 @@ class BatchAnswer:
     axes: Mapping[str, Any]
     criteria: Mapping[str, Any]
     criteria_version: int
+    stale_verdicts: int
     counts: Counts
     best: Best | None
     labels: Mapping[str, str]
@@ -243,6 +247,7 @@ def batch_answer(row: AnyRow, active: int) -> BatchAnswer:
         axes=row.axes,
         criteria=row.criteria,
         criteria_version=row.criteria_version,
+        stale_verdicts=row.stale_verdicts,
         counts=Counts(
             total=row.total,
             queued=max(0, (row.total or 0) - ended - active),

@@ -20,6 +20,7 @@ from backfleet.core.records import (
     AttemptRecord,
     BatchRecord,
     CloseOutcome,
+    JudgeResult,
     LaunchAttempt,
     MarkAttempt,
     SettleFailure,
@@ -37,6 +38,25 @@ def apply_changes(connection: Connection, batch: BatchRecord, changes: Sequence[
     for kind, run in groupby(changes, key=type):
         count += _WRITERS[kind](connection, batch, list(run))
     return count
+
+
+def judge_results(connection: Connection, batch: BatchRecord, verdicts: Sequence[JudgeResult]) -> int:
+    """Write new verdicts; how many. Conflict when a result went on since, since its old verdict is in the counters."""
+    if not verdicts:
+        return 0
+    rows = [
+        {
+            "backtest_id": verdict.backtest_id,
+            "passed": verdict.passed,
+            "rejections": list(verdict.rejections),
+            "criteria_version": verdict.criteria_version,
+        }
+        for verdict in verdicts
+    ]
+    judged = _run(connection, rows, statements.JUDGE_RESULTS)
+    if judged < len(rows):
+        raise Conflict(f"batch {batch.uid}: {len(rows) - judged} results were judged by others")
+    return judged
 
 
 def close_batch(connection: Connection, batch: BatchRecord) -> int:

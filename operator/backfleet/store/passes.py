@@ -1,6 +1,6 @@
 """The operator's verbs: one look at the rows that can matter, and one transaction that saves what a pass decided."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,10 +9,16 @@ from sqlalchemy import Connection, Engine, func, select, text, update
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestState
 from backfleet.core.errors import Conflict
-from backfleet.core.records import BatchChanges, BatchRecord, BatchState, StoreView
-from backfleet.store.backtest_tables import BacktestAttempt, BacktestJob, BacktestOutcome, OutcomeInboxEntry
+from backfleet.core.records import BatchChanges, BatchRecord, BatchState, StaleLook, StaleResult, StoreView
+from backfleet.store.backtest_tables import (
+    BacktestAttempt,
+    BacktestJob,
+    BacktestOutcome,
+    BacktestResult,
+    OutcomeInboxEntry,
+)
 from backfleet.store.base import AnyRow
-from backfleet.store.changes import apply_changes, close_batch, forget_settled
+from backfleet.store.changes import apply_changes, close_batch, forget_settled, judge_results
 from backfleet.store.fence import check_epoch
 from backfleet.store.rows import (
     ATTEMPT_COLUMNS,
@@ -28,6 +34,10 @@ from backfleet.store.strategies import ensure_strategy
 from backfleet.store.tables import Batch
 
 OUTCOMES_PER_LOOK = 200
+STALE_PER_LOOK = 2_000
+"""Results that one pass judges anew, over all batches: some tenths of a second."""
+LEAST_STALE = 50
+"""A batch counts as at least so many, which bounds the queries of a look."""
 _ALIVE = tuple(state.value for state in BacktestState if state.is_alive)
 _FINISHED = BatchState.FINISHED.value
 
@@ -37,19 +47,23 @@ def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreVi
 
     Costs what is live: rows of finished batches and settled backtests are not read. At most 200 outcomes, oldest first, of
     the batches among `uids`, and as many of all others (in a namespace that cannot be looked at), which free their slots.
+    At most 2,000 results that are to be judged anew, of those batches that can be saved: among `uids`, or finished.
     """
     with looking(engine, "reading the rows") as connection:
         now = connection.execute(text("SELECT now()")).scalar_one()
         is_ours = Batch.installation_id == installation
         live = connection.execute(select(Batch.__table__).where(is_ours, Batch.state != _FINISHED)).all()
-        asked = set(uids) - {row.uid for row in live}
+        judging = connection.execute(select(Batch.__table__).where(is_ours, Batch.stale_verdicts > 0)).all()
+        asked = set(uids) - {row.uid for row in (*live, *judging)}
         done = _finished(connection, installation, asked) if asked else []
         latest = connection.execute(_latest_attempts(installation)).all() if live else []
         here = {row.uid for row in live} & set(uids)
         new = connection.execute(_new_outcomes(here)).all() if here else []
         elsewhere = {row.uid for row in live} - here
         apart = connection.execute(_new_outcomes(elsewhere)).all() if elsewhere else []
-    batches = sorted((batch_record(row) for row in (*live, *done)), key=lambda each: (each.accepted_at, each.uid))
+        stale = _stale_results(connection, [row for row in judging if row.uid in uids or row.state == _FINISHED])
+    rows = {row.uid: row for row in (*live, *judging, *done)}
+    batches = sorted((batch_record(row) for row in rows.values()), key=lambda each: (each.accepted_at, each.uid))
     attempts = {(each := attempt_record(row)).id: each for row in (*latest, *new, *apart)}
     return StoreView(
         now=now,
@@ -57,20 +71,22 @@ def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreVi
         attempts=tuple(sorted(attempts.values(), key=lambda each: (each.batch_uid, each.index, each.number))),
         outcomes=tuple(outcome_record(row) for row in (*new, *apart)),
         has_more_outcomes=len(new) == OUTCOMES_PER_LOOK,
+        stale=stale,
     )
 
 
 def save(engine: Engine, installation: str, epoch: int, changes: BatchChanges) -> None:
-    """Write all changes of one batch in one transaction; saving the same again changes nothing.
+    """Write all changes of one batch in one transaction; saved twice they are refused, or change nothing.
 
     Raises FenceLost when another operator took over, Unavailable when Postgres does not answer, and Conflict when the rows
-    are not those that the changes were planned on. The batch's version goes up when anything changed.
+    are not those that the changes were planned on: look again. The batch's version goes up when anything changed.
     """
     after = changes.after
     with writing(engine, f"saving batch {after.uid}") as connection:
         check_epoch(connection, installation, epoch)
         row = _lock(connection, installation, changes)
-        count = apply_changes(connection, after, changes.changes)
+        count = judge_results(connection, after, changes.verdicts)
+        count += apply_changes(connection, after, changes.changes)
         if after.state is BatchState.FINISHED:
             count += close_batch(connection, after)
         forget_settled(connection)
@@ -82,6 +98,27 @@ def _finished(connection: Connection, installation: str, uids: Collection[str]) 
         Batch.uid.in_(sorted(uids)), Batch.installation_id == installation, Batch.state == _FINISHED
     )
     return list(connection.execute(statement).all())
+
+
+def _stale_results(connection: Connection, judging: Sequence[AnyRow]) -> dict[str, StaleLook]:
+    """The first stale results of each of these batches, oldest batch first, until the look is full."""
+    looks, left = {}, STALE_PER_LOOK
+    columns = BacktestResult.backtest_id, BacktestResult.metrics, BacktestResult.passed
+    for batch in sorted(judging, key=lambda row: (row.accepted_at, row.uid)):
+        if left <= 0:
+            break
+        is_stale = BacktestResult.criteria_version < batch.criteria_version
+        statement = select(*columns).where(BacktestResult.batch_uid == batch.uid, is_stale)
+        found = connection.execute(statement.order_by(BacktestResult.criteria_version).limit(left + 1)).all()
+        looks[batch.uid] = StaleLook(
+            criteria_version=batch.criteria_version,
+            results=tuple(
+                StaleResult(backtest_id=row.backtest_id, metrics=row.metrics, passed=row.passed) for row in found[:left]
+            ),
+            has_more=len(found) > left,
+        )
+        left -= max(len(found), LEAST_STALE)
+    return looks
 
 
 def _latest_attempts(installation: str) -> Any:  # noqa: ANN401 - a statement
@@ -121,6 +158,10 @@ def _lock(connection: Connection, installation: str, changes: BatchChanges) -> A
         raise Conflict(f"batch {after.uid} has no row any more")
     if row.installation_id != installation:
         raise Conflict(f"batch {after.uid} belongs to installation {row.installation_id}")
+    planned_on = changes.before.version if changes.before else 0
+    if row.version != planned_on:
+        # A commit that the client gave up on may arrive late: what was planned without it would miscount.
+        raise Conflict(f"batch {after.uid} is at version {row.version}, and this was planned on version {planned_on}")
     is_refused = row.finish_reason == wire.REASON_SPEC_INVALID  # it has no backtests: see docs/adr/0004
     if row.state == _FINISHED and after.state is not BatchState.FINISHED and not is_refused:
         raise Conflict(f"batch {after.uid} is finished, and nothing reopens it")

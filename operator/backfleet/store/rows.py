@@ -21,6 +21,7 @@ _SAME_NAMES = (
     "axes",
     "criteria",
     "criteria_version",
+    "stale_verdicts",
     "total",
     "count_cursor",
     "count_found",
@@ -80,6 +81,7 @@ def batch_record(row: AnyRow) -> BatchRecord:
         state=BatchState(row.state),
         counters=Counters(succeeded=row.succeeded, failed=row.failed, cancelled=row.cancelled, passed=row.passed),
         best=best,
+        version=row.version,
         **{name: getattr(row, name) for name in _SAME_NAMES},
     )
 

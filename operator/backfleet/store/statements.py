@@ -131,6 +131,17 @@ SELECT
 FROM change c JOIN launched ON launched.id = c.backtest_id
 """  # noqa: S608
 
+JUDGE_RESULTS = """
+WITH change AS (
+    SELECT * FROM json_to_recordset(CAST(:rows AS json))
+        AS c(backtest_id text, passed boolean, rejections text[], criteria_version int)
+)
+UPDATE backtest_results r
+SET passed = c.passed, rejections = c.rejections, criteria_version = c.criteria_version
+FROM change c
+WHERE r.backtest_id = c.backtest_id AND r.criteria_version < c.criteria_version
+"""
+
 COUNT_ATTEMPTS = "SELECT count(*) FROM backtest_attempts WHERE attempt_id = ANY(:ids)"
 
 CANCEL_BACKTESTS = """

@@ -80,6 +80,7 @@ class SuccessCriteriaRow(Base):
 class Batch(Base):
     """One accepted `OptimizationBatch`. Counters and `version` change in the transaction that changes what they count.
 
+    `stale_verdicts` counts the results whose `criteria_version` is below the batch's, which are to be judged anew.
     The columns from `strategy_name` to `objective_direction` repeat parts of `spec`, so that SQL can read them.
     """
 
@@ -89,6 +90,8 @@ class Batch(Base):
         one_of("objective_direction", Direction),
         CheckConstraint("(state = 'finished') = (finished_at IS NOT NULL)", name="finished"),
         CheckConstraint("least(succeeded, failed, cancelled, passed) >= 0 AND passed <= succeeded", name="counters"),
+        CheckConstraint("stale_verdicts >= 0 AND stale_verdicts <= succeeded", name="stale_verdicts"),
+        Index("ix_optimization_batches_stale", "installation_id", postgresql_where=text("stale_verdicts > 0")),
         Index("ix_optimization_batches_live", "installation_id", postgresql_where=NOT_FINISHED),
         Index("ix_optimization_batches_newest", desc("accepted_at"), desc("uid")),
         Index("ix_optimization_batches_name", "name", desc("accepted_at")),
@@ -112,6 +115,7 @@ class Batch(Base):
     axes: Mapped[Json]
     criteria: Mapped[Json]
     criteria_version: Mapped[int] = mapped_column(server_default="1")
+    stale_verdicts: Mapped[Count]
     search_state: Mapped[Json | None]
     total: Mapped[int | None]
     count_cursor: Mapped[Count]

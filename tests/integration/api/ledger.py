@@ -22,7 +22,8 @@ from backfleet.core.records import (
     SettleResult,
 )
 from backfleet.core.spec import parse_spec
-from backfleet.store.passes import save
+from backfleet.core.verdicts import judge_stale
+from backfleet.store.passes import observe, save
 from backfleet.store.rows import objective_of
 from backfleet_api.cluster import ClusterBatch
 
@@ -73,6 +74,11 @@ class Ledger:
         return after
 
     def save(self, before: BatchRecord | None, after: BatchRecord, *changes: AttemptChange) -> BatchRecord:
+        if before is not None:
+            (seen,) = (
+                each for each in observe(self.engine, INSTALLATION, [before.uid]).batches if each.uid == before.uid
+            )
+            before = replace(before, version=seen.version)
         save(self.engine, INSTALLATION, self.epoch, BatchChanges(before=before, after=after, changes=changes))
         return after
 
@@ -149,6 +155,19 @@ class Ledger:
             attempt=attempt, reason=FailureReason.OOM_KILLED, message="out of memory", state=state, is_charged=True
         )
         return self.save(batch, after, failure)
+
+    def edit_criteria(self, batch: BatchRecord, criteria: dict[str, float]) -> BatchRecord:
+        """The first pass after an edit."""
+        version, stale = batch.criteria_version + 1, batch.counters.succeeded
+        return self.change(batch, criteria=criteria, criteria_version=version, stale_verdicts=stale)
+
+    def judge(self, batch: BatchRecord) -> BatchRecord:
+        """The passes that follow it."""
+        look = observe(self.engine, INSTALLATION, [batch.uid]).stale[batch.uid]
+        after, verdicts = judge_stale(batch, look)
+        (seen,) = (each for each in observe(self.engine, INSTALLATION, [batch.uid]).batches if each.uid == batch.uid)
+        save(self.engine, INSTALLATION, self.epoch, BatchChanges(before=seen, after=after, verdicts=verdicts))
+        return after
 
     def finish(self, batch: BatchRecord, reason: str, message: str = "it is over") -> BatchRecord:
         counters = batch.counters

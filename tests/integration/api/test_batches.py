@@ -64,6 +64,7 @@ def test_a_batch_in_full(api: TestClient, ledger: Ledger) -> None:
         "started_at": "2026-11-24T15:31:00Z",
         "criteria": {"minTrades": 100},
         "criteria_version": 1,
+        "stale_verdicts": 0,
         "labels": {"team": "research"},
         "submitter": "ann",
         "message": None,

@@ -45,6 +45,7 @@ def test_a_batch_that_was_not_accepted_yet_is_pending_under_its_name_and_uid(
         "estimated_finish_at": None,
         "criteria": {},
         "criteria_version": 0,
+        "stale_verdicts": 0,
         "labels": {"team": "research"},
         "submitter": None,
         "message": "the operator has not accepted it yet",
@@ -88,6 +89,8 @@ def test_the_results_of_a_pending_batch_are_an_empty_page(serve: Serve, cluster:
         "order": {"metric": "drawdown", "direction": "minimize"},
         "succeeded": 0,
         "passed": 0,
+        "criteria_version": 0,
+        "stale_verdicts": 0,
         "results": [],
         "next_cursor": None,
     }

@@ -8,7 +8,10 @@ from fastapi.testclient import TestClient
 
 from backfleet.core.metrics import METRICS
 from backfleet.core.records import BatchRecord
-from tests.integration.api.ledger import Ledger, uid
+from backfleet.store.reading import get_batch
+from backfleet_api.answers import describe_batch
+from backfleet_client.views import batch_text
+from tests.integration.api.ledger import START, Ledger, uid
 
 BATCHES = "/api/optimization/batches"
 METRIC_ROWS: list[dict[str, float | int | None]] = [
@@ -64,6 +67,7 @@ def test_a_result_in_full(api: TestClient, batch: BatchRecord) -> None:
         "metrics": METRIC_ROWS[1],
         "passed": False,
         "rejections": ["insufficient_trades"],
+        "criteria_version": 1,
     }
 
 
@@ -113,3 +117,32 @@ def test_a_number_that_is_none_is_null_in_the_answer(api: TestClient, ledger: Le
     text = api.get(f"{BATCHES}/{nan.uid}/results").text
     assert "NaN" not in text
     assert f'"total_trades":{2**60}' in text
+
+
+def test_edited_criteria_show_which_version_judged_each_result(
+    api: TestClient, ledger: Ledger, batch: BatchRecord
+) -> None:
+    edited = ledger.edit_criteria(batch, {"minSharpe": 1.0})
+    before = get(api, batch.uid)
+    assert (before["criteria_version"], before["stale_verdicts"], before["passed"]) == (2, 5, 3)
+    assert {result["criteria_version"] for result in before["results"]} == {1}
+    told = api.get(f"{BATCHES}/{batch.uid}").json()
+    assert (told["criteria"], told["criteria_version"], told["stale_verdicts"]) == ({"minSharpe": 1.0}, 2, 5)
+    ledger.judge(edited)
+    after = get(api, batch.uid)
+    assert (after["criteria_version"], after["stale_verdicts"], after["passed"]) == (2, 0, 1)
+    assert [(result["index"], result["rejections"]) for result in after["results"]] == [
+        (2, []),
+        *((index, ["low_sharpe_ratio"]) for index in (0, 3, 4, 1)),
+    ]
+    assert {result["criteria_version"] for result in after["results"]} == {2}
+    assert indexes(get(api, batch.uid, passed=True)) == [2]
+    assert api.get(f"/api/backtests/{batch.uid}-0").json()["result"]["rejections"] == ["low_sharpe_ratio"]
+
+
+def test_the_command_line_tells_of_results_that_are_still_to_be_judged(ledger: Ledger, batch: BatchRecord) -> None:
+    edited = ledger.edit_criteria(batch, {"minSharpe": 1.0})
+    line = "5 results are still to be judged by version 2"
+    assert line in batch_text(describe_batch(get_batch(ledger.engine, batch.uid), START))
+    ledger.judge(edited)
+    assert "stale" not in batch_text(describe_batch(get_batch(ledger.engine, batch.uid), START))

@@ -157,8 +157,13 @@ class Life:
         after = replace(self.record, **fields)
         made = BatchChanges(before=None if self.is_new else self.record, after=after, changes=changes)
         save(self.engine, INSTALLATION, self.epoch, made)
-        self.record, self.is_new = after, False
+        (row,) = self.query(f"SELECT version FROM optimization_batches WHERE uid = '{after.uid}'")
+        self.record, self.is_new = replace(after, version=row["version"]), False
         return made
+
+    def save_again(self, made: BatchChanges) -> None:
+        """The same changes, as if they had been planned on what stands now."""
+        save(self.engine, INSTALLATION, self.epoch, replace(made, before=self.record))
 
     def finish(self, reason: str = "AllSucceeded", **fields: Any) -> BatchChanges:
         ended = {"finished_at": START + timedelta(hours=1), "finish_reason": reason, "finish_message": "the end"}

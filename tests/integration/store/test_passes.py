@@ -171,7 +171,7 @@ def test_a_failure_and_the_next_launch_may_be_one_pass(life: Life) -> None:
     made = life.save(fail(attempt(), BacktestState.QUEUED), launch(again))
     assert life.look().attempts == (again,)
     before = life.snapshot()
-    save(life.engine, INSTALLATION, life.epoch, made)
+    life.save_again(made)
     assert life.snapshot() == before
 
 
@@ -280,7 +280,10 @@ def test_saving_the_same_again_changes_no_row(life: Life, database: Database, mo
     if moment == "finished":
         made = life.finish()
     before = life.snapshot()
-    save(life.engine, INSTALLATION, life.epoch, made)
+    with pytest.raises(Conflict, match="planned on version"):
+        save(life.engine, INSTALLATION, life.epoch, made)
+    assert life.snapshot() == before
+    life.save_again(made)
     assert life.snapshot() == before
 
 
@@ -298,6 +301,33 @@ def test_the_version_goes_up_with_every_change_and_only_then(life: Life) -> None
     assert version() == 3
     life.save(total=4)
     assert version() == 4
+
+
+def test_what_was_planned_before_a_late_commit_is_refused(life: Life) -> None:
+    """The client gave up on a commit and planned again on the old rows; then the server carried the commit out."""
+    life.save(*(launch(attempt(index)) for index in range(2)))
+    seen = life.record
+    settled = BatchChanges(
+        before=seen, after=replace(seen, counters=Counters(succeeded=1, passed=1)), changes=(succeed(attempt(0)),)
+    )
+    again = BatchChanges(
+        before=seen,
+        after=replace(seen, counters=Counters(succeeded=2, passed=2)),
+        changes=(succeed(attempt(0)), succeed(attempt(1))),
+    )
+    save(life.engine, INSTALLATION, life.epoch, settled)
+    before = life.snapshot()
+    with pytest.raises(Conflict, match="is at version 2, and this was planned on version 1"):
+        save(life.engine, INSTALLATION, life.epoch, again)
+    assert life.snapshot() == before
+    assert life.look().batches[0].version == 2
+
+
+def test_a_batch_that_got_its_row_late_is_not_begun_twice(life: Life) -> None:
+    life.save(launch(attempt()))
+    with pytest.raises(Conflict, match="planned on version 0"):
+        save(life.engine, INSTALLATION, life.epoch, BatchChanges(before=None, after=batch(total=9)))
+    assert life.query("SELECT total FROM optimization_batches") == [{"total": 3}]
 
 
 def test_a_succeeded_backtest_never_changes(life: Life) -> None:
