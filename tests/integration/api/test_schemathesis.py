@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from backfleet.store.fence import Fence
 from backfleet.store.session import open_engine
+from backfleet_api.examples import CONFIG
 from tests.integration.api.conftest import serving
 from tests.integration.api.kubernetes import BEARER, NAMESPACE, SPEC, writing_app
 from tests.integration.api.ledger import INSTALLATION, Ledger
@@ -81,7 +82,13 @@ def known_cases(operation: Any, uid: str) -> list[Case]:
         case _, path if "{backtest_id}" in path:
             return [operation.Case(path_parameters={"backtest_id": f"{uid}-{index}"}) for index in (0, 1, 5)]
         case "POST", _:
-            bodies = ({"batch": SPEC, "dry_run": True}, {"batch": SPEC}, {"batch": SPEC, "name": "given"})
+            bodies = (
+                {"batch": SPEC, "dry_run": True},
+                {"batch": SPEC},
+                {"batch": SPEC, "name": "given"},
+                {"config": CONFIG, "dry_run": True},
+                {"config": CONFIG, "engine": "lean", "symbols": ["SPY"]},
+            )
             return [operation.Case(body=body, media_type="application/json") for body in bodies]
         case _:
             return [operation.Case()]
