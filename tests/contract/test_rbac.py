@@ -13,7 +13,7 @@ from tests.support.api_server import ApiServer
 
 NAMESPACE = "research"
 ALLOWED = {(group, resource, verb) for group, resource, verbs in RULES for verb in verbs}
-BY_KOPF = {(wire.GROUP, wire.PLURAL, "watch"), ("batch", "jobs", "watch")}
+BY_KOPF = {(wire.GROUP, wire.PLURAL, "watch"), ("batch", "jobs", "watch"), ("", "pods", "watch")}
 """What `handlers.register` has kopf do beside listing; test_main.py sees it do so."""
 REF = {"uid": "u", "name": "demo", "namespace": NAMESPACE}
 

@@ -30,7 +30,7 @@ RULES: tuple[tuple[str, str, frozenset[str]], ...] = (
     (wire.GROUP, wire.PLURAL, frozenset({"list", "watch"})),
     (wire.GROUP, f"{wire.PLURAL}/status", frozenset({"patch"})),
     ("batch", "jobs", frozenset({"get", "list", "watch", "create", "delete"})),
-    ("", "pods", frozenset({"list"})),
+    ("", "pods", frozenset({"list", "watch"})),
     ("", "events", frozenset({"create"})),
 )
 """What the operator's Role must allow and no more; the chart is tested against it."""

@@ -11,6 +11,8 @@ from backfleet.core import wire
 
 Signature = tuple[Any, ...]
 
+TERMINAL_PHASES = ("Succeeded", "Failed")
+
 
 @dataclass(slots=True)
 class Attention:
@@ -25,12 +27,16 @@ class Attention:
         self._notice(event, (meta.get("generation"), "deletionTimestamp" in meta), 0.0)
 
     def job_event(self, event: Mapping[str, Any]) -> None:
-        """A Job: how many pods run, and how it ended. Only its end frees a slot, so only that is urgent."""
+        """A Job: how many pods run, and how it ended. Its slot is free when its pod is over, so none of it is urgent."""
         status = event["object"].get("status") or {}
         ended = [c.get("type") for c in status.get("conditions") or [] if c.get("status") == "True"]
-        is_over = bool(ended) or event["type"] == "DELETED"
-        signature = (status.get("active"), status.get("ready"), tuple(ended))
-        self._notice(event, signature, 0.0 if is_over else SOON_SECONDS)
+        self._notice(event, (status.get("active"), status.get("ready"), tuple(ended)), SOON_SECONDS)
+
+    def pod_event(self, event: Mapping[str, Any]) -> None:
+        """A pod: its end is urgent, since it frees a slot; what else becomes of it is the next pass's to see."""
+        is_over = event["type"] == "DELETED" or (event["object"].get("status") or {}).get("phase") in TERMINAL_PHASES
+        if is_over:
+            self._notice(event, ("over",), 0.0)
 
     def _notice(self, event: Mapping[str, Any], signature: Signature, within_seconds: float) -> None:
         uid = event["object"]["metadata"]["uid"]
@@ -44,7 +50,8 @@ class Attention:
 
 
 def register(registry: kopf.OperatorRegistry, attention: Attention) -> None:
-    """Watch batches and our own Jobs; the selector is sent to the server by `configure`."""
+    """Watch batches, our own Jobs and their pods; the selector is sent to the server by `configure`."""
+    ours = {wire.LABEL_MANAGED_BY: wire.MANAGED_BY}
 
     @kopf.on.login(registry=registry)
     def _login(**arguments: Any) -> kopf.ConnectionInfo | None:  # noqa: ANN401 - kopf's own keyword arguments
@@ -54,9 +61,13 @@ def register(registry: kopf.OperatorRegistry, attention: Attention) -> None:
     async def _batch(event: Mapping[str, Any], **_: object) -> None:
         attention.batch_event(event)
 
-    @kopf.on.event("batch", "v1", "jobs", registry=registry, id="jobs", labels={wire.LABEL_MANAGED_BY: wire.MANAGED_BY})
+    @kopf.on.event("batch", "v1", "jobs", registry=registry, id="jobs", labels=ours)
     async def _job(event: Mapping[str, Any], **_: object) -> None:
         attention.job_event(event)
+
+    @kopf.on.event("", "v1", "pods", registry=registry, id="pods", labels=ours)
+    async def _pod(event: Mapping[str, Any], **_: object) -> None:
+        attention.pod_event(event)
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
@@ -67,6 +78,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.reconnect_backoff = 1.0
     settings.watching.chunk_size = 500
     settings.watching.label_selectors["batch", "v1", "jobs"] = wire.JOB_SELECTOR
+    settings.watching.label_selectors["", "v1", "pods"] = wire.JOB_SELECTOR
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     settings.networking.error_backoffs = _Patience()

@@ -14,14 +14,16 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 def occupied_slots(seen: Observation, drafts: Iterable[Draft]) -> set[AttemptKey]:
     """Attempts that hold a slot: launching or running without an outcome, an unfinished Job, or a pod that is not terminal.
 
-    A Job or pod far past its hard deadline holds none: its node is lost.
+    A Job whose pods are all terminal starts no other one (its backoffLimit is 0), so it need not have noticed itself. A Job or
+    pod far past its hard deadline holds none: its node is lost.
     """
     patience = timedelta(seconds=seen.limits.overdue_seconds)
     held: set[AttemptKey] = set()
     for draft in drafts:
         held.update(draft.active_keys)
+    over = {pod.key for pod in seen.pods if pod.is_terminal and pod.key is not None}
     for job in seen.jobs:
-        if job.state is JobState.ACTIVE and seen.now < job.deadline_at + patience:
+        if job.state is JobState.ACTIVE and job.key not in over and seen.now < job.deadline_at + patience:
             held.add(job.key or (job.namespace + "/" + job.name, 0, 0))
     for pod in seen.pods:
         if not pod.is_terminal and seen.now < pod.deadline_at + patience:

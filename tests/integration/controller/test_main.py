@@ -79,7 +79,7 @@ def watched(api: ApiServer) -> set[str]:
 def test_it_starts_watches_works_and_ends(launcher: Launcher, api: ApiServer) -> None:
     operator = launcher.start()
     operator.wait_until_ready()
-    wait_for("the watches", lambda: watched(api) == {wire.PLURAL, "jobs"}, SOON_SECONDS)
+    wait_for("the watches", lambda: watched(api) == {wire.PLURAL, "jobs", "pods"}, SOON_SECONDS)
     launcher.add_batch()
     (job,) = wait_for("a Job after a watch event", launcher.jobs, SOON_SECONDS)
     wait_for("its status", lambda: launcher.progress() == "0/6", SOON_SECONDS)
@@ -99,7 +99,7 @@ def test_it_starts_watches_works_and_ends(launcher: Launcher, api: ApiServer) ->
 
     allowed = {(group, resource, verb) for group, resource, verbs in RULES for verb in verbs}
     assert api.rules() <= allowed, "kopf and the loop ask for no more than their Role"
-    assert api.rules() >= {(wire.GROUP, wire.PLURAL, "watch"), ("batch", "jobs", "watch")}
+    assert api.rules() >= {(wire.GROUP, wire.PLURAL, "watch"), ("batch", "jobs", "watch"), ("", "pods", "watch")}
     selectors = {call.query.get("labelSelector") for call in api.calls_of("GET", "/jobs")}
     assert selectors == {wire.JOB_SELECTOR}
     assert {call.headers.get("authorization") for call in api.calls} == {f"Bearer {TOKEN}"}

@@ -39,6 +39,11 @@ def job(kind: str | None = "MODIFIED", **status: Any) -> dict[str, Any]:
     return {"type": kind, "object": {"metadata": {"uid": "j", "name": "demo-1"}, "status": status}}
 
 
+def pod(kind: str | None, phase: str | None) -> dict[str, Any]:
+    status = {} if phase is None else {"status": {"phase": phase}}
+    return {"type": kind, "object": {"metadata": {"uid": "p", "name": "demo-1-x"}, **status}}
+
+
 def condition(kind: str, status: str = "True") -> dict[str, Any]:
     return {"conditions": [{"type": kind, "status": status}]}
 
@@ -90,19 +95,30 @@ def test_a_job_whose_state_changes_wakes_once(attention: Attention, counter: Cou
 
 
 @pytest.mark.parametrize(
-    ("event", "within"),
+    "event",
     [
-        pytest.param(job(active=1), SOON_SECONDS, id="a pod that is there frees nothing"),
-        pytest.param(job(**condition("Complete")), 0.0, id="complete"),
-        pytest.param(job(**condition("Failed")), 0.0, id="failed"),
-        pytest.param(job("DELETED"), 0.0, id="deleted"),
+        pytest.param(job(active=1), id="its pod is there"),
+        pytest.param(job(**condition("Complete")), id="complete"),
+        pytest.param(job("DELETED"), id="deleted"),
     ],
 )
-def test_only_what_frees_a_slot_is_urgent(
-    attention: Attention, counter: Counter, event: dict[str, Any], within: float
-) -> None:
+def test_a_job_is_not_urgent_since_its_pod_is(attention: Attention, counter: Counter, event: dict[str, Any]) -> None:
     attention.job_event(event)
-    assert counter.within == within
+    assert counter.within == SOON_SECONDS
+
+
+@pytest.mark.parametrize("event", [pod("MODIFIED", "Succeeded"), pod(None, "Failed"), pod("DELETED", "Running")])
+def test_a_pod_that_is_over_is_urgent_and_wakes_once(
+    attention: Attention, counter: Counter, event: dict[str, Any]
+) -> None:
+    for phase in (None, "Pending", "Running"):
+        attention.pod_event(pod("MODIFIED", phase))
+    assert counter.wakes == 0
+    attention.pod_event(event)
+    assert (counter.wakes, counter.within) == (1, 0.0)
+    if event["type"] != "DELETED":
+        attention.pod_event(event)
+        assert counter.wakes == 1
 
 
 def test_a_batch_is_urgent(attention: Attention, counter: Counter) -> None:
@@ -130,12 +146,12 @@ def test_what_is_deleted_is_forgotten(attention: Attention, counter: Counter) ->
     assert attention._seen == {}
 
 
-def test_kopf_watches_batches_and_our_jobs_and_writes_nothing(attention: Attention) -> None:
+def test_kopf_watches_batches_our_jobs_and_their_pods_and_writes_nothing(attention: Attention) -> None:
     registry = kopf.OperatorRegistry()
     register(registry, attention)
     handlers = registry._watching.get_all_handlers()
     watched = {(each.selector.group, each.selector.version, each.selector.any_name) for each in handlers}
-    assert watched == {(wire.GROUP, wire.VERSION, wire.PLURAL), ("batch", "v1", "jobs")}
+    assert watched == {(wire.GROUP, wire.VERSION, wire.PLURAL), ("batch", "v1", "jobs"), ("", "v1", "pods")}
     for kind in (registry._changing, registry._spawning, registry._indexing, registry._webhooks):
         assert list(kind.get_all_handlers()) == [], "these need a finalizer, patch the object, or delay the start"
 
@@ -144,6 +160,7 @@ def test_kopf_is_the_event_source_only() -> None:
     settings = kopf.OperatorSettings()
     configure(settings)
     assert settings.watching.label_selectors["batch", "v1", "jobs"] == wire.JOB_SELECTOR
+    assert settings.watching.label_selectors["", "v1", "pods"] == wire.JOB_SELECTOR
     assert settings.posting.enabled is False
     assert settings.scanning.disabled is True
     assert settings.peering.standalone is True

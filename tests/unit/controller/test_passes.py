@@ -61,6 +61,26 @@ def test_a_pod_that_outlives_its_job_keeps_its_slot(world: World) -> None:
     assert len(world.cluster.alive_attempts()) == 4
 
 
+def test_a_job_that_has_not_noticed_its_pod_s_end_keeps_no_slot(world: World) -> None:
+    start(world, parameters=values(9))
+    job = world.cluster.active_jobs[0]
+    world.record(job, result(), ends=False)
+    world.turn()
+    assert len(world.rows.launches) == 4, "the recorder is still there"
+    world.cluster.pods[job]["status"]["phase"] = "Succeeded"
+    world.turn()
+    assert len(world.rows.launches) == 5
+    assert world.cluster.most_alive == 4
+
+
+def test_a_terminal_pod_without_an_outcome_keeps_its_slot_until_its_job_is_over(world: World) -> None:
+    start(world, parameters=values(9))
+    job = world.cluster.active_jobs[0]
+    world.cluster.pods[job]["status"]["phase"] = "Failed"
+    world.turn()
+    assert len(world.rows.launches) == 4
+
+
 def test_two_batches_share_the_slots_fairly(world: World) -> None:
     first = start(world, parameters=values(20))
     second = world.cluster.add_batch(batch_spec(parameters=values(20)), name="second")
