@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from backfleet.engines.files import FileMissing, FileProblem, clean_text, parse_json, read_bytes, read_json
+from backfleet.engines.files import (
+    FileMissing,
+    FileProblem,
+    clean_text,
+    parse_json,
+    read_bytes,
+    read_ends,
+    read_json,
+    storable_text,
+)
 
 
 def test_a_regular_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
@@ -123,3 +132,19 @@ def test_texts_come_out_fit_to_be_stored(text: str, clean: str) -> None:
     limit = 20 if "x" in text and len(text) < 30 and set(text) == {"x"} else 2000
     assert clean_text(text, limit) == clean
     clean.encode()
+
+
+def test_the_ends_of_a_file_of_any_size_are_read(tmp_path: Path) -> None:
+    (tmp_path / "log.txt").write_bytes(b"start" + b"." * 1000 + b"end\xff")
+    assert read_ends(tmp_path, "log.txt", 5) == ("start", ".end\ufffd")
+    assert read_ends(tmp_path, "log.txt", 9)[1] == ".....end\ufffd"
+    (tmp_path / "log.txt").write_bytes(b"ab")
+    assert read_ends(tmp_path, "log.txt", 5) == ("ab", "ab")
+    make_link(tmp_path / "link")
+    with pytest.raises(FileProblem, match="link: is a link"):
+        read_ends(tmp_path, "link", 5)
+
+
+def test_a_text_is_stored_as_it_is_but_for_what_postgres_cannot_hold() -> None:
+    assert storable_text("\t\r\n\x07\x1b é 🙂") == "\t\r\n\x07\x1b é 🙂"
+    assert storable_text("a\x00b\ud800c") == "a\ufffdb\ufffdc"

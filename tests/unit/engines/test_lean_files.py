@@ -201,3 +201,8 @@ def test_a_summary_alone_is_a_result_with_a_warning(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_listed_has_no_result(tmp_path: Path) -> None:
     with pytest.raises(FileMissing, match=r"backtest\.json: not there"):
         find_files(tmp_path / "none")
+
+
+def test_the_adapters_own_id_comes_before_any_other(tmp_path: Path) -> None:
+    write_json(write_run(tmp_path, make_result()), "other-summary.json", {})
+    assert result(tmp_path).metrics["total_orders"] == 41
