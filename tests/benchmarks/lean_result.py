@@ -4,7 +4,7 @@
 
 Judges a generated result of 2.1 MB in LEAN's layout, with its orders, trades, charts and log, in processes that first import
 what the recorder imports; and a real result of that size where ../shared/lean-results is at hand. Prints a JSON report;
-limits stand in limits.yaml, that of time on the best run, which a shared machine disturbs least.
+limits stand in limits.yaml, that of time on the CPU's, which a shared machine disturbs least.
 """
 
 import argparse
