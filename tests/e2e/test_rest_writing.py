@@ -74,6 +74,15 @@ def without_operator(live: Live) -> Iterator[Any]:
         live.kubectl("wait", "--for=condition=Available", OPERATOR, "--timeout=50s")
 
 
+def test_a_config_of_the_image_is_found_by_its_path(live: Live, token: str) -> None:
+    request = {"config_path": "optimizations/test_config.yaml", "dry_run": True}
+    status, preview, _ = send(live, "POST", RUN, token, request)
+    assert (status, preview["total"], preview["warnings"]) == (200, 6, [])
+    assert preview["last"]["parameters"]["texts"] == {"rsi_period": "16", "entry_threshold": "30"}
+    status, problem, _ = send(live, "POST", RUN, token, {"config_path": "optimizations/none.yaml"})
+    assert (status, problem["errors"][0]["field"]) == (404, "config_path")
+
+
 def test_a_batch_is_pending_until_the_operator_takes_it_and_runs_to_results(
     live: Live, token: str, without_operator: Any
 ) -> None:
