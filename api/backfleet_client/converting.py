@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ENGINES = ("bars", "lean", "noop")
 STANDARD_INPUT = "standard input"
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]+")
+"""A word that no reader of YAML takes for a number; PyYAML itself quotes true, no and their like."""
 
 engine_option = click.option(
     "--engine", type=click.Choice(ENGINES), help="Who computes, in place of the config's; without either it is lean."
@@ -84,8 +86,18 @@ def _parse_name(text: str, option: str) -> str:
 
 
 def _render_yaml(manifest: dict[str, Any]) -> str:
-    """Sections in blocks, their ends in one line each."""
+    """Sections in blocks, their ends in one line each; texts that some reader of YAML takes for more are quoted."""
     import yaml  # noqa: PLC0415 - late
 
-    text: str = yaml.safe_dump(manifest, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True)
+    class Dumper(yaml.SafeDumper):
+        pass
+
+    def represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        # Kubernetes' reader takes 1e5 for a number and Y for true, PyYAML takes neither.
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if _PLAIN.fullmatch(text) else '"')
+
+    Dumper.add_representer(str, represent_text)
+    text: str = yaml.dump(
+        manifest, Dumper=Dumper, sort_keys=False, default_flow_style=None, width=120, allow_unicode=True
+    )
     return text

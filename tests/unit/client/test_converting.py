@@ -69,6 +69,17 @@ def test_name_namespace_engine_and_strategy_are_the_options(config: str, capsys:
     assert "warning" in said
 
 
+def test_a_text_that_some_reader_takes_for_more_is_quoted(tmp_path: Path, capsys: Captured) -> None:
+    """Kubernetes reads YAML by other rules than PyYAML: 1e5 is a number there, Y is true."""
+    (tmp_path / "1e5.yaml").write_text(
+        "strategy: {name: Mine, lean_project_path: p}\nsymbols: ['Y', 'ON', SPY]\nparameters: {a: {values: ['1e5', 'up', 'n']}}\n"
+    )
+    assert run(["convert", str(tmp_path / "1e5.yaml")]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert {'name: "1e5"', '- "Y"', "- 'ON'", "- SPY", '- "1e5"', "- up", '- "n"'} <= set(lines)
+    assert 'startDate: "2020-01-01"' in lines
+
+
 def test_from_standard_input_it_has_the_strategys_name(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((HEAD + PARAMETERS + "odd: 1\n").encode())))
     manifest, said = converted(capsys, "-")
