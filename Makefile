@@ -88,6 +88,10 @@ bench-bars: setup ## How fast the engine `bars` is, against its limits (a minute
 bench-lean: setup ## What judging a result of LEAN costs the recorder, against its limits (a few seconds, not in CI)
 	@$(BIN)/python tests/benchmarks/lean_result.py
 
+.PHONY: verify-lean
+verify-lean: setup ## Run LEAN's own image through the engine `lean` and check every rule (Docker, or CONTEXT=a cluster)
+	@$(BIN)/python hack/verify_lean $(if $(CONTEXT),--context $(CONTEXT)) $(if $(IMAGE),--image $(IMAGE))
+
 .PHONY: docs
 docs: setup ## Make the generated pages anew: custom resource, values of the chart
 	@$(BIN)/python hack/custom_resource.py > docs/custom-resource.md

@@ -30,9 +30,10 @@ class LocalBackfleet:
         """End the cluster and everything that it left."""
         self._run("hack/cluster", "down", "--name", self.cluster)
 
-    def images(self) -> dict[str, str]:
+    def images(self, *, for_tests: bool = False) -> dict[str, str]:
         """Build what is missing, load it, and return the references by Dockerfile target."""
-        body: dict[str, str] = json.loads(self._output("hack/cluster", "build-images", "--name", self.cluster))
+        flags = ["--for-tests"] if for_tests else []
+        body: dict[str, str] = json.loads(self._output("hack/cluster", "build-images", "--name", self.cluster, *flags))
         return body
 
     def install(self, images: dict[str, str], *values: str) -> None:

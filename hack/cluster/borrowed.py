@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hack.cluster.certificates import write_private
 from hack.cluster.forward import end_all_forwards
-from hack.cluster.images import TARGETS, Target, reference_of
+from hack.cluster.images import TARGETS, TEST_TARGETS, Target, reference_of
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.layout import Layout
 from hack.cluster.progress import ClusterError, capture, run_logged, say, step, wait_until
@@ -17,6 +17,7 @@ IMAGE_VARIABLES = {
     "backfleet": "BACKFLEET_IMAGE",
     "evaluation-postgres": "BACKFLEET_EVALUATION_POSTGRES_IMAGE",
 }
+TEST_IMAGE_VARIABLES = {"lean-stand-in": "BACKFLEET_LEAN_STAND_IN_IMAGE"}
 
 
 class NamedContext:
@@ -52,13 +53,15 @@ class NamedContext:
             "kubeconfig": str(self.layout.kubeconfig) if is_known else None,
         }
 
-    def build_images(self, root: Path) -> dict[str, str]:
+    def build_images(self, root: Path, *, for_tests: bool = False) -> dict[str, str]:
         """Images cannot be put into a cluster that is not ours: the user names them."""
-        found = {name: os.environ.get(key, "") for name, key in IMAGE_VARIABLES.items()}
-        missing = [IMAGE_VARIABLES[name] for name, reference in found.items() if not reference]
+        variables = IMAGE_VARIABLES | (TEST_IMAGE_VARIABLES if for_tests else {})
+        found = {name: os.environ.get(key, "") for name, key in variables.items()}
+        missing = [variables[name] for name, reference in found.items() if not reference]
         if missing:
+            others = "".join(f" and of {root / each.context / 'Dockerfile'}" for each in TEST_TARGETS if for_tests)
             raise ClusterError(
-                f"push the targets of {root / 'Dockerfile'} where the cluster can pull them, "
+                f"push the targets of {root / 'Dockerfile'}{others} where the cluster can pull them, "
                 f"then name the images in {' and '.join(missing)}"
             )
         return found
@@ -117,16 +120,20 @@ class KindCluster:
             "kubeconfig": str(self.layout.kubeconfig) if is_there else None,
         }
 
-    def build_images(self, root: Path) -> dict[str, str]:
-        return {target.name: self._build(target, root) for target in TARGETS}
+    def build_images(self, root: Path, *, for_tests: bool = False) -> dict[str, str]:
+        built = {target.name: self._build(target, root) for target in TARGETS}
+        if for_tests:
+            built |= {each.name: self._build(each, root, built["backfleet"]) for each in TEST_TARGETS}
+        return built
 
-    def _build(self, target: Target, root: Path) -> str:
-        reference = reference_of(target, root, "docker")
+    def _build(self, target: Target, root: Path, product: str | None = None) -> str:
+        reference = reference_of(target, root, product or "docker")
         inspected = ["docker", "image", "inspect", reference]
         if subprocess.run(inspected, capture_output=True, check=False).returncode != 0:
             with step(f"building {reference}", "1 to 3 min"):
                 names = ["--target", target.name, "--tag", reference]
-                run_logged(["docker", "build", *names, str(root)], self._log)
+                base = ["--build-arg", f"{target.base_argument}={product}"] if product else []
+                run_logged(["docker", "build", *names, *base, str(root / target.context)], self._log)
         with step(f"loading {reference}", "10 s"):
             load = ["kind", "load", "docker-image", reference, "--name", self._name]
             run_logged(load, self._log)

@@ -35,15 +35,16 @@ def build_parser() -> argparse.ArgumentParser:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--name", default="demo", help="the cluster's name (default: demo)")
     shared.add_argument("--context", help="use this context of yours instead of making a cluster")
-    for name, what in {
+    named = {
         "preflight": "say which provider `up` would take, and at once what it lacks here",
         "up": "make the cluster, or mend and keep the one that is there",
         "down": "end the cluster and everything that it left",
         "status": "print the cluster's state as JSON; exit 1 unless it is ready",
         "kubeconfig": "print the path of the cluster's kubeconfig",
         "build-images": "build the Dockerfile's targets, load them, print target: image as JSON",
-    }.items():
-        commands.add_parser(name, parents=[shared], help=what)
+    }
+    found = {name: commands.add_parser(name, parents=[shared], help=what) for name, what in named.items()}
+    found["build-images"].add_argument("--for-tests", action="store_true", help="the images too that only tests use")
     load = commands.add_parser("load-image", parents=[shared], help="load a docker archive")
     load.add_argument("archive", type=Path)
     forward = commands.add_parser("forward", parents=[shared], help="make a Service answer on 127.0.0.1 until `down`")
@@ -111,7 +112,8 @@ def run(options: argparse.Namespace) -> int:
         case "kubeconfig":
             print(_existing(options).layout.kubeconfig)
         case "build-images":
-            print(json.dumps(_existing(options).build_images(REPOSITORY), indent=2))
+            built = _existing(options).build_images(REPOSITORY, for_tests=options.for_tests)
+            print(json.dumps(built, indent=2))
         case "load-image":
             _existing(options).load_archive(options.archive)
         case "forward":

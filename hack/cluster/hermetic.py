@@ -14,7 +14,7 @@ from hack.cluster.certificates import create_certificates, kubeconfig_text, writ
 from hack.cluster.collisions import refuse_collisions
 from hack.cluster.daemons import configuration_files
 from hack.cluster.forward import end_all_forwards
-from hack.cluster.images import TARGETS, Buildah, build_image, load_images
+from hack.cluster.images import Buildah, build_images, load_images
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.kubernetes_build import kubernetes_binaries
 from hack.cluster.layout import Layout
@@ -206,10 +206,10 @@ class HermeticCluster:
     def alive_record(self) -> Path | None:
         return self._record
 
-    def build_images(self, root: Path) -> dict[str, str]:
+    def build_images(self, root: Path, *, for_tests: bool = False) -> dict[str, str]:
         """Build and load what the cluster lacks; target to image reference."""
         buildah = Buildah()
-        built = {target.name: build_image(target, root, buildah) for target in TARGETS}
+        built = build_images(root, buildah, for_tests=for_tests)
         load_images(list(built.values()), buildah, self.images(), self.load_archive)
         return built
 

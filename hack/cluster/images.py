@@ -17,11 +17,12 @@ BASES = {"BASE_IMAGE": bases.PYTHON, "POSTGRES_BASE_IMAGE": bases.POSTGRES}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target of the Dockerfile, the image it becomes, and the base it stands on."""
+    """A target of a Dockerfile, the image it becomes, the base it stands on, and the folder that is its context."""
 
     name: str
     repository: str
     base_argument: str
+    context: str = "."
 
 
 TARGETS = (
@@ -29,14 +30,20 @@ TARGETS = (
     Target("evaluation-postgres", "localhost/backfleet-evaluation-postgres", "POSTGRES_BASE_IMAGE"),
 )
 
+TEST_TARGETS = (
+    Target("lean-stand-in", "localhost/backfleet-lean-stand-in", "PRODUCT_IMAGE", context="tests/lean_stand_in"),
+)
+"""Built on the product's image, for tests alone."""
+
 
 def reference_of(target: Target, root: Path, base: str) -> str:
     """The image's name, tagged by everything that goes into it."""
-    text = (root / "Dockerfile").read_text()
+    folder = root / target.context
+    text = (folder / "Dockerfile").read_text()
     stages = parse_stages(text)
     if target.name not in {stage.name for stage in stages}:
-        raise ClusterError(f"{root / 'Dockerfile'} has no target {target.name}")
-    tag = content_tag(root, sources_of(stages, target.name), text, base)
+        raise ClusterError(f"{folder / 'Dockerfile'} has no target {target.name}")
+    tag = content_tag(folder, sources_of(stages, target.name), text, base)
     return f"{target.repository}:{tag}"
 
 
@@ -65,22 +72,31 @@ class Buildah:
         return self.command("bud", *flags, *arguments)
 
 
-def build_image(target: Target, root: Path, buildah: Buildah) -> str:
-    """Build one target unless the storage has it; returns the image's name."""
-    base = BASES[target.base_argument]
-    reference = reference_of(target, root, base.reference)
+def build_images(root: Path, buildah: Buildah, *, for_tests: bool) -> dict[str, str]:
+    """Build what the storage lacks; target to image's name."""
+    built = {target.name: build_image(target, root, buildah) for target in TARGETS}
+    if for_tests:
+        built |= {each.name: build_image(each, root, buildah, built["backfleet"]) for each in TEST_TARGETS}
+    return built
+
+
+def build_image(target: Target, root: Path, buildah: Buildah, product: str | None = None) -> str:
+    """Build one target unless the storage has it; returns the image's name. `product` is the base of a test's image."""
+    base = BASES.get(target.base_argument)
+    base_reference = base.reference if base else str(product)
+    reference = reference_of(target, root, base_reference)
     packages.install(packages.IMAGES)
     with locked(buildah.lock, "images"):
         if buildah.has_image(reference):
             return reference
-        if not buildah.has_image(base.reference):
+        if base and not buildah.has_image(base_reference):
             bases.create_base(base, buildah.build(), buildah.log)
         with step(f"building {reference}", "20 s"):
-            _build_target(target, reference, root, buildah)
+            _build_target(target, reference, root, buildah, base_reference)
     return reference
 
 
-def _build_target(target: Target, reference: str, root: Path, buildah: Buildah) -> None:
+def _build_target(target: Target, reference: str, root: Path, buildah: Buildah, base_reference: str) -> None:
     settings = pip_settings.machine_settings()
     with tempfile.TemporaryDirectory(prefix="backfleet-build-") as folder:
         configuration = Path(folder) / "pip.conf"
@@ -88,9 +104,10 @@ def _build_target(target: Target, reference: str, root: Path, buildah: Buildah) 
         volumes = ["--volume", f"{configuration}:/etc/pip.conf:ro"]
         if settings.certificates:
             volumes += ["--volume", f"{settings.certificates}:{pip_settings.CERTIFICATES}:ro"]
-        arguments = ["--build-arg", f"{target.base_argument}={BASES[target.base_argument].reference}"]
+        arguments = ["--build-arg", f"{target.base_argument}={base_reference}"]
         names = ["--target", target.name, "--tag", reference]
-        file = ["--file", str(root / "Dockerfile"), str(root)]
+        context = root / target.context
+        file = ["--file", str(context / "Dockerfile"), str(context)]
         run_logged(buildah.build(*volumes, *arguments, *names, *file), buildah.log)
 
 

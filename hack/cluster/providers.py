@@ -57,7 +57,7 @@ class Provider(Protocol):
 
     def load_archive(self, archive: Path) -> None: ...
 
-    def build_images(self, root: Path) -> dict[str, str]:
+    def build_images(self, root: Path, *, for_tests: bool = False) -> dict[str, str]:
         """Build and load what the cluster lacks; target to image reference."""
         ...
 

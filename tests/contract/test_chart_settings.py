@@ -3,11 +3,22 @@
 import json
 from typing import Any
 
+import kubernetes_validate
+
+from backfleet.controller.jobs import build_job
+from backfleet.engines.lean.engine import LeanEngine
 from backfleet.settings import EngineImageSettings, MountSettings, PodSettings, RecorderSettings, Settings
 from hack.helm.chart import render_objects
+from tests.support.jobs import build_create, build_request
 
 # The port of the probes is written into the chart's Deployment.
 NOT_A_VALUE = {"healthPort"}
+
+LEAN = EngineImageSettings(
+    image="quantconnect/lean:18022",
+    requests={"cpu": "500m", "memory": "1536Mi"},
+    security_context={"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False, "readOnlyRootFilesystem": False},
+)
 
 
 def rendered(values: dict[str, Any]) -> dict[str, Any]:
@@ -26,7 +37,7 @@ def test_the_defaults_parse_and_equal_the_codes_own():
     assert settings == Settings(
         installation="prod/demo",
         namespaces=("prod",),
-        engines={"bars": EngineImageSettings(image="backfleet:0.1.0")},
+        engines={"bars": EngineImageSettings(image="backfleet:0.1.0"), "lean": LEAN},
         recorder=RecorderSettings(image="backfleet:0.1.0", secret_name="demo-backfleet-recorder"),
         pods=PodSettings(service_account_name="demo-backfleet-backtest"),
     )
@@ -79,7 +90,7 @@ def test_values_arrive():
             "imagePullSecrets": [{"name": "pull"}],
             "operator": operator,
             "backtests": backtests,
-            "engines": {"bars": engine, "noop": {}},
+            "engines": {"bars": engine, "lean": None, "noop": {}},
             "database": {"existingSecret": "db", "keys": {"recorder": "writer"}},
             "evaluationPostgres": {"enabled": False},
         }
@@ -101,3 +112,40 @@ def test_values_arrive():
         },
         "pods": {**pods, "serviceAccountName": "demo-backfleet-backtest", "imagePullSecrets": ["pull"]},
     }
+
+
+def test_lean_runs_as_root_with_nothing_else_beyond_restricted():
+    settings = Settings.model_validate(rendered({}))
+    for version in ("1.25", "1.36"):
+        kubernetes_validate.validate(build_lean_job(settings), version, strict=True)
+    pod = build_lean_job(settings)["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["initContainers"][0]["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": False,
+        "capabilities": {"drop": ["ALL"]},
+        "runAsNonRoot": False,
+        "runAsUser": 0,
+        "runAsGroup": 0,
+    }
+    assert pod["containers"][0]["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_lean_may_be_restricted_like_every_other_by_values():
+    lean = {"securityContext": {"runAsUser": 10001, "runAsGroup": 10001, "runAsNonRoot": True}}
+    lean["securityContext"] |= {"readOnlyRootFilesystem": True}
+    settings = Settings.model_validate(rendered({"engines": {"lean": {**lean, "writablePaths": ["/root"]}}}))
+    (engine,) = build_lean_job(settings)["spec"]["template"]["spec"]["initContainers"]
+    assert engine["securityContext"]["runAsNonRoot"] is engine["securityContext"]["readOnlyRootFilesystem"] is True
+    writable = [each["mountPath"] for each in engine["volumeMounts"] if not each.get("readOnly")]
+    assert writable == ["/results", "/tmp", "/root"]
+    assert settings.engines["lean"].image == "quantconnect/lean:18022"
+
+
+def build_lean_job(settings: Settings) -> dict[str, Any]:
+    return build_job(build_create(build_request("lean")), LeanEngine(), settings)

@@ -20,6 +20,13 @@ VALUES = (
     "engines.noop.requests.memory=64Mi",
     "operator.missingSeconds=30",
     "backtests.imagePrefixes[0]=localhost/backfleet",
+    "engines.lean.requests.cpu=100m",
+    "engines.lean.requests.memory=128Mi",
+    # The projects of tests/e2e/test_lean.py, which makes the ConfigMap.
+    "engines.lean.mounts[0].name=projects,engines.lean.mounts[0].mountPath=/projects,"
+    "engines.lean.mounts[0].source.configMap.name=lean-projects,"
+    "engines.lean.mounts[0].source.configMap.items[0].key=main.py,"
+    "engines.lean.mounts[0].source.configMap.items[0].path=STR-001_RSI_MeanReversion_ETF/main.py",
 )
 
 
@@ -49,10 +56,16 @@ def local() -> Iterator[LocalBackfleet]:
             backfleet.down()
 
 
+def install(local: LocalBackfleet) -> None:
+    """The release as the tests want it; LEAN's image is the stand-in."""
+    images = local.images(for_tests=True)
+    local.install(images, *VALUES, f"engines.lean.image={images['lean-stand-in']}")
+
+
 @pytest.fixture(scope="session")
 def live(local: LocalBackfleet) -> Live:
     """The release, installed and answering."""
-    local.install(local.images(), *VALUES)
+    install(local)
     url = local.forward(PORT)
     environment = local.environment()
     api = config.new_client_from_config(environment["KUBECONFIG"])

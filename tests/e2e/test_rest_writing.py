@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hack.local import LocalBackfleet
-from tests.e2e.conftest import VALUES
+from tests.e2e.conftest import install
 from tests.support.live import Live
 from tests.support.observer import wait_until
 
@@ -146,5 +146,5 @@ def test_the_api_may_do_no_more_than_that(live: Live) -> None:
 
 
 def test_an_upgrade_keeps_the_token(live: Live, local: LocalBackfleet, token: str) -> None:
-    local.install(local.images(), *VALUES)
+    install(local)
     assert read_token(live) == token

@@ -38,7 +38,7 @@ def build_settings(**changes: Any) -> Settings:
     body: dict[str, Any] = {
         "installation": "research/backfleet",
         "namespaces": [NAMESPACE],
-        "engines": {name: {"image": "localhost/backfleet:test"} for name in ("bars", "noop")},
+        "engines": {name: {"image": "localhost/backfleet:test"} for name in ("bars", "lean", "noop")},
         "recorder": {"image": "localhost/backfleet:test", "secretName": "backfleet-recorder"},
     }
     return Settings.model_validate(body | changes)

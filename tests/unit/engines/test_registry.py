@@ -21,7 +21,11 @@ SETTINGS = EngineSettings(
 
 
 def test_engines_are_listed_under_their_own_names() -> None:
-    assert {name: engine.name for name, engine in ENGINES.items()} == {"bars": "bars", "noop": "noop"}
+    assert {name: engine.name for name, engine in ENGINES.items()} == {
+        "bars": "bars",
+        "lean": "lean",
+        "noop": "noop",
+    }
 
 
 @pytest.mark.parametrize(

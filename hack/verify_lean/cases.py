@@ -1,0 +1,140 @@
+"""What is run, and what must come out of it: one case for every rule that a run of LEAN itself can show."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from backfleet.core.backtests import BacktestRequest, Failure, Outcome
+from backfleet.core.reasons import FailureReason
+
+PROJECT = "verify"
+SAMPLE_FOLDER = "/Lean/Launcher/bin/Debug"
+SAMPLE_FILE = "QuantConnect.Algorithm.CSharp.dll"
+SAMPLE_TYPE = "BasicTemplateAlgorithm"
+"""LEAN's own sample, in every image: it buys SPY in October 2013, and reads no parameter."""
+START_SECONDS = 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A request; the reason that it must fail with (None: it succeeds), and the exit codes that LEAN's process may have."""
+
+    name: str
+    rule: str
+    request: BacktestRequest
+    reason: FailureReason | None = None
+    exit_codes: tuple[int, ...]
+    orders: int | None = None
+    warnings: tuple[str, ...] = ()
+    message: str = ""
+    timeout_seconds: int = START_SECONDS
+
+    def problems(self, outcome: Outcome, exit_code: int | None) -> Iterator[str]:
+        """Everything in which an outcome differs from what must be."""
+        if exit_code not in self.exit_codes:
+            yield f"exit code {exit_code}, not {' or '.join(map(str, self.exit_codes))}"
+        if isinstance(outcome, Failure):
+            yield from self._failure_problems(outcome)
+            return
+        if self.reason is not None:
+            yield f"succeeded, not {self.reason}"
+            return
+        if not outcome.statistics:
+            yield "no statistics"
+        orders = outcome.metrics["total_orders"]
+        if self.orders is not None and orders != self.orders:
+            yield f"{orders} orders, not {self.orders}"
+        for text in self.warnings:
+            if not any(text in warning for warning in outcome.warnings):
+                yield f"no warning {text!r} in {list(outcome.warnings)}"
+        if not self.warnings:
+            yield from (f"warning: {warning}" for warning in outcome.warnings if "asked" in warning)
+
+    def _failure_problems(self, failure: Failure) -> Iterator[str]:
+        if self.reason is None:
+            yield f"failed with {failure.reason}: {failure.message}"
+        elif failure.reason is not self.reason:
+            yield f"{failure.reason}, not {self.reason}: {failure.message}"
+        elif self.message not in failure.message:
+            yield f"the message lacks {self.message!r}: {failure.message}"
+
+
+def request_of(scenario: str, *symbols: str) -> BacktestRequest:
+    """A run of our own small project on daily bars that LEAN's sample data has."""
+    return BacktestRequest(
+        engine="lean",
+        strategy=f"verify {scenario}",
+        lean_project_path=PROJECT,
+        parameters={"scenario": scenario, "rsi_period": "14"},
+        symbols=symbols or ("AAPL",),
+        start_date=date(2003, 1, 2),
+        end_date=date(2004, 12, 31),
+        initial_cash=Decimal(100_000),
+    )
+
+
+def cases(hang_seconds: int) -> tuple[Case, ...]:
+    """All of them; a hang is ended after `hang_seconds`."""
+    asked = "asked for by the scenario"
+    sample = BacktestRequest(
+        engine="lean",
+        strategy="LEAN's own sample",
+        lean_project_path=SAMPLE_FOLDER,
+        lean_algorithm_file=SAMPLE_FILE,
+        lean_algorithm_type=SAMPLE_TYPE,
+        parameters={"unread": "1"},
+        symbols=("SPY",),
+        start_date=date(2020, 1, 2),
+        end_date=date(2020, 12, 31),
+        initial_cash=Decimal(100_000),
+    )
+    missing = BacktestRequest.from_json(sample.to_json().replace(SAMPLE_FILE, "Missing.dll"))
+    reasons = FailureReason
+    return (
+        Case(
+            name="sample", rule="LEAN's own C# sample runs; dates that it does not read are a warning",
+            request=sample, exit_codes=(0,), warnings=("start date: asked", "end date: asked"),
+        ),
+        Case(
+            name="success", rule="a Python project gets symbols, dates, cash and parameters",
+            request=request_of("success"), exit_codes=(0,),
+        ),
+        Case(
+            name="zero-trades", rule="no order is a result with a warning",
+            request=request_of("zero_trades"), exit_codes=(0,), orders=0, warnings=("zero orders",),
+        ),
+        Case(
+            name="runtime-error", rule="an exception while running",
+            request=request_of("runtime_error"), reason=reasons.RUNTIME_ERROR, exit_codes=(1,), message=asked,
+        ),
+        Case(
+            name="initialize-error", rule="an exception in initialize",
+            request=request_of("initialize_error"), reason=reasons.INITIALIZE_ERROR, exit_codes=(1,), message=asked,
+        ),
+        Case(
+            name="no-data", rule="a symbol without data",
+            request=request_of("success", "ZZZZ"), reason=reasons.NO_DATA, exit_codes=(0,),
+        ),
+        Case(
+            name="stopped", rule="quit() half-way, which LEAN calls Completed",
+            request=request_of("stopped"), reason=reasons.ENGINE_ERROR, exit_codes=(0,),
+        ),
+        Case(
+            name="hang", rule="a run past its timeout",
+            request=request_of("hang"), reason=reasons.BACKTEST_TIMEOUT, exit_codes=(124,), timeout_seconds=hang_seconds,
+        ),
+        Case(
+            name="crash", rule="a crash of the process",
+            # .NET may turn the one signal into the other.
+            request=request_of("crash"), reason=reasons.ENGINE_CRASH, exit_codes=(139, 134),
+        ),
+        Case(
+            name="out-of-memory", rule="more memory than the limit",
+            request=request_of("out_of_memory"), reason=reasons.OOM_KILLED, exit_codes=(137,),
+        ),
+        Case(
+            name="no-project", rule="a project that is not there",
+            request=missing, reason=reasons.ENGINE_CRASH, exit_codes=(134,),
+        ),
+    )  # fmt: skip

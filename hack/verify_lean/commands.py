@@ -1,0 +1,88 @@
+"""The command line: `python hack/verify_lean [--image IMAGE] [--context CONTEXT | --kubeconfig FILE]`."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from backfleet.core.backtests import Failure, Outcome
+from backfleet.core.reasons import FailureReason
+from backfleet.engines.lean.engine import LeanEngine
+from hack.cluster.kubectl import Kubectl
+from hack.cluster.progress import ClusterError, say
+from hack.verify_lean.cases import Case, cases
+from hack.verify_lean.manifests import settings_of
+from hack.verify_lean.runners import ClusterRunner, DockerRunner, Runner
+
+NO_PLACE = """\
+LEAN's image needs a place to run: a Docker engine that answers, or a cluster that can pull it
+(--context CONTEXT, BACKFLEET_CONTEXT=CONTEXT, or --kubeconfig FILE)"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 when every rule holds, 1 when one does not, 2 when it could not be tried."""
+    options = parse(arguments)
+    try:
+        runner = choose_runner(options)
+        settings = settings_of(options.image, is_restricted=options.restricted)
+        chosen = [case for case in cases(options.hang_seconds) if not options.only or case.name in options.only]
+        say(
+            f"-- {settings.engines['lean'].image}: {len(chosen)} cases; the image has more than 10 GB to pull the first time"
+        )
+        with tempfile.TemporaryDirectory(prefix="verify-lean-", ignore_cleanup_errors=True) as folder:
+            runs = runner.run(chosen, settings, Path(folder))
+            results = [judge(case, Path(folder) / case.name / "results", is_killed) for case, is_killed in runs]
+    except (ClusterError, subprocess.SubprocessError, OSError) as error:
+        say(f"error: {error}")
+        return 2
+    bad = results.count(False)
+    print(f"\n{len(results) - bad} of {len(results)} rules hold")
+    return 1 if bad or not results else 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python hack/verify_lean", description=__doc__)
+    parser.add_argument("--image", help="another build of LEAN (default: the chart's)")
+    parser.add_argument("--context", default=os.environ.get("BACKFLEET_CONTEXT") or None, help="a context of yours")
+    parser.add_argument("--kubeconfig", type=Path, help="a cluster by its file")
+    parser.add_argument("--namespace", default="default", help="where the pods run (default: default)")
+    parser.add_argument("--restricted", action="store_true", help="try LEAN as user 10001 with a read-only root")
+    parser.add_argument("--only", action="append", metavar="CASE", help="this case alone; may be repeated")
+    parser.add_argument("--hang-seconds", type=int, default=60, help="when a hang is ended (default: 60)")
+    parser.add_argument("--deadline-seconds", type=int, default=3600, help="for all of it, the pull included")
+    return parser.parse_args(arguments)
+
+
+def choose_runner(options: argparse.Namespace) -> Runner:
+    """The cluster that was named, or else Docker."""
+    if options.kubeconfig or options.context:
+        kubectl = Kubectl(options.kubeconfig, options.context)
+        return ClusterRunner(kubectl, options.namespace, options.deadline_seconds)
+    is_there = shutil.which("docker") is not None
+    if not is_there or subprocess.run(["docker", "info"], capture_output=True, check=False, timeout=60).returncode:
+        raise ClusterError(NO_PLACE)
+    return DockerRunner(options.deadline_seconds)
+
+
+def judge(case: Case, folder: Path, is_killed: bool) -> bool:
+    """Compare one case's outcome with its rule, and say so."""
+    if is_killed:
+        outcome: Outcome = Failure(reason=FailureReason.OOM_KILLED, message="the container was killed at its limit")
+        exit_code: int | None = 137
+    else:
+        recorded = LeanEngine().outcome(folder, case.request)
+        outcome, exit_code = recorded.outcome, recorded.exit_code
+    problems = list(case.problems(outcome, exit_code))
+    got = outcome.reason.value if isinstance(outcome, Failure) else "succeeded"
+    print(f"{'FAIL' if problems else 'ok  '} {case.name:<17}{got:<17}exit {exit_code!s:<5}{case.rule}", flush=True)
+    for problem in problems:
+        print(f"       {problem}", flush=True)
+    return not problems
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The container of a case, made by the operator's own code from the chart's own values."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from backfleet.controller.jobs import build_job
+from backfleet.core.backtests import BacktestState
+from backfleet.core.plans import BatchRef, CreateJob, JobShape
+from backfleet.core.records import AttemptRecord
+from backfleet.engines.lean.engine import LeanEngine
+from backfleet.settings import Settings
+from hack.helm.chart import render_objects
+from hack.verify_lean.cases import PROJECT, Case
+
+PROJECTS = Path(__file__).parent / "projects"
+CONFIG_MAP = "verify-lean-projects"
+LABELS = {"app.kubernetes.io/name": "verify-lean"}
+FILES = "files"
+SEND_FILES = "tar -C /results -czf - . | base64"
+RESTRICTED = {"runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "readOnlyRootFilesystem": True}
+
+
+def settings_of(image: str | None, *, is_restricted: bool) -> Settings:
+    """The operator's settings as the chart renders them, with the projects of this tool."""
+    items = [{"key": "main.py", "path": f"{PROJECT}/main.py"}]
+    mount = {
+        "name": "projects",
+        "mountPath": "/projects",
+        "source": {"configMap": {"name": CONFIG_MAP, "items": items}},
+    }
+    lean: dict[str, Any] = {"mounts": [mount]}
+    if image:
+        lean["image"] = image
+    if is_restricted:
+        lean["securityContext"] = RESTRICTED
+    objects = render_objects({"engines": {"lean": lean}}, name="verify", namespace="default")
+    text = next(each["data"]["settings.json"] for each in objects if "settings.json" in each.get("data", {}))
+    return Settings.model_validate(json.loads(text))
+
+
+def build_pod_spec(case: Case, settings: Settings) -> dict[str, Any]:
+    """The pod of one attempt as the operator would create it."""
+    now = datetime.now(UTC)
+    batch = BatchRef(uid="0" * 8, name=f"verify-lean-{case.name}", namespace="default")
+    attempt = AttemptRecord(
+        batch_uid=batch.uid, index=0, number=1, job_name=batch.name, backtest_state=BacktestState.LAUNCHING,
+        parameters=case.request.parameters, launched_at=now, start_deadline_at=now,
+        hard_deadline_at=now + timedelta(hours=1),
+    )  # fmt: skip
+    shape = JobShape(backtest_timeout_seconds=case.timeout_seconds, deadline_seconds=3600, ttl_seconds=600)
+    job = build_job(CreateJob(batch=batch, attempt=attempt, request=case.request, shape=shape), LeanEngine(), settings)
+    spec: dict[str, Any] = job["spec"]["template"]["spec"]
+    return spec
+
+
+def build_pod(case: Case, settings: Settings) -> dict[str, Any]:
+    """The same pod with a container that prints the files in the place of the recorder."""
+    spec = build_pod_spec(case, settings)
+    (engine,) = spec["initContainers"]
+    (recorder,) = spec["containers"]
+    files = {
+        "name": FILES,
+        "image": engine["image"],
+        "imagePullPolicy": engine["imagePullPolicy"],
+        "command": ["/bin/sh", "-c", SEND_FILES],
+        **{key: recorder[key] for key in ("resources", "securityContext", "volumeMounts")},
+    }
+    metadata = {"name": f"verify-lean-{case.name}", "labels": LABELS}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {**spec, "serviceAccountName": "default", "containers": [files]},
+    }
+
+
+def build_config_map() -> dict[str, Any]:
+    """The project's file."""
+    data = {"main.py": (PROJECTS / PROJECT / "main.py").read_text(encoding="utf-8")}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": CONFIG_MAP, "labels": LABELS}, "data": data}

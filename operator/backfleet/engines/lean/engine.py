@@ -1,0 +1,55 @@
+"""The engine `lean` as the controller and the recorder see it: QuantConnect's image and its launcher."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from backfleet.core import wire
+from backfleet.core.backtests import BacktestRequest, Recorded
+from backfleet.engines.lean.configuration import build_configuration, render
+from backfleet.engines.lean.verdict import judge_folder
+from backfleet.engines.protocol import EngineContainer, EngineSettings, StrategyInfo, mount_path
+
+LAUNCHER_FOLDER = "/Lean/Launcher/bin/Debug"
+LAUNCHER = ("dotnet", "QuantConnect.Lean.Launcher.dll")
+"""The image's own entry point, which it runs in `LAUNCHER_FOLDER`."""
+IMAGE_DATA_FOLDER = "/Lean/Data"
+"""LEAN's sample data: what there is without a volume."""
+CONFIG_PATH = f"{wire.SCRATCH_PATH}/lean-config.json"
+
+_ENVIRONMENT: Mapping[str, str] = {
+    # The server's garbage collector keeps a heap per processor, for a process that has one.
+    "DOTNET_gcServer": "0",
+    # The project is read-only.
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+
+
+class LeanEngine:
+    """QuantConnect's LEAN, one backtest at a time."""
+
+    name = "lean"
+
+    def strategies(self) -> Mapping[str, StrategyInfo] | None:
+        """None: any project may run, and what parameters it reads only it knows."""
+        return None
+
+    def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
+        """The image's launcher with a configuration of ours; volumes named `projects` and `data` are what it reads."""
+        configuration = build_configuration(
+            request,
+            projects_folder=mount_path(settings.mounts, wire.VOLUME_PROJECTS) or wire.PROJECTS_PATH,
+            data_folder=mount_path(settings.mounts, wire.VOLUME_DATA) or IMAGE_DATA_FOLDER,
+        )
+        return EngineContainer(
+            image=settings.image,
+            command=(*LAUNCHER, "--config", CONFIG_PATH),
+            working_folder=LAUNCHER_FOLDER,
+            environment={**_ENVIRONMENT, **settings.environment},
+            config=render(configuration),
+            config_path=CONFIG_PATH,
+            mounts=settings.mounts,
+        )
+
+    def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
+        """Judged by what LEAN left: an exit code of 0 proves nothing."""
+        return judge_folder(folder, request)

@@ -1,0 +1,140 @@
+"""The engine `lean` on a real cluster, with the stand-in for its launcher: every way in which a run may end, in one batch."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.e2e.test_batches import TTL, direct
+from tests.support.live import Live
+from tests.support.observer import wait_until
+
+ENDS = {
+    "success": (None, 1),
+    "zero_trades": (None, 1),
+    "runtime_error": ("RuntimeError", 1),
+    "runtime_error_exit_0": ("RuntimeError", 1),
+    "initialize_error": ("InitializeError", 1),
+    "no_data": ("NoData", 1),
+    "stopped": ("EngineError", 1),
+    "hang": ("BacktestTimeout", 1),
+    "truncated_json": ("ResultInvalid", 2),
+    "no_file": ("ResultMissing", 2),
+    "out_of_memory": ("OOMKilled", 2),
+    "crash": ("EngineCrash", 2),
+}
+"""By scenario: the reason of its failure, and how many attempts it gets."""
+PROJECTS = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "lean-projects"},
+    "data": {"main.py": "# the stand-in runs the strategy of the project's name by `bars`\n"},
+}
+FINISHED_SECONDS = 180
+
+
+def lean(name: str, **changes: Any) -> dict[str, Any]:
+    """A batch for LEAN of a strategy whose project only the catalog names."""
+    spec = {
+        "strategy": {"name": "RSI_MeanReversion_ETF"},
+        "engine": {"name": "lean"},
+        "data": {"symbols": ["AAPL"], "startDate": "2000-03-01", "endDate": "2013-03-01", "initialCash": 1000},
+        "parameters": [
+            {"name": "scenario", "type": "string", "values": list(ENDS)},
+            {"name": "rsi_period", "type": "int", "value": 14},
+            {"name": "entry_threshold", "type": "float", "value": 30},
+        ],
+        "failurePolicy": {"backtestTimeoutSeconds": 8},
+        "ttlSecondsAfterFinished": TTL,
+    }
+    return {
+        "apiVersion": "backfleet.io/v1alpha1",
+        "kind": "OptimizationBatch",
+        "metadata": {"name": name},
+        "spec": spec | changes,
+    }
+
+
+@pytest.fixture(scope="module")
+def uid(live: Live) -> str:
+    """The mixed batch, finished."""
+    live.kubectl("apply", "-f", "-", stdin=json.dumps(PROJECTS))
+    uid = live.apply(lean("lean-mixed"))
+    live.wait_finished("lean-mixed", FINISHED_SECONDS)
+    return uid
+
+
+def rows(live: Live, uid: str) -> dict[str, list[str]]:
+    """Per scenario: state, the deciding attempt's reason and message, and how many attempts there were."""
+    found = live.psql(
+        "SELECT j.combination->>'scenario', j.state, coalesce(a.reason, ''), coalesce(a.message, '') <> '', "
+        "(SELECT count(*) FROM backtest_attempts n WHERE n.backtest_id = j.id) "
+        "FROM backtest_jobs j JOIN backtest_attempts a ON a.attempt_id = j.deciding_attempt_id "
+        f"WHERE j.batch_uid = '{uid}'"
+    )
+    return {scenario: rest for scenario, *rest in found}
+
+
+def test_every_end_of_a_run_has_its_state_and_reason(live: Live, uid: str) -> None:
+    wanted = {
+        scenario: ["failed", reason, "t", str(attempts)] if reason else ["succeeded", "", "f", str(attempts)]
+        for scenario, (reason, attempts) in ENDS.items()
+    }
+    assert rows(live, uid) == wanted
+    status = live.batch("lean-mixed")["status"]
+    assert (status["progress"], status["succeeded"], status["failed"]) == ("12/12", 2, 10)
+    assert live.condition("lean-mixed", "Complete")["reason"] == "CompletedWithFailures"
+
+
+def test_what_succeeded_has_the_metrics_and_is_ranked(live: Live, uid: str) -> None:
+    found = live.psql(
+        "SELECT j.combination->>'scenario', r.metrics, r.warnings FROM backtest_results r "
+        f"JOIN backtest_jobs j ON j.id = r.backtest_id WHERE j.batch_uid = '{uid}' ORDER BY j.index"
+    )
+    assert [scenario for scenario, *_ in found] == ["success", "zero_trades"]
+    metrics, nothing = (json.loads(metrics) for _, metrics, _ in found)
+    bars = lean("direct", engine={"name": "bars"})
+    bars["spec"]["parameters"].pop(0)
+    measured = direct(bars)[0]
+    for name in ("sharpe_ratio", "net_profit", "drawdown", "win_rate"):
+        assert metrics[name] == pytest.approx(measured[name], abs=0.00006)
+    assert metrics["total_orders"] == measured["total_orders"] > 0
+    assert nothing["total_orders"] == 0
+    assert "zero orders" in found[1][2]
+    best = live.get(f"/api/optimization/batches/{uid}/results")["results"][0]
+    assert best["parameters"]["scenario"] == "success"
+
+
+def test_nothing_is_left_running(live: Live, uid: str) -> None:
+    def is_over() -> bool:
+        pods = all(pod.status.phase in ("Succeeded", "Failed") for pod in live.pods(uid))
+        return pods and not any(job.status.active for job in live.jobs(uid))
+
+    wait_until("no pod or Job of the batch runs", is_over, 60)
+    left = live.psql(
+        f"SELECT count(*) FROM backtest_jobs WHERE batch_uid = '{uid}' AND state IN ('launching', 'running')"
+    )
+    assert left == [["0"]]
+
+
+def test_a_project_that_the_catalog_does_not_know_is_registered_for_testing(live: Live) -> None:
+    live.apply(lean("lean-own", strategy={"name": "Own_Idea", "leanProjectPath": "mine/own"}, suspend=True))
+    wait_until("it is accepted", lambda: live.condition("lean-own", "Accepted").get("status") == "True", 30)
+    found = live.psql("SELECT status, lean_project_path FROM strategies WHERE name = 'Own_Idea'")
+    assert found == [["testing", "mine/own"]]
+
+
+@pytest.mark.parametrize("engine", ["bars", "lean"])
+def test_a_strategy_on_hold_is_refused_with_the_reason(live: Live, engine: str) -> None:
+    strategy = {"name": "MicroFutures_Momentum_MESNQ", "leanProjectPath": "STR-007"}
+    name = f"on-hold-{engine}"
+    live.apply(lean(name, strategy=strategy, engine={"name": engine}))
+    wait_until("it is judged", lambda: live.condition(name, "Finished").get("reason") == "SpecInvalid", 30)
+    assert "is on hold" in live.condition(name, "Finished")["message"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def clean(live: Live) -> Any:
+    yield
+    live.kubectl("delete", "ob", "--all", "--wait=true")
+    live.kubectl("delete", "configmap", "lean-projects", "--ignore-not-found")

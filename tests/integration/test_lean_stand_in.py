@@ -1,0 +1,148 @@
+"""The stand-in for LEAN's launcher under the real shim, and what the engine `lean` makes of what it leaves."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from backfleet.core.backtests import BacktestRequest, Failure, Result
+from backfleet.engines.bars.backtest import load_bars, run
+from backfleet.engines.lean.engine import LeanEngine
+from backfleet.engines.shim import read_report
+from tests.lean_stand_in.scenarios import SCENARIOS
+from tests.support.lean import PROJECT, container_of, run_container, with_scenario
+
+REQUEST = BacktestRequest(
+    engine="lean",
+    strategy="RSI_MeanReversion_ETF",
+    lean_project_path=PROJECT,
+    parameters={"rsi_period": "14", "entry_threshold": "30"},
+    symbols=("AAPL",),
+    start_date=date(2000, 3, 1),
+    end_date=date(2013, 3, 1),
+    initial_cash=Decimal(1000),
+)
+ENDS = {
+    "success": (0, None),
+    "zero_trades": (0, None),
+    "runtime_error": (1, "RuntimeError"),
+    "runtime_error_exit_0": (0, "RuntimeError"),
+    "initialize_error": (1, "InitializeError"),
+    "no_data": (0, "NoData"),
+    "truncated_json": (0, "ResultInvalid"),
+    "no_file": (0, "ResultMissing"),
+    "stopped": (0, "EngineError"),
+    "hang": (124, "BacktestTimeout"),
+    "crash": (139, "EngineCrash"),
+}
+"""Exit code and reason. Running out of memory is left to the cluster, which alone has a limit on it."""
+
+
+def outcome_of(request: BacktestRequest, folder: Path, timeout_seconds: float = 30) -> Result | Failure:
+    results = run_container(container_of(request, folder), folder, timeout_seconds)
+    return LeanEngine().outcome(results, request).outcome
+
+
+def test_every_scenario_is_here_or_on_the_cluster() -> None:
+    assert {*ENDS, "out_of_memory"} == set(SCENARIOS)
+
+
+@pytest.mark.parametrize("scenario", ENDS)
+def test_a_scenario_ends_with_its_exit_code_and_reason(tmp_path: Path, scenario: str) -> None:
+    code, reason = ENDS[scenario]
+    outcome = outcome_of(with_scenario(REQUEST, scenario), tmp_path, 2 if scenario == "hang" else 30)
+    assert read_report(tmp_path / "results").exit_code == code
+    assert (outcome.reason.value if isinstance(outcome, Failure) else None) == reason
+
+
+def test_the_strategy_that_bars_runs_comes_back_through_leans_files(tmp_path: Path) -> None:
+    outcome = outcome_of(REQUEST, tmp_path)
+    assert isinstance(outcome, Result)
+    bars = replace(REQUEST, engine="bars", lean_project_path=None)
+    measured = run(bars, load_bars(bars)).metrics
+    for name in ("sharpe_ratio", "net_profit", "drawdown", "win_rate", "annual_return", "average_win", "average_loss"):
+        assert outcome.metrics[name] == pytest.approx(measured[name], abs=0.00006), name
+    assert outcome.metrics["total_orders"] == measured["total_orders"]
+    assert outcome.metrics["total_trades"] == measured["total_trades"]
+    assert outcome.metrics["total_fees"] == pytest.approx(measured["total_fees"], abs=0.006)
+    assert outcome.statistics["Total Orders"] == str(measured["total_orders"])
+    assert not [warning for warning in outcome.warnings if "asked" in warning]
+    assert len(outcome.equity_curve) > 100
+
+
+def test_zero_trades_is_a_result_with_a_warning(tmp_path: Path) -> None:
+    outcome = outcome_of(with_scenario(REQUEST, "zero_trades"), tmp_path)
+    assert isinstance(outcome, Result)
+    assert outcome.metrics["total_orders"] == 0
+    assert "zero orders" in outcome.warnings
+
+
+@pytest.mark.parametrize("scenario", ["runtime_error", "initialize_error"])
+def test_leans_own_message_is_kept(tmp_path: Path, scenario: str) -> None:
+    outcome = outcome_of(with_scenario(REQUEST, scenario), tmp_path)
+    assert isinstance(outcome, Failure)
+    words = {"runtime_error": "has no attribute", "initialize_error": "Algorithm.Initialize() Error"}[scenario]
+    assert words in outcome.message
+    assert "in main.py: line" in outcome.message
+    assert "log.txt ends:" in outcome.message
+
+
+def test_a_symbol_without_data_is_no_data(tmp_path: Path) -> None:
+    outcome = outcome_of(replace(REQUEST, symbols=("ZZZZ",)), tmp_path)
+    assert isinstance(outcome, Failure)
+    assert outcome.reason.value == "NoData"
+
+
+def test_a_version_from_half_way_is_there_while_it_runs(tmp_path: Path) -> None:
+    outcome_of(with_scenario(REQUEST, "hang"), tmp_path, 1.5)
+    body = json.loads((tmp_path / "results" / "backtest.json").read_text())
+    assert (body["statistics"], body["state"]["EndTime"], body["state"]["Status"]) == ({}, "", "Running")
+    assert "algorithmConfiguration" not in body
+    assert not (tmp_path / "results" / "backtest-summary.json").exists()
+
+
+def test_the_files_are_those_of_lean(tmp_path: Path) -> None:
+    outcome_of(REQUEST, tmp_path)
+    names = {path.name for path in (tmp_path / "results").iterdir()}
+    report = next(name for name in names if name.startswith("data-monitor-report-"))
+    assert names == {
+        "backfleet-exit", "backtest.json", "backtest-summary.json", "backtest-order-events.json", "backtest-log.txt",
+        "log.txt", report,
+    }  # fmt: skip
+
+
+CRASHES = [
+    pytest.param({"command": ("dotnet", "QuantConnect.Lean.Launcher.dll", "--symbols", "SPY")}, id="unknown option"),
+    pytest.param({"config": '{"environment": '}, id="configuration that is no JSON"),
+    pytest.param({"config": '{"environment": "live", "environments": {}}'}, id="environment that is not defined"),
+]
+
+
+@pytest.mark.parametrize("changes", CRASHES)
+def test_what_lean_does_not_take_is_an_abort_before_any_file(tmp_path: Path, changes: dict) -> None:
+    results = run_container(replace(container_of(REQUEST, tmp_path), **changes), tmp_path)
+    assert read_report(results).exit_code == 134
+    assert [path.name for path in results.iterdir()] == ["backfleet-exit"]
+    outcome = LeanEngine().outcome(results, REQUEST).outcome
+    assert isinstance(outcome, Failure)
+    assert outcome.reason.value == "EngineCrash"
+
+
+def test_a_project_that_is_not_there_is_an_abort(tmp_path: Path) -> None:
+    container = container_of(REQUEST, tmp_path)
+    (tmp_path / "projects" / PROJECT / "main.py").unlink()
+    outcome = LeanEngine().outcome(run_container(container, tmp_path), REQUEST).outcome
+    assert isinstance(outcome, Failure)
+    assert outcome.reason.value == "EngineCrash"
+
+
+def test_a_configuration_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
+    container = replace(
+        container_of(REQUEST, tmp_path), command=("dotnet", "QuantConnect.Lean.Launcher.dll", "--config", "/nowhere")
+    )
+    outcome = LeanEngine().outcome(run_container(container, tmp_path), REQUEST).outcome
+    assert isinstance(outcome, Failure)
+    assert outcome.reason.value == "ResultMissing"

@@ -1,0 +1,114 @@
+"""`make verify-lean` against the stand-in: its cases, its container, and that it tells a rule that does not hold."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backfleet.core.reasons import FailureReason
+from backfleet.engines.bars.market_data import PACKAGED_FOLDER
+from backfleet.engines.lean.engine import CONFIG_PATH, IMAGE_DATA_FOLDER, LAUNCHER, LAUNCHER_FOLDER
+from backfleet.engines.protocol import EngineContainer
+from hack.verify_lean.cases import SAMPLE_FILE, Case, cases
+from hack.verify_lean.commands import judge
+from hack.verify_lean.manifests import PROJECTS, build_config_map, build_pod, build_pod_spec, settings_of
+from hack.verify_lean.runners import docker_command
+from tests.support.lean import run_container
+
+ROOT = Path(__file__).resolve().parents[2]
+CASES = {case.name: case for case in cases(hang_seconds=2)}
+SETTINGS = settings_of("lean-stand-in:1", is_restricted=False)
+
+
+def engine_of(case: Case) -> dict[str, Any]:
+    (engine,) = build_pod_spec(case, SETTINGS)["initContainers"]
+    assert isinstance(engine, dict)
+    return engine
+
+
+def run_here(case: Case, folder: Path) -> Path:
+    """The case's own container, with the folders of the pod in the test's."""
+    (folder / "launcher").mkdir(parents=True)
+    (folder / "launcher" / SAMPLE_FILE).touch()
+    env = {entry["name"]: entry["value"].replace("$$", "$") for entry in engine_of(case)["env"]}
+    config = env.pop("BACKFLEET_ENGINE_CONFIG")
+    for there, here in (
+        (LAUNCHER_FOLDER, folder / "launcher"),
+        (IMAGE_DATA_FOLDER, PACKAGED_FOLDER),
+        ("/projects/", f"{PROJECTS}/"),
+    ):
+        config = config.replace(there, str(here))
+    container = EngineContainer(
+        image="", command=(*LAUNCHER, "--config", CONFIG_PATH), environment=env, working_folder=LAUNCHER_FOLDER,
+        config=config, config_path=CONFIG_PATH,
+    )  # fmt: skip
+    return run_container(container, folder, case.timeout_seconds)
+
+
+@pytest.mark.parametrize("name", sorted(CASES.keys() - {"out-of-memory"}))
+def test_every_rule_holds_for_the_stand_in(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert judge(CASES[name], run_here(CASES[name], tmp_path), is_killed=False), capsys.readouterr().out
+
+
+def test_running_out_of_memory_may_take_the_whole_container(tmp_path: Path) -> None:
+    assert judge(CASES["out-of-memory"], tmp_path, is_killed=True)
+
+
+WRONG = [
+    pytest.param("success", {"reason": FailureReason.NO_DATA}, "succeeded, not NoData", id="another reason"),
+    pytest.param("success", {"exit_codes": (1,)}, "exit code 0, not 1", id="another exit code"),
+    pytest.param("success", {"orders": 1}, "orders, not 1", id="another number of orders"),
+    pytest.param("success", {"warnings": ("no such",)}, "no warning 'no such'", id="no warning"),
+    pytest.param("no-data", {"reason": None}, "failed with NoData", id="a failure that should be none"),
+    pytest.param("no-data", {"reason": FailureReason.ENGINE_CRASH}, "NoData, not EngineCrash", id="a wrong reason"),
+    pytest.param("no-data", {"message": "no such"}, "the message lacks 'no such'", id="another message"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "words"), WRONG)
+def test_a_rule_that_does_not_hold_is_told(
+    name: str, changes: dict, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = replace(CASES[name], **changes)
+    assert not judge(case, run_here(CASES[name], tmp_path), is_killed=False)
+    assert words in capsys.readouterr().out
+
+
+def test_docker_gets_what_the_pod_gets(tmp_path: Path) -> None:
+    engine = engine_of(CASES["success"])
+    words = docker_command(engine, tmp_path)
+    image = words.index("lean-stand-in:1")
+    assert words[image - 2 : image] == ["--entrypoint", "/bin/sh"]
+    assert words[image + 1 :] == engine["command"][1:]
+    given = {words[place + 1].partition("=")[0] for place, word in enumerate(words) if word == "--env"}
+    assert given == {entry["name"] for entry in engine["env"]}
+    text = " ".join(words)
+    for flag in ("--network none", "--cap-drop ALL", "--memory 2G", "--memory-swap 2G", "--user 0:0", "/projects:ro"):
+        assert flag in text
+    assert "--read-only" not in text
+    (restricted,) = build_pod_spec(CASES["success"], settings_of(None, is_restricted=True))["initContainers"]
+    text = " ".join(docker_command(restricted, tmp_path))
+    assert "--read-only" in text
+    assert "--user 10001:10001" in text
+    assert " quantconnect/lean:" in text
+
+
+def test_the_pod_is_none_of_the_operators() -> None:
+    pod = build_pod(CASES["success"], SETTINGS)
+    assert pod["metadata"]["labels"] == {"app.kubernetes.io/name": "verify-lean"}
+    assert pod["spec"]["initContainers"] == [engine_of(CASES["success"])]
+    assert "secret" not in json.dumps(pod).lower()
+    assert list(build_config_map()["data"]) == ["main.py"]
+
+
+def test_without_docker_and_cluster_it_says_what_is_missing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "hack/verify_lean"], cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Docker engine that answers" in done.stderr

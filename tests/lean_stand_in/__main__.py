@@ -1,0 +1,34 @@
+"""`dotnet QuantConnect.Lean.Launcher.dll ARGUMENTS`: read arguments and configuration as LEAN does, then run."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from .arguments import Crash, parse_arguments, read_configuration
+from .scenarios import run
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit code; a problem before LEAN's own error handling begins is an abort (134)."""
+    try:
+        given = parse_arguments(arguments)
+        configuration = read_configuration(Path(given.pop("config", "config.json")))
+        if configuration is None:
+            # LEAN goes on with the file beside it, whose sample algorithm writes into the launcher's folder.
+            print("ERROR:: Config: the configuration file was not found, the default one is kept")
+            return 0
+        return run(configuration | given)
+    except Crash as crash:
+        abort(crash)
+
+
+def abort(crash: Exception) -> NoReturn:
+    """What .NET does with an exception that nobody catches."""
+    print(f"Unhandled exception. {crash}", file=sys.stderr, flush=True)
+    os.abort()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

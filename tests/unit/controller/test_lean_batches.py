@@ -1,0 +1,77 @@
+"""A batch for LEAN, pass by pass: where its project comes from, and what counts as an edit of it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from backfleet.core.observation import Limits
+from backfleet.core.records import Catalog, StrategyRecord
+from tests.support.operator import World, batch_spec
+
+LEAN = {"name": "lean"}
+KNOWN = StrategyRecord(name="Known", status="testing", lean_project_path="STR-099_Known")
+
+
+def world(**limits: Any) -> World:
+    made = World(limits=Limits(**limits))
+    made.rows.catalog_rows = Catalog(strategies={"Known": KNOWN})
+    return made
+
+
+def project_of(made: World) -> str:
+    (engine,) = made.cluster.jobs[made.cluster.active_jobs[0]]["spec"]["template"]["spec"]["initContainers"]
+    env = {entry["name"]: entry["value"] for entry in engine["env"]}
+    return str(json.loads(env["BACKFLEET_ENGINE_CONFIG"])["algorithm-location"])
+
+
+@pytest.mark.parametrize(
+    ("strategy", "wanted"),
+    [
+        pytest.param({"name": "Known"}, "/projects/STR-099_Known/main.py", id="the catalog's"),
+        pytest.param({"name": "Known", "leanProjectPath": "mine"}, "/projects/mine/main.py", id="the batch's own"),
+        pytest.param({"name": "New", "leanProjectPath": "new"}, "/projects/new/main.py", id="a new strategy's"),
+    ],
+)
+def test_the_project_is_fixed_at_acceptance_and_runs_without_drift(strategy: dict[str, str], wanted: str) -> None:
+    made = world()
+    uid = made.cluster.add_batch(batch_spec(engine=LEAN, strategy=strategy))
+    made.turn()
+    made.rows.catalog_rows = Catalog()
+    made.turn(2)
+    assert project_of(made) == wanted
+    assert made.cluster.condition(uid, "SpecDrift").get("status") != "True"
+
+
+@pytest.mark.parametrize(
+    "strategy", [{"name": "Known", "leanProjectPath": "other"}, {"name": "Known", "leanAlgorithmFile": "x.py"}]
+)
+def test_an_edit_of_the_project_is_shown_and_not_in_force(strategy: dict[str, str]) -> None:
+    made = world()
+    uid = made.cluster.add_batch(batch_spec(engine=LEAN, strategy={"name": "Known"}))
+    made.turn()
+    made.cluster.batches[uid]["spec"]["strategy"] = strategy
+    made.tick(5)
+    made.turn(2)
+    assert "spec.strategy" in made.cluster.condition(uid, "SpecDrift")["message"]
+    assert project_of(made) == "/projects/STR-099_Known/main.py"
+
+
+def test_a_batch_that_counting_refused_is_not_judged_again_for_the_catalogs_project() -> None:
+    made = world(count_chunk=2)
+    spec = batch_spec(engine=LEAN, strategy={"name": "Known"}, constraints=["value > 100"])
+    uid = made.cluster.add_batch(spec)
+    made.turn(6)
+    record = made.rows.batches[uid]
+    assert record.finish_reason == "SpecInvalid"
+    made.tick(20)
+    made.turn(2)
+    assert made.rows.batches[uid] == record
+
+
+def test_without_projects_the_batch_is_refused_with_the_mend() -> None:
+    made = world(has_projects_volume=False)
+    uid = made.cluster.add_batch(batch_spec(engine=LEAN, strategy={"name": "Known"}))
+    made.turn()
+    assert "engines.lean.mounts" in made.cluster.condition(uid, "Accepted")["message"]
+    assert not made.cluster.jobs

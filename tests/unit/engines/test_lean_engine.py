@@ -1,0 +1,116 @@
+"""The engine `lean` as the operator sees it: container, volumes, security."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from backfleet.controller.jobs import build_job
+from backfleet.core.plans import ClaimRef
+from backfleet.engines import shim
+from backfleet.engines.bars.engine import BarsEngine
+from backfleet.engines.lean.configuration import build_configuration, render
+from backfleet.engines.lean.engine import LeanEngine
+from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
+from backfleet.settings import Settings
+from tests.support.jobs import build_create, build_request
+from tests.support.operator import build_settings
+
+REQUEST = build_request("lean")
+PROJECTS = VolumeMount(name="projects", mount_path="/strategies", source={"configMap": {"name": "p"}})
+DATA = VolumeMount(name="data", mount_path="/market", source={"configMap": {"name": "d"}})
+
+
+def test_the_container_runs_the_images_launcher_with_our_configuration() -> None:
+    container = LeanEngine().container(REQUEST, EngineSettings(image="lean:1", environment={"A": "1"}))
+    configuration = build_configuration(REQUEST, projects_folder="/projects", data_folder="/Lean/Data")
+    assert container == EngineContainer(
+        image="lean:1",
+        command=("dotnet", "QuantConnect.Lean.Launcher.dll", "--config", "/tmp/lean-config.json"),
+        working_folder="/Lean/Launcher/bin/Debug",
+        environment={"DOTNET_gcServer": "0", "PYTHONDONTWRITEBYTECODE": "1", "A": "1"},
+        config=render(configuration),
+        config_path="/tmp/lean-config.json",
+    )
+
+
+def test_the_installations_environment_wins() -> None:
+    settings = EngineSettings(image="lean:1", environment={"DOTNET_gcServer": "1"})
+    assert LeanEngine().container(REQUEST, settings).environment["DOTNET_gcServer"] == "1"
+
+
+def test_projects_and_data_are_read_where_their_volumes_are() -> None:
+    container = LeanEngine().container(REQUEST, EngineSettings(image="lean:1", mounts=(PROJECTS, DATA)))
+    assert container.config is not None
+    body = json.loads(container.config)
+    assert body["algorithm-location"] == "/strategies/STR-000_Noop/main.py"
+    assert body["data-folder"] == "/market"
+    assert container.mounts == (PROJECTS, DATA)
+
+
+def test_any_project_may_run() -> None:
+    assert LeanEngine().strategies() is None
+
+
+def mount(name: str, path: str) -> dict[str, Any]:
+    return {"name": name, "mountPath": path, "source": {"configMap": {"name": name}}}
+
+
+def engine_of(settings: Settings, **shape: Any) -> dict[str, Any]:
+    spec = build_job(build_create(REQUEST, **shape), LeanEngine(), settings)["spec"]["template"]["spec"]
+    engine: dict[str, Any] = spec["initContainers"][0]
+    return engine
+
+
+def configuration_of(engine: dict[str, Any]) -> dict[str, Any]:
+    env = {entry["name"]: entry["value"] for entry in engine["env"]}
+    body: dict[str, Any] = json.loads(env["BACKFLEET_ENGINE_CONFIG"])
+    return body
+
+
+@pytest.mark.parametrize("kind", ["installation", "batch"])
+def test_a_volume_of_the_installation_gives_way_to_the_batches_claim(kind: str) -> None:
+    lean = {"image": "lean:1", "mounts": [mount("projects", "/strategies"), mount("data", "/market")]}
+    claims = {"data_volume": ClaimRef(claim_name="d"), "projects_volume": ClaimRef(claim_name="p", sub_path="mine")}
+    engine = engine_of(build_settings(engines={"lean": lean}), **(claims if kind == "batch" else {}))
+    body = configuration_of(engine)
+    projects, data = ("/projects", "/data") if kind == "batch" else ("/strategies", "/market")
+    assert body["algorithm-location"] == f"{projects}/STR-000_Noop/main.py"
+    assert body["data-folder"] == data
+    mounts = {each["mountPath"]: each for each in engine["volumeMounts"]}
+    assert set(mounts) == {"/results", "/tmp", projects, data}
+    assert mounts[projects]["readOnly"] is mounts[data]["readOnly"] is True
+    assert mounts[projects].get("subPath") == ("mine" if kind == "batch" else None)
+
+
+def test_the_shim_runs_it_in_the_launchers_folder() -> None:
+    engine = engine_of(build_settings())
+    assert engine["workingDir"] == "/Lean/Launcher/bin/Debug"
+    assert engine["command"] == shim.command(
+        ("dotnet", "QuantConnect.Lean.Launcher.dll", "--config", "/tmp/lean-config.json")
+    )
+
+
+def test_further_writable_folders_are_empty_volumes() -> None:
+    lean = {"image": "lean:1", "writablePaths": ["/root", "/Lean/Launcher/bin/Debug/cache"]}
+    spec = build_job(build_create(REQUEST), LeanEngine(), build_settings(engines={"lean": lean}))
+    pod = spec["spec"]["template"]["spec"]
+    writable = [each for each in pod["initContainers"][0]["volumeMounts"] if not each.get("readOnly")]
+    assert [each["mountPath"] for each in writable] == ["/results", "/tmp", *lean["writablePaths"]]
+    names = {each["name"] for each in pod["volumes"] if "emptyDir" in each}
+    assert {each["name"] for each in writable} == names
+    assert not any("writable" in each["name"] for each in pod["containers"][0]["volumeMounts"])
+
+
+def test_bars_reads_the_same_volume_as_lean() -> None:
+    request = replace(REQUEST, engine="bars")
+    container = BarsEngine().container(request, EngineSettings(image="b:1", mounts=(DATA,)))
+    assert container.environment["BACKFLEET_DATA_FOLDER"] == "/market"
+    own = EngineSettings(image="b:1", mounts=(DATA,), environment={"BACKFLEET_DATA_FOLDER": "/market/lean"})
+    assert BarsEngine().container(request, own).environment["BACKFLEET_DATA_FOLDER"] == "/market/lean"
+    bars = {"image": "b:1", "mounts": [mount("data", "/market")], "environment": {"BACKFLEET_DATA_FOLDER": "/market/x"}}
+    create = build_create(request, data_volume=ClaimRef(claim_name="d"))
+    job = build_job(create, BarsEngine(), build_settings(engines={"bars": bars}))
+    env = {e["name"]: e["value"] for e in job["spec"]["template"]["spec"]["initContainers"][0]["env"]}
+    assert env["BACKFLEET_DATA_FOLDER"] == "/data", "the batch's claim counts, whatever the installation set"
