@@ -33,6 +33,7 @@ def use_everything(cluster: Cluster, api: ApiServer) -> set[str]:
         "list_batches": [(NAMESPACE,)],
         "list_jobs": [(NAMESPACE,)],
         "list_pods": [(NAMESPACE,)],
+        "list_pod_refusals": [(NAMESPACE,)],
         "create_job": [(job,), (job,)],
         "patch_status": [(NAMESPACE, "demo", "u", {"total": 1})],
         "create_event": [(build_event(REF, "R", "m", "Normal", datetime.now(UTC)),)],

@@ -29,6 +29,8 @@ class FakeCluster:
     events: dict[str, Json] = field(default_factory=dict)
     quota: int | None = None
     job_fault: Exception | None = None
+    pod_fault: str | None = None
+    """What the Job controller is told when it creates a pod: then there is none, and an event of it."""
     is_away: bool = False
     forbidden: set[str] = field(default_factory=set)
     most_alive: int = 0
@@ -48,6 +50,14 @@ class FakeCluster:
     def list_pods(self, namespace: str) -> list[Json]:
         return self._list(self.pods, namespace)
 
+    def list_pod_refusals(self, namespace: str) -> list[Json]:
+        self._answer()
+        return [
+            {"involvedObject": {"kind": "Job", "uid": job["metadata"]["uid"]}, "message": self.pod_fault}
+            for name, job in self.jobs.items()
+            if self.pod_fault and name not in self.pods and job["metadata"]["namespace"] == namespace
+        ]
+
     def create_job(self, manifest: Json) -> None:
         self._answer()
         meta = manifest["metadata"]
@@ -66,7 +76,8 @@ class FakeCluster:
         job["status"] = {"active": 1}
         self.jobs[meta["name"]] = job
         self.created.append(meta["name"])
-        self._create_pod(job)
+        if self.pod_fault is None:
+            self._create_pod(job)
         self.note_alive()
 
     def delete_job(self, namespace: str, name: str, uid: str) -> None:

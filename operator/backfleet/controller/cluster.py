@@ -25,13 +25,14 @@ API_WRITES = Counter("backfleet_api_writes_total", "Writing calls that the API s
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 PAGE_SIZE = 500
+POD_REFUSED = "involvedObject.kind=Job,reason=FailedCreate"
 
 RULES: tuple[tuple[str, str, frozenset[str]], ...] = (
     (wire.GROUP, wire.PLURAL, frozenset({"list", "watch"})),
     (wire.GROUP, f"{wire.PLURAL}/status", frozenset({"patch"})),
     ("batch", "jobs", frozenset({"get", "list", "watch", "create", "delete"})),
     ("", "pods", frozenset({"list", "watch"})),
-    ("", "events", frozenset({"create"})),
+    ("", "events", frozenset({"create", "list"})),
 )
 """What the operator's Role must allow and no more; the chart is tested against it."""
 
@@ -54,6 +55,7 @@ class ClusterPort(Protocol):
     def list_batches(self, namespace: str) -> list[Json]: ...
     def list_jobs(self, namespace: str) -> list[Json]: ...
     def list_pods(self, namespace: str) -> list[Json]: ...
+    def list_pod_refusals(self, namespace: str) -> list[Json]: ...
     def create_job(self, manifest: Json) -> None: ...
     def delete_job(self, namespace: str, name: str, uid: str) -> None: ...
     def patch_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> None: ...
@@ -78,6 +80,10 @@ class Cluster:
     def list_pods(self, namespace: str) -> list[Json]:
         """Every pod with our label, from a consistent read."""
         return list(self._list(f"/api/v1/namespaces/{namespace}/pods", wire.JOB_SELECTOR))
+
+    def list_pod_refusals(self, namespace: str) -> list[Json]:
+        """The events by which the Job controller says that it could not create a pod."""
+        return list(self._list(f"/api/v1/namespaces/{namespace}/events", None, POD_REFUSED))
 
     def create_job(self, manifest: Json) -> None:
         """Create it; already there under the same owner is success, under another one Conflict; Refused with the reason."""
@@ -127,10 +133,10 @@ class Cluster:
         if wanted not in owners:
             raise Conflict(f"a Job named {meta['name']} exists and belongs to somebody else; delete or rename it")
 
-    def _list(self, path: str, selector: str | None) -> Iterator[Json]:
+    def _list(self, path: str, selector: str | None, fields: str | None = None) -> Iterator[Json]:
         token = ""
         while True:
-            query = {"limit": str(PAGE_SIZE), "continue": token, "labelSelector": selector}
+            query = {"limit": str(PAGE_SIZE), "continue": token, "labelSelector": selector, "fieldSelector": fields}
             status, body = self._call("GET", path, query={k: v for k, v in query.items() if v})
             _raise_unless_ok(status, body, path)
             yield from body["items"]

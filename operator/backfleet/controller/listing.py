@@ -1,12 +1,17 @@
 """One look at every watched namespace; one that is not allowed or not served is left out whole, and the others go on."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from backfleet.controller.cluster import ClusterPort, NotAllowed
-from backfleet.controller.observing import parse_batch, parse_job, parse_pod
+from backfleet.controller.observing import parse_batch, parse_job, parse_pod, parse_pod_refusal
 from backfleet.core.errors import BackfleetError, NotFound
-from backfleet.core.observation import SeenBatch, SeenJob, SeenPod
+from backfleet.core.observation import JobState, SeenBatch, SeenJob, SeenPod
+
+WITHOUT_POD = timedelta(seconds=30)
+"""So long the Job controller may take to create a Job's pod before its events are asked why it did not."""
 
 
 @dataclass(slots=True)
@@ -39,6 +44,23 @@ def list_namespaces(cluster: ClusterPort, namespaces: Iterable[str]) -> Sight:
     if problem is not None and not sight.listed:
         raise _of_all(sight.refused, problem)
     return sight
+
+
+def jobs_with_pod_refusals(cluster: ClusterPort, sight: Sight, now: datetime) -> tuple[SeenJob, ...]:
+    """The Jobs; those that have had no pod for a while with what their events say of it (quota, pod security, admission)."""
+    with_pod = {pod.key for pod in sight.pods}
+    without = {
+        job.uid: job.namespace
+        for job in sight.jobs
+        if job.state is JobState.ACTIVE and job.key not in with_pod and now - job.created_at >= WITHOUT_POD
+    }
+    said: dict[str, str] = {}
+    for namespace in sorted(set(without.values())):
+        # A Role of an earlier version: then nobody knows why.
+        with suppress(NotAllowed):
+            said |= dict(map(parse_pod_refusal, cluster.list_pod_refusals(namespace)))
+    told = {uid: said.get(uid, "") for uid in without}
+    return tuple(replace(job, pod_refusal=told.get(job.uid, "")) for job in sight.jobs)
 
 
 def _of_all(refused: Mapping[str, str], problem: BackfleetError) -> BackfleetError:

@@ -57,6 +57,14 @@ def parse_job(item: Json) -> SeenJob:
     )
 
 
+def parse_pod_refusal(event: Json) -> tuple[str, str]:
+    """The uid of the Job that an event is about, and why its pod was refused; without the pod's name, which changes."""
+    message = str(event.get("message") or "")
+    return str((event.get("involvedObject") or {}).get("uid")), (message.partition(" is forbidden: ")[2] or message)[
+        :500
+    ]
+
+
 def parse_pod(item: Json) -> SeenPod:
     """A pod with our label; its containers are found by name."""
     meta, status = item["metadata"], item.get("status") or {}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import ClusterPort, build_event
-from backfleet.controller.listing import Sight, list_namespaces
+from backfleet.controller.listing import Sight, jobs_with_pod_refusals, list_namespaces
 from backfleet.core import wire
 from backfleet.core.accepting import needs_catalog
 from backfleet.core.errors import BackfleetError
@@ -86,7 +86,7 @@ class Passes:
         return Observation(
             now=store.now,
             batches=tuple(sight.batches),
-            jobs=tuple(sight.jobs),
+            jobs=jobs_with_pod_refusals(self.cluster, sight, store.now),
             pods=tuple(sight.pods),
             store=store,
             catalog=self.rows.catalog() if reads_catalog else Catalog(),

@@ -51,6 +51,8 @@ class SeenJob:
     reason: str = ""
     message: str = ""
     is_deleting: bool = False
+    pod_refusal: str = ""
+    """Why its pod could not be created, in the API server's words; asked for only when a Job has had no pod for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.classifying import classify_failure, start_problem
+from backfleet.core.classifying import classify_failure, start_problem, waits_without_charge
 from backfleet.core.drafts import Draft
 from backfleet.core.launching import recreate
 from backfleet.core.observation import AttemptKey, JobState, Refusal, RefusalKind, SeenJob, SeenPod
@@ -81,14 +81,14 @@ def _settle_without_job(draft: Draft, attempt: AttemptRecord, refusal: Refusal |
 def _settle_active(draft: Draft, attempt: AttemptRecord, job: SeenJob, pod: SeenPod | None) -> None:
     started_at = attempt.engine_started_at or (pod.engine.started_at if pod else None)
     if started_at is None:
-        draft.waiting.append(start_problem(pod))
+        draft.waiting.append(start_problem(job, pod))
         if draft.record.first_engine_started_at is None:
             # No event tells of an engine's start, and the batch's other slots wait for its first one.
             waited = (draft.now - attempt.launched_at).total_seconds()
             draft.remind(min(max(draft.limits.first_look_seconds, waited / 4), draft.limits.last_look_seconds))
-        is_unschedulable = pod is not None and pod.unschedulable is not None
-        if draft.now >= draft.remind(0, attempt.start_deadline_at) and not is_unschedulable:
-            _end(draft, attempt, job, FailureReason.START_TIMEOUT, start_problem(pod))
+        is_late = draft.now >= draft.remind(0, attempt.start_deadline_at)
+        if is_late and not waits_without_charge(job, pod):
+            _end(draft, attempt, job, FailureReason.START_TIMEOUT, start_problem(job, pod))
             return
     draft.remind(draft.limits.overdue_seconds, job.deadline_at)
     seen = replace(

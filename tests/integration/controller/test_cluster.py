@@ -67,6 +67,15 @@ def test_a_page_that_fails_is_no_shorter_list(api: ApiServer, cluster: Cluster) 
     assert len(cluster.list_jobs(NAMESPACE)) == PAGE_SIZE + 1
 
 
+def test_refused_pods_are_asked_for_by_the_events_of_jobs(api: ApiServer, cluster: Cluster) -> None:
+    api.objects.create(
+        "events", NAMESPACE, {"metadata": {"name": "demo-1.1"}, "reason": "FailedCreate", "message": "no"}
+    )
+    assert [event["message"] for event in cluster.list_pod_refusals(NAMESPACE)] == ["no"]
+    (call,) = api.calls
+    assert call.query == {"limit": str(PAGE_SIZE), "fieldSelector": "involvedObject.kind=Job,reason=FailedCreate"}
+
+
 @pytest.mark.parametrize("resource", ["jobs", "pods"])
 def test_only_objects_with_our_labels_are_asked_for(api: ApiServer, cluster: Cluster, resource: str) -> None:
     api.objects.create(resource, NAMESPACE, job("ours"))

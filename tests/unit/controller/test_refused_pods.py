@@ -1,0 +1,75 @@
+"""Jobs whose pod the API server refuses: quota, pod security, admission; what the batch says and how it ends."""
+
+import pytest
+
+from tests.support.operator import World, batch_spec, values
+
+FORBIDDEN = (
+    'Error creating: pods "demo-x7k2p" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true'
+)
+QUOTA = 'Error creating: pods "demo-x7k2p" is forbidden: exceeded quota: pods, limited: pods=5'
+
+
+def refused(message: str) -> tuple[World, str]:
+    """A batch whose only Job has had no pod for a while."""
+    world = World()
+    world.cluster.pod_fault = message
+    uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
+    world.turn(2)
+    world.tick(31)
+    world.turn(2)
+    return world, uid
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        pytest.param(FORBIDDEN, 'PodForbidden: violates PodSecurity "restricted:latest"', id="pod security"),
+        pytest.param(QUOTA, "QuotaExceeded: exceeded quota: pods", id="quota"),
+        pytest.param("Error creating: webhook says no", "PodForbidden: Error creating: webhook says no", id="webhook"),
+    ],
+)
+def test_the_batch_says_who_refused_the_pod(message: str, words: str) -> None:
+    world, uid = refused(message)
+    told = world.cluster.condition(uid, "Progressing")["message"]
+    assert words in told
+    assert "demo-x7k2p" not in told, "a name that changes with every try would be news each time"
+
+
+def test_a_forbidden_pod_ends_the_backtest_at_the_start_deadline_by_its_name() -> None:
+    world, uid = refused(FORBIDDEN)
+    world.tick(600)
+    world.turn()
+    assert world.rows.reasons[(uid, 0)] == "StartTimeout"
+    (attempt,) = world.rows.attempts.values()
+    assert attempt.message is not None
+    assert attempt.message.startswith("PodForbidden: violates PodSecurity")
+    assert not world.cluster.jobs
+
+
+def test_a_quota_is_waited_for_beyond_the_start_deadline() -> None:
+    world, uid = refused(QUOTA)
+    world.tick(700)
+    world.turn()
+    assert world.rows.reasons == {}
+    world.cluster.pod_fault = None
+    job = world.cluster.active_jobs[0]
+    world.cluster._create_pod(world.cluster.jobs[job])
+    world.run_all()
+    assert world.cluster.condition(uid, "Complete")["reason"] == "AllSucceeded"
+    assert [number for _, _, number in world.rows.launches] == [1], "no attempt was charged, or made again"
+
+
+def test_nobody_is_asked_while_a_job_is_young_or_has_its_pod() -> None:
+    world = World()
+    world.cluster.add_batch(batch_spec(parameters=values(1)))
+    world.turn(2)
+    pods = dict(world.cluster.pods)
+    world.cluster.pod_fault = FORBIDDEN
+    world.cluster.pods.clear()
+    world.tick(20)
+    assert [job.pod_refusal for job in world.operator.passes.observe().jobs] == [""], "it may still come"
+    world.tick(11)
+    assert "PodSecurity" in world.operator.passes.observe().jobs[0].pod_refusal
+    world.cluster.pods.update(pods)
+    assert [job.pod_refusal for job in world.operator.passes.observe().jobs] == [""]
