@@ -169,7 +169,7 @@ def run_to_its_end(**variables: str) -> tuple[int, str]:
         pytest.param({"BACKFLEET_DATABASE_URL": "mysql://db/x"}, "database", id="another database"),
         pytest.param({"KUBECONFIG": os.devnull}, "KUBECONFIG: ", id="no kubeconfig"),
         pytest.param(
-            {"settings": {"engines": {"lean": {"image": "i"}}}}, "there is no engine lean", id="no such engine"
+            {"settings": {"engines": {"zipline": {"image": "i"}}}}, "there is no engine zipline", id="no such engine"
         ),
         pytest.param({"settings": {"maxConcurrent": -1}}, "maxConcurrent: ", id="a bad value"),
     ],

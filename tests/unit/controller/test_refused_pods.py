@@ -2,6 +2,7 @@
 
 import pytest
 
+from backfleet.core.records import SettleFailure
 from tests.support.operator import World, batch_spec, values
 
 FORBIDDEN = (
@@ -39,11 +40,12 @@ def test_the_batch_says_who_refused_the_pod(message: str, words: str) -> None:
 def test_a_forbidden_pod_ends_the_backtest_at_the_start_deadline_by_its_name() -> None:
     world, uid = refused(FORBIDDEN)
     world.tick(600)
-    world.turn()
+    (planned,) = world.turn().plan.batches
+    assert planned.rows is not None
+    (failed,) = planned.rows.changes
+    assert isinstance(failed, SettleFailure)
+    assert failed.message.startswith("PodForbidden: violates PodSecurity")
     assert world.rows.reasons[(uid, 0)] == "StartTimeout"
-    (attempt,) = world.rows.attempts.values()
-    assert attempt.message is not None
-    assert attempt.message.startswith("PodForbidden: violates PodSecurity")
     assert not world.cluster.jobs
 
 
@@ -55,6 +57,7 @@ def test_a_quota_is_waited_for_beyond_the_start_deadline() -> None:
     world.cluster.pod_fault = None
     job = world.cluster.active_jobs[0]
     world.cluster._create_pod(world.cluster.jobs[job])
+    world.cluster.start_engine(job)
     world.run_all()
     assert world.cluster.condition(uid, "Complete")["reason"] == "AllSucceeded"
     assert [number for _, _, number in world.rows.launches] == [1], "no attempt was charged, or made again"
