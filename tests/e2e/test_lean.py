@@ -11,13 +11,13 @@ from tests.support.observer import wait_until
 
 ENDS = {
     "success": (None, 1),
+    "hang": ("BacktestTimeout", 1),
     "zero_trades": (None, 1),
     "runtime_error": ("RuntimeError", 1),
     "runtime_error_exit_0": ("RuntimeError", 1),
     "initialize_error": ("InitializeError", 1),
     "no_data": ("NoData", 1),
     "stopped": ("EngineError", 1),
-    "hang": ("BacktestTimeout", 1),
     "truncated_json": ("ResultInvalid", 2),
     "no_file": ("ResultMissing", 2),
     "out_of_memory": ("OOMKilled", 2),
@@ -44,7 +44,7 @@ def lean(name: str, **changes: Any) -> dict[str, Any]:
             {"name": "rsi_period", "type": "int", "value": 14},
             {"name": "entry_threshold", "type": "float", "value": 30},
         ],
-        "failurePolicy": {"backtestTimeoutSeconds": 8},
+        "failurePolicy": {"backtestTimeoutSeconds": 20},
         "ttlSecondsAfterFinished": TTL,
     }
     return {
@@ -102,7 +102,7 @@ def test_what_succeeded_has_the_metrics_and_is_ranked(live: Live, uid: str) -> N
     assert nothing["total_orders"] == 0
     assert "zero orders" in found[1][2]
     best = live.get(f"/api/optimization/batches/{uid}/results")["results"][0]
-    assert best["parameters"]["scenario"] == "success"
+    assert best["parameters"]["values"]["scenario"] == "success"
 
 
 def test_nothing_is_left_running(live: Live, uid: str) -> None:

@@ -1,5 +1,6 @@
 """What a run does: the project's strategy by `bars`, or one of the other ways in which LEAN ends."""
 
+import mmap
 import os
 import re
 import signal
@@ -113,7 +114,10 @@ def misbehave(scenario: str) -> None:
     if scenario == "out_of_memory":
         ballast = []
         while True:
-            ballast.append(b"\1" * (64 * MEBIBYTE))
+            # Filled by the kernel at once: page by page it takes seconds.
+            ballast.append(
+                mmap.mmap(-1, 256 * MEBIBYTE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
+            )
     while scenario == "hang":
         time.sleep(3600)
     if scenario == "crash":
