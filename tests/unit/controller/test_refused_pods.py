@@ -1,7 +1,12 @@
 """Jobs whose pod the API server refuses: quota, pod security, admission; what the batch says and how it ends."""
 
+from typing import NoReturn
+
 import pytest
 
+from backfleet.controller.cluster import NotAllowed
+from backfleet.controller.listing import list_namespaces
+from backfleet.core.observation import SeenJob
 from backfleet.core.records import SettleFailure
 from tests.support.operator import World, batch_spec, values
 
@@ -63,6 +68,23 @@ def test_a_quota_is_waited_for_beyond_the_start_deadline() -> None:
     assert [number for _, _, number in world.rows.launches] == [1], "no attempt was charged, or made again"
 
 
+def looked(world: World) -> tuple[SeenJob, ...]:
+    passes = world.operator.passes
+    return passes.observe(list_namespaces(world.cluster, passes.settings.namespaces)).jobs
+
+
+def test_a_role_that_does_not_let_events_be_read_only_leaves_the_reason_out() -> None:
+    world, uid = refused(FORBIDDEN)
+
+    def forbid(namespace: str) -> NoReturn:
+        raise NotAllowed(f"events of {namespace}")
+
+    world.cluster.list_pod_refusals = forbid  # type: ignore[method-assign]
+    world.tick(5)
+    world.turn()
+    assert "its Job has no pod" in world.cluster.condition(uid, "Progressing")["message"]
+
+
 def test_nobody_is_asked_while_a_job_is_young_or_has_its_pod() -> None:
     world = World()
     world.cluster.add_batch(batch_spec(parameters=values(1)))
@@ -71,8 +93,8 @@ def test_nobody_is_asked_while_a_job_is_young_or_has_its_pod() -> None:
     world.cluster.pod_fault = FORBIDDEN
     world.cluster.pods.clear()
     world.tick(20)
-    assert [job.pod_refusal for job in world.operator.passes.observe().jobs] == [""], "it may still come"
+    assert [job.pod_refusal for job in looked(world)] == [""], "it may still come"
     world.tick(11)
-    assert "PodSecurity" in world.operator.passes.observe().jobs[0].pod_refusal
+    assert "PodSecurity" in looked(world)[0].pod_refusal
     world.cluster.pods.update(pods)
-    assert [job.pod_refusal for job in world.operator.passes.observe().jobs] == [""]
+    assert [job.pod_refusal for job in looked(world)] == [""]
