@@ -14,7 +14,7 @@ from typing import Any
 
 from backfleet import catalog
 from backfleet.core.backtests import BacktestRequest
-from backfleet.engines.bars.backtest import load_bars
+from backfleet.engines.bars.backtest import BarsSettings, load_bars
 from backfleet.engines.bars.backtest import run as run_bars
 from backfleet.engines.program import InvalidCombination, NoData
 
@@ -103,7 +103,8 @@ def compute(now: Run, request: BacktestRequest, scenario: str) -> None:
     if scenario in ("stopped", "runtime_error", "runtime_error_exit_0"):
         ends = request.start_date + (request.end_date - request.start_date) / 2
     part = replace(request, end_date=ends)
-    now.measure(run_bars(part, load_bars(part, Path(now.configuration["data-folder"]))))
+    settings = BarsSettings(data_folder=Path(now.configuration["data-folder"]))
+    now.measure(run_bars(part, load_bars(part, settings), settings))
     if scenario == "zero_trades":
         now.metrics = {"start_equity": cash, "end_equity": cash}
         now.equity = [[point[0], *[cash] * 4] for point in now.equity]

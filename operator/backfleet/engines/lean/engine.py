@@ -5,9 +5,10 @@ from pathlib import Path
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Recorded
+from backfleet.core.strategies import StrategyInfo
 from backfleet.engines.lean.configuration import build_configuration, render
 from backfleet.engines.lean.verdict import judge_folder
-from backfleet.engines.protocol import EngineContainer, EngineSettings, StrategyInfo, mount_path
+from backfleet.engines.protocol import EngineContainer, EngineSettings, mount_path
 
 LAUNCHER_FOLDER = "/Lean/Launcher/bin/Debug"
 LAUNCHER = ("dotnet", "QuantConnect.Lean.Launcher.dll")
