@@ -12,12 +12,12 @@ ROOT = Path(__file__).resolve().parents[2]
 GIT_SECONDS = 60
 
 
-def unpack_released(folder: Path, repository: Path = ROOT) -> Path:
+def unpack_released(folder: Path, repository: Path = ROOT, tag: str = TAG, commit: str = COMMIT) -> Path:
     """The released tree, in `folder`; AssertionError says what to fetch when the clone has neither tag nor commit."""
-    revision = next((each for each in (f"refs/tags/{TAG}", COMMIT) if _has(repository, each)), None)
+    revision = next((each for each in (f"refs/tags/{tag}", commit) if _has(repository, each)), None)
     assert revision is not None, (
-        f"{repository} has neither the tag {TAG} nor the commit {COMMIT}, from whose chart an upgrade is tested: "
-        f"git fetch --unshallow --tags"
+        f"{repository} has neither the tag {tag} nor the commit {commit}, from whose chart an upgrade is tested: "
+        "git fetch --unshallow --tags"
     )
     done = _git(repository, "archive", "--format=tar", revision)
     assert done.returncode == 0, done.stderr.decode()

@@ -1,7 +1,12 @@
 """kopf's handlers: each looks whether an event matters, wakes the loop and returns. Nothing is decided here."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import kopf
@@ -12,6 +17,9 @@ from backfleet.core import wire
 Signature = tuple[Any, ...]
 
 TERMINAL_PHASES = ("Succeeded", "Failed")
+RETRY_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -47,6 +55,36 @@ class Attention:
         else:
             self._seen[uid] = signature
         self.wake(within_seconds)
+
+
+async def watch(namespaces: Sequence[str], attention: Attention) -> None:
+    """kopf until SIGTERM or SIGINT; raises what ends it but a 404.
+
+    kopf is patient with a namespace that is forbidden, and gives up where one is not served. Then it is started anew, and the
+    loop's ticks do for all namespaces what events did.
+    """
+    stopping = asyncio.Event()
+    while not stopping.is_set():
+        registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
+        register(registry, attention)
+        configure(settings)
+        try:
+            await kopf.operator(registry=registry, settings=settings, namespaces=namespaces, standalone=True)
+        except Exception as error:
+            if getattr(error, "status", None) != HTTPStatus.NOT_FOUND:
+                raise
+            logger.error("events are not followed for %g s: %s", RETRY_SECONDS, error.args[0] if error.args else error)
+        else:
+            return
+        await _rest(stopping)
+
+
+async def _rest(stopping: asyncio.Event) -> None:
+    # kopf leaves its handlers of signals behind, and they lead nowhere once it has ended.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stopping.set)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
 
 
 def register(registry: kopf.OperatorRegistry, attention: Attention) -> None:

@@ -7,14 +7,13 @@ import sys
 import threading
 from collections.abc import Mapping
 
-import kopf
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.config.config_exception import ConfigException
 
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import Cluster, ClusterPort
-from backfleet.controller.handlers import Attention, configure, register
+from backfleet.controller.handlers import Attention, watch
 from backfleet.controller.health import serve
 from backfleet.controller.logs import configure_logging
 from backfleet.controller.loop import SOON_SECONDS, Loop
@@ -106,17 +105,13 @@ def listen(loop: Loop, fence: Fence) -> None:
 
 async def run(settings: Settings, loop: Loop, fence: Fence) -> None:
     """kopf in the foreground, the loop in its thread; both end together."""
-    registry = kopf.OperatorRegistry()
-    register(registry, Attention(loop.wake))
-    options = kopf.OperatorSettings()
-    configure(options)
     health = serve(loop.health, settings.health_port, stale_seconds=settings.pass_seconds + 4 * settings.tick_seconds)
     thread = threading.Thread(target=loop.run, name="loop", daemon=True)
     thread.start()
     threading.Thread(target=listen, args=(loop, fence), name="listen", daemon=True).start()
     logger.info("operator started", extra={"namespaces": list(settings.namespaces)})
     try:
-        await kopf.operator(registry=registry, settings=options, namespaces=settings.namespaces, standalone=True)
+        await watch(settings.namespaces, Attention(loop.wake))
     finally:
         loop.stop()
         await asyncio.to_thread(thread.join, STOP_SECONDS)

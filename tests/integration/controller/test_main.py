@@ -122,10 +122,11 @@ def test_a_second_one_stands_by_and_takes_over_from_one_that_was_killed(launcher
     assert second.terminate(SOON_SECONDS) == 0
 
 
-def test_a_forbidden_namespace_is_left_out_and_told_and_served_once_it_answers(
-    launcher: Launcher, api: ApiServer
+@pytest.mark.parametrize("code", [403, 404])
+def test_a_namespace_that_is_refused_is_left_out_and_told_and_served_once_it_answers(
+    launcher: Launcher, api: ApiServer, code: int
 ) -> None:
-    refusal = Fault("/namespaces/team/", code=403, message="no such right", times=10**6)
+    refusal = Fault("/namespaces/team/", code=code, message="no such right", times=10**6)
     api.faults.append(refusal)
     operator = launcher.start(namespaces=[NAMESPACE, "team"], tickSeconds=2)
     operator.wait_until_ready()
@@ -147,6 +148,31 @@ def test_a_forbidden_namespace_is_left_out_and_told_and_served_once_it_answers(
     wait_for("nothing left out", lambda: operator.ready()[1]["namespacesLeftOut"] == {}, SOON_SECONDS)
     assert "backfleet_namespaces_left_out 0.0" in operator.metrics()
     assert operator.terminate(SOON_SECONDS) == 0
+
+
+def test_a_definition_that_goes_and_comes_back_is_watched_again(launcher: Launcher, api: ApiServer) -> None:
+    refusal = Fault(f"/{wire.PLURAL}", code=404, message="not served", times=10**6)
+    api.faults.append(refusal)
+    operator = launcher.start()
+    wait_for("its problem", lambda: "not served" in str(operator.ready()[1].get("problem")), START_SECONDS)
+    wait_for("the end of kopf", lambda: said(operator, "events are not followed"), SOON_SECONDS)
+    api.faults.remove(refusal)
+    wait_for("the watches", lambda: watched(api) == {wire.PLURAL, "jobs", "pods"}, 2 * SOON_SECONDS)
+    launcher.add_batch()
+    wait_for("a Job after a watch event", launcher.jobs, SOON_SECONDS)
+    assert operator.terminate(SOON_SECONDS) == 0
+
+
+def test_it_ends_at_once_while_events_are_not_followed(launcher: Launcher, api: ApiServer) -> None:
+    api.faults.append(Fault(f"/{wire.PLURAL}", code=404, message="not served", times=10**6))
+    operator = launcher.start()
+    wait_for("the end of kopf", lambda: said(operator, "events are not followed"), START_SECONDS)
+    assert operator.terminate(SOON_SECONDS) == 0
+    assert operator.log()[-1]["message"] == "operator stopped"
+
+
+def said(operator: OperatorProcess, start: str) -> bool:
+    return any(line["message"].startswith(start) for line in operator.log())
 
 
 def run_to_its_end(**variables: str) -> tuple[int, str]:
