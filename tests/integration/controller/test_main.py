@@ -16,7 +16,7 @@ from backfleet.core import wire
 from backfleet.recorder.appending import INSERT, row
 from tests.support.api_server import TOKEN, ApiServer, Fault
 from tests.support.databases import Database
-from tests.support.operator import batch_spec, result
+from tests.support.operator import batch_spec, result, values
 from tests.support.processes import PROGRAM, START_SECONDS, OperatorProcess, program_environment, wait_for
 
 NAMESPACE = "research"
@@ -103,6 +103,29 @@ def test_it_starts_watches_works_and_ends(launcher: Launcher, api: ApiServer) ->
     selectors = {call.query.get("labelSelector") for call in api.calls_of("GET", "/jobs")}
     assert selectors == {wire.JOB_SELECTOR}
     assert {call.headers.get("authorization") for call in api.calls} == {f"Bearer {TOKEN}"}
+
+
+def test_edited_criteria_of_a_finished_batch_judge_its_result_anew(launcher: Launcher, api: ApiServer) -> None:
+    def shown(kind: str) -> tuple[str | None, int | None, int | None]:
+        status = api.objects.get(wire.PLURAL, NAMESPACE, "demo").get("status", {})
+        found = next((each for each in status.get("conditions", []) if each["type"] == kind), {})
+        return found.get("status"), found.get("observedGeneration"), status.get("passed")
+
+    operator = launcher.start()
+    operator.wait_until_ready()
+    launcher.add_batch(parameters=values(1))
+    (job,) = wait_for("a Job", launcher.jobs, SOON_SECONDS)
+    launcher.record(job)
+    wait_for("the batch's end", lambda: shown("Finished") == ("True", 1, 1), SOON_SECONDS)
+
+    api.objects.merge(wire.PLURAL, NAMESPACE, "demo", {"spec": {"successCriteria": {"minSharpe": 3}}})
+    wait_for("the new verdict", lambda: shown("VerdictsCurrent") == ("True", 2, 0), SOON_SECONDS)
+    assert shown("Finished") == ("True", 2, 0)
+    assert shown("SpecDrift") == (None, None, 0)
+    assert launcher.jobs() == [job]
+    told = [item["reason"] for key, item in api.objects.stored.items() if key[0] == "events"]
+    assert [reason for reason in told if reason in ("CriteriaChanged", "Rejudged")] == ["CriteriaChanged", "Rejudged"]
+    assert operator.terminate(SOON_SECONDS) == 0
 
 
 def test_a_second_one_stands_by_and_takes_over_from_one_that_was_killed(launcher: Launcher) -> None:

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import Engine, text
 
 from backfleet import catalog
@@ -16,10 +17,12 @@ from backfleet.store.backtest_tables import BacktestResult
 from backfleet.store.base import OUTCOMES_CHANNEL
 from backfleet.store.grants import Roles
 from backfleet.store.migrate import MigrationSettings, main, migrate
+from backfleet.store.passes import observe
 from backfleet.store.schema import SQL_FILES, create_schema
 from backfleet.store.session import open_engine
 from backfleet.store.strategies import load_catalog, register_strategy
 from tests.integration.store.conftest import QUICK
+from tests.integration.store.filling import BIG_UID, fill
 from tests.support.databases import ROLES, Database
 from tests.support.postgres import API, OPERATOR, RECORDER
 
@@ -120,6 +123,26 @@ def test_migrating_again_changes_nothing(settings: MigrationSettings) -> None:
         assert connection.execute(text("SELECT * FROM strategies ORDER BY name")).all() == rows
     assert described(engine) == before
     engine.dispose()
+
+
+def test_the_released_schema_with_its_rows_is_migrated_and_nothing_of_it_is_stale(
+    settings: MigrationSettings, engine: Engine
+) -> None:
+    old = open_engine(settings.url, application_name="test", timeouts=QUICK)
+    with old.begin() as connection:
+        command.upgrade(revisions.script_config(connection), "0001")
+        seeding.seed(connection, catalog.load())
+        connection.execute(text("INSERT INTO installations (id, epoch) VALUES ('released', 1)"))
+    fill(old, "released", 300)
+    migrate(settings, lambda _: None)
+    assert described(old) == described(engine)
+    with old.connect() as connection:
+        rows = connection.execute(text("SELECT criteria_version, stale_verdicts FROM optimization_batches")).all()
+        versions = connection.execute(text("SELECT DISTINCT criteria_version FROM backtest_results")).scalars().all()
+    view = observe(old, "released", [BIG_UID])
+    old.dispose()
+    assert (rows, versions) == ([(1, 0)], [1])
+    assert ([each.criteria_version for each in view.batches], view.stale) == ([1], {})
 
 
 def test_two_migrators_at_once_both_end_well(settings: MigrationSettings) -> None:

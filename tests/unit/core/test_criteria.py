@@ -1,7 +1,7 @@
 import pytest
 
 from backfleet.core.criteria import RULES, SuccessCriteria, Verdict, judge, merge
-from backfleet.core.metrics import METRICS
+from backfleet.core.metrics import METRICS, fee_share
 
 GOOD = {
     "total_trades": 120,
@@ -96,3 +96,40 @@ def test_json_uses_the_custom_resources_names_and_leaves_out_what_is_not_set():
     criteria = SuccessCriteria(min_trades=0, max_fee_share=0.3)
     assert criteria.to_json() == {"minTrades": 0, "maxFeeShare": 0.3}
     assert SuccessCriteria.from_json({"minTrades": 0, "maxFeeShare": 0.3, "minPsr": None}) == criteria
+
+
+def test_a_drawdown_of_fifteen_percent_is_a_fraction_on_both_sides():
+    fifteen = SuccessCriteria(max_drawdown=0.15)
+    assert judge({"drawdown": 0.15}, fifteen).passed
+    assert judge({"drawdown": 0.152}, fifteen).rejections == ("high_drawdown",)
+    assert judge({"drawdown": 15.2}, fifteen).rejections == ("high_drawdown",)
+
+
+FEES = [
+    pytest.param(30.0, 50.0, ("high_fees",), id="3 % of a capital of 1000, and more than half of the gross profit"),
+    pytest.param(
+        5.0, 50.0, (), id="a net profit below zero since the losers lost more, and a tenth of the gross profit"
+    ),
+    pytest.param(15.0, 50.0, (), id="a third of a net profit of 45, and exactly 0.3 of the gross profit"),
+    pytest.param(5.0, 0.0, ("high_fees",), id="no winner at all"),
+    pytest.param(0.0, 0.0, ("high_fees",), id="no trade at all"),
+]
+
+
+@pytest.mark.parametrize(("fees", "gross_profit", "rejections"), FEES)
+def test_fees_are_judged_as_a_share_of_gross_profit_and_of_nothing_else(fees, gross_profit, rejections):
+    metrics = {"fee_share": fee_share(fees, gross_profit)}
+    assert judge(metrics, SuccessCriteria(max_fee_share=0.3)).rejections == rejections
+
+
+def test_no_default_lets_a_result_without_trades_pass():
+    """What an engine reports without a trade: counts and the drawdown are 0, all else is absent."""
+    idle = {"total_trades": 0, "total_orders": 0, "drawdown": 0.0, "net_profit": 0.0, "total_fees": 0.0}
+    assert judge(idle, ALL).rejections == (
+        "insufficient_trades",
+        "low_sharpe_ratio",
+        "low_win_rate",
+        "low_average_win",
+        "low_psr",
+        "high_fees",
+    )
