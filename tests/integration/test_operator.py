@@ -248,6 +248,7 @@ def test_killed_before_any_single_effect_of_an_edit_every_verdict_is_new(
 ) -> None:
     """Results in chunks of two, and a process that dies once before the effect of each number in turn."""
     monkeypatch.setattr("backfleet.store.passes.STALE_PER_LOOK", 2)
+    monkeypatch.setattr("backfleet.store.passes.LEAST_SHARE", 2)
     crashes = 0
     for crash_at in range(20):
         left = [crash_at]

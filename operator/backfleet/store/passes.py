@@ -36,8 +36,8 @@ from backfleet.store.tables import Batch
 OUTCOMES_PER_LOOK = 200
 STALE_PER_LOOK = 2_000
 """Results that one pass judges anew, over all batches: some tenths of a second."""
-LEAST_STALE = 50
-"""A batch counts as at least so many, which bounds the queries of a look."""
+LEAST_SHARE = 50
+"""No batch gets a smaller part of them, which bounds the queries of a look."""
 _ALIVE = tuple(state.value for state in BacktestState if state.is_alive)
 _FINISHED = BatchState.FINISHED.value
 
@@ -101,23 +101,22 @@ def _finished(connection: Connection, installation: str, uids: Collection[str]) 
 
 
 def _stale_results(connection: Connection, judging: Sequence[AnyRow]) -> dict[str, StaleLook]:
-    """The first stale results of each of these batches, oldest batch first, until the look is full."""
-    looks, left = {}, STALE_PER_LOOK
+    """The first stale results of these batches, an equal share of each, so that none holds up the others."""
+    looks, shown = {}, STALE_PER_LOOK // LEAST_SHARE
+    share = max(LEAST_SHARE, STALE_PER_LOOK // max(1, len(judging)))
     columns = BacktestResult.backtest_id, BacktestResult.metrics, BacktestResult.passed
-    for batch in sorted(judging, key=lambda row: (row.accepted_at, row.uid)):
-        if left <= 0:
-            break
+    for batch in sorted(judging, key=lambda row: (row.accepted_at, row.uid))[:shown]:
         is_stale = BacktestResult.criteria_version < batch.criteria_version
         statement = select(*columns).where(BacktestResult.batch_uid == batch.uid, is_stale)
-        found = connection.execute(statement.order_by(BacktestResult.criteria_version).limit(left + 1)).all()
+        found = connection.execute(statement.order_by(BacktestResult.criteria_version).limit(share + 1)).all()
         looks[batch.uid] = StaleLook(
             criteria_version=batch.criteria_version,
             results=tuple(
-                StaleResult(backtest_id=row.backtest_id, metrics=row.metrics, passed=row.passed) for row in found[:left]
+                StaleResult(backtest_id=row.backtest_id, metrics=row.metrics, passed=row.passed)
+                for row in found[:share]
             ),
-            has_more=len(found) > left,
+            has_more=len(found) > share,
         )
-        left -= max(len(found), LEAST_STALE)
     return looks
 
 

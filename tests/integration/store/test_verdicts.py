@@ -14,7 +14,7 @@ from backfleet.core.verdicts import judge_stale
 from backfleet.store import reading, statements
 from backfleet.store.answers import ResultQuery
 from backfleet.store.connecting import Timeouts
-from backfleet.store.passes import LEAST_STALE, STALE_PER_LOOK, observe, save
+from backfleet.store.passes import LEAST_SHARE, STALE_PER_LOOK, observe, save
 from backfleet.store.session import open_engine
 from tests.integration.store.builders import INSTALLATION, UID, Life, attempt, batch, launch, succeed
 from tests.integration.store.filling import BIG_TABLES, BIG_UID, explain, fill
@@ -146,7 +146,7 @@ def test_a_live_batch_that_cannot_be_looked_at_takes_no_part_of_the_look(life: L
 
 
 def test_a_look_is_shared_by_many_edited_batches(life: Life) -> None:
-    count, uids = STALE_PER_LOOK // LEAST_STALE + 2, []
+    count, uids = STALE_PER_LOOK // LEAST_SHARE + 2, []
     for number in range(count):
         uid = f"0f1e2d3c-0000-4000-8000-{number:012d}"
         each = Life(life.engine, life.epoch, batch(uid=uid, name=f"batch-{number}"))
@@ -157,8 +157,18 @@ def test_a_look_is_shared_by_many_edited_batches(life: Life) -> None:
         uids.append(uid)
     view = life.look(*uids)
     assert len(view.batches) == count
-    assert len(view.stale) == STALE_PER_LOOK // LEAST_STALE
+    assert len(view.stale) == STALE_PER_LOOK // LEAST_SHARE
     assert next(iter(view.stale)).endswith("000000000000")
+
+
+def test_a_large_batch_leaves_half_of_the_look_to_a_second_one(life: Life, patient: Engine) -> None:
+    fill(patient, INSTALLATION, MANY)
+    with patient.begin() as connection:
+        connection.execute(text("UPDATE optimization_batches SET criteria_version = 2, stale_verdicts = 4950"))
+    settled(life, 1.0, 3.0)
+    edit(life, SuccessCriteria(min_sharpe=2.0))
+    found = {uid: (len(look.results), look.has_more) for uid, look in life.look(UID).stale.items()}
+    assert found == {BIG_UID: (STALE_PER_LOOK // 2, True), UID: (2, False)}
 
 
 def test_thousands_are_judged_in_short_passes_as_core_judges_them(life: Life, patient: Engine) -> None:
