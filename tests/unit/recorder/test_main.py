@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -112,3 +114,10 @@ def test_content_that_is_no_json_is_refused_before_any_connection() -> None:
     outcome = run_noop(REQUEST)
     broken = Recorded(outcome=type(outcome)(metrics={"sharpe_ratio": float("nan")}))
     assert append_outcome("postgresql://nobody@127.0.0.1:1/x", "uid-3.1", broken).answer is Answer.REFUSED
+
+
+def test_the_recorder_of_another_engine_starts_without_what_judges_lean() -> None:
+    code = "import sys, backfleet.recorder.main; print('backfleet.engines.lean.verdict' in sys.modules)"
+    environment = {"PYTHONPATH": str(Path(__file__).resolve().parents[3] / "operator")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "False"

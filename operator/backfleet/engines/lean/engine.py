@@ -7,7 +7,6 @@ from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Recorded
 from backfleet.core.strategies import StrategyInfo
 from backfleet.engines.lean.configuration import build_configuration, render
-from backfleet.engines.lean.verdict import judge_folder
 from backfleet.engines.protocol import EngineContainer, EngineSettings, mount_path
 
 LAUNCHER_FOLDER = "/Lean/Launcher/bin/Debug"
@@ -53,4 +52,7 @@ class LeanEngine:
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
         """Judged by what LEAN left: an exit code of 0 proves nothing."""
+        # A tenth of the recorder's imports, which the pods of other engines need not pay for.
+        from backfleet.engines.lean.verdict import judge_folder  # noqa: PLC0415
+
         return judge_folder(folder, request)
