@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ Signature = tuple[Any, ...]
 
 TERMINAL_PHASES = ("Succeeded", "Failed")
 RETRY_SECONDS = 5.0
+EXITING_SECONDS = 25.0
 
 logger = logging.getLogger(__name__)
 
@@ -63,28 +65,35 @@ async def watch(namespaces: Sequence[str], attention: Attention) -> None:
     kopf is patient with a namespace that is forbidden, and gives up where one is not served. Then it is started anew, and the
     loop's ticks do for all namespaces what events did.
     """
-    stopping = asyncio.Event()
+    stopping, others = asyncio.Event(), asyncio.all_tasks()
     while not stopping.is_set():
         registry, settings = kopf.OperatorRegistry(), kopf.OperatorSettings()
         register(registry, attention)
         configure(settings)
+        tasks = await kopf.spawn_tasks(
+            registry=registry, settings=settings, namespaces=namespaces, standalone=True, stop_flag=stopping
+        )
+        # In place of kopf's own, which lead nowhere once it has begun to end.
+        _follow_signals(stopping)
         try:
-            await kopf.operator(registry=registry, settings=settings, namespaces=namespaces, standalone=True)
+            await kopf.run_tasks(tasks, ignored=others)
         except Exception as error:
             if getattr(error, "status", None) != HTTPStatus.NOT_FOUND:
                 raise
             logger.error("events are not followed for %g s: %s", RETRY_SECONDS, error.args[0] if error.args else error)
-        else:
-            return
-        await _rest(stopping)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
 
 
-async def _rest(stopping: asyncio.Event) -> None:
-    # kopf leaves its handlers of signals behind, and they lead nowhere once it has ended.
+def _follow_signals(stopping: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        stopping.set()
+        loop.call_later(EXITING_SECONDS, os.kill, os.getpid(), signal.SIGKILL)
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stopping.set)
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
+        loop.add_signal_handler(each, stop)
 
 
 def register(registry: kopf.OperatorRegistry, attention: Attention) -> None:
@@ -124,7 +133,8 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.persistence.finalizer = f"{wire.GROUP}/none"
-    settings.process.ultimate_exiting_timeout = 20
+    # It would count from any end of kopf; ours counts from the signal.
+    settings.process.ultimate_exiting_timeout = None
 
 
 class _Patience:
