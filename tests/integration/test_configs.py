@@ -20,7 +20,8 @@ from tests.support.configs import BY_NAME, FOLDER, TOTALS, read
 from tests.support.databases import Database
 from tests.support.operator import Operator
 
-ENGINE = "bars"
+ENGINES = {"as written": [], "for bars": ["--engine", "bars"]}
+"""As written they are for lean, and the test config for bars."""
 NAMES = [*TOTALS, "test_config"]
 ON_HOLD = "MicroFutures_Momentum_MESNQ"
 
@@ -55,9 +56,9 @@ def scene(database: Database) -> Iterator[Scene]:
     engine.dispose()
 
 
-def converted(name: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+def converted(name: str, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
     """What the command prints."""
-    assert run(["convert", str(FOLDER / f"{name}.yaml"), "--engine", ENGINE, "-n", NAMESPACE]) == 0
+    assert run(["convert", str(FOLDER / f"{name}.yaml"), "-n", NAMESPACE, *options]) == 0
     manifest: dict[str, Any] = yaml.safe_load(capsys.readouterr().out)
     return manifest
 
@@ -66,8 +67,13 @@ def condition(status: dict[str, Any], kind: str) -> dict[str, Any]:
     return next(each for each in status["conditions"] if each["type"] == kind)
 
 
-def test_every_shipped_config_is_accepted_with_its_total(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    manifests = {name: converted(name, capsys) for name in NAMES}
+@pytest.mark.parametrize("options", ENGINES.values(), ids=ENGINES)
+def test_every_shipped_config_is_accepted_with_its_total(
+    scene: Scene, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifests = {name: converted(name, capsys, *options) for name in NAMES}
+    engines = [manifest["spec"]["engine"]["name"] for manifest in manifests.values()]
+    assert engines == (["bars"] * 15 if options else ["lean"] * 14 + ["bars"])
     for manifest in manifests.values():
         scene.apply(manifest)
     for _ in range(3):
@@ -102,7 +108,7 @@ def test_a_strategy_on_hold_is_refused_with_that_reason(scene: Scene) -> None:
         parameters: {{period: {{start: 5, end: 10, step: 5}}}}
         """
     ).spec
-    scene.apply({"metadata": {"name": "on-hold"}, "spec": spec | {"engine": {"name": ENGINE}}})
+    scene.apply({"metadata": {"name": "on-hold"}, "spec": spec})
     scene.operator.turn()
     status = scene.status("on-hold")
     refused = condition(status, "Accepted")

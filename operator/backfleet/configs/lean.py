@@ -22,6 +22,8 @@ LOCATION = "algorithm-location"
 TYPE_NAME = "algorithm-type-name"
 READ = (CRITERION, STRATEGY, CONCURRENT, LOCATION, TYPE_NAME, "constraints", "parameters")
 OURS = ("strategy", "backtest", "backtest_settings", "symbols", "start_date", "end_date", "success_criteria", "engine")
+MAIN = "main.py"
+"""What runs of a project when nothing else is said."""
 CUTS = ("out-of-sample-max-end-date", "out-of-sample-days")
 OPERATORS = {
     "less": "<",
@@ -58,7 +60,7 @@ def from_lean(top: Mapping[str, Entry], whole: Place, catalog: Catalog, draft: D
     found["optimization"] = Entry(whole, optimization)
     if CONCURRENT in top:
         found["max_concurrent"] = top[CONCURRENT]
-    if "strategy" not in found and (strategy := _strategy(top, catalog)) is not None:
+    if "strategy" not in found and (strategy := _strategy(top, catalog, draft)) is not None:
         found["strategy"] = strategy
     return found
 
@@ -133,13 +135,33 @@ def _known(entry: Entry, known: Iterable[str], names: Mapping[str, str] | None =
     return found
 
 
-def _strategy(top: Mapping[str, Entry], catalog: Catalog) -> Entry | None:
-    """The strategy of the catalog whose project or name the algorithm's location or type names."""
-    for key in (LOCATION, TYPE_NAME):
-        if key not in top:
-            continue
-        parts = PurePosixPath(text_of(top[key]).replace("\\", "/")).parts
-        for strategy in catalog.strategies:
-            if strategy.name in parts or (strategy.lean_project_path or strategy.name) in parts:
-                return Entry(top[key].place, strategy.name, is_quoted=True)
-    return None
+def _strategy(top: Mapping[str, Entry], catalog: Catalog, draft: Draft) -> Entry | None:
+    """The strategy of the catalog whose project or name the algorithm's location or type names, and the file that LEAN runs."""
+    fields: dict[str, Entry] = {}
+    location, kind = top.get(LOCATION), top.get(TYPE_NAME)
+    if location is not None:
+        parts = PurePosixPath(text_of(location).replace("\\", "/")).parts
+        name, within = _named(parts, catalog)
+        file = "/".join(within)
+        if name is not None:
+            fields["name"] = Entry(location.place, name, is_quoted=True)
+        if file.endswith((".py", ".dll")) and file != MAIN:
+            fields["lean_algorithm_file"] = Entry(location.place, file, is_quoted=True)
+        if PurePosixPath(file).suffix not in ("", ".py", ".dll"):
+            draft.warn(location.place, f"a Python file or a DLL runs here, so {shown(file)} is passed over for {MAIN}")
+        if file.endswith(".dll") and kind is not None:
+            fields["lean_algorithm_type"] = kind
+    if "name" not in fields and kind is not None:
+        name, _ = _named((text_of(kind),), catalog)
+        if name is not None:
+            fields["name"] = Entry(kind.place, name, is_quoted=True)
+    return Entry(next(iter(fields.values())).place, fields) if fields else None
+
+
+def _named(parts: tuple[str, ...], catalog: Catalog) -> tuple[str | None, tuple[str, ...]]:
+    """The strategy that a part of a path names, and what follows it; without one the last part."""
+    for strategy in catalog.strategies:
+        for each in (strategy.name, strategy.lean_project_path):
+            if each in parts:
+                return strategy.name, parts[parts.index(each) + 1 :]
+    return None, parts[-1:]

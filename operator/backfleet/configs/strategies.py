@@ -12,8 +12,14 @@ from backfleet.core.spec import EngineName
 DEFAULT_ENGINE = EngineName.LEAN
 """Configs were written for LEAN projects; the config's `engine`, or the caller, says otherwise."""
 ENGINES = tuple(each.value for each in EngineName)
+SPEC_NAMES = {
+    "lean_project_path": "leanProjectPath",
+    "lean_algorithm_file": "leanAlgorithmFile",
+    "lean_algorithm_type": "leanAlgorithmType",
+}
+"""What is said of the LEAN project, and the field of the spec that it becomes."""
 KEYS = Keys(
-    known=("name", "lean_project_path"),
+    known=("name", *SPEC_NAMES),
     silent=(
         "description", "category", "asset_class", "revision_of", "revision_reason", "id", "status", "priority",
         "note", "notes", "author", "version",
@@ -46,13 +52,16 @@ def convert_strategy(
         raise ConfigInvalid(entry.place if entry else whole, "it names no strategy", mend)
     known = {each.name: each for each in catalog.strategies}
     found = known.get(name)
-    project = text_of(fields["lean_project_path"]).strip() if "lean_project_path" in fields else None
     draft.places |= {"spec.strategy": place, "spec.strategy.name": place}
-    if project:
-        draft.places["spec.strategy.leanProjectPath"] = fields["lean_project_path"].place
-    draft.spec["strategy"] = {"name": name}
-    if path := project or (found.lean_project_path if found else None):
-        draft.spec["strategy"]["leanProjectPath"] = path
+    spec = {"name": name}
+    for key, spec_name in SPEC_NAMES.items():
+        if key in fields:
+            draft.places[f"spec.strategy.{spec_name}"] = fields[key].place
+            spec[spec_name] = text_of(fields[key]).strip()
+    project = spec.get("leanProjectPath")
+    if project is None and found is not None and found.lean_project_path is not None:
+        spec["leanProjectPath"] = found.lean_project_path
+    draft.spec["strategy"] = spec
     if found is None:
         close = get_close_matches(name, known, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""

@@ -129,6 +129,14 @@ def test_a_strategy_of_ones_own_needs_a_project_and_symbols_and_is_a_warning() -
     assert warning.endswith("did you mean RSI_MeanReversion_ETF?")
 
 
+def test_a_project_may_name_its_file_and_class() -> None:
+    text = f"{PARAMETERS}strategy: {{name: RSI_MeanReversion_ETF, lean_algorithm_file: bin/A.dll, lean_algorithm_type: N.A}}\n"
+    strategy = read(f"{text}start_date: 2020-01-01\nend_date: 2020-12-31\n").spec["strategy"]
+    assert strategy == SPEC["strategy"] | {"leanAlgorithmFile": "bin/A.dll", "leanAlgorithmType": "N.A"}
+    with pytest.raises(ConfigInvalid, match=r"line 3: strategy\.lean_algorithm_file: 'bin/A\.cs' has characters"):
+        read(text.replace(".dll", ".cs"))
+
+
 def test_the_callers_strategy_wins() -> None:
     found = read(f"{HEAD}parameters: {{fast_sma: [20, 30]}}\n", strategy="SMA_Crossover_ETF")
     assert found.spec["strategy"] == {"name": "SMA_Crossover_ETF", "leanProjectPath": "STR-003_SMA_Crossover_ETF"}

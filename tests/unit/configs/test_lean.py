@@ -99,6 +99,29 @@ def test_the_strategy_is_found_by_where_the_algorithm_is_or_how_it_is_called(loc
     assert found.spec["strategy"]["name"] == "SMA_Crossover_ETF"
 
 
+@pytest.mark.parametrize(
+    ("location", "kind", "more"),
+    [
+        ("STR-003_SMA_Crossover_ETF/main.py", "main", {}),
+        ("STR-003_SMA_Crossover_ETF/other.py", "other", {"leanAlgorithmFile": "other.py"}),
+        (
+            "STR-003_SMA_Crossover_ETF\\bin\\Sma.dll",
+            "SmaCrossover",
+            {"leanAlgorithmFile": "bin/Sma.dll", "leanAlgorithmType": "SmaCrossover"},
+        ),
+        ("STR-003_SMA_Crossover_ETF", "main", {}),
+    ],
+)
+def test_the_file_that_lean_runs_is_that_of_its_location(location: str, kind: str, more: dict[str, str]) -> None:
+    strategy = read(changed(algorithm_location=location, algorithm_type_name=kind)).spec["strategy"]
+    assert strategy == {"name": "SMA_Crossover_ETF", "leanProjectPath": "STR-003_SMA_Crossover_ETF", **more}
+
+
+def test_the_file_stays_where_the_caller_names_the_strategy() -> None:
+    text = changed(algorithm_location="/LeanCLI/own.py")
+    assert read(text, strategy="SMA_Crossover_ETF").spec["strategy"]["leanAlgorithmFile"] == "own.py"
+
+
 def test_a_strategy_that_lean_s_file_does_not_name_is_the_callers() -> None:
     text = changed(algorithm_location="/LeanCLI/main.py")
     with pytest.raises(ConfigInvalid, match="it names no strategy"):
@@ -140,6 +163,10 @@ def test_every_operator_that_bounds(operator: str, criteria: dict[str, int]) -> 
     [
         ({"out_of_sample_days": 30}, "out-of-sample-days: the dates are those of the backtest section"),
         ({"out_of_sample_max_end_date": "2024-01-01"}, "out-of-sample-max-end-date: the dates are those"),
+        (
+            {"algorithm_location": "STR-003_SMA_Crossover_ETF/Main.cs"},
+            "algorithm-location: a Python file or a DLL runs here, so 'Main.cs' is passed over for main.py",
+        ),
         (
             {"optimization_criterion": {"target": "Sharpe Ratio", "extremum": "max", "target-value": 2}},
             "optimization-criterion.target-value: nothing ends early here",
