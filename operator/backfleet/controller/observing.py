@@ -83,6 +83,7 @@ def parse_pod(item: Json) -> SeenPod:
         is_terminal=status.get("phase") in ("Succeeded", "Failed"),
         created_at=created_at,
         deadline_at=created_at + timedelta(seconds=_deadline_of(meta)),
+        scheduled_at=_scheduled_at(scheduled),
         reason=str(status.get("reason") or ""),
         message=str(status.get("message") or ""),
         unschedulable=str(scheduled.get("message") or "no node takes it") if is_unschedulable else None,
@@ -119,6 +120,11 @@ def parse_key(meta: Json) -> AttemptKey | None:
 def parse_time(text: str) -> datetime:
     """A Kubernetes timestamp, aware."""
     return datetime.fromisoformat(text)
+
+
+def _scheduled_at(condition: Json) -> datetime | None:
+    moment = condition.get("lastTransitionTime")
+    return parse_time(moment) if moment and condition.get("status") == "True" else None
 
 
 def _deadline_of(meta: Json) -> int:

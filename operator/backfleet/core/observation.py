@@ -77,6 +77,7 @@ class SeenPod:
     is_terminal: bool
     created_at: datetime
     deadline_at: datetime
+    scheduled_at: datetime | None = None
     reason: str = ""
     message: str = ""
     unschedulable: str | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.classifying import classify_failure, start_problem, waits_without_charge
@@ -86,7 +86,7 @@ def _settle_active(draft: Draft, attempt: AttemptRecord, job: SeenJob, pod: Seen
             # No event tells of an engine's start, and the batch's other slots wait for its first one.
             waited = (draft.now - attempt.launched_at).total_seconds()
             draft.remind(min(max(draft.limits.first_look_seconds, waited / 4), draft.limits.last_look_seconds))
-        is_late = draft.now >= draft.remind(0, attempt.start_deadline_at)
+        is_late = draft.now >= draft.remind(0, _start_deadline(attempt, pod))
         if is_late and not waits_without_charge(job, pod):
             _end(draft, attempt, job, FailureReason.START_TIMEOUT, start_problem(job, pod))
             return
@@ -111,6 +111,14 @@ def _settle_active(draft: Draft, attempt: AttemptRecord, job: SeenJob, pod: Seen
             pod_name=pod.name if pod else None,
         )
     )
+
+
+def _start_deadline(attempt: AttemptRecord, pod: SeenPod | None) -> datetime:
+    """Counted anew from when its pod was made and found a node: the wait for room, for either, is not charged."""
+    if pod is None:
+        return attempt.start_deadline_at
+    placed_at = max(pod.created_at, pod.scheduled_at or pod.created_at)
+    return max(attempt.start_deadline_at, placed_at + (attempt.start_deadline_at - attempt.launched_at))
 
 
 def _end(draft: Draft, attempt: AttemptRecord, job: SeenJob, reason: FailureReason, message: str) -> None:

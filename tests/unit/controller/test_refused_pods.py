@@ -8,6 +8,7 @@ from backfleet.controller.cluster import NotAllowed
 from backfleet.controller.listing import list_namespaces
 from backfleet.core.observation import SeenJob
 from backfleet.core.records import SettleFailure
+from tests.support.cluster import text
 from tests.support.operator import World, batch_spec, values
 
 FORBIDDEN = (
@@ -62,10 +63,32 @@ def test_a_quota_is_waited_for_beyond_the_start_deadline() -> None:
     world.cluster.pod_fault = None
     job = world.cluster.active_jobs[0]
     world.cluster._create_pod(world.cluster.jobs[job])
+    world.tick(590)
+    world.turn()
+    assert world.rows.reasons == {}, "its time to start counts from its pod's creation"
     world.cluster.start_engine(job)
     world.run_all()
     assert world.cluster.condition(uid, "Complete")["reason"] == "AllSucceeded"
     assert [number for _, _, number in world.rows.launches] == [1], "no attempt was charged, or made again"
+
+
+def test_a_pod_that_waited_for_a_node_has_its_whole_time_to_start_on_it() -> None:
+    world = World()
+    uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
+    world.turn()
+    (pod,) = world.cluster.pods.values()
+    waiting = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: cpu"}
+    pod["status"]["conditions"] = [waiting]
+    world.tick(700)
+    world.turn()
+    found = {"type": "PodScheduled", "status": "True", "lastTransitionTime": text(world.cluster.now)}
+    pod["status"]["conditions"] = [found]
+    world.tick(599)
+    world.turn()
+    assert world.rows.reasons == {}
+    world.tick(1)
+    world.turn()
+    assert world.rows.reasons == {(uid, 0): "StartTimeout"}
 
 
 def looked(world: World) -> tuple[SeenJob, ...]:
