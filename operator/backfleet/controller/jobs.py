@@ -1,6 +1,7 @@
 """Builds the manifest of an attempt's Job: the engine as init container under the shim, the recorder after it. Pure."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from backfleet.core import wire
@@ -99,7 +100,7 @@ def _pod_spec(create: CreateJob, engine: Engine, settings: Settings) -> dict[str
             {"name": _RESULTS, "emptyDir": {"sizeLimit": pods.results_size_limit}},
             {"name": _SCRATCH, "emptyDir": {"sizeLimit": pods.results_size_limit}},
             *({"name": name, "emptyDir": {"sizeLimit": pods.results_size_limit}} for name in _writable(configured)),
-            *({"name": mount.name, **mount.source} for mount in container.mounts),
+            *({"name": mount.name, **mount.source} for mount in _volumes(container.mounts).values()),
         ],
     }
     if pods.image_pull_secrets:
@@ -159,8 +160,10 @@ def _engine_container(create: CreateJob, container: EngineContainer, settings: S
         {"name": _SCRATCH, "mountPath": wire.SCRATCH_PATH},
     ]
     mounts += [{"name": name, "mountPath": path} for name, path in _writable(configured).items()]
+    volumes = _volumes(container.mounts)
     for mount in container.mounts:
-        entry: dict[str, Any] = {"name": mount.name, "mountPath": mount.mount_path, "readOnly": True}
+        name = volumes[_volume_key(mount)].name
+        entry: dict[str, Any] = {"name": name, "mountPath": mount.mount_path, "readOnly": True}
         mounts.append({**entry, "subPath": mount.sub_path} if mount.sub_path else entry)
     folder = {"workingDir": container.working_folder} if container.working_folder else {}
     return {
@@ -177,6 +180,19 @@ def _engine_container(create: CreateJob, container: EngineContainer, settings: S
         "securityContext": {**_RESTRICTED, **configured.security_context},
         "volumeMounts": mounts,
     }
+
+
+def _volumes(mounts: Iterable[VolumeMount]) -> dict[str, VolumeMount]:
+    """The first mount of every volume: a kubelet waits for ever with a pod that has one claim as two volumes."""
+    found: dict[str, VolumeMount] = {}
+    for mount in mounts:
+        found.setdefault(_volume_key(mount), mount)
+    return found
+
+
+def _volume_key(mount: VolumeMount) -> str:
+    claim = mount.source.get("persistentVolumeClaim")
+    return json.dumps(claim["claimName"] if isinstance(claim, Mapping) else mount.source, sort_keys=True)
 
 
 def _writable(configured: EngineImageSettings) -> dict[str, str]:

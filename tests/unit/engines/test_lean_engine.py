@@ -84,6 +84,27 @@ def test_a_volume_of_the_installation_gives_way_to_the_batches_claim(kind: str) 
     assert mounts[projects].get("subPath") == ("mine" if kind == "batch" else None)
 
 
+CLAIM = {"persistentVolumeClaim": {"claimName": "all", "readOnly": True}}
+
+
+@pytest.mark.parametrize("of", ["batch", "installation"])
+def test_projects_and_data_of_one_claim_are_one_volume(of: str) -> None:
+    """Two volumes of one claim keep a pod from starting for ever."""
+    claims = {n: ClaimRef(claim_name="all", sub_path=s) for n, s in (("projects_volume", "p"), ("data_volume", "d"))}
+    mounts = [{**mount("projects", "/projects"), "subPath": "p"}, {**mount("data", "/data"), "subPath": "d"}]
+    lean = {"image": "lean:1", "mounts": [{**each, "source": CLAIM} for each in mounts]}
+    settings = build_settings(**({"engines": {"lean": lean}} if of == "installation" else {}))
+    job = build_job(build_create(REQUEST, **(claims if of == "batch" else {})), LeanEngine(), settings)
+    pod = job["spec"]["template"]["spec"]
+    (volume,) = [each for each in pod["volumes"] if "persistentVolumeClaim" in each]
+    assert volume == {"name": volume["name"], **CLAIM}
+    found = {each["mountPath"]: each for each in pod["initContainers"][0]["volumeMounts"] if each.get("readOnly")}
+    assert {path: (each["name"], each["subPath"]) for path, each in found.items()} == {
+        "/projects": (volume["name"], "p"),
+        "/data": (volume["name"], "d"),
+    }
+
+
 def test_the_shim_runs_it_in_the_launchers_folder() -> None:
     engine = engine_of(build_settings())
     assert engine["workingDir"] == "/Lean/Launcher/bin/Debug"
