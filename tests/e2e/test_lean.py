@@ -1,10 +1,13 @@
 """The engine `lean` on a real cluster, with the stand-in for its launcher: every way in which a run may end, in one batch."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
+from hack.local import REPOSITORY
 from tests.e2e.test_batches import TTL, direct
 from tests.support.live import Live
 from tests.support.observer import wait_until
@@ -131,6 +134,28 @@ def test_a_strategy_on_hold_is_refused_with_the_reason(live: Live, engine: str) 
     live.apply(lean(name, strategy=strategy, engine={"name": engine}))
     wait_until("it is judged", lambda: live.condition(name, "Finished").get("reason") == "SpecInvalid", 30)
     assert "is on hold" in live.condition(name, "Finished")["message"]
+
+
+def test_verify_lean_runs_its_cases_on_a_cluster_and_leaves_nothing(live: Live) -> None:
+    """Three of them: tests/integration/test_verify_lean.py runs the others, all but the one for memory."""
+    kubeconfig, image = live.environment["KUBECONFIG"], settings_of(live)["engines"]["lean"]["image"]
+    where = ["--kubeconfig", kubeconfig, "--namespace", live.namespace, "--image", image, "--deadline-seconds", "120"]
+    names = ("sample", "success", "out-of-memory")
+    done = subprocess.run(
+        [sys.executable, "hack/verify_lean", *where, *(word for name in names for word in ("--only", name))],
+        cwd=REPOSITORY, capture_output=True, text=True, timeout=180, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 of 3 rules hold" in done.stdout
+    left = live.kubectl("get", "pods,configmaps", "-l", "app.kubernetes.io/name=verify-lean", "-o", "name").stdout
+    assert left == ""
+
+
+def settings_of(live: Live) -> dict[str, Any]:
+    """The operator's settings as they are installed."""
+    path = "jsonpath={.data.settings\\.json}"
+    body: dict[str, Any] = json.loads(live.kubectl("get", "configmap", "backfleet-settings", "-o", path).stdout)
+    return body
 
 
 @pytest.fixture(scope="module", autouse=True)
