@@ -17,7 +17,7 @@ from tests.support.lean_results import (
 )
 
 MORE_DIGITS = {
-    "sharpe_ratio": 0.9123,
+    "sharpe_ratio": 0.912,
     "sortino_ratio": 1.2041,
     "probabilistic_sharpe_ratio": 0.44321,
     "net_profit": 0.12345,
@@ -38,7 +38,6 @@ MORE_DIGITS = {
     "end_equity": 280862.5,
 }
 FEWER_DIGITS = {
-    "sharpe_ratio": 0.912,
     "sortino_ratio": 1.204,
     "annual_standard_deviation": 0.113,
     "win_rate": 0.65,
@@ -74,16 +73,23 @@ def test_without_the_finer_field_the_other_one_is_taken() -> None:
 
 
 def test_an_unreadable_text_gives_way_to_the_other_field_with_a_warning() -> None:
-    performance = make_performance(PORTFOLIO | {"sharpeRatio": "high"})
+    performance = make_performance(PORTFOLIO | {"sortinoRatio": "high"})
     found = measured(make_result(totalPerformance=performance))
-    assert found.metrics["sharpe_ratio"] == 0.912
-    assert found.warnings == ("portfolioStatistics 'sharpeRatio': 'high' is not a number",)
+    assert found.metrics["sortino_ratio"] == 1.204
+    assert found.warnings == ("portfolioStatistics 'sortinoRatio': 'high' is not a number",)
 
 
 def test_numbers_that_are_no_texts_are_read_as_well() -> None:
-    performance = make_performance(PORTFOLIO | {"sharpeRatio": 1.25, "winRate": None}, {"totalNumberOfTrades": "3"})
+    performance = make_performance(PORTFOLIO | {"sortinoRatio": 1.25, "winRate": None}, {"totalNumberOfTrades": "3"})
     found = measured(make_result(totalPerformance=performance)).metrics
-    assert (found["sharpe_ratio"], found["win_rate"], found["total_trades"]) == (1.25, 0.65, 3)
+    assert (found["sortino_ratio"], found["win_rate"], found["total_trades"]) == (1.25, 0.65, 3)
+
+
+def test_the_sharpe_ratio_is_the_one_that_lean_shows() -> None:
+    performance = make_performance(PORTFOLIO | {"sharpeRatio": "0.9123"})
+    assert measured(make_result(totalPerformance=performance)).metrics["sharpe_ratio"] == 0.912
+    unread = make_result(totalPerformance=performance, statistics={**STATISTICS, "Sharpe Ratio": ""})
+    assert measured(unread).metrics["sharpe_ratio"] == 0.9123
 
 
 def test_what_is_nowhere_said_is_absent() -> None:
@@ -130,14 +136,14 @@ def test_a_run_without_orders_has_no_ratios_and_no_rates() -> None:
 
 
 def test_a_ratio_of_zero_is_kept_where_there_was_something_to_compute() -> None:
-    performance = make_performance(PORTFOLIO | {"sharpeRatio": "0", "winRate": "0"})
+    performance = make_performance(PORTFOLIO | {"sortinoRatio": "0", "winRate": "0"})
     found = measured(make_result(totalPerformance=performance)).metrics
-    assert (found["sharpe_ratio"], found["win_rate"]) == (0.0, 0.0)
+    assert (found["sortino_ratio"], found["win_rate"]) == (0.0, 0.0)
 
 
 def test_a_run_too_short_for_ratios_has_the_profit_of_its_equities() -> None:
     zeros = dict.fromkeys(PORTFOLIO, "0") | {"startEquity": "100000", "endEquity": "101250"}
-    statistics = {**STATISTICS, "Net Profit": "0%", "Compounding Annual Return": "0%"}
+    statistics = {**STATISTICS, "Sharpe Ratio": "0", "Net Profit": "0%", "Compounding Annual Return": "0%"}
     found = measured(make_result(statistics=statistics, totalPerformance=make_performance(zeros))).metrics
     assert (found["net_profit"], found["annual_return"], found["sharpe_ratio"]) == (0.0125, None, None)
 
@@ -156,5 +162,5 @@ def test_no_profit_is_computed_from_an_equity_that_is_none(start: str) -> None:
 
 
 def test_a_negative_zero_is_zero() -> None:
-    performance = make_performance(PORTFOLIO | {"sharpeRatio": "-0"})
-    assert str(measured(make_result(totalPerformance=performance)).metrics["sharpe_ratio"]) == "0.0"
+    performance = make_performance(PORTFOLIO | {"sortinoRatio": "-0"})
+    assert str(measured(make_result(totalPerformance=performance)).metrics["sortino_ratio"]) == "0.0"

@@ -34,7 +34,7 @@ def test_a_good_run_is_a_result_with_all_that_lean_wrote(tmp_path: Path) -> None
     found = result(tmp_path)
     assert recorded.exit_code == 0
     assert recorded.engine_started_at == datetime.fromtimestamp(1700000000, UTC)
-    assert found.metrics["sharpe_ratio"] == 0.9123
+    assert found.metrics["sharpe_ratio"] == 0.912
     assert found.statistics == STATISTICS
     assert found.warnings == ()
     assert len(found.equity_curve) == 200

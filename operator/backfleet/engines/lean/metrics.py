@@ -1,5 +1,7 @@
 """Our metrics from LEAN's figures: per metric the field with more digits, the other one where that is absent.
 
+The Sharpe ratio alone is the one that LEAN shows, `Sharpe Ratio`: what is ranked and judged by is what a researcher reads there.
+
 LEAN writes `statistics` with two or three decimals (a percent with three has five as a fraction) and `portfolioStatistics` with
 four. docs/metrics.md has this table for people.
 """
@@ -36,8 +38,8 @@ class Source:
 
 SOURCES: Mapping[str, tuple[Source, ...]] = {
     "sharpe_ratio": (
-        Source(PORTFOLIO, "sharpeRatio", Form.NUMBER),
         Source(STATISTICS, "Sharpe Ratio", Form.NUMBER),
+        Source(PORTFOLIO, "sharpeRatio", Form.NUMBER),
     ),
     "sortino_ratio": (
         Source(PORTFOLIO, "sortinoRatio", Form.NUMBER),
