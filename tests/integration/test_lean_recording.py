@@ -24,8 +24,9 @@ ODD = {
     "Long": "x" * 4000,
     "Total Fees": "BUSD1,099.75",
     "Net Profit": "79228162514264337593543950335%",
+    "Sharpe Ratio": "6.85437353574334E+27",
 }
-PORTFOLIO = {"sharpeRatio": "6.85437353574334E+27", "sortinoRatio": "-4.1599647001098314E+27", "winRate": "0.6471"}
+PORTFOLIO = {"sortinoRatio": "-4.1599647001098314E+27", "winRate": "0.6471"}
 
 
 @pytest.fixture
