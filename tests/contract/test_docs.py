@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +123,9 @@ def check_program(program: str, words: list[str]) -> None:
         case "python" | "python3":
             assert (REPOSITORY / words[1]).exists()
             check_help(words)
+        case "pip":
+            project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+            assert words[1:] in [["install", f"backfleet[{extra}]"] for extra in project["optional-dependencies"]]
         case _ if program.startswith("backfleet-"):
             assert (Path(sys.executable).parent / program).exists()
         case _:

@@ -10,8 +10,7 @@ from backfleet.engines.bars.indicators import (
     average_true_range,
     earlier,
     growth,
-    highest,
-    lowest,
+    highest_before,
     macd_histogram,
     moving_average_gap,
     moving_sum,
@@ -97,13 +96,10 @@ SERIES = {
 def test_extremes_and_sums_are_those_of_each_window(name: str, period: int) -> None:
     values = SERIES[name]
     windows = [values[bar - period + 1 : bar + 1] for bar in range(period - 1, len(values))]
-    for series, of_window in (
-        (highest(values, period), max),
-        (lowest(values, period), min),
-        (moving_sum(values, period), sum),
-    ):
-        assert all(map(isnan, series[: period - 1]))
-        assert series[period - 1 :] == list(map(of_window, windows))
+    sums, tops = moving_sum(values, period), highest_before(values, period)
+    assert all(map(isnan, sums[: period - 1] + tops[:period]))
+    assert sums[period - 1 :] == list(map(sum, windows))
+    assert tops[period:] == list(map(max, windows[:-1]))
 
 
 @pytest.mark.parametrize("period", [2, 7, 30])
@@ -168,8 +164,8 @@ def test_a_period_longer_than_the_bars_is_never_ready_for_any_indicator(period: 
     for series in (
         moving_sum(values, period),
         growth(values, period),
-        highest(values, period),
-        lowest(values, period),
+        highest_before(values, period),
+        highest_before(values, 3),
         *spread(values, period),
         macd_histogram(values, 1, 2, period),
         macd_histogram(values, period, 1, 1),

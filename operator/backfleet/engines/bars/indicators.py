@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from math import inf, nan, sqrt
+from operator import sub, truediv
 
 PRICE_UNITS = 1e8
 RATIO_UNITS = 2.0**40
@@ -37,11 +38,11 @@ def moving_sum(values: Sequence[float], period: int) -> list[float]:
 
 def growth(values: Sequence[float], period: int) -> list[float]:
     """A value over the one `period` bars before: 1 more than the rate of change. Equal quotients are equal numbers."""
-    return _padded([now / then for now, then in zip(values[period:], values, strict=False)], len(values))
+    return _padded(list(map(truediv, values[period:], values)), len(values))
 
 
-def highest(values: Sequence[float], period: int) -> list[float]:
-    """The highest of the last `period` values, this one included.
+def highest_before(values: Sequence[float], period: int) -> list[float]:
+    """The highest of the `period` values before this one.
 
     In time proportional to the values alone: a queue keeps those that may still become the highest, in falling order
     (D. Lemire, Streaming Maximum-Minimum Filter, 2006).
@@ -64,12 +65,7 @@ def highest(values: Sequence[float], period: int) -> list[float]:
                 queue.popleft()
                 top = queue[0]
         series.append(top)
-    return _padded(series[period - 1 :], len(values))
-
-
-def lowest(values: Sequence[float], period: int) -> list[float]:
-    """The lowest of the last `period` values, this one included."""
-    return [-value for value in highest([-value for value in values], period)]
+    return _padded(series[period - 1 : -1], len(values))
 
 
 def spread(values: Sequence[float], period: int, units: float = PRICE_UNITS) -> tuple[list[float], list[float]]:
@@ -83,21 +79,20 @@ def spread(values: Sequence[float], period: int, units: float = PRICE_UNITS) -> 
     whole, count = _whole(values, units), float(period)
     if period > len(values):
         return [nan] * len(values), [nan] * len(values)
-    total, last = sum(whole[:period]), whole[period - 1]
+    total = sum(whole[:period])
     square = sum((count * value - total) ** 2 for value in whole[:period]) / count
-    distances, deviations = [count * last - total], [sqrt(square)]
-    equal = next((run for run in range(1, period) if whole[period - 1 - run] != last), period)
-    for new, old in zip(whole[period:], whole, strict=False):
+    distances, deviations = [count * whole[period - 1] - total], [sqrt(square)]
+    equal = next((run for run in range(1, period) if whole[period - 1 - run] != whole[period - 1]), period)
+    for new, previous, old in zip(whole[period:], whole[period - 1 :], whole, strict=False):
         change = new - old
-        square += change * (count * (new + old) - total - total - change)
-        total += change
-        if new == last:
-            equal += 1
-            if equal >= period:
-                square = 0.0  # whatever rounding had left
-        else:
-            equal, last = 1, new
-        distances.append(count * new - total)
+        before, total = total, total + change
+        distance = count * new - total
+        square += change * (distance + count * old - before)
+        if new != previous:
+            equal = 1
+        elif (equal := equal + 1) >= period:
+            square = 0.0  # whatever rounding had left
+        distances.append(distance)
         deviations.append(sqrt(square) if square > 0.0 else 0.0)
     return _padded(distances, len(values)), _padded(deviations, len(values))
 
@@ -110,9 +105,17 @@ def macd_histogram(values: Sequence[float], fast: int, slow: int, signal: int) -
     and has the weight 2 / (period + 1), as in LEAN.
     """
     ready = max(fast, slow)
-    lines = [left - right for left, right in zip(_exponential(values, fast), _exponential(values, slow), strict=True)]
-    averages = _exponential(lines[ready - 1 :], signal)
-    return _padded([line - mean for line, mean in zip(lines[ready - 1 :], averages, strict=True)], len(values))
+    if ready > len(values):
+        return [nan] * len(values)
+    quick, dull = _exponential(values[:ready], fast)[-1], _exponential(values[:ready], slow)[-1]
+    quick_weight, dull_weight = _weight(fast), _weight(slow)
+    quick_kept, dull_kept = 1.0 - quick_weight, 1.0 - dull_weight
+    lines = [quick - dull]
+    for value in values[ready:]:
+        quick = value * quick_weight + quick * quick_kept
+        dull = value * dull_weight + dull * dull_kept
+        lines.append(quick - dull)
+    return _padded(list(map(sub, lines, _exponential(lines, signal))), len(values))
 
 
 def average_true_range(
@@ -172,13 +175,17 @@ def wilder_rsi(values: Sequence[float], period: int) -> list[float]:
 def _exponential(values: Sequence[float], period: int) -> list[float]:
     if period > len(values):
         return [nan] * len(values)
-    weight = 2.0 / (period + 1.0)
+    weight = _weight(period)
     kept, average = 1.0 - weight, sum(values[:period]) / period
     series = [average]
     for value in values[period:]:
         average = value * weight + average * kept
         series.append(average)
     return _padded(series, len(values))
+
+
+def _weight(period: int) -> float:
+    return 2.0 / (period + 1.0)
 
 
 def _whole(values: Sequence[float], units: float) -> list[float]:

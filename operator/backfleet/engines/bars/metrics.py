@@ -140,9 +140,9 @@ def _trade_metrics(ledger: Ledger) -> dict[str, Number]:
     losses: list[float] = []
     capital = ledger.initial_cash
     gross_profits: list[float] = []
-    for trade in ledger.trades:
-        gross = trade.gross
-        profit = gross - trade.fees
+    for _, _, shares, entry_price, exit_price, fees in ledger.trades:
+        gross = shares * (exit_price - entry_price)
+        profit = gross - fees
         if profit > 0:
             gross_profits.append(gross)
         (wins if profit > 0 else losses).append(profit / capital if capital > 0 else 0.0)

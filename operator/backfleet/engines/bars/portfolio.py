@@ -103,24 +103,29 @@ class Account:
     def buy(self, bar: int, shares: int, price: float) -> None:
         """Fill a market order; what the cash does not pay for is cut off, so that cash never goes below zero."""
         fee = self.fee(shares, price)
-        if shares * price + fee > self.cash:
+        cost = shares * price + fee
+        if cost > self.cash:
             shares = affordable(shares, self.cash, price, self.fee)
             if shares == 0:
                 return
             fee = self.fee(shares, price)
-        self.shares, self.entry_bar, self.entry_price, self.entry_fee = shares, bar, price, fee
-        self.cash -= shares * price + fee
+            cost = shares * price + fee
+        self.shares = shares
+        self.entry_bar = bar
+        self.entry_price = price
+        self.entry_fee = fee
+        self.cash -= cost
         self.order_count += 1
         self.total_fees += fee
 
     def sell(self, bar: int, price: float) -> None:
         """Fill a market order for the whole position, and book the trade."""
-        fee = self.fee(self.shares, price)
-        self.cash += self.shares * price - fee
+        shares = self.shares
+        fee = self.fee(shares, price)
+        self.cash += shares * price - fee
         self.order_count += 1
         self.total_fees += fee
-        fees = self.entry_fee + fee
-        self.trades.append(Trade(self.entry_bar, bar, self.shares, self.entry_price, price, fees))
+        self.trades.append(Trade(self.entry_bar, bar, shares, self.entry_price, price, self.entry_fee + fee))
         self.shares = 0
 
 
@@ -152,32 +157,35 @@ def simulate(bars: Bars, signals: Signals | DayTrades, initial_cash: float, fee:
 
 
 def _walk(bars: Bars, signals: Signals, account: Account) -> tuple[list[float], int]:
-    """At each bar fill what the last close ordered, mark, then judge this close."""
-    cash = account.cash
-    opens, enter, leave, size = bars.opens, signals.enter, signals.leave, signals.size
+    """From one fill to the next: a close orders, the next open fills, and every close is marked."""
+    opens, closes, leave, size = bars.opens, bars.closes, signals.leave, signals.size
     stop, target, holding_bars = -signals.stop_loss_pct, signals.profit_target_pct, signals.holding_bars
+    count, bar, held_bars = len(closes), 0, 0
+    entries = [*signals.enter[: count - 1], True]  # what the last close asks for is never filled
     equity: list[float] = []
-    held_bars = shares = wanted = 0
-    entry_price = last_bar = 0.0
-    is_leaving = False
-    for bar, close in enumerate(bars.closes):
-        if wanted > 0:
-            account.buy(bar, wanted, opens[bar])
-            cash, shares, entry_price = account.cash, account.shares, account.entry_price
-            wanted, last_bar = 0, bar + holding_bars - 1
-        elif is_leaving:
-            account.sell(bar, opens[bar])
-            cash, shares = account.cash, 0
-            is_leaving = False
-        if shares:
-            held_bars += 1
+    while bar < count:
+        # Nothing is held at this bar's close, nor until the next that orders something.
+        cash, signal = account.cash, entries.index(True, bar)
+        while signal < count - 1 and (wanted := size(signal, cash, closes[signal])) <= 0:
+            signal = entries.index(True, signal + 1)
+        equity += [cash] * (signal + 1 - bar)
+        bar = signal + 1
+        if bar == count:
+            break
+        account.buy(bar, wanted, opens[bar])
+        if not (shares := account.shares):
+            continue
+        cash, price, entry, last_bar = account.cash, account.entry_price, bar, bar + holding_bars - 1
+        for bar in range(entry, count):
+            close = closes[bar]
             equity.append(cash + shares * close)
-            gain = (close - entry_price) / entry_price
-            is_leaving = leave[bar] or gain <= stop or gain >= target or bar >= last_bar
-        else:
-            equity.append(cash)
-            if enter[bar]:
-                wanted = size(bar, cash, close)
+            gain = (close - price) / price
+            if leave[bar] or gain <= stop or gain >= target or bar >= last_bar:
+                break
+        bar += 1
+        held_bars += bar - entry
+        if bar < count:
+            account.sell(bar, opens[bar])
     return equity, held_bars
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from backfleet.engines.bars.indicators import earlier, highest, moving_sum
+from backfleet.engines.bars.indicators import highest_before, moving_sum
 from backfleet.engines.bars.market_data import Bars
 from backfleet.engines.bars.portfolio import Signals
 from backfleet.engines.bars.strategies.protocol import Strategy, above, exits, signals_of
@@ -15,7 +15,7 @@ def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
     period = values["lookback_period"]
     factor = above(1 + values["breakout_threshold"])
     weight = values["volume_multiplier"] / period
-    columns = (bars.closes, earlier(highest(bars.highs, period - 1)), bars.volumes, moving_sum(bars.volumes, period))
+    columns = (bars.closes, highest_before(bars.highs, period - 1), bars.volumes, moving_sum(bars.volumes, period))
     enter = [
         close > high * factor and volume > weight * total for close, high, volume, total in zip(*columns, strict=True)
     ]

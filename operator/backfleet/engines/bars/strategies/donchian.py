@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from backfleet.engines.bars.indicators import earlier, highest, lowest
+from backfleet.engines.bars.indicators import highest_before
 from backfleet.engines.bars.market_data import Bars
 from backfleet.engines.bars.portfolio import Signals
 from backfleet.engines.bars.strategies.protocol import Strategy, at_least, exits, signals_of
@@ -13,11 +13,13 @@ from backfleet.engines.program import Parameter
 def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
     (bars,) = series
     period, factor = values["donchian_period"], at_least(values["breakout_threshold"])
-    tops, bottoms = earlier(highest(bars.highs, period)), earlier(lowest(bars.lows, period))
+    tops = highest_before(bars.highs, period)
+    # The lowest low is the highest of the negated ones, negated.
+    bottoms = highest_before([-low for low in bars.lows], period)
     return signals_of(
         values,
         [close >= factor * top for close, top in zip(bars.closes, tops, strict=True)],
-        [close <= bottom for close, bottom in zip(bars.closes, bottoms, strict=True)],
+        [-close >= bottom for close, bottom in zip(bars.closes, bottoms, strict=True)],
     )
 
 

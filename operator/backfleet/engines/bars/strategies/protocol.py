@@ -70,8 +70,8 @@ def risk_sized(stop_loss_pct: float) -> Size:
 
     def size(bar: int, cash: float, price: float) -> int:
         del bar
-        by_risk = int(RISK_FRACTION * cash / (price * stop_loss_pct))
-        return min(by_risk, int(CASH_FRACTION * cash / price))
+        by_risk, by_cash = RISK_FRACTION * cash / (price * stop_loss_pct), CASH_FRACTION * cash / price
+        return int(by_risk if by_risk < by_cash else by_cash)
 
     return size
 
@@ -80,7 +80,7 @@ def range_sized(risks: Sequence[float]) -> Size:
     """Risk 1 % of equity at the risk per share of each bar, with at most 95 % of the cash."""
 
     def size(bar: int, cash: float, price: float) -> int:
-        return min(int(RISK_FRACTION * cash / risks[bar]), int(CASH_FRACTION * cash / price))
+        return int(min(RISK_FRACTION * cash / risks[bar], CASH_FRACTION * cash / price))
 
     return size
 

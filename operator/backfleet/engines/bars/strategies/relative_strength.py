@@ -1,6 +1,7 @@
 """STR-012: hold the first symbol while it has risen faster than the second, for a number of bars at most."""
 
 from collections.abc import Mapping
+from operator import gt, lt
 from typing import Any
 
 from backfleet.engines.bars.indicators import growth
@@ -13,8 +14,8 @@ from backfleet.engines.program import Parameter
 def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
     traded, other = series
     period = values["lookback_period"]
-    rises = list(zip(growth(traded.closes, period), growth(other.closes, period), strict=True))
-    return signals_of(values, [own > others for own, others in rises], [own < others for own, others in rises])
+    rises = growth(traded.closes, period), growth(other.closes, period)
+    return signals_of(values, list(map(gt, *rises)), list(map(lt, *rises)))
 
 
 STRATEGY = Strategy(

@@ -15,11 +15,10 @@ def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
     strength = wilder_rsi(bars.closes, values["rsi_period"])
     confirmation = macd_histogram(bars.closes, values["macd_fast"], values["macd_slow"], values["macd_signal"])
     entry, exit_ = values["rsi_threshold"], values["rsi_exit_threshold"]
-    both = list(zip(strength, confirmation, strict=True))
     return signals_of(
         values,
-        [rsi < entry and above > 0.0 for rsi, above in both],
-        [rsi > exit_ or above < 0.0 for rsi, above in both],
+        [rsi < entry and above > 0.0 for rsi, above in zip(strength, confirmation, strict=True)],
+        [rsi > exit_ or above < 0.0 for rsi, above in zip(strength, confirmation, strict=True)],
     )
 
 

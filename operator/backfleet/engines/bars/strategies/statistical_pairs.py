@@ -17,12 +17,15 @@ MET_AGAIN = 0.5
 def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
     traded, other = series
     ratios = list(map(truediv, traded.closes, other.closes))
-    scores = list(zip(*spread(ratios, values["sma_period"], RATIO_UNITS), strict=True))
+    distances, deviations = spread(ratios, values["sma_period"], RATIO_UNITS)
     depth = -values["std_dev_threshold"]
     return signals_of(
         values,
-        [distance < depth * deviation for distance, deviation in scores],
-        [-MET_AGAIN * deviation < distance < MET_AGAIN * deviation for distance, deviation in scores],
+        [distance < depth * deviation for distance, deviation in zip(distances, deviations, strict=True)],
+        [
+            -MET_AGAIN * deviation < distance < MET_AGAIN * deviation
+            for distance, deviation in zip(distances, deviations, strict=True)
+        ],
     )
 
 
