@@ -43,6 +43,25 @@ def test_the_project_is_fixed_at_acceptance_and_runs_without_drift(strategy: dic
     assert made.cluster.condition(uid, "SpecDrift").get("status") != "True"
 
 
+def test_file_class_and_claim_of_a_batch_reach_its_job() -> None:
+    made = world(volume_claims=("mine",))
+    strategy = {"name": "Known", "leanAlgorithmFile": "bin/Known.dll", "leanAlgorithmType": "Known.Algo"}
+    strategy |= {"volume": {"claimName": "mine", "subPath": "lean"}}
+    made.cluster.add_batch(batch_spec(engine=LEAN, strategy=strategy))
+    made.turn(2)
+    pod = made.cluster.jobs[made.cluster.active_jobs[0]]["spec"]["template"]["spec"]
+    env = {entry["name"]: entry["value"] for entry in pod["initContainers"][0]["env"]}
+    told = json.loads(env["BACKFLEET_ENGINE_CONFIG"])
+    assert (told["algorithm-location"], told["algorithm-type-name"]) == (
+        "/projects/STR-099_Known/bin/Known.dll",
+        "Known.Algo",
+    )
+    mounted = {"name": "projects", "mountPath": "/projects", "readOnly": True, "subPath": "lean"}
+    assert mounted in pod["initContainers"][0]["volumeMounts"]
+    claim = {"claimName": "mine", "readOnly": True}
+    assert {"name": "projects", "persistentVolumeClaim": claim} in pod["volumes"]
+
+
 @pytest.mark.parametrize(
     "strategy", [{"name": "Known", "leanProjectPath": "other"}, {"name": "Known", "leanAlgorithmFile": "x.py"}]
 )

@@ -124,7 +124,7 @@ def test_lean_needs_projects_from_somewhere():
         ({"volume": {"claimName": "other"}}, "spec.strategy.volume.claimName"),
         ({"volume": {"claimName": "p", "subPath": "a/../.."}}, "spec.strategy.volume.subPath"),
         ({"leanProjectPath": "a/../../etc"}, "spec.strategy.leanProjectPath"),
-        ({"leanAlgorithmFile": "../x/main.py"}, "spec.strategy.leanAlgorithmFile"),
+        ({"leanAlgorithmFile": "a/../../x/main.py"}, "spec.strategy.leanAlgorithmFile"),
         ({"leanAlgorithmFile": "main.sh"}, "spec.strategy.leanAlgorithmFile"),
         ({"leanAlgorithmType": "Mine; Other"}, "spec.strategy.leanAlgorithmType"),
     ],
