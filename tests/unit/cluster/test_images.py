@@ -2,7 +2,13 @@ from pathlib import Path
 
 import pytest
 
+from hack.cluster.borrowed import IMAGE_VARIABLES, TEST_IMAGE_VARIABLES, NamedContext
 from hack.cluster.dockerfile import content_tag, parse_stages, sources_of
+from hack.cluster.images import TARGETS, TEST_TARGETS, reference_of
+from hack.cluster.layout import Layout
+from hack.cluster.progress import ClusterError
+
+ROOT = Path(__file__).resolve().parents[3]
 
 DOCKERFILE = """\
 ARG BASE_IMAGE=somewhere/python:3
@@ -69,3 +75,30 @@ def test_tag_follows_content_name_mode_and_base(tree: Path) -> None:
     (tree / "src" / "a.py").rename(tree / "src" / "b.py")
     tags.add(content_tag(tree, ["src"], "base"))
     assert len(tags) == 5
+
+
+def test_a_tests_image_is_built_on_the_product_and_no_part_of_what_is_shipped() -> None:
+    (target,) = TEST_TARGETS
+    first, second = (reference_of(target, ROOT, product) for product in ("backfleet:1", "backfleet:2"))
+    assert first != second
+    assert first.startswith("localhost/backfleet-lean-stand-in:")
+    assert "stand_in" not in (ROOT / "Dockerfile").read_text() + (ROOT / ".dockerignore").read_text()
+    assert target.name not in {each.name for each in TARGETS}
+
+
+@pytest.mark.parametrize("for_tests", [False, True])
+def test_images_for_a_cluster_of_ones_own_are_named_by_the_user(
+    for_tests: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = NamedContext(Layout("mine", tmp_path), "mine")
+    for variable in IMAGE_VARIABLES.values():
+        monkeypatch.setenv(variable, "registry.example/it:1")
+    (variable,) = TEST_IMAGE_VARIABLES.values()
+    monkeypatch.delenv(variable, raising=False)
+    if for_tests:
+        with pytest.raises(ClusterError, match=f"tests/lean_stand_in/Dockerfile .*{variable}"):
+            cluster.build_images(ROOT, for_tests=True)
+        monkeypatch.setenv(variable, "registry.example/stand-in:1")
+    assert set(cluster.build_images(ROOT, for_tests=for_tests)) == {
+        *IMAGE_VARIABLES, *(TEST_IMAGE_VARIABLES if for_tests else ()),
+    }  # fmt: skip
