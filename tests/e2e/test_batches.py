@@ -233,3 +233,14 @@ def test_kubectl_shows_columns_and_scales(live: Live) -> None:
 def clean(live: Live) -> Any:
     yield
     live.kubectl("delete", "ob", "--all", "--wait=true")
+
+
+def test_an_edit_of_the_criteria_judges_a_finished_batch_anew_and_runs_nothing(live: Live) -> None:
+    uid = live.apply(noop("judged-anew", 2, successCriteria={"minTrades": 1}))
+    assert live.wait_finished("judged-anew", 60)["status"]["passed"] == 2
+    live.kubectl("patch", "ob", "judged-anew", "--type=merge", "-p", '{"spec":{"successCriteria":{"minSharpe":1.5}}}')
+    wait_until("it is judged", lambda: live.batch("judged-anew")["status"]["passed"] == 1, 30)
+    ranked = live.get(f"/api/optimization/batches/{uid}/results")["results"]
+    assert [(row["passed"], row["rejections"]) for row in ranked] == [(True, []), (False, ["low_sharpe_ratio"])]
+    assert live.condition("judged-anew", "Finished")["status"] == "True"
+    assert live.psql(f"SELECT count(*) FROM backtest_attempts WHERE attempt_id LIKE '{uid}-%'") == [["2"]]
