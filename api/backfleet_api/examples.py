@@ -20,7 +20,7 @@ _METRICS: dict[str, Any] = {
 HEALTH: dict[str, Any] = {
     "status": "ok",
     "service": "backfleet-api",
-    "version": "0.1.0",
+    "version": "0.2.0",
     "database": "ok",
     "reason": None,
 }

@@ -37,8 +37,8 @@ def test_the_defaults_parse_and_equal_the_codes_own():
     assert settings == Settings(
         installation="prod/demo",
         namespaces=("prod",),
-        engines={"bars": EngineImageSettings(image="backfleet:0.1.0"), "lean": LEAN},
-        recorder=RecorderSettings(image="backfleet:0.1.0", secret_name="demo-backfleet-recorder"),
+        engines={"bars": EngineImageSettings(image="backfleet:0.2.0"), "lean": LEAN},
+        recorder=RecorderSettings(image="backfleet:0.2.0", secret_name="demo-backfleet-recorder"),
         pods=PodSettings(service_account_name="demo-backfleet-backtest"),
     )
 
@@ -102,9 +102,9 @@ def test_values_arrive():
         "namespaces": ["prod"],
         "imagePrefixes": ["r/"],
         "volumeClaims": ["d"],
-        "engines": {"bars": engine, "noop": {"image": "backfleet:0.1.0", "imagePullPolicy": "Always"}},
+        "engines": {"bars": engine, "noop": {"image": "backfleet:0.2.0", "imagePullPolicy": "Always"}},
         "recorder": {
-            "image": "backfleet:0.1.0",
+            "image": "backfleet:0.2.0",
             "imagePullPolicy": "Always",
             "secretName": "db",
             "secretKey": "writer",
