@@ -80,3 +80,11 @@ def test_the_configs_of_the_image_are_where_its_api_looks():
     folder = re.search(rf"{ENV_CONFIGS}=(\S+)", stage)
     assert folder is not None
     assert f"COPY configs/optimizations {folder[1]}/optimizations/" in stage
+
+
+def test_the_image_holds_nothing_of_an_extra():
+    # The wheel of the indexes has prices that may not be passed on (docs/strategies.md).
+    locked = set(re.findall(r"(?m)^([a-z0-9-]+)==", (ROOT / "requirements.lock").read_text()))
+    assert "requirements.lock" in STAGES["backfleet"]
+    for wanted in PROJECT["project"]["optional-dependencies"].values():
+        assert not {re.match("[a-z0-9-]+", each)[0] for each in wanted} & locked

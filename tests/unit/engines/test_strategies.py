@@ -130,3 +130,29 @@ def test_a_pair_without_deviation_neither_enters_nor_leaves() -> None:
     signals = STRATEGIES["Statistical_Pairs_Trading"].signals((make_bars([10.1] * 8), make_bars([3.3] * 8)), values)
     assert not any(signals.enter)
     assert not any(signals.leave)
+
+
+def test_fear_at_a_threshold_neither_enters_nor_leaves() -> None:
+    values = {"vix_entry_threshold": 25.0, "vix_exit_threshold": 18.0, "position_size_pct": 0.5}
+    values |= {"stop_loss_pct": 0.1, "profit_target_pct": 0.1}
+    levels = make_bars([25.0, 25.01, 18.0, 17.99])
+    signals = STRATEGIES["VIX_Market_Timing"].signals((make_bars([10.0] * 4), levels), values)
+    assert (signals.enter, signals.leave) == ([False, True, False, False], [False, False, False, True])
+
+
+def test_a_breakout_needs_more_volume_than_its_multiple_of_the_average() -> None:
+    values = {"lookback_period": 2, "breakout_threshold": 0.0, "volume_multiplier": 1.5, "holding_period": 1}
+    values |= {"stop_loss_pct": 0.1, "profit_target_pct": 0.1}
+    for volume, is_entered in ((300.0, False), (301.0, True)):
+        # With 100 before it, 300 is exactly 1.5 times the average of both.
+        bars = make_bars([10.0, 11.0], volumes=[100.0, volume])
+        assert STRATEGIES["Breakout_Momentum_Equity"].signals((bars,), values).enter == [False, is_entered]
+
+
+def test_a_rise_that_rounds_above_its_threshold_in_binary_is_not_above_it() -> None:
+    values = {"lookback_period": 1, "momentum_threshold": 0.005, "holding_period": 1}
+    values |= {"stop_loss_pct": 0.1, "profit_target_pct": 0.1}
+    assert 10.05 / 10.0 > 1 + 0.005
+    for close, is_entered in ((10.05, False), (10.0501, True)):
+        bars = make_bars([10.0, close])
+        assert STRATEGIES["Earnings_Momentum"].signals((bars,), values).enter == [False, is_entered]

@@ -163,6 +163,7 @@ def _walk(bars: Bars, signals: Signals, account: Account) -> tuple[list[float], 
     count, bar, held_bars = len(closes), 0, 0
     entries = [*signals.enter[: count - 1], True]  # what the last close asks for is never filled
     equity: list[float] = []
+    mark = equity.append
     while bar < count:
         # Nothing is held at this bar's close, nor until the next that orders something.
         cash, signal = account.cash, entries.index(True, bar)
@@ -172,13 +173,14 @@ def _walk(bars: Bars, signals: Signals, account: Account) -> tuple[list[float], 
         bar = signal + 1
         if bar == count:
             break
-        account.buy(bar, wanted, opens[bar])
+        entry, price = bar, opens[bar]
+        account.buy(entry, wanted, price)
         if not (shares := account.shares):
             continue
-        cash, price, entry, last_bar = account.cash, account.entry_price, bar, bar + holding_bars - 1
+        cash, last_bar = account.cash, entry + holding_bars - 1
         for bar in range(entry, count):
             close = closes[bar]
-            equity.append(cash + shares * close)
+            mark(cash + shares * close)
             gain = (close - price) / price
             if leave[bar] or gain <= stop or gain >= target or bar >= last_bar:
                 break
