@@ -70,7 +70,7 @@ test-e2e: preflight setup ## The end-to-end tests, on a real Kubernetes
 
 .PHONY: test
 test: preflight setup ## Every test; what CI runs. Those below the cluster take what processor the others leave
-	@$(MAKE) -j2 --output-sync=line test-below test-e2e PATIENTLY='nice -n 10'
+	@$(MAKE) -j2 test-below test-e2e PATIENTLY='nice -n 10'
 
 .PHONY: soak
 soak: preflight setup ## All 486 combinations of a strategy on a real Kubernetes (about 6 minutes, not in CI)
