@@ -70,7 +70,9 @@ def test_a_job_deleted_by_hand_is_made_again(live: Live) -> None:
     manifest = noop("by-hand", 2)
     manifest["spec"]["parameters"][1]["value"] = 5.0
     uid = live.apply(manifest)
-    job = wait_until("a Job runs", lambda: live.jobs(uid), 30)[0]
+    running = f"SELECT 1 FROM backtest_jobs WHERE batch_uid = '{uid}' AND index = 0 AND state = 'running'"
+    wait_until("the operator has seen its Job", lambda: live.psql(running), 30)
+    job = next(each for each in live.jobs(uid) if each.metadata.labels["backfleet.io/index"] == "0")
     live.kubectl("delete", "job", job.metadata.name, "--wait=false")
     batch = live.wait_finished("by-hand", 120)
     assert batch["status"]["succeeded"] == 2

@@ -100,7 +100,8 @@ def test_what_succeeded_has_the_metrics_and_is_ranked(live: Live, uid: str) -> N
     bars["spec"]["parameters"].pop(0)
     measured = direct(bars)[0]
     for name in ("sharpe_ratio", "net_profit", "drawdown", "win_rate"):
-        assert metrics[name] == pytest.approx(measured[name], abs=0.00006)
+        rounded = 0.00051 if name == "sharpe_ratio" else 0.00006  # LEAN shows three decimals of the ratio
+        assert metrics[name] == pytest.approx(measured[name], abs=rounded)
     assert metrics["total_orders"] == measured["total_orders"] > 0
     assert nothing["total_orders"] == 0
     assert "zero orders" in found[1][2]

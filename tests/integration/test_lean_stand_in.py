@@ -64,7 +64,8 @@ def test_the_strategy_that_bars_runs_comes_back_through_leans_files(tmp_path: Pa
     bars = replace(REQUEST, engine="bars", lean_project_path=None)
     measured = run(bars, load_bars(bars)).metrics
     for name in ("sharpe_ratio", "net_profit", "drawdown", "win_rate", "annual_return", "average_win", "average_loss"):
-        assert outcome.metrics[name] == pytest.approx(measured[name], abs=0.00006), name
+        rounded = 0.00051 if name == "sharpe_ratio" else 0.00006  # LEAN shows three decimals of the ratio
+        assert outcome.metrics[name] == pytest.approx(measured[name], abs=rounded), name
     assert outcome.metrics["total_orders"] == measured["total_orders"]
     assert outcome.metrics["total_trades"] == measured["total_trades"]
     assert outcome.metrics["total_fees"] == pytest.approx(measured["total_fees"], abs=0.006)
