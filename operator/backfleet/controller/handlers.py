@@ -13,11 +13,11 @@ from typing import Any
 import kopf
 
 from backfleet.controller.loop import SOON_SECONDS
+from backfleet.controller.observing import TERMINAL_PHASES
 from backfleet.core import wire
 
 Signature = tuple[Any, ...]
 
-TERMINAL_PHASES = ("Succeeded", "Failed")
 RETRY_SECONDS = 5.0
 EXITING_SECONDS = 25.0
 
@@ -44,8 +44,11 @@ class Attention:
 
     def pod_event(self, event: Mapping[str, Any]) -> None:
         """A pod: its end is urgent, since it frees a slot; what else becomes of it is the next pass's to see."""
-        is_over = event["type"] == "DELETED" or (event["object"].get("status") or {}).get("phase") in TERMINAL_PHASES
-        if is_over:
+        is_over = (event["object"].get("status") or {}).get("phase") in TERMINAL_PHASES
+        is_gone = event["type"] == "DELETED"
+        if is_gone and self._seen.pop(event["object"]["metadata"]["uid"], None):
+            return  # its slot was free before
+        if is_over or is_gone:
             self._notice(event, ("over",), 0.0)
 
     def _notice(self, event: Mapping[str, Any], signature: Signature, within_seconds: float) -> None:

@@ -9,6 +9,7 @@ from backfleet.core.observation import AttemptKey, JobState, SeenBatch, SeenCont
 
 Json = Mapping[str, Any]
 
+TERMINAL_PHASES = ("Succeeded", "Failed")
 DEFAULT_DEADLINE_SECONDS = 86_400
 LONGEST_DEADLINE_SECONDS = 100_000_000
 """Beyond it a deadline says nothing, and a moment so far away is none that Python knows."""
@@ -80,7 +81,7 @@ def parse_pod(item: Json) -> SeenPod:
         name=meta["name"],
         namespace=meta["namespace"],
         key=parse_key(meta),
-        is_terminal=status.get("phase") in ("Succeeded", "Failed"),
+        is_terminal=status.get("phase") in TERMINAL_PHASES,
         created_at=created_at,
         deadline_at=created_at + timedelta(seconds=_deadline_of(meta)),
         scheduled_at=_scheduled_at(scheduled),

@@ -121,6 +121,13 @@ def test_a_pod_that_is_over_is_urgent_and_wakes_once(
         assert counter.wakes == 1
 
 
+def test_the_removal_of_a_pod_that_was_over_wakes_nobody(attention: Attention, counter: Counter) -> None:
+    attention.pod_event(pod("MODIFIED", "Succeeded"))
+    attention.pod_event(pod("DELETED", "Succeeded"))
+    assert counter.wakes == 1
+    assert attention._seen == {}
+
+
 def test_a_batch_is_urgent(attention: Attention, counter: Counter) -> None:
     attention.batch_event(batch("ADDED"))
     assert counter.within == 0.0
