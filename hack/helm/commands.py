@@ -216,9 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     cluster = argparse.ArgumentParser(add_help=False)
     cluster.add_argument("--kubeconfig", type=Path, help="default: $KUBECONFIG, ~/.kube/config")
     cluster.add_argument("--kube-context")
-    cluster.add_argument(
-        "--wait", type=int, metavar="SECONDS", help="until every pod is ready (or gone), at most so long"
-    )
+    cluster.add_argument("--wait", type=int, metavar="SECONDS", help="until pods are ready (or gone), at most so long")
     values = argparse.ArgumentParser(add_help=False)
     values.add_argument("-f", "--values", type=Path, action="append", default=[], metavar="FILE")
     for name in ("--set", "--set-string", "--set-json"):

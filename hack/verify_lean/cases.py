@@ -76,7 +76,6 @@ def request_of(scenario: str, *symbols: str) -> BacktestRequest:
 
 def cases(hang_seconds: int) -> tuple[Case, ...]:
     """All of them; a hang is ended after `hang_seconds`."""
-    asked = "asked for by the scenario"
     sample = BacktestRequest(
         engine="lean",
         strategy="LEAN's own sample",
@@ -89,8 +88,10 @@ def cases(hang_seconds: int) -> tuple[Case, ...]:
         end_date=date(2020, 12, 31),
         initial_cash=Decimal(100_000),
     )
-    missing = BacktestRequest.from_json(sample.to_json().replace(SAMPLE_FILE, "Missing.dll"))
-    reasons = FailureReason
+    return (*_results(sample), *_errors(), *_deaths(hang_seconds, sample))
+
+
+def _results(sample: BacktestRequest) -> tuple[Case, ...]:
     return (
         Case(
             name="sample", rule="LEAN's own C# sample runs; dates that it does not read are a warning",
@@ -104,37 +105,49 @@ def cases(hang_seconds: int) -> tuple[Case, ...]:
             name="zero-trades", rule="no order is a result with a warning",
             request=request_of("zero_trades"), exit_codes=(0,), orders=0, warnings=("zero orders",),
         ),
+    )  # fmt: skip
+
+
+def _errors() -> tuple[Case, ...]:
+    asked = "asked for by the scenario"
+    return (
         Case(
             name="runtime-error", rule="an exception while running",
-            request=request_of("runtime_error"), reason=reasons.RUNTIME_ERROR, exit_codes=(1,), message=asked,
+            request=request_of("runtime_error"), reason=FailureReason.RUNTIME_ERROR, exit_codes=(1,), message=asked,
         ),
         Case(
             name="initialize-error", rule="an exception in initialize",
-            request=request_of("initialize_error"), reason=reasons.INITIALIZE_ERROR, exit_codes=(1,), message=asked,
+            request=request_of("initialize_error"), reason=FailureReason.INITIALIZE_ERROR, exit_codes=(1,), message=asked,
         ),
         Case(
             name="no-data", rule="a symbol without data",
-            request=request_of("success", "ZZZZ"), reason=reasons.NO_DATA, exit_codes=(0,),
+            request=request_of("success", "ZZZZ"), reason=FailureReason.NO_DATA, exit_codes=(0,),
         ),
         Case(
             name="stopped", rule="quit() half-way, which LEAN calls Completed",
-            request=request_of("stopped"), reason=reasons.ENGINE_ERROR, exit_codes=(0,),
+            request=request_of("stopped"), reason=FailureReason.ENGINE_ERROR, exit_codes=(0,),
         ),
+    )  # fmt: skip
+
+
+def _deaths(hang_seconds: int, sample: BacktestRequest) -> tuple[Case, ...]:
+    missing = BacktestRequest.from_json(sample.to_json().replace(SAMPLE_FILE, "Missing.dll"))
+    return (
         Case(
             name="hang", rule="a run past its timeout",
-            request=request_of("hang"), reason=reasons.BACKTEST_TIMEOUT, exit_codes=(124,), timeout_seconds=hang_seconds,
+            request=request_of("hang"), reason=FailureReason.BACKTEST_TIMEOUT, exit_codes=(124,), timeout_seconds=hang_seconds,
         ),
         Case(
             name="crash", rule="a crash of the process",
             # .NET may turn the one signal into the other.
-            request=request_of("crash"), reason=reasons.ENGINE_CRASH, exit_codes=(139, 134),
+            request=request_of("crash"), reason=FailureReason.ENGINE_CRASH, exit_codes=(139, 134),
         ),
         Case(
             name="out-of-memory", rule="more memory than the limit",
-            request=request_of("out_of_memory"), reason=reasons.OOM_KILLED, exit_codes=(137,),
+            request=request_of("out_of_memory"), reason=FailureReason.OOM_KILLED, exit_codes=(137,),
         ),
         Case(
             name="no-project", rule="a project that is not there",
-            request=missing, reason=reasons.ENGINE_CRASH, exit_codes=(134,),
+            request=missing, reason=FailureReason.ENGINE_CRASH, exit_codes=(134,),
         ),
     )  # fmt: skip
