@@ -11,7 +11,7 @@ from backfleet.store import reading, statements
 from backfleet.store.answers import BatchQuery, ResultQuery
 from backfleet.store.connecting import Timeouts
 from backfleet.store.fence import Fence
-from backfleet.store.passes import observe
+from backfleet.store.passes import STALE_PER_LOOK, observe
 from backfleet.store.session import open_engine
 from tests.integration.store.builders import INSTALLATION, UID, Life, append_outcome, attempt, batch, launch, recorded
 from tests.integration.store.filling import BIG_TABLES, BIG_UID, explain, fill
@@ -61,6 +61,22 @@ def test_a_look_reads_live_rows_only(busy: Engine, uids: tuple[str, ...]) -> Non
     assert found.sequential & BIG_TABLES <= {"outcome_inbox"}
     assert "ix_backtest_jobs_alive" in found.indexes
     assert found.touched < 60
+
+
+def test_a_look_at_results_to_be_judged_anew_reads_one_chunk_of_them(busy: Engine) -> None:
+    change = (
+        "UPDATE optimization_batches SET criteria_version = criteria_version {}, stale_verdicts = {} WHERE uid = :uid"
+    )
+    with busy.begin() as connection:
+        connection.execute(text(change.format("+ 1", "succeeded")), {"uid": BIG_UID})
+    try:
+        found = explain(busy, lambda: observe(busy, INSTALLATION, (BIG_UID,)))
+    finally:
+        with busy.begin() as connection:
+            connection.execute(text(change.format("- 1", "0")), {"uid": BIG_UID})
+    assert found.sequential & BIG_TABLES <= {"outcome_inbox"}
+    assert "ix_backtest_results_criteria" in found.indexes
+    assert STALE_PER_LOOK < found.touched < STALE_PER_LOOK + 100
 
 
 PLACE = (-5.0, 6_789, 400)
