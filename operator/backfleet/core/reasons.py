@@ -26,10 +26,13 @@ class FailureReason(StrEnum):
     INITIALIZE_ERROR = "InitializeError"
     INVALID_COMBINATION = "InvalidCombination"
     NO_DATA = "NoData"
+    STOPPED_BY_STRATEGY = "StoppedByStrategy"
+    STORAGE_LIMIT_EXCEEDED = "StorageLimitExceeded"
     ENGINE_CRASH = "EngineCrash"
     RESULT_MISSING = "ResultMissing"
     RESULT_INVALID = "ResultInvalid"
     RECORDER_ERROR = "RecorderError"
+    RECORDER_NOT_STARTED = "RecorderNotStarted"
     OOM_KILLED = "OOMKilled"
     BACKTEST_TIMEOUT = "BacktestTimeout"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -50,10 +53,13 @@ POLICIES: dict[FailureReason, Policy] = {
     FailureReason.INITIALIZE_ERROR: Policy.FINAL,
     FailureReason.INVALID_COMBINATION: Policy.FINAL,
     FailureReason.NO_DATA: Policy.FINAL,
+    FailureReason.STOPPED_BY_STRATEGY: Policy.FINAL,
+    FailureReason.STORAGE_LIMIT_EXCEEDED: Policy.FINAL,
     FailureReason.ENGINE_CRASH: Policy.ONCE_MORE,
     FailureReason.RESULT_MISSING: Policy.ONCE_MORE,
     FailureReason.RESULT_INVALID: Policy.ONCE_MORE,
     FailureReason.RECORDER_ERROR: Policy.ONCE_MORE,
+    FailureReason.RECORDER_NOT_STARTED: Policy.UNCHARGED,
     FailureReason.OOM_KILLED: Policy.ONCE_MORE,
     FailureReason.BACKTEST_TIMEOUT: Policy.FINAL,
     FailureReason.DEADLINE_EXCEEDED: Policy.FINAL,

@@ -51,7 +51,11 @@ class BacktestJob(Base):
 
 
 class BacktestAttempt(Base):
-    """One try at a backtest; `is_open` tells that an outcome would still be looked at."""
+    """One try at a backtest; `is_open` tells that an outcome would still be looked at.
+
+    An attempt whose Job was refused or could not start waits without a slot, since `waiting_since` and because of
+    `waiting_reason`, until its Job is created again after `retry_at`; `start_tries` counts the Jobs that did not start.
+    """
 
     __tablename__ = "backtest_attempts"
     __table_args__ = (
@@ -78,6 +82,10 @@ class BacktestAttempt(Base):
     start_deadline_at: Mapped[Moment]
     hard_deadline_at: Mapped[Moment]
     job_seen_at: Mapped[Moment | None]
+    start_tries: Mapped[Count]
+    waiting_since: Mapped[Moment | None]
+    waiting_reason: Mapped[str | None]
+    retry_at: Mapped[Moment | None]
     engine_started_at: Mapped[Moment | None]
     engine_finished_at: Mapped[Moment | None]
     ended_at: Mapped[Moment | None]

@@ -81,6 +81,8 @@ class Batch(Base):
     """One accepted `OptimizationBatch`. Counters and `version` change in the transaction that changes what they count.
 
     `stale_verdicts` counts the results whose `criteria_version` is below the batch's, which are to be judged anew.
+    `never_started` counts the latest attempts in a row whose engine never started. `recent_ends` are the times of the last 20
+    ends of backtests, without the time suspended, from which the pace follows.
     The columns from `strategy_name` to `objective_direction` repeat parts of `spec`, so that SQL can read them.
     """
 
@@ -136,6 +138,9 @@ class Batch(Base):
     accepted_at: Mapped[Moment]
     first_engine_started_at: Mapped[Moment | None]
     last_launched_at: Mapped[Moment | None]
+    never_started: Mapped[Count]
+    suspended_at: Mapped[Moment | None]
+    recent_ends: Mapped[JsonArray]
     missing_since: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]
     finish_reason: Mapped[str | None]

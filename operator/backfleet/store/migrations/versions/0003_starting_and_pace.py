@@ -1,0 +1,35 @@
+"""Further failure reasons, attempts that wait to start without a slot, and the recent pace of a batch."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+REASONS = (
+    "'EngineError', 'RuntimeError', 'InitializeError', 'InvalidCombination', 'NoData', "
+    "'StoppedByStrategy', 'StorageLimitExceeded', 'EngineCrash', 'ResultMissing', 'ResultInvalid', "
+    "'RecorderError', 'RecorderNotStarted', 'OOMKilled', 'BacktestTimeout', 'DeadlineExceeded', "
+    "'StartTimeout', 'Unschedulable', 'QuotaExceeded', 'Evicted', 'Preempted', 'NodeLost', "
+    "'JobVanished', 'UnexpectedAdmission', 'Cancelled'"
+)
+
+
+def upgrade() -> None:
+    """Widen the checks on reasons; live attempts do not wait, and a batch's pace begins with its next end."""
+    for table in ("backtest_jobs", "backtest_attempts", "backtest_outcomes"):
+        name = op.f(f"ck_{table}_reason")
+        op.drop_constraint(name, table, type_="check")
+        op.create_check_constraint(name, table, f"reason IN ({REASONS})")
+    moment = postgresql.TIMESTAMP(timezone=True)
+    op.add_column("backtest_attempts", sa.Column("start_tries", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("backtest_attempts", sa.Column("waiting_since", moment, nullable=True))
+    op.add_column("backtest_attempts", sa.Column("waiting_reason", sa.Text(), nullable=True))
+    op.add_column("backtest_attempts", sa.Column("retry_at", moment, nullable=True))
+    op.add_column("optimization_batches", sa.Column("never_started", sa.Integer(), server_default="0", nullable=False))
+    op.add_column("optimization_batches", sa.Column("suspended_at", moment, nullable=True))
+    empty = {"server_default": "[]", "nullable": False}
+    op.add_column("optimization_batches", sa.Column("recent_ends", postgresql.JSONB(), **empty))
