@@ -2,13 +2,14 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from fastapi import FastAPI
 
 from backfleet_api.cluster import Cluster, connect_cluster
-from backfleet_api.dependencies import connect_services
+from backfleet_api.dependencies import connect_services, present
 from backfleet_api.errors import install_translators
 from backfleet_api.middleware import Edge
 from backfleet_api.openapi import complete_openapi
@@ -24,11 +25,11 @@ Times are RFC 3339 in UTC. Fractions are fractions (0.026, not 2.6 %), money is 
 null. Unknown and repeated query parameters are refused. Errors are problem+json (RFC 9457)."""
 
 
-def create_app(settings: ApiSettings, cluster: Cluster | None = None) -> FastAPI:
+def create_app(settings: ApiSettings, cluster: Cluster | None = None, now: Callable[[], datetime] = present) -> FastAPI:
     """The ASGI app; `cluster` is found from the process's environment unless it is given."""
     if cluster is None:
         cluster = connect_cluster(os.environ, settings.cluster_seconds, settings.cluster_write_seconds)
-    services = connect_services(settings, cluster)
+    services = connect_services(settings, cluster, now)
     if settings.token is None:
         logger.warning("writing is off: neither %s nor %s is set", ENV_TOKEN, ENV_TOKEN_FILE)
 

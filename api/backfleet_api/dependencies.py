@@ -1,5 +1,6 @@
 """What routes are given: one set of services for the life of the app."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -19,16 +20,13 @@ STATEMENT_SECONDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Postgres, Kubernetes, and the threads in which both are asked."""
+    """Postgres, Kubernetes, the threads in which both are asked, and the clock that estimates go by."""
 
     settings: ApiSettings
     engine: Engine
     cluster: Cluster
     calls: Calls
-
-    def now(self) -> datetime:
-        """The present, for estimates."""
-        return datetime.now(UTC)
+    now: Callable[[], datetime]
 
     def close(self) -> None:
         """Give back threads and connections."""
@@ -36,7 +34,12 @@ class Services:
         self.engine.dispose()
 
 
-def connect_services(settings: ApiSettings, cluster: Cluster) -> Services:
+def present() -> datetime:
+    """The clock of this machine, in UTC."""
+    return datetime.now(UTC)
+
+
+def connect_services(settings: ApiSettings, cluster: Cluster, now: Callable[[], datetime]) -> Services:
     """Build the services; connections are made when they are needed, and again after Postgres was away."""
     engine = open_engine(
         settings.database_url,
@@ -47,7 +50,11 @@ def connect_services(settings: ApiSettings, cluster: Cluster) -> Services:
         is_read_only=True,
     )
     return Services(
-        settings=settings, engine=engine, cluster=cluster, calls=Calls(settings.threads, settings.answer_seconds)
+        settings=settings,
+        engine=engine,
+        cluster=cluster,
+        calls=Calls(settings.threads, settings.answer_seconds),
+        now=now,
     )
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from backfleet_api.app import create_app
 from backfleet_api.cluster import Cluster, NoCluster
 from backfleet_api.settings import ApiSettings
 from tests.integration.api.kubernetes import Written, writing_app
-from tests.integration.api.ledger import INSTALLATION, FakeCluster, Ledger
+from tests.integration.api.ledger import INSTALLATION, NOW, FakeCluster, Ledger
 from tests.support.api_server import ApiServer
 from tests.support.databases import Database
 
@@ -45,12 +46,14 @@ def cluster() -> FakeCluster:
 
 @pytest.fixture
 def serve(database: Database) -> Iterator[Serve]:
-    """Start the app: `serve(cluster=..., database_url=..., answer_seconds=...)`."""
+    """Start the app at the hour of the ledger: `serve(cluster=..., now=..., database_url=..., answer_seconds=...)`."""
     with ExitStack() as stack:
 
-        def start(cluster: Cluster | None = None, **settings: Any) -> TestClient:
+        def start(
+            cluster: Cluster | None = None, now: Callable[[], datetime] = lambda: NOW, **settings: Any
+        ) -> TestClient:
             given = ApiSettings(**{"database_url": database.api_url, "namespace": "backfleet", **settings})
-            app = create_app(given, cluster or NoCluster())
+            app = create_app(given, cluster or NoCluster(), now)
             return stack.enter_context(TestClient(app, raise_server_exceptions=False))
 
         yield start
@@ -59,7 +62,7 @@ def serve(database: Database) -> Iterator[Serve]:
 @pytest.fixture
 def api_url(database: Database, cluster: FakeCluster) -> Iterator[str]:
     """The app over the fresh database behind real HTTP, on a port of this machine."""
-    app = create_app(ApiSettings(database_url=database.api_url, namespace="backfleet"), cluster)
+    app = create_app(ApiSettings(database_url=database.api_url, namespace="backfleet"), cluster, lambda: NOW)
     with serving(app) as url:
         yield url
 

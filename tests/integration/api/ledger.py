@@ -29,6 +29,8 @@ from backfleet_api.cluster import ClusterBatch
 
 INSTALLATION = "backfleet/backfleet"
 START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
+NOW = START + timedelta(minutes=61)
+"""When the batches are asked for: half an hour after the first engine started."""
 SPEC: dict[str, Any] = {
     "strategy": {"name": "RSI_MeanReversion_ETF"},
     "engine": {"name": "bars"},

@@ -34,8 +34,6 @@ def test_a_batch_in_full(api: TestClient, ledger: Ledger) -> None:
     batch = ledger.fail(batch, 2)
     ledger.run(batch, 3)
     found = get(api, f"{BATCHES}/{batch.uid}")
-    assert found.pop("backtests_per_minute") > 0
-    assert found.pop("estimated_finish_at").endswith("Z")
     assert found == {
         "batch_id": batch.uid,
         "name": "rsi-small",
@@ -62,6 +60,8 @@ def test_a_batch_in_full(api: TestClient, ledger: Ledger) -> None:
         "finish": None,
         "max_concurrent": 4,
         "started_at": "2026-11-24T15:31:00Z",
+        "backtests_per_minute": 0.1,
+        "estimated_finish_at": "2026-11-24T16:31:00Z",
         "criteria": {"minTrades": 100},
         "criteria_version": 1,
         "stale_verdicts": 0,
