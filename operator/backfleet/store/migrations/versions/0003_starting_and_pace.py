@@ -31,5 +31,5 @@ def upgrade() -> None:
     op.add_column("backtest_attempts", sa.Column("retry_at", moment, nullable=True))
     op.add_column("optimization_batches", sa.Column("never_started", sa.Integer(), server_default="0", nullable=False))
     op.add_column("optimization_batches", sa.Column("suspended_at", moment, nullable=True))
-    empty = {"server_default": "[]", "nullable": False}
-    op.add_column("optimization_batches", sa.Column("recent_ends", postgresql.JSONB(), **empty))
+    recent_ends = sa.Column("recent_ends", postgresql.JSONB(), server_default="[]", nullable=False)
+    op.add_column("optimization_batches", recent_ends)
