@@ -45,14 +45,16 @@ def read_bytes(folder: Path, name: str, limit: int = MAX_RESULT_BYTES) -> bytes:
     return content
 
 
-def read_ends(folder: Path, name: str, limit: int) -> tuple[str, str]:
-    """The first and the last `limit` bytes of a regular file of any size, as texts; they may overlap."""
+def read_ends(folder: Path, name: str, limit: int) -> tuple[str, bool]:
+    """A regular file of any size as text, and whether its middle was left out: at most `limit` bytes of each end are read."""
     with _open_regular(folder, name) as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(limit)
-        file.seek(max(0, size - limit))
+        is_cut = size > 2 * limit
+        if is_cut:
+            file.seek(size - limit)
         tail = file.read(limit)
-    return head.decode("utf-8", "replace"), tail.decode("utf-8", "replace")
+    return (head + (b"\n" if is_cut else b"") + tail).decode("utf-8", "replace"), is_cut
 
 
 @contextmanager

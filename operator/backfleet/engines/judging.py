@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backfleet.core import wire
-from backfleet.core.backtests import Failure, Outcome, Recorded
+from backfleet.core.backtests import Failure, Outcome, Recorded, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import MAX_MESSAGE, FileMissing, FileProblem, clean_text, read_json
 from backfleet.engines.program import ERROR_FILE
@@ -24,14 +24,23 @@ ReadResult = Callable[[Path], Outcome]
 """Reads the files of an engine that exited with 0; raises FileProblem."""
 Explain = Callable[[Path, int | None, Failure], Failure]
 """Of folder, exit code and failure: the failure with what the engine's files say of it."""
+IsPosted = Callable[[Path], bool]
+"""Whether the engine says, in a folder, that it had written its whole result before its process ended."""
 
 
 def judge(
-    folder: Path, read_result: ReadResult, reasons: Mapping[int, FailureReason], explain: Explain | None = None
+    folder: Path,
+    read_result: ReadResult,
+    reasons: Mapping[int, FailureReason],
+    explain: Explain | None = None,
+    is_posted: IsPosted | None = None,
 ) -> Recorded:
-    """The outcome in a results folder; `reasons` are the exit codes by which the engine names a reason itself."""
+    """The outcome in a results folder; `reasons` are the exit codes by which the engine names a reason itself.
+
+    Where `is_posted` holds and the result is final, the files decide alone: what ended the process came after the run.
+    """
     report = _read_report(folder)
-    outcome = _outcome(folder, report, read_result, reasons)
+    outcome = _posted_outcome(folder, report, read_result, is_posted) or _outcome(folder, report, read_result, reasons)
     if explain is not None and isinstance(outcome, Failure):
         outcome = explain(folder, report.exit_code, outcome)
     return Recorded(
@@ -52,6 +61,21 @@ def _read_report(folder: Path) -> ShimReport:
     return report if code is None or code <= 255 else replace(report, exit_code=None)
 
 
+def _posted_outcome(
+    folder: Path, report: ShimReport, read_result: ReadResult, is_posted: IsPosted | None
+) -> Outcome | None:
+    """What the files say, with how the process ended; None where it ended well, or left no proof or no final result."""
+    if not report.exit_code or is_posted is None or not is_posted(folder):
+        return None
+    outcome = _judge_result(folder, report, read_result)
+    ending = f"{_ending(report.exit_code)} after it had posted its results"
+    if isinstance(outcome, Result):
+        return replace(outcome, warnings=(ending, *outcome.warnings))
+    if outcome.reason in (FailureReason.RESULT_MISSING, FailureReason.RESULT_INVALID):
+        return None
+    return replace(outcome, message=clean_text(f"{outcome.message} ({ending})"))
+
+
 def _outcome(
     folder: Path, report: ShimReport, read_result: ReadResult, reasons: Mapping[int, FailureReason]
 ) -> Outcome:
@@ -68,13 +92,13 @@ def _outcome(
         problem = f"{wire.SHIM_EXIT_FILE}: the engine's container left no exit code"
         return Failure(reason=FailureReason.RESULT_MISSING, message=problem)
     if code in reasons:
-        return Failure(reason=reasons[code], message=_message(folder, f"the engine exited with code {code}"))
+        return Failure(reason=reasons[code], message=_message(folder, _ending(code)))
     if code in (CODE_NOT_EXECUTABLE, CODE_NOT_FOUND):
         problem = f"the engine's command could not be started (exit code {code}): is it in the image?"
         return Failure(reason=FailureReason.ENGINE_ERROR, message=problem)
     if 128 < code <= 128 + MAX_SIGNAL:
-        return Failure(reason=FailureReason.ENGINE_CRASH, message=f"the engine ended by {_signal_name(code - 128)}")
-    return Failure(reason=FailureReason.ENGINE_ERROR, message=_message(folder, f"the engine exited with code {code}"))
+        return Failure(reason=FailureReason.ENGINE_CRASH, message=_ending(code))
+    return Failure(reason=FailureReason.ENGINE_ERROR, message=_message(folder, _ending(code)))
 
 
 def _judge_result(folder: Path, report: ShimReport, read_result: ReadResult) -> Outcome:
@@ -104,6 +128,12 @@ def _message(folder: Path, otherwise: str) -> str:
         return otherwise
     ending = f" ({otherwise})"
     return clean_text(message.strip(), MAX_MESSAGE - len(ending)) + ending
+
+
+def _ending(code: int) -> str:
+    if 128 < code <= 128 + MAX_SIGNAL:
+        return f"the engine ended by {_signal_name(code - 128)}"
+    return f"the engine exited with code {code}"
 
 
 def _signal_name(number: int) -> str:

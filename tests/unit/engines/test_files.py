@@ -136,10 +136,11 @@ def test_texts_come_out_fit_to_be_stored(text: str, clean: str) -> None:
 
 def test_the_ends_of_a_file_of_any_size_are_read(tmp_path: Path) -> None:
     (tmp_path / "log.txt").write_bytes(b"start" + b"." * 1000 + b"end\xff")
-    assert read_ends(tmp_path, "log.txt", 5) == ("start", ".end\ufffd")
-    assert read_ends(tmp_path, "log.txt", 9)[1] == ".....end\ufffd"
-    (tmp_path / "log.txt").write_bytes(b"ab")
-    assert read_ends(tmp_path, "log.txt", 5) == ("ab", "ab")
+    assert read_ends(tmp_path, "log.txt", 5) == ("start\n.end\ufffd", True)
+    (tmp_path / "log.txt").write_bytes(b"0123456789")
+    assert read_ends(tmp_path, "log.txt", 5) == ("0123456789", False)
+    assert read_ends(tmp_path, "log.txt", 4) == ("0123\n6789", True)
+    assert read_ends(tmp_path, "log.txt", 50) == ("0123456789", False)
     make_link(tmp_path / "link")
     with pytest.raises(FileProblem, match="link: is a link"):
         read_ends(tmp_path, "link", 5)

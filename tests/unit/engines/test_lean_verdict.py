@@ -25,6 +25,13 @@ from tests.unit.engines.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE,
 
 STOP = "ERROR:: AlgorithmManager.Run(): Algorithm state changed to Stopped at 06/01/2020 00:00:00"
 
+SHUTDOWN = [
+    "TRACE:: Engine.Main(): Analysis Completed and Results Posted.",
+    "TRACE:: LeanEngineAlgorithmHandlers.Dispose(): Disposed of algorithm handlers.",
+    "TRACE:: PythonInitializer.Shutdown(): calling engine shutdown...",
+    "ERROR:: Program.Exit(): Failed to shutdown python System.TimeoutException: Operation timed out",
+]
+
 
 def test_a_good_run_is_a_result_with_all_that_lean_wrote(tmp_path: Path) -> None:
     write_run(tmp_path, make_result(), make_result(charts={}))
@@ -166,8 +173,9 @@ def test_exit_1_without_a_final_result_is_explained_by_the_log(
     write_log(write_run(tmp_path, full, code=1), [line])
     found = failure(tmp_path)
     assert found.reason is reason
-    assert found.message.startswith("the engine exited with code 1\nlog.txt ends:\n2026-01-02T10:00:00.1234567Z ")
-    assert found.message.endswith(line)
+    kind, _, words = line.partition(":: ")
+    says = f"has errors:\n{words}" if kind == "ERROR" else f"ends:\n2026-01-02T10:00:00.1234567Z {line}"
+    assert found.message == f"the engine exited with code 1\nlog.txt {says}"
 
 
 def test_the_last_lines_of_the_log_are_kept_bounded_without_the_figures_that_follow_an_error(tmp_path: Path) -> None:
@@ -189,6 +197,61 @@ def test_a_long_error_still_leaves_room_for_the_log(tmp_path: Path) -> None:
     assert message.startswith("eeee")
     assert message.endswith("the end")
     assert len(message) <= 2000
+
+
+def test_the_errors_of_the_log_come_before_its_end_and_nothing_from_after_the_results_were_posted(
+    tmp_path: Path,
+) -> None:
+    lines = [f"ERROR:: error {number}" for number in range(10)]
+    lines += [f"TRACE:: line {number}" for number in range(30)]
+    lines += ["ERROR:: StopSafely(): Timeout waiting for 'Isolator Thread' thread to stop", *SHUTDOWN]
+    write_log(write_run(tmp_path, make_intermediate()), lines)
+    message = failure(tmp_path).message
+    assert "log.txt has errors:\nerror 0\nerror 1\nerror 2\nerror 8\nerror 9\nlog.txt ends:\n" in message
+    assert message.endswith("thread to stop")
+    assert "line 29" in message
+    assert "Failed to shutdown python" not in message
+
+
+@pytest.mark.parametrize("code", [1, 134, 139, 143, 124, 137], ids=str)
+def test_once_the_results_are_posted_they_count_whatever_ended_the_process(tmp_path: Path, code: int) -> None:
+    write_log(write_run(tmp_path, make_result(), make_result(), code=code), SHUTDOWN)
+    (warning,) = result(tmp_path).warnings
+    ending = f"exited with code {code}" if code < 128 else f"ended by signal {code - 128} ("
+    assert warning.startswith(f"the engine {ending}")
+    assert warning.endswith(" after it had posted its results")
+    assert judge_folder(tmp_path, REQUEST).exit_code == code
+
+
+def test_an_error_keeps_its_reason_when_the_process_aborts_after_its_results(tmp_path: Path) -> None:
+    write_log(write_run(tmp_path, make_result(state=RUNTIME_ERROR), code=134), SHUTDOWN)
+    found = failure(tmp_path)
+    assert found.reason is FailureReason.RUNTIME_ERROR
+    assert found.message.startswith("Runtime Error: boom\n  at main.py (the engine ended by signal 6 (SIGABRT) after")
+
+
+def test_results_that_are_not_final_prove_nothing_though_the_log_says_posted(tmp_path: Path) -> None:
+    write_log(write_run(tmp_path, make_intermediate(), code=134), SHUTDOWN)
+    assert failure(tmp_path).reason is FailureReason.ENGINE_CRASH
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "TRACE:: Debug: 2020-01-02 00:00:00 Engine.Main(): Analysis Completed and Results Posted.",
+        "TRACE:: Log: Engine.Main(): Analysis Completed and Results Posted. Or not",
+        "ERROR:: Engine.Main(): Analysis Completed and Results Posted.",
+    ],
+)
+def test_what_a_strategy_says_of_posted_results_proves_nothing(tmp_path: Path, line: str) -> None:
+    write_log(write_run(tmp_path, make_result(), code=134), [line])
+    assert failure(tmp_path).reason is FailureReason.ENGINE_CRASH
+
+
+def test_a_helper_killed_for_memory_after_the_results_is_a_warning(tmp_path: Path) -> None:
+    write_log(write_run(tmp_path, make_result()), SHUTDOWN)
+    write_exit(tmp_path, 137, oom=1)
+    assert len(result(tmp_path).warnings) == 2
 
 
 def test_a_stack_is_kept_where_it_says_more_than_the_message(tmp_path: Path) -> None:

@@ -1,65 +1,105 @@
-"""What LEAN's logs tell that its result does not: a run that was stopped, how much data it saw, which engine it was."""
+"""What LEAN's logs say and its result does not: how the run ended, how much data it saw, what went wrong on the way."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from backfleet.engines.files import FileProblem, clean_text, read_ends
 from backfleet.engines.lean.layout import ALGORITHM_ID, ALGORITHM_LOG_FILE, LOG_FILE
+from backfleet.engines.lean.log_entries import Entry, algorithm_entries, engine_entries
 
 MAX_READ_BYTES = 256 * 1024
 """Of each end of a log; LEAN names its version at the start, and says how it ended in its last lines."""
 KEPT_LINES = 15
+FIRST_ERRORS, LAST_ERRORS = 3, 2
+MAX_LINE = 500
 ALGORITHM_LOG_ENDING = ALGORITHM_LOG_FILE.removeprefix(ALGORITHM_ID)
 
+POSTED = "Engine.Main(): Analysis Completed and Results Posted."
+"""After this line nothing is said of the run: what follows is the shutdown of the process."""
 # The lines are those of Engine/AlgorithmManager.cs, Engine/Engine.cs and Launcher/Program.cs. Algorithm.Quit() and SIGINT lead
 # through the first group, and the run still calls itself Completed.
 STOPPED = re.compile(
     r"AlgorithmManager\.Run\(\): (?:Algorithm state changed to (?:Stopped|Deleted|Liquidated)\b[^\r\n]*"
     r"|Algorithm quit requested\.?|Stopping algorithm\b|Deleting algorithm\b|CancellationRequestion\b[^\r\n]*)"
-    r"|(?:^|:: |:: Log: |\d )Algorithm Stopped\s*$",
-    re.MULTILINE,
+    r"|Algorithm Stopped\s*$"
 )
 RUINED = "Portfolio value is less than or equal to zero, stopping algorithm"
 DATA_POINTS = re.compile(r"Processing total of ([0-9,]{1,20}) data points")
 VERSION = re.compile(r"LEAN (?:ALGORITHMIC TRADING ENGINE|Engine) v([0-9A-Za-z.+-]{1,40})", re.IGNORECASE)
 FIGURES = re.compile(r"STATISTICS:: |DATA USAGE:: ")
 """Lines that LEAN prints after everything else, an error included."""
+HARMLESS = ("StopSafely(): Timeout waiting for",)
+"""Errors that LEAN logs in runs that end well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFacts:
-    """`stopped` is the line that says so; `last_lines` are the engine's, without its figures."""
+    """`stopped` is the line that says so. `errors` and `last_lines` are the engine's, from before it posted its results.
+
+    `is_posted` means that LEAN had written its results, and said so, before its process ended.
+    """
 
     is_there: bool = False
+    is_posted: bool = False
     stopped: str | None = None
     is_ruined: bool = False
     data_points: int | None = None
     engine_version: str | None = None
+    errors: tuple[str, ...] = ()
     last_lines: tuple[str, ...] = ()
 
 
 def read_logs(folder: Path, stem: str = ALGORITHM_ID) -> LogFacts:
     """The facts of the engine's log and of the algorithm's; a log that is missing or hostile says nothing."""
-    head, tail = _ends(folder, LOG_FILE)
-    other_head, other_tail = _ends(folder, stem + ALGORITHM_LOG_ENDING)
-    ends = f"{tail}\n{other_tail}"
-    stopped = STOPPED.search(ends)
-    points = DATA_POINTS.findall(ends)
-    version = VERSION.search(f"{head}\n{other_head}")
-    lines = [line.rstrip() for line in tail.split("\n") if line.strip() and not FIGURES.search(line)]
+    log, own_log = _ends(folder, LOG_FILE), _ends(folder, stem + ALGORITHM_LOG_ENDING)
+    entries, is_posted = _until_posted(engine_entries(log))
+    both = (*entries, *algorithm_entries(own_log))
+    text = f"{log}\n{own_log}"
+    points = DATA_POINTS.findall(text)
+    version = VERSION.search(text)
     return LogFacts(
-        is_there=bool(ends.strip()),
-        stopped=stopped[0].strip() if stopped else None,
-        is_ruined=RUINED in ends,
+        is_there=bool(text.strip()),
+        is_posted=is_posted,
+        stopped=_stopped(both),
+        is_ruined=RUINED in text,
         data_points=int(points[-1].replace(",", "") or "0") if points else None,
         engine_version=version[1] if version else None,
-        last_lines=tuple(clean_text(line, 500) for line in lines[-KEPT_LINES:]),
+        errors=_errors(entries),
+        last_lines=_last_lines(log),
     )
 
 
-def _ends(folder: Path, name: str) -> tuple[str, str]:
+def _ends(folder: Path, name: str) -> str:
     try:
-        return read_ends(folder, name, MAX_READ_BYTES)
+        return read_ends(folder, name, MAX_READ_BYTES)[0]
     except FileProblem:
-        return "", ""
+        return ""
+
+
+def _until_posted(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], bool]:
+    found: list[Entry] = []
+    for entry in entries:
+        if entry.kind == "TRACE" and not entry.is_algorithms and entry.text.strip() == POSTED:
+            return tuple(found), True
+        found.append(entry)
+    return tuple(found), False
+
+
+def _stopped(entries: Iterable[Entry]) -> str | None:
+    return next((match[0].strip() for entry in entries if (match := STOPPED.match(entry.text))), None)
+
+
+def _errors(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """The first few and the last errors, one line each."""
+    lines = [entry.first_line for entry in entries if entry.kind == "ERROR" and not entry.text.startswith(HARMLESS)]
+    picked = [*lines[:FIRST_ERRORS], *lines[FIRST_ERRORS:][-LAST_ERRORS:]]
+    return tuple(clean_text(line, MAX_LINE) for line in picked)
+
+
+def _last_lines(log: str) -> tuple[str, ...]:
+    before, posted, _ = log.partition(POSTED)
+    lines = [line.rstrip() for line in before.split("\n") if line.strip() and not FIGURES.search(line)]
+    # The last one is what is left of the line that was cut.
+    return tuple(clean_text(line, MAX_LINE) for line in (lines[:-1] if posted else lines)[-KEPT_LINES:])

@@ -1,18 +1,21 @@
 """Judges what LEAN left: exit code 0 and "Completed" prove little, so a run succeeded only if every condition here holds.
 
-Exit 0; a result that parses; where the layout has a state: no runtime error, an end time, the status Completed; statistics; some
-data; not stopped half-way. docs/lean-results.md has the same for people.
+Exit 0, or results posted before the process ended in another way; a result that parses; where the layout has a state: no
+runtime error, an end time, the status Completed; statistics; some data; not stopped half-way. docs/lean-results.md has the
+same for people.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from backfleet.core.backtests import BacktestRequest, Failure, Outcome, Recorded, Result
 from backfleet.core.reasons import FailureReason
-from backfleet.engines.files import MAX_MESSAGE, FileProblem, clean_text
+from backfleet.engines.files import FileProblem, clean_text
 from backfleet.engines.judging import judge
 from backfleet.engines.lean.curve import sampled_curve
 from backfleet.engines.lean.document import Document
 from backfleet.engines.lean.evidence import Evidence, gather
+from backfleet.engines.lean.explaining import with_log
 from backfleet.engines.lean.logs import read_logs
 from backfleet.engines.lean.metrics import Measured, measure
 from backfleet.engines.lean.remarks import provenance_of, warnings_of
@@ -27,7 +30,11 @@ RUNTIME_MARKS = ("Runtime Error:", "RuntimeError:")
 
 def judge_folder(folder: Path, request: BacktestRequest) -> Recorded:
     """The outcome of LEAN's run in its results folder; hostile content gives a Failure, never an exception."""
-    return judge(folder, lambda there: _judge_files(there, request), {}, explain)
+    return judge(folder, lambda there: _judge_files(there, request), {}, explain, _is_posted)
+
+
+def _is_posted(folder: Path) -> bool:
+    return read_logs(folder).is_posted
 
 
 def _judge_files(folder: Path, request: BacktestRequest) -> Outcome:
@@ -112,15 +119,9 @@ def _stopped(seen: Evidence) -> Failure | None:
 def explain(folder: Path, exit_code: int | None, failure: Failure) -> Failure:
     """The failure with LEAN's reason and words where the exit code gave none, and with the last lines of its log."""
     logs = read_logs(folder)
-    lines = "\n".join(logs.last_lines)
     if exit_code and failure.reason is FailureReason.ENGINE_ERROR:
-        failure = _explain_exit(folder, lines, failure)
-    if not lines:
-        return failure
-    heading = f"{failure.message}\nlog.txt ends:\n"
-    room = max(0, MAX_MESSAGE - len(heading))
-    shown = lines if len(lines) <= room else "…" + lines[len(lines) - room + 1 :]
-    return Failure(reason=failure.reason, message=clean_text(heading + shown))
+        failure = _explain_exit(folder, "\n".join((*logs.errors, *logs.last_lines)), failure)
+    return replace(failure, message=with_log(failure.message, logs))
 
 
 def _explain_exit(folder: Path, lines: str, failure: Failure) -> Failure:

@@ -1,0 +1,67 @@
+"""LEAN's logs as entries: the engine's log.txt, whose entries have a kind, and the algorithm's own, which have none.
+
+An entry begins with its time; lines without one, such as those of a stack, belong to the entry before them.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+ENGINE_START = re.compile(r"(?:(?:\d{4}-\d\d-\d\dT[\d:.]+Z|\d{8} [\d:.]+) )?(TRACE|ERROR|DEBUG):: ?(.*)", re.DOTALL)
+"""Times are those of the machine: `2026-01-02T10:00:00.1234567Z`, on the console `20260102 10:00:00.123`."""
+ALGORITHM_TIME = re.compile(r"(\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d(?:\.\d+)? ")
+"""The time in the backtest, which comes before what the algorithm says, and before what LEAN says in its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`kind` is TRACE, ERROR or DEBUG, and empty in the algorithm's log; `day` is the day in the backtest, where it says one."""
+
+    kind: str
+    text: str
+    day: date | None = None
+
+    @property
+    def is_algorithms(self) -> bool:
+        """Said by the algorithm, or by LEAN in its name."""
+        return self.day is not None
+
+    @property
+    def first_line(self) -> str:
+        return self.text.partition("\n")[0].strip()
+
+
+def engine_entries(text: str) -> Iterator[Entry]:
+    """The entries of log.txt; lines before the first one are passed over, since the file may be read from its middle."""
+    for block in _blocks(text.splitlines(), ENGINE_START):
+        match = ENGINE_START.match(block)
+        if match is not None:
+            kind, rest = match.groups()
+            yield _entry(kind, re.sub(r"^(?:Debug|Log): ", "", rest) if kind != "ERROR" else rest)
+
+
+def algorithm_entries(text: str) -> Iterator[Entry]:
+    """The entries of the algorithm's log."""
+    yield from (_entry("", block) for block in _blocks(text.splitlines(), ALGORITHM_TIME))
+
+
+def _blocks(lines: Iterable[str], start: re.Pattern[str]) -> Iterator[str]:
+    block: list[str] = []
+    for line in lines:
+        if block and start.match(line):
+            yield "\n".join(block)
+            block = []
+        block.append(line)
+    if block:
+        yield "\n".join(block)
+
+
+def _entry(kind: str, text: str) -> Entry:
+    match = ALGORITHM_TIME.match(text)
+    if match is None:
+        return Entry(kind, text)
+    try:
+        return Entry(kind, text[match.end() :], date.fromisoformat(match[1]))
+    except ValueError:
+        return Entry(kind, text)

@@ -1,0 +1,86 @@
+"""Folders as LEAN of today leaves them, where they are at hand: the verdict of each, after a good end and an abort alike."""
+
+import shutil
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from backfleet.core.backtests import BacktestRequest, Failure, Result
+from backfleet.core.reasons import FailureReason
+from backfleet.engines.lean.verdict import judge_folder
+from tests.integration.oracles.test_lean_files import FOLDER
+from tests.support.lean_results import write_exit
+
+TODAY = FOLDER / "today"
+pytestmark = pytest.mark.skipif(not TODAY.is_dir(), reason=f"needs results of LEAN in {TODAY}")
+REQUEST = BacktestRequest(
+    engine="lean",
+    strategy="verify",
+    lean_project_path="verify",
+    parameters={},
+    symbols=("AAPL",),
+    start_date=date(2003, 1, 2),
+    end_date=date(2004, 12, 31),
+    initial_cash=Decimal(100_000),
+)
+ASKED = "asked for by the scenario"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A reason (None: a result), texts that the message or a warning has, metrics, and texts that are nowhere."""
+
+    reason: FailureReason | None = None
+    words: tuple[str, ...] = ()
+    metrics: tuple[tuple[str, float | None], ...] = ()
+    absent: tuple[str, ...] = ("ExecuteWithTimeLimit", "Failed to shutdown python")
+    symbols: tuple[str, ...] = ("AAPL",)
+    days: tuple[date, date] = (REQUEST.start_date, REQUEST.end_date)
+
+
+PLAIN = Verdict(metrics=(("total_orders", 2), ("total_trades", 1), ("end_equity", 99997.9139)))
+VERDICTS = {
+    "python-success": PLAIN,
+    "shutdown-abort": PLAIN,
+    "shutdown-abort-runtime-error": Verdict(reason=FailureReason.RUNTIME_ERROR, words=(ASKED,)),
+    "shutdown-abort-initialize-error": Verdict(reason=FailureReason.INITIALIZE_ERROR, words=(ASKED,)),
+}
+
+
+@pytest.mark.parametrize("code", [0, 134], ids=["after a good end", "after an abort"])
+@pytest.mark.parametrize("name", VERDICTS)
+def test_a_folder_has_its_verdict(tmp_path: Path, name: str, code: int) -> None:
+    wanted = VERDICTS[name]
+    for file in (TODAY / name).iterdir():
+        shutil.copyfile(file, tmp_path / file.name)
+    write_exit(tmp_path, code)
+    start, end = wanted.days
+    request = replace(REQUEST, symbols=wanted.symbols, start_date=start, end_date=end)
+    outcome = judge_folder(tmp_path, request).outcome
+    if isinstance(outcome, Failure):
+        assert outcome.reason is wanted.reason, outcome.message
+        text = outcome.message
+    else:
+        assert wanted.reason is None, outcome
+        assert {name: outcome.metrics[name] for name, _ in wanted.metrics} == dict(wanted.metrics)
+        text = "\n".join(outcome.warnings)
+        assert ("the engine ended by signal 6 (SIGABRT)" in text) is (code == 134)
+    assert [word for word in wanted.words if word not in text] == [], text
+    assert [word for word in wanted.absent if word in text] == []
+
+
+def test_an_abort_changes_nothing_but_a_warning(tmp_path: Path) -> None:
+    outcomes = []
+    for code in (0, 134):
+        for file in (TODAY / "shutdown-abort").iterdir():
+            shutil.copyfile(file, tmp_path / file.name)
+        write_exit(tmp_path, code)
+        outcome = judge_folder(tmp_path, REQUEST).outcome
+        assert isinstance(outcome, Result)
+        outcomes.append(outcome)
+    good, aborted = outcomes
+    assert aborted == replace(good, warnings=aborted.warnings)
+    assert len(aborted.warnings) == len(good.warnings) + 1
