@@ -9,6 +9,7 @@ from typing import Any
 
 from backfleet.core.acceptance import AcceptanceLimits, AcceptedBatch, check
 from backfleet.core.accepting import ON_HOLD
+from backfleet.core.ceilings import NO_CEILINGS
 from backfleet.core.constraints import next_satisfying, nothing_satisfies
 from backfleet.core.records import Catalog
 from backfleet.core.spec import BatchSpec, EngineName, parse_spec
@@ -47,6 +48,7 @@ def _limits(spec: BatchSpec, catalog: Catalog) -> AcceptanceLimits:
         volume_claims=tuple(volume.claim_name for volume in volumes if volume),
         cpu_ceiling=NO_CEILING,
         memory_ceiling=NO_CEILING,
+        ceilings=NO_CEILINGS,
         on_hold={each.name: "the catalog has it so" for each in strategies if each.status == ON_HOLD},
         project_paths={each.name: each.lean_project_path for each in strategies if each.lean_project_path},
     )

@@ -74,6 +74,14 @@ class PodSettings(_Settings):
     recorder_limits: dict[str, str] = Field(default_factory=lambda: {"cpu": "1", "memory": "256Mi"})
 
 
+class CeilingSettings(_Settings):
+    """The most seconds that a batch may ask for; `core.ceilings` says why the finished Jobs' is a day."""
+
+    ttl_seconds_after_finished: int = Field(default=86_400, ge=60, le=31_536_000)
+    start_timeout_seconds: int = Field(default=3_600, ge=1, le=86_400)
+    backtest_timeout_seconds: int = Field(default=86_400, ge=1, le=604_800)
+
+
 class Settings(_Settings):
     """All of it. `installation` identifies this operator's rows in a shared database; `namespaces` are watched."""
 
@@ -88,6 +96,7 @@ class Settings(_Settings):
     health_port: int = Field(default=8080, ge=1, le=65535)
     image_prefixes: tuple[str, ...] = ()
     volume_claims: tuple[str, ...] = ()
+    ceilings: CeilingSettings = CeilingSettings()
     engines: dict[str, EngineImageSettings]
     recorder: RecorderSettings
     pods: PodSettings = PodSettings()

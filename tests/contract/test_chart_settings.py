@@ -7,7 +7,14 @@ import kubernetes_validate
 
 from backfleet.controller.jobs import build_job
 from backfleet.engines.lean.engine import LeanEngine
-from backfleet.settings import EngineImageSettings, MountSettings, PodSettings, RecorderSettings, Settings
+from backfleet.settings import (
+    CeilingSettings,
+    EngineImageSettings,
+    MountSettings,
+    PodSettings,
+    RecorderSettings,
+    Settings,
+)
 from hack.helm.chart import render_objects
 from tests.support.jobs import build_create, build_request
 
@@ -82,7 +89,10 @@ def test_values_arrive():
         "runAsUser": 4000,
         "priorityClassName": "low",
     }
+    ceilings = {"ttlSecondsAfterFinished": 3600, "startTimeoutSeconds": 60, "backtestTimeoutSeconds": 600}
+    assert set(ceilings) == aliases(CeilingSettings)
     backtests = {**pods, "imagePrefixes": ["r/"], "volumeClaims": ["d"], "recorderPatienceSeconds": 60}
+    backtests["ceilings"] = ceilings
     body = rendered(
         {
             "installation": "mine",
@@ -102,6 +112,7 @@ def test_values_arrive():
         "namespaces": ["prod"],
         "imagePrefixes": ["r/"],
         "volumeClaims": ["d"],
+        "ceilings": ceilings,
         "engines": {"bars": engine, "noop": {"image": "backfleet:0.2.0", "imagePullPolicy": "Always"}},
         "recorder": {
             "image": "backfleet:0.2.0",

@@ -26,6 +26,7 @@
   "namespaces" (include "backfleet.namespaces" . | fromJsonArray)
   "imagePrefixes" .Values.backtests.imagePrefixes
   "volumeClaims" .Values.backtests.volumeClaims
+  "ceilings" .Values.backtests.ceilings
   "engines" $engines
   "recorder" $recorder
   "pods" $pods -}}

@@ -17,6 +17,7 @@ from backfleet.configs.reading import Draft, Keys, fields_of, json_of, judge_key
 from backfleet.configs.searching import convert_objective, convert_search
 from backfleet.configs.strategies import convert_engine, convert_strategy, say_what_is_not_read
 from backfleet.core.acceptance import AcceptanceLimits, Strategies, check
+from backfleet.core.ceilings import NO_CEILINGS
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import MAX_COMBINATIONS
 from backfleet.core.scalars import value_text
@@ -152,6 +153,7 @@ def _judged(draft: Draft, declared_total: Entry | None, catalog: Catalog, file: 
     is_bars = spec["engine"]["name"] == EngineName.BARS
     limits = AcceptanceLimits(
         max_combinations=MOST_COMBINATIONS,
+        ceilings=NO_CEILINGS,
         # With a project of one's own it may be released, which the operator's catalog knows.
         on_hold=dict.fromkeys(held, "the built-in engine does not have it") if is_bars else {},
         project_paths={each.name: each.lean_project_path for each in catalog.strategies if each.lean_project_path},

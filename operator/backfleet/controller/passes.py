@@ -11,6 +11,7 @@ from backfleet.controller.cluster import ClusterPort, build_event
 from backfleet.controller.listing import Sight, jobs_with_pod_refusals, list_namespaces
 from backfleet.core import wire
 from backfleet.core.accepting import needs_catalog
+from backfleet.core.ceilings import Ceilings
 from backfleet.core.errors import BackfleetError
 from backfleet.core.observation import Limits, Observation
 from backfleet.core.planning import plan
@@ -144,4 +145,5 @@ def limits_of(settings: Settings) -> Limits:
         has_projects_volume=settings.has_mount(EngineName.LEAN, wire.VOLUME_PROJECTS),
         cpu_ceiling=settings.pods.limits["cpu"],
         memory_ceiling=settings.pods.limits["memory"],
+        ceilings=Ceilings(**settings.ceilings.model_dump()),
     )

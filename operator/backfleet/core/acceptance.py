@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from backfleet.core.ceilings import Ceilings, clamp, judge_ceilings
 from backfleet.core.constraints import Constraint, compile_constraints
 from backfleet.core.criteria import check_bounds
 from backfleet.core.errors import SpecInvalid
@@ -28,6 +29,7 @@ class AcceptanceLimits:
     volume_claims: tuple[str, ...] = ()
     cpu_ceiling: str = "1"
     memory_ceiling: str = "2Gi"
+    ceilings: Ceilings = field(default_factory=Ceilings)
     on_hold: Mapping[str, str] = field(default_factory=dict)
     """Strategies that must not run, with the reason why."""
     project_paths: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +55,8 @@ def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> 
     `nothing_satisfies` makes the error when it finds none.
     """
     strategy = _known_strategy(spec, strategies, limits)
+    judge_ceilings(spec, limits.ceilings)
+    spec, _ = clamp(spec, limits.ceilings)
     for judge in _JUDGES:
         judge(spec, limits)
     if strategy is not None:

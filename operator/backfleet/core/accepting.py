@@ -81,6 +81,7 @@ def acceptance_limits(seen: Observation) -> AcceptanceLimits:
         volume_claims=limits.volume_claims,
         cpu_ceiling=limits.cpu_ceiling,
         memory_ceiling=limits.memory_ceiling,
+        ceilings=limits.ceilings,
         on_hold={each.name: "the catalog has it so" for each in strategies if each.status == ON_HOLD},
         project_paths={each.name: each.lean_project_path for each in strategies if each.lean_project_path},
         has_projects_volume=limits.has_projects_volume,

@@ -9,7 +9,7 @@ from backfleet.core import wire
 from backfleet.core.backtests import BacktestState
 from backfleet.core.drafts import Draft
 from backfleet.core.ending import COMPLETE_REASONS
-from backfleet.core.observation import AttemptKey, JobState, Observation, SeenBatch, SeenJob
+from backfleet.core.observation import AttemptKey, JobState, Limits, Observation, SeenBatch, SeenJob
 from backfleet.core.plans import BatchPlan, BatchRef, DeleteJob, PostEvent, WriteStatus
 from backfleet.core.records import BatchChanges, BatchRecord, BatchState, SettleFailure
 from backfleet.core.slots import overdue_jobs
@@ -64,7 +64,7 @@ def close_finished(
     """A finished batch: its Jobs go, its status stays true, and edited criteria judge its results anew."""
     reviewed = review(record, batch.spec, seen.catalog, seen.store.stale.get(record.uid))
     before, record = record, reviewed.record
-    ttl = ttl_after_end(batch, record)
+    ttl = ttl_after_end(batch, record, seen.limits)
     deletes = []
     due = [seen.now] if record.stale_verdicts else []
     for job in jobs:
@@ -90,12 +90,12 @@ def close_finished(
     return _with_status(seen, batch, build_status(batch, record, sight, seen.now), made)
 
 
-def ttl_after_end(batch: SeenBatch, record: BatchRecord) -> int:
-    """The present time to live where it is valid (the schema's bound), else the last valid one."""
-    present = batch.spec.get("ttlSecondsAfterFinished")
-    if isinstance(present, int) and not isinstance(present, bool) and present >= MIN_TTL_SECONDS:
-        return present
-    return int(record.controls.get("ttlSecondsAfterFinished", DEFAULT_TTL_SECONDS))
+def ttl_after_end(batch: SeenBatch, record: BatchRecord, limits: Limits) -> int:
+    """The present time to live where it is valid (the schema's bound), else the last valid one; at most the ceiling."""
+    ttl = batch.spec.get("ttlSecondsAfterFinished")
+    if not isinstance(ttl, int) or isinstance(ttl, bool) or ttl < MIN_TTL_SECONDS:
+        ttl = int(record.controls.get("ttlSecondsAfterFinished", DEFAULT_TTL_SECONDS))
+    return min(ttl, limits.ceilings.ttl_seconds_after_finished)
 
 
 def refuse(seen: Observation, batch: SeenBatch, message: str) -> BatchPlan:

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any
 
+from backfleet.core.ceilings import Ceilings
 from backfleet.core.records import Catalog, StoreView
 from backfleet.core.strategies import StrategyInfo
 
@@ -126,6 +127,7 @@ class Limits:
     has_projects_volume: bool = True
     cpu_ceiling: str = "1"
     memory_ceiling: str = "2Gi"
+    ceilings: Ceilings = field(default_factory=Ceilings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backfleet.core.acceptance import AcceptanceLimits, check_controls
+from backfleet.core.ceilings import clamp
 from backfleet.core.constraints import Constraint, compile_constraints
 from backfleet.core.criteria import SuccessCriteria
 from backfleet.core.errors import SpecInvalid
@@ -76,8 +77,9 @@ def restore(
 ) -> tuple[Work, dict[str, Any], Drift | None]:
     """The work of an accepted batch under the present spec's controls, those controls, and what is not in force.
 
-    Controls that are not valid leave the last valid ones in force: a typo never stops a running batch. The criteria are the
-    record's, whatever the present spec says of them.
+    Controls that are not valid leave the last valid ones in force: a typo never stops a running batch. Times above the
+    installation's ceilings are held to them, since the ceilings may be younger than the batch. The criteria are the record's,
+    whatever the present spec says of them.
     """
     definition = definition_of(record.spec)
     criteria = {CRITERIA: declared_criteria(record)}
@@ -90,6 +92,8 @@ def restore(
         faults.append(f"not in force: {error}")
         controls = {**record.controls, **criteria}
         spec = parse_spec({**definition, **controls})
+    spec, above = clamp(spec, limits.ceilings)
+    faults += above
     if edited := edits_of(record.spec, present):
         names = ", ".join(f"spec.{name}" for name in edited)
         faults.append(f"edits of {names} are ignored: they were fixed at acceptance; apply a new batch for them")
