@@ -47,6 +47,20 @@ METRICS: Mapping[str, Metric] = {
     "exposure": Metric(Unit.FRACTION, "bars with an open position, of all bars"),
     "start_equity": Metric(Unit.MONEY, "equity before the first bar"),
     "end_equity": Metric(Unit.MONEY, "equity at the last bar"),
+    "comparable_sharpe_ratio": Metric(Unit.RATIO, "Sharpe ratio of the daily series by one formula for every engine"),
+    "comparable_sortino_ratio": Metric(
+        Unit.RATIO, "Sortino ratio (Sortino and Price) of the daily series by one formula for every engine"
+    ),
+    "comparable_annual_standard_deviation": Metric(
+        Unit.FRACTION,
+        "annualized deviation of the daily series by one formula for every engine",
+        is_better_high=False,
+    ),
+    "comparable_drawdown": Metric(
+        Unit.FRACTION,
+        "largest fall from a peak of the daily series by one formula for every engine, positive",
+        is_better_high=False,
+    ),
 }
 
 

@@ -99,6 +99,8 @@ def run(request: BacktestRequest) -> Result:
     shaped = {
         "sharpe_ratio": value,
         "sortino_ratio": 2 * value,
+        "comparable_sharpe_ratio": value,
+        "comparable_sortino_ratio": 2 * value,
         "net_profit": value / 100,
         "annual_return": value / 100,
     }
@@ -106,6 +108,8 @@ def run(request: BacktestRequest) -> Result:
         "probabilistic_sharpe_ratio": 0.75,
         "drawdown": 0.1,
         "annual_standard_deviation": 0.1,
+        "comparable_drawdown": 0.1,
+        "comparable_annual_standard_deviation": 0.1,
         "total_orders": 2 * values["trades"],
         "total_trades": values["trades"],
         "win_rate": 0.5,

@@ -13,7 +13,7 @@ from backfleet.core.metrics import METRICS
 from backfleet.engines.bars.backtest import BarsSettings, load_bars, run, trade
 from backfleet.engines.bars.fees import basis_points
 from backfleet.engines.bars.lean_folder import day_date
-from backfleet.engines.bars.metrics import daily_returns, measure
+from backfleet.engines.bars.metrics import Calendar, daily_returns, measure
 from backfleet.engines.bars.portfolio import Ledger
 from tests.integration.oracles.raptor import Run, holding
 from tests.integration.oracles.test_fills import random_case, raptor_run
@@ -31,7 +31,7 @@ def expected_ratios(equity: list[float], rate: float) -> dict[str, float]:
     holdings = holding([*numpy.cumprod([1.0, *(1 + excess)])])
     return {
         "sharpe_ratio": without_first_zero(holdings.sharpe_ratio, excess),
-        "sortino_ratio": lean_sortino(holdings.sortino_ratio, excess),
+        "sortino_ratio": lean_sortino(holdings.sortino_ratio, returns, excess),
         "probabilistic_sharpe_ratio": probability(excess),
         "annual_standard_deviation": float(stats.tstd(returns)) * sqrt(252),
         "drawdown": holding(equity).max_drawdown_pct / 100,
@@ -46,11 +46,26 @@ def without_first_zero(sharpe: float, excess: Any) -> float:
     return mean / float(stats.tstd(excess)) * sqrt(252)
 
 
-def lean_sortino(sortino: float, excess: Any) -> float:
+def lean_sortino(sortino: float, returns: Any, excess: Any) -> float:
     """LEAN divides by the sample deviation of the losses, the textbook and raptorbt by their root mean square over all days."""
     counted = numpy.array([0.0, *excess])
     mean = sortino * numpy.sqrt(numpy.mean(numpy.minimum(counted, 0) ** 2)) * len(counted) / len(excess)
-    return float(mean / stats.tstd(excess[excess < 0]))
+    return float(mean / stats.tstd(returns[returns < 0]))
+
+
+def comparable_ratios(equity: list[float], per_year: float, rate: float) -> dict[str, float]:
+    """The comparable figures, by the packages; raptorbt's Sortino ratio is the textbook's, on a year of 252."""
+    path = numpy.array(equity)
+    returns = path[1:] / path[:-1] - 1
+    excess = returns - rate / per_year
+    textbook = holding([*numpy.cumprod([1.0, *(1 + excess)])]).sortino_ratio
+    counted = len(excess) + 1
+    return {
+        "comparable_sharpe_ratio": float(numpy.mean(excess) / stats.tstd(excess)) * sqrt(per_year),
+        "comparable_sortino_ratio": textbook * sqrt(counted / len(excess) * per_year / 252),
+        "comparable_annual_standard_deviation": float(stats.tstd(returns)) * sqrt(per_year),
+        "comparable_drawdown": holding(equity).max_drawdown_pct / 100,
+    }
 
 
 def probability(excess: Any) -> float:
@@ -96,6 +111,11 @@ def compound_rate(start: float, end: float, days: int) -> float:
     return float(found)
 
 
+def yearly_returns(days: list[str]) -> float:
+    """Returns a year between the days of the first return and the last."""
+    return (len(days) - 2) / (day_date(days[-1]) - day_date(days[1])).days * 365.25
+
+
 def some_returns(seed: int) -> list[float]:
     """Normal, skewed or fat-tailed daily returns, with days on which nothing is held."""
     random = numpy.random.default_rng(seed)
@@ -112,8 +132,13 @@ def test_ratios_of_random_returns_are_those_of_the_packages(rate: float) -> None
         ledger = Ledger(
             initial_cash=1000.0, equity=equity, trades=(), order_count=0, total_fees=0.0, held_bars=0, open_shares=0
         )
-        measured = measure(ledger, daily_returns(equity), 400 + seed, rate)
-        expected = expected_ratios(equity, rate) | {"annual_return": compound_rate(1000.0, equity[-1], 400 + seed)}
+        calendar = Calendar(400 + seed, 250.0 + seed)
+        measured = measure(ledger, daily_returns(equity), calendar, rate)
+        expected = {
+            **expected_ratios(equity, rate),
+            **comparable_ratios(equity, 250.0 + seed, rate),
+            "annual_return": compound_rate(1000.0, equity[-1], 400 + seed),
+        }
         assert {name: measured[name] for name in expected} == pytest.approx(expected, rel=TOLERANCE, abs=1e-12), seed
 
 
@@ -132,6 +157,7 @@ def test_every_metric_of_a_real_backtest_is_that_of_the_packages(strategy: str) 
         days = (day_date(dates[-1]) - day_date(dates[0])).days
         expected = {
             **expected_ratios(theirs.equity, rate),
+            **comparable_ratios(theirs.equity, yearly_returns(dates), rate),
             **expected_of_trades(cash, theirs),
             "annual_return": compound_rate(cash, theirs.equity[-1], days),
         }

@@ -36,6 +36,10 @@ MORE_DIGITS = {
     "exposure": None,
     "start_equity": 250000.0,
     "end_equity": 280862.5,
+    "comparable_sharpe_ratio": None,
+    "comparable_sortino_ratio": None,
+    "comparable_annual_standard_deviation": None,
+    "comparable_drawdown": None,
 }
 FEWER_DIGITS = {
     "sortino_ratio": 1.204,

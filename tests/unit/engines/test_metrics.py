@@ -7,7 +7,7 @@ import pytest
 
 from backfleet.core.metrics import METRICS
 from backfleet.engines.bars.metrics import (
-    Moments,
+    Calendar,
     annual_return,
     daily_returns,
     drawdown,
@@ -18,6 +18,7 @@ from backfleet.engines.bars.metrics import (
     sortino_ratio,
 )
 from backfleet.engines.bars.portfolio import Ledger, Trade
+from backfleet.engines.moments import Moments
 
 ROOT = Path(__file__).parents[3]
 EQUITY = [1000.0, 1010.0, 990.0, 1005.0, 1005.0, 980.0, 1040.0, 1030.0]
@@ -40,7 +41,7 @@ def make_ledger(equity: list[float] = EQUITY, trades: tuple[Trade, ...] = (), he
 
 
 def measured(ledger: Ledger, rate: float = 0.0) -> dict[str, float | int | None]:
-    return measure(ledger, daily_returns(ledger.equity), 7, rate)
+    return measure(ledger, daily_returns(ledger.equity), Calendar(7, 252.0), rate)
 
 
 def test_every_metric_of_the_contract_is_measured_and_no_other() -> None:
@@ -57,7 +58,7 @@ def test_ratios_restated_with_the_statistics_module(rate: float) -> None:
     metrics = measured(make_ledger(), rate)
     excess = [value - rate / 252 for value in RETURNS]
     mean, deviation = statistics.mean(excess), statistics.stdev(excess)
-    below = statistics.stdev([value for value in excess if value < 0])
+    below = statistics.stdev([value for value in RETURNS if value < 0])
     assert metrics["sharpe_ratio"] == pytest.approx(mean / deviation * sqrt(252))
     assert metrics["sortino_ratio"] == pytest.approx(mean / below * sqrt(252))
     assert metrics["annual_standard_deviation"] == pytest.approx(statistics.stdev(RETURNS) * sqrt(252))
@@ -81,8 +82,36 @@ def test_without_deviation_no_ratio_is_computed() -> None:
     assert (metrics["annual_standard_deviation"], metrics["drawdown"], metrics["net_profit"]) == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize("rate", [0.005, 0.01, 0.02, 0.03, 0.045, -0.005])
+def test_equal_excess_returns_have_no_ratio_whatever_their_rounding(rate: float) -> None:
+    for length in range(2, 400):
+        metrics = measured(make_ledger([1000.0] * (length + 1)), rate)
+        ratios = {name: value for name, value in metrics.items() if name.endswith(("sharpe_ratio", "sortino_ratio"))}
+        assert set(ratios.values()) == {None}, (length, ratios)
+
+
+def test_losses_that_differ_by_rounding_alone_have_no_downside_deviation() -> None:
+    returns = [0.01, -0.01, 0.02, -0.010000000000000002, 0.0, -0.01]
+    assert sortino_ratio(returns, Moments.of(returns)) is None
+
+
+def test_small_returns_have_a_deviation_of_their_own() -> None:
+    returns = [1e-9, -1e-9, 2e-9]
+    assert sharpe_ratio(Moments.of(returns)) == pytest.approx(
+        statistics.mean(returns) / statistics.stdev(returns) * sqrt(252)
+    )
+
+
+def test_days_without_a_movement_are_no_losses_under_a_risk_free_rate() -> None:
+    equity = [1000.0, 1000.0, 1010.0, 1000.0, 1000.0, 990.0, 990.0]
+    losses = [1000 / 1010 - 1, 990 / 1000 - 1]
+    mean = statistics.mean(value - 0.0252 / 252 for value in daily_returns(equity))
+    expected = mean / statistics.stdev(losses) * sqrt(252)
+    assert measured(make_ledger(equity), 0.0252)["sortino_ratio"] == pytest.approx(expected)
+
+
 def test_one_bar_has_no_returns_to_judge() -> None:
-    metrics = measure(make_ledger([1000.0]), [], 0, 0.0)
+    metrics = measure(make_ledger([1000.0]), [], Calendar(0, 0.0), 0.0)
     absent = {name for name, value in metrics.items() if value is None}
     assert {"sharpe_ratio", "annual_standard_deviation", "annual_return"} <= absent
     assert metrics["end_equity"] == 1000.0

@@ -10,7 +10,7 @@ from backfleet.core.backtests import BacktestRequest, Result
 from backfleet.engines.bars.fees import Fee, interactive_brokers, parse_fee
 from backfleet.engines.bars.lean_folder import day_date
 from backfleet.engines.bars.market_data import PACKAGED_FOLDER, Bars, align, read_bars
-from backfleet.engines.bars.metrics import daily_returns, measure, return_blocks
+from backfleet.engines.bars.metrics import Calendar, daily_returns, measure, return_blocks
 from backfleet.engines.bars.portfolio import Ledger, simulate
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.bars.strategies.protocol import Strategy
@@ -81,9 +81,8 @@ def run(request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettin
     returns = daily_returns(ledger.equity)
     is_ruined = len(ledger.equity) > 1 and not returns
     dates = series[0].days
-    days = (day_date(dates[-1]) - day_date(dates[0])).days
     return Result(
-        metrics=measure(ledger, returns, days, settings.risk_free_rate),
+        metrics=measure(ledger, returns, Calendar.of(dates), settings.risk_free_rate),
         equity_curve=sampled_curve(dates, ledger.equity),
         blocks=return_blocks(returns),
         warnings=tuple(_warnings(request, series, ledger, is_ruined)),

@@ -11,7 +11,10 @@ from math import erf, fsum, sqrt, sumprod
 from operator import truediv
 
 from backfleet.core.metrics import fee_share
+from backfleet.engines.bars.lean_folder import day_date
 from backfleet.engines.bars.portfolio import Ledger
+from backfleet.engines.comparable import excess_returns, figures_of, returns_per_year
+from backfleet.engines.moments import Moments
 
 TRADING_DAYS = 252
 DAYS_PER_YEAR = 365
@@ -21,35 +24,36 @@ Number = float | int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
-    """Mean, sample deviation and distances from the mean of at least two daily returns, computed once."""
+class Calendar:
+    """Calendar days from the first bar to the last, and how many daily returns a year has."""
 
-    mean: float
-    deviation: float
-    distances: list[float]
+    days: int
+    returns_per_year: float
 
     @staticmethod
-    def of(values: Sequence[float]) -> "Moments | None":
-        """None below two values."""
-        if len(values) < 2:
-            return None
-        mean = _mean(values)
-        distances = [value - mean for value in values]
-        return Moments(mean, sqrt(sumprod(distances, distances) / (len(values) - 1)), distances)
+    def of(days: Sequence[str]) -> "Calendar":
+        """Of the bars' days, YYYYMMDD."""
+        first, last = day_date(days[0]), day_date(days[-1])
+        per_year = returns_per_year(day_date(days[1]), last, len(days) - 1) if len(days) > 1 else 0.0
+        return Calendar((last - first).days, per_year)
 
 
-def measure(ledger: Ledger, returns: Sequence[float], days: int, risk_free_rate: float) -> dict[str, Number]:
-    """All of `core.metrics.METRICS` for a ledger and its `daily_returns`; `days` are calendar days from first to last bar."""
+def measure(
+    ledger: Ledger, returns: Sequence[float], calendar: Calendar, risk_free: float | Sequence[float] = 0.0
+) -> dict[str, Number]:
+    """All of `core.metrics.METRICS` for a ledger and its `daily_returns`; `risk_free` are annual rates, one or one a return."""
     end = ledger.equity[-1]
+    deepest = drawdown(ledger.equity)
     return {
-        **_ratios(returns, risk_free_rate),
+        **_ratios(returns, risk_free),
         **_trade_metrics(ledger),
         "net_profit": end / ledger.initial_cash - 1,
-        "annual_return": annual_return(ledger.initial_cash, end, days),
-        "drawdown": drawdown(ledger.equity),
+        "annual_return": annual_return(ledger.initial_cash, end, calendar.days),
+        "drawdown": deepest,
         "exposure": ledger.held_bars / len(ledger.equity),
         "start_equity": ledger.initial_cash,
         "end_equity": end,
+        **figures_of(returns, calendar.returns_per_year, risk_free if returns else 0.0, deepest),
     }
 
 
@@ -89,7 +93,10 @@ def sharpe_ratio(excess: Moments | None) -> float | None:
 
 
 def sortino_ratio(returns: Sequence[float], excess: Moments | None) -> float | None:
-    """As the Sharpe ratio, over the sample deviation of the returns below zero alone (LEAN's AnnualDownsideStandardDeviation)."""
+    """The mean excess over the sample deviation of the returns below zero alone, as LEAN's AnnualDownsideStandardDeviation.
+
+    That is LEAN's formula, not Sortino and Price's: theirs is `comparable_sortino_ratio`.
+    """
     losses = Moments.of([value for value in returns if value < 0.0])
     return excess.mean / losses.deviation * sqrt(TRADING_DAYS) if excess and losses and losses.deviation else None
 
@@ -123,14 +130,15 @@ def return_blocks(returns: Sequence[float]) -> tuple[tuple[int, float, float], .
     return tuple((len(part), fsum(part), sumprod(part, part)) for part in parts)
 
 
-def _ratios(returns: Sequence[float], risk_free_rate: float) -> dict[str, Number]:
-    excess = [value - risk_free_rate / TRADING_DAYS for value in returns] if risk_free_rate else returns
-    moments = Moments.of(excess)
+def _ratios(returns: Sequence[float], risk_free: float | Sequence[float]) -> dict[str, Number]:
+    excess = excess_returns(returns, risk_free if returns else 0.0, TRADING_DAYS)
+    plain = Moments.of(returns)
+    moments = plain if excess is returns else Moments.of(excess)
     return {
         "sharpe_ratio": sharpe_ratio(moments),
-        "sortino_ratio": sortino_ratio(excess, moments),
+        "sortino_ratio": sortino_ratio(returns, moments),
         "probabilistic_sharpe_ratio": probabilistic_sharpe_ratio(moments),
-        "annual_standard_deviation": moments.deviation * sqrt(TRADING_DAYS) if moments else None,
+        "annual_standard_deviation": plain.deviation * sqrt(TRADING_DAYS) if plain else None,
     }
 
 

@@ -1,0 +1,95 @@
+"""The comparable figures: one set of formulas over daily returns, the same for every engine.
+
+LEAN annualizes by 252 while its daily series has a value per calendar day, so its own ratios do not compare with those of
+`bars`. Here a year has as many returns as the series has: about 252 for trading days, 261 for weekdays, 365 for all days.
+Days without a movement stay in, and change nothing: mean and variance both shrink by them, and the year grows.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from math import sqrt, sumprod
+
+from backfleet.engines.moments import Moments, is_rounding
+from backfleet.engines.risk_free import NO_RATE, RiskFreeRates
+
+DAYS_PER_YEAR = 365.25
+SATURDAY = 5
+
+Figures = dict[str, float | None]
+
+
+def comparable_figures(daily: Sequence[tuple[date, float]], rates: RiskFreeRates = NO_RATE) -> Figures:
+    """The figures of a series of (day, return), oldest first, one a day; Saturdays and Sundays go where nothing moves on any."""
+    kept = without_idle_weekends(daily)
+    if not kept:
+        return figures_of([], 0.0, 0.0, None)
+    returns = [value for _, value in kept]
+    per_year = returns_per_year(kept[0][0], kept[-1][0], len(kept))
+    risk_free = rates.of([f"{day:%Y%m%d}" for day, _ in kept])
+    return figures_of(returns, per_year, risk_free, deepest_fall(returns))
+
+
+def figures_of(
+    returns: Sequence[float], per_year: float, risk_free: float | Sequence[float], drawdown: float | None
+) -> Figures:
+    """The figures of daily returns; `risk_free` are annual rates, one or one a return. What cannot be computed is None.
+
+    The Sortino ratio is that of Sortino and Price (1994), the mean excess over the root mean square of the negative ones over
+    all days: LEAN's, over the deviation of the losses alone, changes with the number of days on which nothing moves. A loss of
+    everything leaves no ratio.
+    """
+    is_ruined = bool(returns) and min(returns) <= -1.0
+    moments = Moments.of(returns) if per_year > 0 and not is_ruined else None
+    if moments is None:
+        return _figures(None, None, None, drawdown)
+    excess = excess_returns(returns, risk_free, per_year)
+    over = moments if excess is returns else Moments.of(excess)
+    year = sqrt(per_year)
+    sharpe = over.mean / over.deviation * year if over and over.deviation else None
+    losses = [value for value in excess if value < 0.0]
+    downside = sqrt(sumprod(losses, losses) / len(excess))
+    has_losses = bool(sharpe is not None and losses and not is_rounding(downside, losses))
+    sortino = over.mean / downside * year if over and has_losses else None
+    return _figures(sharpe, sortino, moments.deviation * year, drawdown)
+
+
+def excess_returns(returns: Sequence[float], risk_free: float | Sequence[float], per_year: float) -> Sequence[float]:
+    """Each return less a day's part of the annual rate; the returns themselves where the rate is 0."""
+    if not isinstance(risk_free, float):
+        return [value - rate / per_year for value, rate in zip(returns, risk_free, strict=True)]
+    return [value - risk_free / per_year for value in returns] if risk_free else returns
+
+
+def returns_per_year(first: date, last: date, count: int) -> float:
+    """How many returns a year has, of `count` returns whose days are `first` to `last`; 0 where that cannot be said."""
+    days = (last - first).days
+    return (count - 1) / days * DAYS_PER_YEAR if days > 0 else 0.0
+
+
+def without_idle_weekends(daily: Sequence[tuple[date, float]]) -> Sequence[tuple[date, float]]:
+    """The series without its Saturdays and Sundays, unless a return on one of them differs from 0."""
+    if any(value and day.weekday() >= SATURDAY for day, value in daily):
+        return daily
+    return [(day, value) for day, value in daily if day.weekday() < SATURDAY]
+
+
+def deepest_fall(returns: Sequence[float]) -> float:
+    """The largest fall from an earlier peak of what the returns compound to, as a positive fraction."""
+    worth = peak = 1.0
+    lowest = 1.0
+    for value in returns:
+        worth *= 1.0 + value
+        if worth > peak:
+            peak = worth
+        elif worth < lowest * peak:
+            lowest = worth / peak
+    return 1.0 - lowest
+
+
+def _figures(sharpe: float | None, sortino: float | None, deviation: float | None, drawdown: float | None) -> Figures:
+    return {
+        "comparable_sharpe_ratio": sharpe,
+        "comparable_sortino_ratio": sortino,
+        "comparable_annual_standard_deviation": deviation,
+        "comparable_drawdown": drawdown,
+    }
