@@ -45,6 +45,8 @@ class MemoryRows:
     is_slow: bool = False
     """The next commit is given up on by the client, and carried out when the one after it arrives."""
     late: BatchChanges | None = None
+    faults: dict[str, Exception] = field(default_factory=dict)
+    """What saving a batch raises, by uid."""
 
     def catalog(self) -> Catalog:
         return self.catalog_rows
@@ -83,6 +85,8 @@ class MemoryRows:
         self.outcomes.setdefault(attempt_id, row)
 
     def save(self, changes: BatchChanges) -> None:
+        if (fault := self.faults.get(changes.after.uid)) is not None:
+            raise fault
         late, self.late = self.late, None
         if late is not None:
             with suppress(Conflict):

@@ -75,6 +75,7 @@ class Operator:
             applier=applier,
             settings=self.settings,
             limits=self.limits,
+            clock=lambda: self.cluster.now.timestamp(),
         )
 
     def turn(self) -> PassReport:

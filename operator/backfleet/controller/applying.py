@@ -12,9 +12,9 @@ from typing import assert_never
 
 from backfleet.controller.cluster import ClusterPort, Refused, build_event
 from backfleet.controller.jobs import build_job
-from backfleet.core.errors import BackfleetError, Conflict, FenceLost, Unavailable
+from backfleet.core.errors import BackfleetError, Conflict, FenceLost, Unavailable, ValuesRefused, sentence_of
 from backfleet.core.observation import AttemptKey, Refusal, RefusalKind
-from backfleet.core.plans import BatchPlan, CreateJob, DeleteJob, Effect, Plan, PostEvent, WriteStatus
+from backfleet.core.plans import BatchPlan, CreateJob, DeleteJob, Effect, Fault, Plan, PostEvent, WriteStatus
 from backfleet.core.records import BatchChanges
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
@@ -32,6 +32,8 @@ class Memory:
 
     refusals: dict[AttemptKey, Refusal] = field(default_factory=dict)
     status_written_at: dict[str, datetime] = field(default_factory=dict)
+    unsavable: dict[str, str] = field(default_factory=dict)
+    """New batches that Postgres did not take, with its sentence; until the pass has made refusals of them."""
 
 
 @dataclass(slots=True)
@@ -45,11 +47,11 @@ class Applier:
     checkpoint: Callable[[Effect], None] = lambda _: None
 
     def apply(self, plan: Plan, now: datetime) -> dict[str, str]:
-        """Carry out everything in order; the batches that failed, with their errors. Their other effects wait.
+        """Carry out everything in order; the batches that failed, with a sentence for each. Their other effects wait.
 
         Raises FenceLost and PassOverdue, which end the pass.
         """
-        errors = {each.uid: each.error for each in plan.batches if each.error}
+        errors = {each.uid: self._note_fault(each.uid, each.fault) for each in plan.batches if each.fault}
         give_up_at = time.monotonic() + self.settings.pass_seconds
         for uid, effect in effects(plan):
             if uid in errors:
@@ -62,11 +64,17 @@ class Applier:
             except FenceLost:
                 raise
             except Exception as error:
+                if isinstance(error, ValuesRefused) and isinstance(effect, BatchChanges) and effect.before is None:
+                    self.memory.unsavable[uid] = error.public
                 is_known = isinstance(error, BackfleetError)
                 fields = {"batch": uid, "effect": type(effect).__name__}
                 logger.error("batch failed in this pass: %s", error, exc_info=not is_known, extra=fields)
-                errors[uid] = f"{type(error).__name__}: {error}"
+                errors[uid] = sentence_of(error)
         return errors
+
+    def _note_fault(self, uid: str, fault: Fault) -> str:
+        logger.error("batch could not be planned: %s\n%s", fault.sentence, fault.trace, extra={"batch": uid})
+        return fault.sentence
 
     def _carry_out(self, effect: Effect, now: datetime) -> None:
         match effect:

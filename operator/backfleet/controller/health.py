@@ -34,6 +34,7 @@ def answer(path: str, health: Health, stale_seconds: float) -> Answer:
         "holdsFence": health.is_holder,
         "problem": health.problem,
         "namespacesLeftOut": dict(health.refused),
+        "failingBatches": dict(health.failing),
     }
     match path.partition("?")[0]:
         case "/healthz":

@@ -12,7 +12,7 @@ from typing import Protocol
 from backfleet.controller import metrics
 from backfleet.controller.applying import PassOverdue
 from backfleet.controller.passes import PassReport
-from backfleet.core.errors import BackfleetError, FenceLost, Unavailable
+from backfleet.core.errors import BackfleetError, DatabaseUnavailable, FenceLost, Unavailable, sentence_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,8 @@ class Health:
     problem: str | None = "starting"
     refused: Mapping[str, str] = field(default_factory=dict)
     """Watched namespaces that the last pass could not look at, with the reason; the others are served."""
+    failing: Mapping[str, str] = field(default_factory=dict)
+    """Batches whose last pass failed, by namespace and name, with the problem; each is tried again, the others go on."""
 
 
 @dataclass(slots=True)
@@ -63,7 +65,7 @@ class Loop:
     _stopping: threading.Event = field(default_factory=threading.Event)
     _passes: PassesPort | None = None
     _told: bool = False
-    _failures: int = 0
+    _logged: str | None = None
 
     def wake(self, within_seconds: float = 0.0) -> None:
         """Have a pass within that time; safe from any thread, cheap, and many calls are one pass."""
@@ -125,7 +127,7 @@ class Loop:
             return 0.0
         except Exception as error:
             logger.exception("pass failed")
-            self._trouble(f"{type(error).__name__}: {error}")
+            self._trouble(f"{type(error).__name__}: {error}", sentence_of(error))
             return RETRY_SECONDS
         return self._done(report)
 
@@ -152,9 +154,9 @@ class Loop:
     def _unavailable(self, error: Unavailable) -> float:
         was_holder = self._passes is not None
         is_database = not self._fence_answers()
-        self._trouble(str(error))
+        self._trouble(str(error), error.public)
         if is_database and was_holder and not self._told:
-            self._tell(str(error))
+            self._tell(error.public if isinstance(error, DatabaseUnavailable) else DatabaseUnavailable().public)
         return RETRY_SECONDS
 
     def _fence_answers(self) -> bool:
@@ -172,22 +174,21 @@ class Loop:
             is_known = isinstance(error, BackfleetError)
             logger.warning("could not show that Postgres is away: %s", error, exc_info=not is_known)
 
-    def _trouble(self, problem: str) -> None:
-        if problem != self.health.problem:
+    def _trouble(self, problem: str, shown: str | None = None) -> None:
+        """Log a problem when it is news; health shows what everybody may read of it."""
+        if problem != self._logged:
             logger.warning("not working: %s", problem)
-        self.health.problem = problem
+        self._logged = problem
+        self.health.problem = shown or problem
         metrics.PASSES.labels(result="failed").inc()
 
     def _done(self, report: PassReport) -> float:
         self._told = False
-        self.health.problem = None
+        self._logged = self.health.problem = None
         self.health.last_pass_at = datetime.now(UTC)
         self._note_refused(report.refused)
         metrics.observe_pass(report)
-        if report.errors:
-            self._failures += 1
-            return min(self.tick_seconds, RETRY_SECONDS * 2.0 ** min(self._failures - 1, 10))
-        self._failures = 0
+        self.health.failing = report.failing
         if report.due_seconds is None:
             return self.tick_seconds
         return min(self.tick_seconds, max(0.0, report.due_seconds))

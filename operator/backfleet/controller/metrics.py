@@ -9,7 +9,9 @@ PASS_SECONDS = Histogram(
     "backfleet_pass_seconds", "Duration of a pass", buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 )
 LIVE_BATCHES = Gauge("backfleet_live_batches", "Batches that are accepted and not finished")
-FAILING_BATCHES = Gauge("backfleet_failing_batches", "Batches whose last pass failed")
+FAILING_BATCHES = Gauge(
+    "backfleet_failing_batches", "Batches whose last pass failed, those that wait to be tried again included"
+)
 OVERDUE_JOBS = Gauge("backfleet_overdue_jobs", "Jobs far past their hard deadline, as on a lost node")
 NAMESPACES_LEFT_OUT = Gauge(
     "backfleet_namespaces_left_out", "Watched namespaces that the API server did not let the last pass look at"
@@ -21,6 +23,6 @@ def observe_pass(report: PassReport) -> None:
     PASSES.labels(result="done").inc()
     PASS_SECONDS.observe(report.seconds)
     LIVE_BATCHES.set(report.live_batches)
-    FAILING_BATCHES.set(len(report.errors))
+    FAILING_BATCHES.set(report.failing_count)
     OVERDUE_JOBS.set(len(report.plan.overdue))
     NAMESPACES_LEFT_OUT.set(len(report.refused))

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import ClusterPort, build_event
+from backfleet.controller.failing import FailingBatches
 from backfleet.controller.listing import Sight, jobs_with_pod_refusals, list_namespaces
 from backfleet.core import wire
 from backfleet.core.accepting import needs_catalog
 from backfleet.core.ceilings import Ceilings
 from backfleet.core.errors import BackfleetError
-from backfleet.core.observation import Limits, Observation
+from backfleet.core.observation import Limits, Observation, RefusedBatch
 from backfleet.core.planning import plan
 from backfleet.core.plans import Plan
 from backfleet.core.records import Catalog, StoreView
@@ -24,8 +25,6 @@ from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-EVENT_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +37,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassReport:
-    """What a pass did; `seconds` is its duration, `refused` the namespaces that it could not look at, with the reason."""
+    """What a pass did; `seconds` is its duration, `refused` the namespaces that it could not look at, with the reason.
+
+    `errors` are the batches that failed in it; `failing` adds those that are left alone after a failure, by namespace and name.
+    """
 
     plan: Plan
     errors: dict[str, str]
@@ -47,6 +49,8 @@ class PassReport:
     due_seconds: float | None = None
     """How long after the pass something becomes due, by the clock that the plan was made with; None when nothing does."""
     refused: Mapping[str, str] = field(default_factory=dict)
+    failing: Mapping[str, str] = field(default_factory=dict)
+    failing_count: int = 0
 
 
 @dataclass(slots=True)
@@ -58,6 +62,10 @@ class Passes:
     applier: Applier
     settings: Settings
     limits: Limits
+    clock: Callable[[], float] = time.monotonic
+    failing: FailingBatches = field(default_factory=FailingBatches)
+    refused: dict[str, RefusedBatch] = field(default_factory=dict)
+    """Batches without a row that were refused, by uid; forgotten with a restart, which may bring other settings."""
 
     def run(self) -> PassReport:
         """Do one pass; Unavailable when Kubernetes or Postgres did not answer, which loses nothing."""
@@ -67,23 +75,30 @@ class Passes:
         looked = time.monotonic()
         planned = plan(seen)
         errors = self.applier.apply(planned, seen.now)
+        is_news = self._note_refused(planned, errors, seen)
+        self.failing.note_pass(errors, seen.resting, seen, self.clock())
         self._show(errors, seen)
         self._forget(seen)
-        due = planned.look_again_at
         return PassReport(
             plan=planned,
             errors=errors,
             seconds=time.monotonic() - started,
-            due_seconds=None if due is None else (due - seen.now).total_seconds() - (time.monotonic() - looked),
+            due_seconds=0.0 if is_news else self._due_seconds(planned, seen, time.monotonic() - looked),
             live_batches=sum(1 for record in seen.store.batches if record.finished_at is None),
             refused=sight.refused,
+            failing=self.failing.shown(),
+            failing_count=len(self.failing),
         )
 
     def observe(self, sight: Sight) -> Observation:
         """What there is, with the rows: Kubernetes was looked at first, so that a finished Job's outcome is always in sight."""
-        store = self.rows.observe([batch.uid for batch in sight.batches])
+        resting = self.failing.resting(sight.batches, self.clock())
+        # The outcomes of a batch that rests must not fill the look that the others' outcomes need.
+        store = self.rows.observe([batch.uid for batch in sight.batches if batch.uid not in resting])
         records = {record.uid: record for record in store.batches}
-        reads_catalog = any(needs_catalog(batch, records.get(batch.uid)) for batch in sight.batches)
+        reads_catalog = any(
+            needs_catalog(batch, records.get(batch.uid)) for batch in sight.batches if batch.uid not in resting
+        )
         return Observation(
             now=store.now,
             batches=tuple(sight.batches),
@@ -94,7 +109,9 @@ class Passes:
             strategies=available_strategies(self.settings),
             status_written_at=dict(self.applier.memory.status_written_at),
             refusals=dict(self.applier.memory.refusals),
+            refused=dict(self.refused),
             namespaces=frozenset(sight.listed),
+            resting=resting,
             limits=self.limits,
         )
 
@@ -108,22 +125,40 @@ class Passes:
                 self.cluster.patch_status(batch.namespace, batch.name, batch.uid, status)
 
     def _show(self, errors: Mapping[str, str], seen: Observation) -> None:
-        """Tell on a batch that its part of the pass failed; the loop has logged it and tries again."""
+        """Show on a batch that its part of the pass failed, and why; the log has more, and it is tried again."""
         by_uid = {batch.uid: batch for batch in seen.batches}
         for uid, error in errors.items():
             if (batch := by_uid.get(uid)) is None:
                 continue
             ref = {"uid": uid, "name": batch.name, "namespace": batch.namespace}
-            last_line = error.strip().splitlines()[-1][:EVENT_LIMIT]
             try:
-                self.cluster.create_event(build_event(ref, "PassFailed", last_line, "Warning", seen.now))
+                self.cluster.create_event(build_event(ref, "PassFailed", error, "Warning", seen.now))
             except BackfleetError as refusal:
                 logger.warning("could not tell that a pass failed: %s", refusal, extra={"batch": uid})
+
+    def _note_refused(self, planned: Plan, errors: dict[str, str], seen: Observation) -> bool:
+        """Remember the batches that were refused; those that Postgres refused are no errors, and to be shown at once."""
+        self.refused |= planned.refused
+        unsavable, generations = self.applier.memory.unsavable, {each.uid: each.generation for each in seen.batches}
+        for uid, sentence in unsavable.items():
+            del errors[uid]
+            message = f"spec: the database cannot hold it ({sentence}); change what it names"
+            self.refused[uid] = RefusedBatch(generation=generations[uid], message=message, judged_at=seen.now)
+        self.applier.memory.unsavable = {}
+        return bool(unsavable)
+
+    def _due_seconds(self, planned: Plan, seen: Observation, spent_seconds: float) -> float | None:
+        """Until something is due, or a failed batch is to be tried again."""
+        due = planned.look_again_at
+        moments = [self.failing.seconds_until_retry(self.clock())]
+        moments.append(None if due is None else (due - seen.now).total_seconds() - spent_seconds)
+        return min((each for each in moments if each is not None), default=None)
 
     def _forget(self, seen: Observation) -> None:
         present = {batch.uid for batch in seen.batches}
         memory = self.applier.memory
         memory.status_written_at = {u: at for u, at in memory.status_written_at.items() if u in present}
+        self.refused = {uid: each for uid, each in self.refused.items() if uid in present}
         memory.refusals = {key: refusal for key, refusal in memory.refusals.items() if key[0] in present}
 
 

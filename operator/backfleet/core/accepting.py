@@ -1,14 +1,16 @@
 """Takes a new batch in: snapshots what defines its work, and counts what its constraints leave."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from backfleet.core.acceptance import AcceptanceLimits, check
 from backfleet.core.constraints import count_satisfying, nothing_satisfies
 from backfleet.core.drafts import Draft
-from backfleet.core.observation import Observation, SeenBatch
+from backfleet.core.observation import Observation, RefusedBatch, SeenBatch
 from backfleet.core.records import BatchRecord, BatchState
 from backfleet.core.snapshots import CRITERIA, Work, controls_of, declared_criteria, edits_of, with_project
 from backfleet.core.spec import parse_spec
+from backfleet.core.storable import check_storable
 from backfleet.core.verdicts import effective_criteria
 from backfleet.core.wire import REASON_SPEC_INVALID
 
@@ -17,15 +19,18 @@ ON_HOLD = "on_hold"
 
 def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> Draft:
     """A draft for a batch without a row (or with one that was refused); SpecInvalid when it cannot be taken in."""
-    accepted = check(parse_spec(batch.spec), seen.strategies, acceptance_limits(seen))
+    spec = parse_spec(batch.spec)
+    check_storable(batch.labels, "metadata.labels")
+    accepted = check(spec, seen.strategies, acceptance_limits(seen))
     declared = batch.spec.get(CRITERIA)
     criteria = effective_criteria(declared, accepted.spec.strategy.name, seen.catalog)
+    declared_spec = with_project(batch.spec, accepted.lean_project_path)
     record = BatchRecord(
         uid=batch.uid,
         namespace=batch.namespace,
         name=batch.name,
         state=BatchState.COUNTING,
-        spec=with_project(batch.spec, accepted.lean_project_path),
+        spec=declared_spec,
         controls={**controls_of(batch.spec), CRITERIA: declared},
         axes=accepted.space.to_json(),
         criteria=criteria.to_json(),
@@ -33,7 +38,9 @@ def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> D
         submitter=batch.submitter,
         accepted_at=seen.now,
     )
-    work = Work(spec=accepted.spec, space=accepted.space, constraints=accepted.constraints, criteria=criteria)
+    if declared_spec != batch.spec:
+        spec = parse_spec(declared_spec)
+    work = Work(spec=spec, space=accepted.space, constraints=accepted.constraints, criteria=criteria)
     return Draft(seen=batch, before=before, record=record, work=work, now=seen.now, limits=seen.limits)
 
 
@@ -60,9 +67,21 @@ def count_on(draft: Draft) -> None:
         draft.finish(REASON_SPEC_INVALID, str(error))
 
 
+def still_refused(seen: Observation, batch: SeenBatch) -> RefusedBatch | None:
+    """The refusal of a batch that is as it was when it was judged, not long ago; None when it is to be judged.
+
+    What the installation allows changes with a restart, which forgets refusals; the catalog changes at any time.
+    """
+    refused = seen.refused.get(batch.uid)
+    if refused is None or refused.generation != batch.generation:
+        return None
+    judge_again_at = refused.judged_at + timedelta(seconds=seen.limits.judge_again_seconds)
+    return refused if seen.now < judge_again_at else None
+
+
 def needs_catalog(batch: SeenBatch, record: BatchRecord | None) -> bool:
     """Whether planning the batch reads the catalog: to take it in, or when an edit took its own criteria away."""
-    if record is None or record.finish_reason == REASON_SPEC_INVALID:
+    if record is None or may_accept_again(record, batch):
         return True
     return batch.spec.get(CRITERIA) is None and declared_criteria(record) is not None
 

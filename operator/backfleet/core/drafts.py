@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from backfleet.core.backtests import BacktestState, Failure, Recorded, Result
 from backfleet.core.criteria import judge
 from backfleet.core.observation import AttemptKey, Limits, SeenBatch
-from backfleet.core.plans import BatchRef, CreateJob, DeleteJob
+from backfleet.core.plans import BatchRef, CreateJob, DeleteJob, Fault
 from backfleet.core.ranking import is_better
 from backfleet.core.reasons import POLICIES, FailureReason, Policy
 from backfleet.core.records import (
@@ -48,7 +48,7 @@ class Draft:
     """Attempts whose recorder was seen to start: such a Job is left to end by itself."""
     held_back: set[int] = field(default_factory=set)
     """Launching backtests whose Job was never made, while the batch is suspended."""
-    error: str | None = None
+    fault: Fault | None = None
     """Why its launches could not be planned."""
     drift: str | None = None
     conflict: str | None = None

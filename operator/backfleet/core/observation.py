@@ -105,6 +105,15 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedBatch:
+    """A batch that was judged and refused at a generation of its custom resource; remembered by the process."""
+
+    generation: int
+    message: str
+    judged_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """The operator's settings that decisions depend on; seconds where a name says so."""
 
@@ -119,6 +128,8 @@ class Limits:
     deadline_slack_seconds: int = 60
     overdue_seconds: int = 300
     missing_seconds: int = 60
+    judge_again_seconds: int = 300
+    """A refused batch is judged again after that long: the catalog may take what it refused."""
     status_interval_seconds: float = 2.0
     first_look_seconds: float = 0.3
     last_look_seconds: float = 2.0
@@ -149,5 +160,9 @@ class Observation:
     strategies: Mapping[str, Mapping[str, StrategyInfo] | None] = field(default_factory=dict)
     status_written_at: Mapping[str, datetime] = field(default_factory=dict)
     refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
+    refused: Mapping[str, RefusedBatch] = field(default_factory=dict)
+    """Batches without a row that were refused lately, by uid: they are not judged again until they are edited."""
     namespaces: frozenset[str] = frozenset()
+    resting: frozenset[str] = frozenset()
+    """Batches that failed in a pass and are left alone for a while; their attempts hold their slots as they stand."""
     limits: Limits = Limits()

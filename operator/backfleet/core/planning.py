@@ -1,19 +1,18 @@
 """The decision of a pass: what was observed in, ordered effects out. No clock, no I/O; the same sight gives the same plan."""
 
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from backfleet.core import wire
-from backfleet.core.accepting import accept, acceptance_limits, count_on, may_accept_again
+from backfleet.core.accepting import accept, acceptance_limits, count_on, may_accept_again, still_refused
 from backfleet.core.closing import close_draft, close_finished, refuse
 from backfleet.core.drafts import Draft
 from backfleet.core.ending import ending
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.observation import AttemptKey, Observation, SeenBatch, SeenJob, SeenPod
-from backfleet.core.plans import BatchPlan, Plan
+from backfleet.core.observation import AttemptKey, Observation, RefusedBatch, SeenBatch, SeenJob, SeenPod
+from backfleet.core.plans import BatchPlan, Fault, Plan
 from backfleet.core.records import AttemptRecord, BatchChanges, BatchRecord, BatchState
 from backfleet.core.settling import Facts, settle
 from backfleet.core.slots import occupied_slots, overdue_jobs, share_slots, slots_out_of_sight
@@ -29,13 +28,14 @@ class _Board:
     finished: list[tuple[SeenBatch, BatchRecord]] = field(default_factory=list)
     plans: list[BatchPlan] = field(default_factory=list)
     due: list[datetime] = field(default_factory=list)
+    refused: dict[str, RefusedBatch] = field(default_factory=dict)
 
     def add(self, uid: str, make: Callable[[], BatchPlan | None]) -> None:
         """Add a batch's plan; when it cannot be made, its error in place of it."""
         try:
             made = make()
-        except Exception:  # noqa: BLE001 - one batch's defect must not stop the others; the ring logs it
-            made = BatchPlan(uid=uid, error=traceback.format_exc(limit=-8))
+        except Exception as error:  # noqa: BLE001 - one batch's defect must not stop the others; the ring logs it
+            made = BatchPlan(uid=uid, fault=Fault.of(error))
         if made is not None:
             self.plans.append(made)
 
@@ -52,6 +52,8 @@ def plan(seen: Observation) -> Plan:
         attempts[attempt.batch_uid].append(attempt)
     board = _Board()
     for batch in sorted(seen.batches, key=lambda each: each.uid):
+        if batch.uid in seen.resting:
+            continue
         record = records.get(batch.uid)
         board.add(batch.uid, lambda b=batch, r=record: _enter(board, seen, b, r, (attempts[b.uid], facts)))  # type: ignore[misc]
     held = occupied_slots(seen, board.drafts) | slots_out_of_sight(seen) | _held_by_broken(board, attempts)
@@ -70,7 +72,7 @@ def plan(seen: Observation) -> Plan:
     due = [moment for moment in board.due if moment >= seen.now] + [each.due_at for each in board.plans if each.due_at]
     late = overdue_jobs(seen.jobs, seen.now, seen.limits)
     overdue = tuple(f"{job.namespace}/{job.name}" for job in late)
-    return Plan(batches=tuple(plans), look_again_at=min(due, default=None), overdue=overdue)
+    return Plan(batches=tuple(plans), look_again_at=min(due, default=None), overdue=overdue, refused=board.refused)
 
 
 def gather_facts(seen: Observation) -> Facts:
@@ -100,13 +102,17 @@ def _enter(
         board.finished.append((batch, record))
         return None
     is_new = record is None or record.state is BatchState.FINISHED
+    if is_new and (refused := still_refused(seen, batch)) is not None:
+        return refuse(seen, batch, refused.message)
     try:
         draft = accept(seen, batch, before=record) if is_new else _reopen(seen, batch, record)
         count_on(draft)
     except SpecInvalid as error:
         if not is_new:
             raise  # it was valid once: our defect, and no reason to call the batch finished
-        return refuse(seen, batch, str(error))
+        message = str(error)
+        board.refused[batch.uid] = RefusedBatch(generation=batch.generation, message=message, judged_at=seen.now)
+        return refuse(seen, batch, message)
     live = [each for each in attempts if each.is_deciding and each.backtest_state.is_alive]
     draft.attempts = {each.index: each for each in live}
     settle(draft, attempts, facts)
@@ -118,8 +124,8 @@ def _enter(
 
 
 def _close(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Mapping[str, Sequence[SeenJob]]) -> BatchPlan:
-    if draft.error is not None:
-        return BatchPlan(uid=draft.seen.uid, error=draft.error)
+    if draft.fault is not None:
+        return BatchPlan(uid=draft.seen.uid, fault=draft.fault)
     return close_draft(seen, draft, held, jobs[draft.seen.uid])
 
 
@@ -142,7 +148,7 @@ def _reopen(seen: Observation, batch: SeenBatch, record: BatchRecord | None) -> 
 
 def _held_by_broken(board: _Board, attempts: dict[str, list[AttemptRecord]]) -> set[AttemptKey]:
     """The slots of batches whose plan could not be made: their attempts count as they stand."""
-    broken = [each.uid for each in board.plans if each.error]
+    broken = [each.uid for each in board.plans if each.fault]
     return {
         (each.batch_uid, each.index, each.number)
         for uid in broken
@@ -163,7 +169,7 @@ def _sweep(seen: Observation, records: Iterable[BatchRecord], board: _Board) -> 
     """A batch whose custom resource is gone in two complete looks, far enough apart, is over; what is stale is still judged."""
     present = {batch.uid for batch in seen.batches}
     for record in records:
-        if record.uid in present:
+        if record.uid in present or record.uid in seen.resting:
             continue
         if record.state is BatchState.FINISHED:
             after, verdicts = judge_stale(record, seen.store.stale.get(record.uid))

@@ -1,12 +1,14 @@
 """What a pass does: effects as data. Their order is written in `controller.apply`."""
 
+import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from backfleet.core.backtests import BacktestRequest
-from backfleet.core.observation import SeenBatch
+from backfleet.core.errors import sentence_of
+from backfleet.core.observation import RefusedBatch, SeenBatch
 from backfleet.core.records import AttemptRecord, BatchChanges
 
 
@@ -82,12 +84,24 @@ class PostEvent:
     is_warning: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why no plan could be made for a batch: a sentence for everybody, and the traceback for the log."""
+
+    sentence: str
+    trace: str
+
+    @staticmethod
+    def of(error: Exception) -> "Fault":
+        return Fault(sentence=sentence_of(error), trace="".join(traceback.format_exception(error, limit=-8)))
+
+
 Effect = BatchChanges | DeleteJob | CreateJob | WriteStatus | PostEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """All that a pass does for one batch; `due_at` is when it needs another look, `error` why no plan could be made."""
+    """All that a pass does for one batch; `due_at` is when it needs another look, `fault` why no plan could be made."""
 
     uid: str
     rows: BatchChanges | None = None
@@ -96,20 +110,22 @@ class BatchPlan:
     status: WriteStatus | None = None
     events: tuple[PostEvent, ...] = ()
     due_at: datetime | None = None
-    error: str | None = None
+    fault: Fault | None = None
 
     @property
     def is_empty(self) -> bool:
-        return not (self.rows or self.deletes or self.creates or self.status or self.events or self.error)
+        return not (self.rows or self.deletes or self.creates or self.status or self.events or self.fault)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The plans of all batches; `look_again_at` is when something becomes due by itself, None when nothing does.
 
-    `overdue` names the Jobs past their hard deadline that no longer hold a slot.
+    `overdue` names the Jobs past their hard deadline that no longer hold a slot; `refused` are the batches that were judged
+    and refused in this pass.
     """
 
     batches: tuple[BatchPlan, ...] = ()
     look_again_at: datetime | None = None
     overdue: tuple[str, ...] = ()
+    refused: Mapping[str, RefusedBatch] = field(default_factory=dict)

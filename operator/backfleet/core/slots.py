@@ -1,12 +1,12 @@
 """Who may launch: free slots from facts, shared between batches, least recently launched first."""
 
-import traceback
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from backfleet.core.drafts import Draft
 from backfleet.core.launching import launch_one, may_launch
 from backfleet.core.observation import AttemptKey, JobState, Limits, Observation, SeenJob
+from backfleet.core.plans import Fault
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
@@ -32,9 +32,14 @@ def occupied_slots(seen: Observation, drafts: Iterable[Draft]) -> set[AttemptKey
 
 
 def slots_out_of_sight(seen: Observation) -> set[AttemptKey]:
-    """Attempts in namespaces that could not be looked at: each holds its slot until it has an outcome, or is long overdue."""
-    present = {batch.uid for batch in seen.batches}
-    hidden = {each.uid for each in seen.store.batches if each.namespace not in seen.namespaces} - present
+    """Attempts that nothing is planned for, in namespaces that could not be looked at or of batches that rest after a failure.
+
+    Each holds its slot until it has an outcome, or is long overdue.
+    """
+    present = {batch.uid for batch in seen.batches} - seen.resting
+    hidden = {
+        each.uid for each in seen.store.batches if each.namespace not in seen.namespaces or each.uid in seen.resting
+    } - present
     ended = {outcome.attempt_id for outcome in seen.store.outcomes}
     patience = timedelta(seconds=seen.limits.overdue_seconds)
     return {
@@ -79,8 +84,8 @@ def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) 
 def _launch(draft: Draft) -> bool:
     try:
         return launch_one(draft)
-    except Exception:  # noqa: BLE001 - one batch's defect must not stop the others; it stands on its plan
-        draft.error = traceback.format_exc(limit=-8)
+    except Exception as error:  # noqa: BLE001 - one batch's defect must not stop the others; it stands on its plan
+        draft.fault = Fault.of(error)
         return False
 
 

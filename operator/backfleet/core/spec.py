@@ -27,6 +27,7 @@ from backfleet.core.spec_fields import (
     parse_whole,
     spec_invalid,
 )
+from backfleet.core.storable import check_storable
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 PATH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
@@ -242,14 +243,17 @@ class BatchSpec(_Model):
 def parse_spec(spec: object) -> BatchSpec:
     """Read the `spec` of a custom resource (any JSON); SpecInvalid names the first field at fault and the mend.
 
+    Whatever passes can be stored: no text holds a character, and no number is of a size, that Postgres does not take.
     Scalars of parameters, constraints and all that depends on the installation are judged by `core.acceptance.check`.
     """
     if not isinstance(spec, Mapping):
         raise SpecInvalid("spec", f"{shown(spec)} is not a spec", "write strategy, engine, data and parameters")
     try:
-        return BatchSpec.model_validate(spec)
+        parsed = BatchSpec.model_validate(spec)
     except ValidationError as error:
         raise spec_invalid(error, BatchSpec) from error
+    check_storable(spec, "spec")
+    return parsed
 
 
 def parse_criteria(declared: object) -> SuccessCriteria | None:

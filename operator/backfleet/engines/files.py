@@ -102,8 +102,3 @@ def clean_text(text: str, limit: int = MAX_MESSAGE) -> str:
     """A text that may be stored and shown: no control characters, NUL or lone surrogates, at most `limit` characters."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return re.sub("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", "�", cut)
-
-
-def storable_text(text: str) -> str:
-    """The text as it is but for NUL and lone surrogates, which Postgres cannot hold as JSONB."""
-    return re.sub("[\x00\ud800-\udfff]", "�", text)

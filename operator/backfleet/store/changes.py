@@ -3,7 +3,6 @@
 Changes go to the server as one JSON array per run of equal kinds: a pass with a thousand changes is a few statements.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
@@ -26,6 +25,7 @@ from backfleet.core.records import (
     SettleFailure,
     SettleResult,
 )
+from backfleet.core.storable import dump_storable, storable_text
 from backfleet.store import statements
 from backfleet.store.rows import objective_of
 
@@ -62,7 +62,7 @@ def judge_results(connection: Connection, batch: BatchRecord, verdicts: Sequence
 def close_batch(connection: Connection, batch: BatchRecord) -> int:
     """Cancel what has not ended and close every attempt of a finished batch; how many rows changed."""
     message = f"the batch ended: {batch.finish_reason}: {batch.finish_message or ''}".rstrip(": ")
-    values = {"uid": batch.uid, "reason": FailureReason.CANCELLED.value, "message": message[:2000]}
+    values = {"uid": batch.uid, "reason": FailureReason.CANCELLED.value, "message": storable_text(message[:2000])}
     cancelled = connection.execute(text(statements.CANCEL_BACKTESTS), values).rowcount
     return cancelled + connection.execute(text(statements.CLOSE_ATTEMPTS), values).rowcount
 
@@ -163,7 +163,8 @@ _WRITERS: Mapping[type[Any], Callable[[Connection, BatchRecord, Any], int]] = {
 
 
 def _run(connection: Connection, rows: Rows, *texts: str) -> int:
-    body = {"rows": json.dumps(rows, allow_nan=False)}
+    # A pod or an API server says what it likes; its words must not keep a batch from being saved.
+    body = {"rows": dump_storable(rows)}
     return sum(connection.execute(text(each), body).rowcount for each in texts)
 
 

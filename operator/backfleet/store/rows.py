@@ -9,6 +9,7 @@ from backfleet.core.backtests import BacktestState, Failure, Recorded, result_fr
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Best, Counters, OutcomeRecord
+from backfleet.core.storable import storable_text
 from backfleet.store.backtest_tables import BacktestAttempt, BacktestJob, BacktestOutcome
 from backfleet.store.base import AnyRow, Json
 
@@ -177,4 +178,6 @@ def _date(value: object) -> date | None:
 
 def _plain(value: object) -> object:
     # As it comes back from JSONB, so that a record and its row compare equal.
+    if isinstance(value, str):
+        return storable_text(value)
     return json.loads(json.dumps(dict(value))) if isinstance(value, Mapping) else value

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import psycopg2
 
-from backfleet.core.errors import BackfleetError, NotFound, NotMigrated, Unavailable
+from backfleet.core.errors import BackfleetError, DatabaseUnavailable, NotFound, NotMigrated, ValuesRefused
 
 # Classes of SQLSTATE that the same call may survive later: connection, rollback (deadlock, serialization), resources,
 # lock not available, operator intervention (shutdown, statement timeout), system error (disk).
@@ -15,11 +15,14 @@ _TEMPORARY_STATES = frozenset({"25006", "25P03"})
 _NOT_MIGRATED = frozenset({"42P01", "42703", "42501", "42883", "3F000"})
 """A table, column, right, function or schema is not there: the migration of this version has not run yet."""
 _FOREIGN_KEY_VIOLATION = "23503"
+_VALUE_CLASSES = frozenset({"22", "23", "54"})
+"""Classes of SQLSTATE that are the values' own fault: data exception, integrity constraint, and a limit exceeded (size)."""
+SENTENCE_LIMIT = 300
 
 
 @contextmanager
 def driver_errors(doing: str) -> Iterator[None]:
-    """Raise Unavailable or NotFound, chained, for what the driver or the pool raises inside; `doing` opens the message."""
+    """Raise our error, chained, for what the driver or the pool raises inside; `doing` opens the message."""
     try:
         yield
     except Exception as error:
@@ -35,9 +38,17 @@ def translate(error: Exception, doing: str) -> BackfleetError | None:
     driver = getattr(error, "orig", None) or error
     if isinstance(driver, psycopg2.Error):
         return _translate_driver(driver, doing)
+    if _is_no_value(error, driver):
+        return ValuesRefused(f"{doing}: {driver}"[:SENTENCE_LIMIT])
     module = type(error).__module__
     is_pool = module == "sqlalchemy.exc" and type(error).__name__ in ("TimeoutError", "ResourceClosedError")
-    return Unavailable(f"{doing}: no database connection became free in time") if is_pool else None
+    return DatabaseUnavailable(f"{doing}: no database connection became free in time") if is_pool else None
+
+
+def _is_no_value(error: Exception, driver: Exception) -> bool:
+    """The driver found a value that it cannot send: a NUL, a lone surrogate, or a number that is not JSON."""
+    is_of_driver = error is not driver or "NUL" in str(error)
+    return isinstance(driver, UnicodeError) or (isinstance(driver, ValueError) and is_of_driver)
 
 
 def _translate_driver(error: psycopg2.Error, doing: str) -> BackfleetError | None:
@@ -47,7 +58,16 @@ def _translate_driver(error: psycopg2.Error, doing: str) -> BackfleetError | Non
         return NotMigrated(f"{doing}: {text}; the database is not migrated to this version yet (backfleet-migrate)")
     if state == _FOREIGN_KEY_VIOLATION:
         return NotFound(f"{doing}: {text}")
+    if state[:2] in _VALUE_CLASSES:
+        return ValuesRefused(f"{doing}: {_sentence(error)}")
     is_temporary = state[:2] in _TEMPORARY_CLASSES or state in _TEMPORARY_STATES
     if is_temporary or isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
-        return Unavailable(f"{doing}: {text}")
+        return DatabaseUnavailable(f"{doing}: {text}")
     return None
+
+
+def _sentence(error: psycopg2.Error) -> str:
+    """What Postgres says is wrong, without the row and the statement."""
+    said = " ".join(filter(None, (error.diag.message_primary, error.diag.message_detail))) or str(error)
+    is_row = (error.pgcode or "").startswith("23")  # its detail is the whole row
+    return " ".join(((error.diag.message_primary or said) if is_row else said).split())[:SENTENCE_LIMIT]

@@ -164,7 +164,7 @@ def test_postgres_away_is_shown_on_batches_that_are_not_finished(scene: Scene) -
     scene.fence.is_there = False
     for _ in range(3):
         scene.loop.turn()
-    assert scene.condition("DatabaseUnavailable")["message"] == "Postgres does not answer"
+    assert scene.condition("DatabaseUnavailable")["message"].startswith("Postgres does not answer")
     assert scene.condition("Accepted")["status"] == "True", "the rest stays as it was"
     assert [each["type"] for each in scene.status("ended")["conditions"]] == ["Finished"]
     written = len(scene.api.calls_of("PATCH", "/status"))
@@ -191,7 +191,7 @@ def test_a_batch_whose_status_cannot_be_written_gets_an_event_and_disturbs_no_ot
     scene.add_batch("bad")
     scene.add_batch("good")
     scene.api.faults.append(Fault("/bad/status", "PATCH", code=422, message="conditions: required", times=1000))
-    assert scene.loop.turn() == RETRY_SECONDS
+    assert scene.loop.turn() < RETRY_SECONDS, "the other's first look is due before"
     assert scene.status("bad") == {}
     assert scene.status("good")["total"] == 6
     events = [item for (kind, *_), item in scene.api.objects.stored.items() if kind == "events"]

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from backfleet.core.backtests import BacktestState, Recorded
-from backfleet.core.errors import Conflict, FenceLost
+from backfleet.core.errors import Conflict, FenceLost, ValuesRefused
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import (
     AttemptRecord,
@@ -143,6 +143,23 @@ def test_a_failure_without_an_outcome_leaves_the_attempt_open(life: Life) -> Non
     (job,) = life.query("SELECT state, reason, message, charged, uncharged FROM backtest_jobs")
     assert job == {"state": "failed", "reason": "OOMKilled", "message": "out of memory", "charged": 1, "uncharged": 0}
     assert life.look().attempts == ()
+
+
+def test_no_words_of_a_pod_keep_a_batch_from_being_saved(life: Life) -> None:
+    life.save(launch(attempt()))
+    life.save(replace(fail(attempt()), message="it said \x00 and \ud800"))
+    life.finish(finish_message="the last failure said \x00")
+    (job,) = life.query("SELECT message FROM backtest_jobs")
+    assert job == {"message": "it said \ufffd and \ufffd"}
+    (row,) = life.query("SELECT finish_message FROM optimization_batches")
+    assert row == {"finish_message": "the last failure said \ufffd"}
+
+
+def test_a_new_batch_that_postgres_cannot_hold_is_refused_and_leaves_no_row(life: Life) -> None:
+    spec = {**batch().spec, "constraints": ["name != 'a\x00'"]}
+    with pytest.raises(ValuesRefused, match="cannot be converted to text"):
+        life.save(spec=spec)
+    assert life.query("SELECT uid FROM optimization_batches") == []
 
 
 def test_a_recorded_failure_closes_the_attempt(life: Life) -> None:

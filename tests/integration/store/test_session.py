@@ -5,9 +5,8 @@ import traceback
 
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import IntegrityError
 
-from backfleet.core.errors import NotFound, SpecInvalid, Unavailable
+from backfleet.core.errors import NotFound, SpecInvalid, Unavailable, ValuesRefused
 from backfleet.store.connecting import Timeouts, parse_url
 from backfleet.store.passes import observe
 from backfleet.store.session import check, dump_json, looking, open_engine, writing
@@ -130,16 +129,42 @@ def test_a_foreign_row_that_is_missing_is_not_found(engine: Engine) -> None:
 
 
 def test_a_defect_of_ours_stays_what_it_is(engine: Engine) -> None:
-    statement = "INSERT INTO installations (id) VALUES (NULL)"
-    with pytest.raises(IntegrityError), writing(engine, "writing") as connection:
+    for defect in (ZeroDivisionError(), ValueError("not one of the values")):
+        with pytest.raises(type(defect)), writing(engine, "writing"):
+            raise defect
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        pytest.param("CAST(:value AS jsonb)", "cannot be converted to text", id="a NUL in JSON"),
+        pytest.param("CAST(:value AS integer)", "integer", id="a number out of range"),
+    ],
+)
+def test_a_value_that_postgres_does_not_take_is_told_by_its_sentence(engine: Engine, value: str, sentence: str) -> None:
+    given = '["\\u0000"]' if "jsonb" in value else "99999999999"
+    with pytest.raises(ValuesRefused, match=sentence) as caught, writing(engine, "writing") as connection:
+        connection.execute(text(f"SELECT {value}"), {"value": given})
+    assert str(caught.value).startswith("writing: ")
+    assert "sqlalche.me" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["a\x00", "a\ud800"], ids=["NUL", "half a surrogate pair"])
+def test_a_text_that_the_driver_cannot_send_is_a_value_refused(engine: Engine, value: str) -> None:
+    with pytest.raises(ValuesRefused), writing(engine, "writing") as connection:
+        connection.execute(text("SELECT :value"), {"value": value})
+
+
+def test_a_row_that_a_constraint_refuses_is_not_repeated(engine: Engine) -> None:
+    statement = "INSERT INTO strategies (name, status, symbols, parameters) VALUES ('secret', 'none', '[]', '[]')"
+    with pytest.raises(ValuesRefused, match="violates") as caught, writing(engine, "writing") as connection:
         connection.execute(text(statement))
-    with pytest.raises(ZeroDivisionError), writing(engine, "writing"):
-        raise ZeroDivisionError
+    assert "secret" not in str(caught.value)
 
 
 def test_a_transaction_that_fails_leaves_nothing(engine: Engine) -> None:
     statement = "INSERT INTO installations (id) VALUES ('x'), ('x')"
-    with pytest.raises(IntegrityError), writing(engine, "writing") as connection:
+    with pytest.raises(ValuesRefused), writing(engine, "writing") as connection:
         connection.execute(text(statement))
     with looking(engine, "looking") as connection:
         assert connection.execute(text("SELECT count(*) FROM installations")).scalar_one() == 0

@@ -9,9 +9,9 @@ import pytest
 
 from backfleet.controller.applying import Applier, PassOverdue, effects
 from backfleet.controller.cluster import Refused
-from backfleet.core.errors import Conflict, FenceLost, Unavailable
+from backfleet.core.errors import Conflict, FenceLost, Unavailable, sentence_of
 from backfleet.core.observation import Refusal, RefusalKind
-from backfleet.core.plans import BatchPlan, BatchRef, CreateJob, DeleteJob, Plan, PostEvent, WriteStatus
+from backfleet.core.plans import BatchPlan, BatchRef, CreateJob, DeleteJob, Fault, Plan, PostEvent, WriteStatus
 from backfleet.core.records import BatchChanges, BatchRecord, BatchState
 from tests.support.jobs import NOW, build_attempt, build_create, build_request
 from tests.support.operator import build_settings
@@ -144,13 +144,14 @@ STAGES = ["rows", "delete", "create", "status", "event"]
 def test_a_failure_keeps_back_only_what_follows_of_its_own_batch(hands: Hands, stage: int, error: Exception) -> None:
     hands.fail[deeds("a")[stage]] = error
     errors = applier(hands).apply(BOTH, NOW)
-    assert errors == {"a": f"{type(error).__name__}: {error}"}
+    assert errors == {"a": sentence_of(error)}
     assert [deed for deed in hands.done if deed in deeds("a")] == deeds("a")[:stage]
     assert [deed for deed in hands.done if deed in deeds("b")] == deeds("b")
 
 
 def test_a_batch_without_a_plan_is_reported_and_disturbs_no_other(hands: Hands) -> None:
-    plan = Plan(batches=(batch_plan("a", error="ValueError: a bug"), batch_plan("b")))
+    fault = Fault(sentence="ValueError: a bug", trace="Traceback (most recent call last): ...")
+    plan = Plan(batches=(batch_plan("a", fault=fault), batch_plan("b")))
     assert applier(hands).apply(plan, NOW) == {"a": "ValueError: a bug"}
     assert hands.done == deeds("b")
 

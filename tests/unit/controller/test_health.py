@@ -46,7 +46,7 @@ def test_an_answer_says_why() -> None:
     state.refused = {"lab": "not allowed: 403"}
     facts = json.loads(answer("/readyz?verbose", state, STALE_SECONDS).body)
     assert facts.pop("lastTurnSecondsAgo") == pytest.approx(7.0, abs=5)
-    wanted = {"holdsFence": False, "problem": "another holds the fence"}
+    wanted = {"holdsFence": False, "problem": "another holds the fence", "failingBatches": {}}
     assert facts == {**wanted, "namespacesLeftOut": {"lab": "not allowed: 403"}}
 
 
@@ -73,7 +73,7 @@ def test_any_other_path_is_told_where_to_go(url: str) -> None:
 
 def test_the_metrics_say_what_the_last_pass_did(url: str) -> None:
     plan = Plan(overdue=("job-1", "job-2"))
-    report = PassReport(plan=plan, errors={"uid": "ValueError"}, seconds=0.3, live_batches=7, refused={"lab": "403"})
+    report = PassReport(plan=plan, errors={}, seconds=0.3, live_batches=7, refused={"lab": "403"}, failing_count=1)
     observe_pass(report)
     with urlopen(f"{url}/metrics", timeout=5) as reply:
         assert reply.headers["Content-Type"].startswith("text/plain")

@@ -11,7 +11,7 @@ import pytest
 from backfleet.controller.applying import PassOverdue
 from backfleet.controller.loop import RETRY_SECONDS, STANDBY_SECONDS, Loop
 from backfleet.controller.passes import PassReport
-from backfleet.core.errors import FenceLost, NotFound, SpecInvalid, Unavailable
+from backfleet.core.errors import DatabaseUnavailable, FenceLost, NotFound, SpecInvalid, Unavailable, sentence_of
 from backfleet.core.plans import Plan
 
 TICK_SECONDS = 15.0
@@ -169,7 +169,7 @@ def test_postgres_lost_within_a_pass_is_told_in_that_turn(scene: Scene) -> None:
 
     scene.passes.do = do
     scene.loop.turn()
-    assert scene.passes.told == ["the statement was cut off"]
+    assert scene.passes.told == [DatabaseUnavailable().public]
 
 
 def test_kubernetes_away_is_not_told_as_postgres_away(scene: Scene) -> None:
@@ -212,9 +212,9 @@ def test_an_outage_that_could_not_be_shown_ends_nothing_and_is_tried_again(scene
 @pytest.mark.parametrize(
     ("error", "wait", "problem"),
     [
-        pytest.param(ValueError("a bug"), RETRY_SECONDS, "ValueError: a bug", id="a bug"),
-        pytest.param(NotFound("no CRD"), RETRY_SECONDS, "NotFound: no CRD", id="the CRD is not served"),
-        pytest.param(SpecInvalid("a", "b", "c"), RETRY_SECONDS, "SpecInvalid: a: b; c", id="one of ours"),
+        pytest.param(ValueError("a bug"), RETRY_SECONDS, sentence_of(ValueError("a bug")), id="a bug"),
+        pytest.param(NotFound("no CRD"), RETRY_SECONDS, "no CRD", id="the CRD is not served"),
+        pytest.param(SpecInvalid("a", "b", "c"), RETRY_SECONDS, "a: b; c", id="one of ours"),
         pytest.param(PassOverdue("not done after 60 s"), 0.0, "not done after 60 s", id="overdue goes on at once"),
     ],
 )
@@ -227,20 +227,41 @@ def test_a_pass_that_raises_goes_on(scene: Scene, error: Exception, wait: float,
     assert scene.state == (True, None)
 
 
-def test_a_pass_with_a_failed_batch_is_done_again_soon(scene: Scene) -> None:
-    scene.passes.do = lambda: report(uid="ValueError: a bug")
-    assert scene.loop.turn() == RETRY_SECONDS
+def test_a_failed_batch_delays_nothing_that_is_due(scene: Scene) -> None:
+    scene.passes.do = lambda: report(due_seconds=0.0, uid="ValueError: a bug")
+    assert [scene.loop.turn() for _ in range(6)] == [0.0] * 6
 
 
-def test_a_batch_that_fails_again_and_again_is_tried_ever_more_seldom(scene: Scene) -> None:
-    scene.passes.do = lambda: report(uid="ValueError: a bug")
-    waits = [scene.loop.turn() for _ in range(6)]
-    assert waits == sorted(waits)
-    assert waits[-1] == TICK_SECONDS
+def test_health_has_the_failing_batches_while_they_fail(scene: Scene) -> None:
+    failing = {"research/bad": "ValueError: a bug"}
+    scene.passes.do = lambda: PassReport(plan=Plan(), errors={}, seconds=0.1, live_batches=1, failing=failing)
+    scene.loop.turn()
+    assert (scene.loop.health.failing, scene.loop.health.problem) == (failing, None)
     scene.passes.do = report
     scene.loop.turn()
-    scene.passes.do = lambda: report(uid="ValueError: a bug")
-    assert scene.loop.turn() == RETRY_SECONDS
+    assert scene.loop.health.failing == {}
+
+
+def test_what_is_shown_of_an_outage_names_no_host_and_no_user(scene: Scene) -> None:
+    scene.loop.turn()
+    scene.fail(DatabaseUnavailable('looking: connection to server at "10.0.0.7" failed for user "backfleet_operator"'))
+    scene.fence.is_away = True
+    scene.loop.turn()
+    scene.loop.turn()
+    for shown in (*scene.passes.told, str(scene.loop.health.problem)):
+        assert "10.0.0.7" not in shown
+        assert "backfleet_operator" not in shown
+    (told,) = scene.passes.told
+    assert "Check that Postgres runs" in told
+
+
+def test_the_log_has_all_of_a_problem_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.fail(DatabaseUnavailable("looking: no route to 10.0.0.7"))
+    for _ in range(3):
+        scene.loop.turn()
+    assert [each.message for each in caplog.records if "10.0.0.7" in each.message] == [
+        "not working: looking: no route to 10.0.0.7"
+    ]
 
 
 @pytest.mark.parametrize(

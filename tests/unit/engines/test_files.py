@@ -12,7 +12,6 @@ from backfleet.engines.files import (
     read_bytes,
     read_ends,
     read_json,
-    storable_text,
 )
 
 
@@ -144,8 +143,3 @@ def test_the_ends_of_a_file_of_any_size_are_read(tmp_path: Path) -> None:
     make_link(tmp_path / "link")
     with pytest.raises(FileProblem, match="link: is a link"):
         read_ends(tmp_path, "link", 5)
-
-
-def test_a_text_is_stored_as_it_is_but_for_what_postgres_cannot_hold() -> None:
-    assert storable_text("\t\r\n\x07\x1b é 🙂") == "\t\r\n\x07\x1b é 🙂"
-    assert storable_text("a\x00b\ud800c") == "a\ufffdb\ufffdc"

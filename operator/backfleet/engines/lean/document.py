@@ -10,7 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from backfleet.engines.files import MAX_RESULT_BYTES, FileProblem, clean_text, read_json, storable_text
+from backfleet.core.storable import storable_text
+from backfleet.engines.files import MAX_RESULT_BYTES, FileProblem, clean_text, read_json
 from backfleet.engines.lean.curve import Points, equity_points
 
 MAX_BYTES = 2 * MAX_RESULT_BYTES

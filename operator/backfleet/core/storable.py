@@ -1,0 +1,70 @@
+"""What Postgres can hold of texts and numbers: a spec with anything else is refused, and messages of others are cleaned."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.scalars import shown
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_SUSPICIOUS = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity|[0-9]{300}")
+"""In JSON as Python writes it; a hit may be harmless, such as the halves of an emoji."""
+_MEND = "remove it: a text may hold any character but NUL (U+0000) and half of a surrogate pair"
+_LONGEST_INTEGER_BITS = 1_000
+
+
+def storable_text(text: str) -> str:
+    """The text as it is but for NUL and lone surrogates, which Postgres cannot hold."""
+    return _UNSTORABLE.sub("�", text)
+
+
+def storable(value: object) -> object:
+    """JSON with every text in it cleaned by `storable_text`."""
+    match value:
+        case str():
+            return storable_text(value)
+        case Mapping():
+            return {storable_text(str(key)): storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [storable(item) for item in value]
+        case _:
+            return value
+
+
+def dump_storable(value: object) -> str:
+    """JSON as Postgres takes it: texts cleaned as by `storable`; ValueError for NaN and infinity."""
+    written = json.dumps(value, allow_nan=False)
+    return json.dumps(storable(value)) if _SUSPICIOUS.search(written) else written
+
+
+def check_storable(value: object, field: str) -> None:
+    """SpecInvalid names the first text or number in a JSON value that Postgres cannot hold."""
+    try:
+        written = json.dumps(value, default=str)
+    except ValueError:  # an integer of thousands of digits
+        written = "NaN"
+    if _SUSPICIOUS.search(written):
+        _check(value, field)
+
+
+def _check(value: object, field: str) -> None:
+    match value:
+        case str():
+            if found := _UNSTORABLE.search(value):
+                problem = f"{shown(value)} has the character U+{ord(found.group()):04X} at position {found.start() + 1}"
+                raise SpecInvalid(field, problem, _MEND)
+        case float() if not math.isfinite(value):
+            raise SpecInvalid(field, f"{shown(value)} is not a number", "write a finite number")
+        case int() if value.bit_length() > _LONGEST_INTEGER_BITS:
+            raise SpecInvalid(field, f"{shown(value)} is too large", "write a smaller number")
+        case Mapping():
+            for key, item in value.items():
+                _check(key, f"{field}: the key {shown(key)}")
+                _check(item, f"{field}.{key}")
+        case list() | tuple():
+            for position, item in enumerate(value):
+                _check(item, f"{field}[{position}]")
+        case _:
+            return
