@@ -55,7 +55,9 @@ def install_translators(app: FastAPI, routers: Sequence[APIRouter], retry_after_
         status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
         if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             raise error
-        response = problem_response(status, str(error), _field_problems(error))
+        problems = _field_problems(error)
+        more = f" (and {len(problems) - 1} more, see errors)" if len(problems) > 1 else ""
+        response = problem_response(status, f"{error}{more}", problems)
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             logger.warning("unavailable: %s", error.__cause__ or error)
             response.headers["Retry-After"] = str(retry_after_seconds)
@@ -79,7 +81,9 @@ def install_translators(app: FastAPI, routers: Sequence[APIRouter], retry_after_
 
 def _field_problems(error: BackfleetError) -> list[FieldProblem]:
     if isinstance(error, SpecInvalid | Forbidden | NameTaken | ConfigMissing) and error.field:
-        return [FieldProblem(field=error.field, problem=error.problem, mend=error.mend)]
+        first = FieldProblem(field=error.field, problem=error.problem, mend=error.mend)
+        others = error.others if isinstance(error, SpecInvalid) else ()
+        return [first, *(FieldProblem(field=each.field, problem=each.problem, mend=each.mend) for each in others)]
     return []
 
 

@@ -1,6 +1,7 @@
 """The command `convert`, and a config as a batch to run; libraries that take long to load are imported late."""
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from backfleet.configs.converting import Converted
 
 ENGINES = ("bars", "lean", "noop")
+WISHES = ("engine", "strategy", "symbols")
+"""What the command line may say in place of a config."""
 STANDARD_INPUT = "standard input"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]+")
 """A word that no reader of YAML takes for a number; PyYAML itself quotes true, no and their like."""
@@ -25,18 +28,20 @@ engine_option = click.option(
 strategy_option = click.option(
     "--strategy", metavar="NAME", help="Whose config it is, in place of the config's; LEAN's own names none."
 )
+symbols_option = click.option(
+    "--symbols", metavar="SPY,QQQ", help="What is traded, in place of the config's and the catalog's; commas between."
+)
 
 
 @click.command()
 @click.argument("config", type=click.File("rb"))
 @engine_option
 @strategy_option
+@symbols_option
 @click.option("--name", metavar="NAME", help="The batch's name; by default the file's, in lower case.")
 @click.option("--namespace", "-n", metavar="NAME", help="The batch's namespace; by default none is written.")
 @output_option("yaml", "json")
-def convert(
-    config: IO[bytes], engine: str | None, strategy: str | None, name: str | None, namespace: str | None, output: str
-) -> None:
+def convert(config: IO[bytes], name: str | None, namespace: str | None, output: str, **wishes: str | None) -> None:
     """Print the OptimizationBatch that a CONFIG becomes; - is standard input.
 
     CONFIG is a researcher's YAML (strategy, optimization, success_criteria, backtest) or LEAN's own optimizer config.
@@ -46,12 +51,13 @@ def convert(
     Examples:
       backfleet convert configs/optimizations/test_config.yaml
       backfleet convert my-config.yaml --engine bars --name mine | kubectl apply -f -
+      backfleet convert my-config.yaml --symbols SPY,QQQ
     """
     from backfleet.configs.documents import MAX_CONFIG_BYTES  # noqa: PLC0415 - late: yaml
     from backfleet.core.names import name_stem  # noqa: PLC0415 - late
 
     file = name_of(config)
-    found = read_config(file, config.read(MAX_CONFIG_BYTES + 1), engine, strategy)
+    found = read_config(file, config.read(MAX_CONFIG_BYTES + 1), wishes)
     stem = found.spec["strategy"]["name"] if file == STANDARD_INPUT else PurePath(file).stem
     metadata = {"name": name_stem(stem) if name is None else _parse_name(name, "--name")}
     if namespace is not None:
@@ -66,12 +72,14 @@ def name_of(file: IO[bytes]) -> str:
     return STANDARD_INPUT if name == "<stdin>" else name
 
 
-def read_config(file: str, content: bytes, engine: str | None, strategy: str | None) -> "Converted":
-    """The config as a batch; its warnings are told on standard error."""
+def read_config(file: str, content: bytes, wishes: Mapping[str, str | None]) -> "Converted":
+    """The config as a batch, with the `WISHES` of the command line; its warnings go to standard error."""
     from backfleet import catalog  # noqa: PLC0415 - late
     from backfleet.configs.converting import Wishes, convert  # noqa: PLC0415 - late: pydantic, yaml
 
-    found = convert(content, catalog.load(), Wishes(file=file, engine=engine, strategy=strategy))
+    symbols = None if wishes["symbols"] is None else tuple(each.strip() for each in wishes["symbols"].split(","))
+    asked = Wishes(file=file, engine=wishes["engine"], strategy=wishes["strategy"], symbols=symbols)
+    found = convert(content, catalog.load(), asked)
     for warning in found.warnings:
         click.echo(clean(f"warning: {file}: {warning}"), err=True)
     return found
@@ -81,7 +89,7 @@ def _parse_name(text: str, option: str) -> str:
     from backfleet_api.submission import NAME_PATTERN  # noqa: PLC0415 - late: pydantic
 
     if len(text) > 253 or not re.fullmatch(NAME_PATTERN, text):
-        raise SpecInvalid(option, f"{text!r} is no name in Kubernetes", "use a-z, 0-9, - and .")
+        raise SpecInvalid(option, f"{text!r} is not a name in Kubernetes", "use a-z, 0-9, - and .")
     return text
 
 

@@ -1,4 +1,4 @@
-"""The command line's door: every error becomes one line on standard error and an exit code."""
+"""The command line's door: every error becomes a line on standard error, and all of them one exit code."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from typing import NoReturn
 
 import click
 
-from backfleet.core.errors import BackfleetError
+from backfleet.core.errors import BackfleetError, SpecInvalid
 from backfleet_client.commands import cli
 from backfleet_client.converting import convert
 from backfleet_client.exits import EXIT_INTERRUPTED, EXIT_PIPE_CLOSED, exit_code
@@ -45,7 +45,8 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE_CLOSED
     except BackfleetError as error:
-        click.echo(f"backfleet: {clean(str(error))}", err=True)
+        for each in (error, *(error.others if isinstance(error, SpecInvalid) else ())):
+            click.echo(f"backfleet: {clean(str(each))}", err=True)
         return exit_code(error)
     return code if isinstance(code, int) else 0
 

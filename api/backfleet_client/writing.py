@@ -10,7 +10,14 @@ import click
 
 from backfleet.core.errors import SpecInvalid, Unavailable
 from backfleet_client.commands import namespace_option, output_option
-from backfleet_client.converting import engine_option, name_of, read_config, strategy_option
+from backfleet_client.converting import (
+    WISHES,
+    engine_option,
+    name_of,
+    read_config,
+    strategy_option,
+    symbols_option,
+)
 from backfleet_client.output import clean, render_json
 
 if TYPE_CHECKING:
@@ -35,6 +42,7 @@ _token_option = click.option(
 @click.option("--namespace", "-n", metavar="NAME", help="Where it is made, in place of the file's or the API's own.")
 @engine_option
 @strategy_option
+@symbols_option
 @click.option("--max-concurrent", type=click.IntRange(1, 256), metavar="K", help="Most backtests at once.")
 @click.option("--dry-run", is_flag=True, help="Judge and count only; nothing is created.")
 @click.option("--watch", is_flag=True, help="Follow the batch until it has ended, as `watch` does.")
@@ -53,7 +61,7 @@ def run(
 ) -> int:
     """Run the batch of FILE: a manifest of kind OptimizationBatch, its bare spec, or a config; - is standard input.
 
-    A config is what `convert` takes; --engine and --strategy are for configs. The same file under the same name makes
+    A config is what `convert` takes; --engine, --strategy and --symbols are for configs. The same file under the same name makes
     one batch, however often it is run.
 
     \b
@@ -65,7 +73,7 @@ def run(
     """
     if dry_run and rest["watch"]:
         raise click.UsageError("--dry-run creates nothing that --watch could follow")
-    found = _read_file(file, rest["engine"], rest["strategy"])
+    found = _read_file(file, {name: rest[name] for name in WISHES})
     request: dict[str, Any] = {"batch": found.spec}
     if wanted := name or found.name:
         request["name"] = wanted
@@ -171,16 +179,16 @@ class _Found:
     in_file: Callable[[SpecInvalid], SpecInvalid]
 
 
-def _read_file(file: IO[bytes], engine: str | None, strategy: str | None) -> _Found:
+def _read_file(file: IO[bytes], wishes: Mapping[str, str | None]) -> _Found:
     from backfleet.configs.converting import is_config  # noqa: PLC0415 - late, like the client
     from backfleet_client.manifests import MAX_FILE_BYTES, parse_manifest  # noqa: PLC0415 - late
 
     content = file.read(MAX_FILE_BYTES + 1)
     if is_config(content):
-        converted = read_config(name_of(file), content, engine, strategy)
+        converted = read_config(name_of(file), content, wishes)
         return _Found(converted.spec, None, None, lambda error: _in_config(error, converted))
-    if engine is not None or strategy is not None:
-        raise click.UsageError("--engine and --strategy are for configs: a manifest says both itself")
+    if any(each is not None for each in wishes.values()):
+        raise click.UsageError("--engine, --strategy and --symbols are for configs: a manifest says them itself")
     manifest = parse_manifest(content)
     return _Found(manifest.spec, manifest.name, manifest.namespace, _in_spec)
 

@@ -1,13 +1,15 @@
 """Parameters of a config as parameters of the spec. Where one contradicts itself an explicit list wins, and that is said."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from backfleet.catalog import CatalogParameter
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
 from backfleet.configs.reading import (
+    BOOLS,
     Draft,
     Keys,
     describe,
@@ -41,6 +43,10 @@ KEYS = Keys(
     silent=("description", "note", "notes", "comment", "rationale", "unit", "name"),
     others={"min": "start", "max": "end", "low": "start", "high": "end", "choices": "values", "options": "values"},
 )
+_NUMBER_LIKE = re.compile(
+    r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_,:]*(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?%?)"
+)
+"""Numbers, and what other readers take for one: hexadecimal, octal, sexagesimal, with thousands, a percentage."""
 SHOWN = 6
 """How many values of an axis a warning names."""
 
@@ -69,7 +75,8 @@ def convert_parameters(entry: Entry, known: Mapping[str, CatalogParameter], draf
         path = f"spec.parameters[{len(found)}]"
         draft.places[path] = each.place
         axis = _Axis(name=name, entry=each, known=known.get(name), spec_path=path, draft=draft)
-        found.append(_convert(axis))
+        with draft.going_on():
+            found.append(_convert(axis))
     return found
 
 
@@ -128,7 +135,8 @@ def _range(axis: _Axis, section: Mapping[str, Entry], declared: ParameterType | 
     if missing := [key for key in RANGE if key not in section]:
         mend = f"write {' and '.join(missing)}, or list the values under values"
         raise ConfigInvalid(axis.entry.place, f"the range has no {' and no '.join(missing)}", mend)
-    bounds = {key: section[key] for key in RANGE}
+    # A bound is a number, quoted or not.
+    bounds = {key: replace(section[key], is_quoted=False) for key in RANGE}
     for key, entry in bounds.items():
         axis.place(f"range.{key}", entry.place)
         if declared in (ParameterType.BOOL, ParameterType.STRING):
@@ -146,6 +154,8 @@ def _typed(axis: _Axis, entries: tuple[Entry, ...], declared: ParameterType | No
     """
     natural = _natural(entries)
     wanted = declared or (axis.known.type if axis.known else natural)
+    if declared is None and wanted is ParameterType.STRING:
+        _say_what_is_text(axis, entries)
     try:
         return [_value(entry, wanted) for entry in entries], wanted
     except ConfigInvalid as error:
@@ -163,6 +173,23 @@ def _natural(entries: tuple[Entry, ...]) -> ParameterType:
     if len(numbers) < len(values):
         return ParameterType.STRING
     return ParameterType.INT if all(is_whole(number) for number in numbers) else ParameterType.FLOAT
+
+
+def _say_what_is_text(axis: _Axis, entries: tuple[Entry, ...]) -> None:
+    """Where some of it looks like more than text, without quotes."""
+    looks = {
+        _look(entry.value) for entry in entries if isinstance(entry.value, str) and not entry.is_quoted
+    }  # fmt: skip
+    if looks & {"a bool", "a number"}:
+        shown = ", ".join(text_of(entry) for entry in entries[:SHOWN])
+        text = f"{shown} {'is' if len(entries) == 1 else 'are'} read as text: quote texts, or declare the type"
+        axis.draft.warn(entries[0].place, text)
+
+
+def _look(text: str) -> str:
+    if text.lower() in BOOLS:
+        return "a bool"
+    return "a number" if _NUMBER_LIKE.fullmatch(text) else "text"
 
 
 def _agrees(natural: ParameterType, known: CatalogParameter | None, declared: ParameterType) -> bool:

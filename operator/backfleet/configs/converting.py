@@ -5,27 +5,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from backfleet.catalog import Catalog, StrategyStatus
+from backfleet.catalog import Catalog
+from backfleet.configs.accepting import judge, place_of
 from backfleet.configs.axes import convert_parameters
 from backfleet.configs.criteria import convert_criteria
 from backfleet.configs.data import NAMES as DATA_NAMES
 from backfleet.configs.data import SECTIONS as DATA_SECTIONS
 from backfleet.configs.data import convert_data
-from backfleet.configs.documents import ConfigInvalid, Entry, Place, parse_document
+from backfleet.configs.documents import ConfigInvalid, Entry, Place, joined, parse_document
 from backfleet.configs.lean import from_lean, is_lean
 from backfleet.configs.reading import Draft, Keys, fields_of, json_of, judge_keys, number_of
 from backfleet.configs.searching import convert_objective, convert_search
 from backfleet.configs.strategies import convert_engine, convert_strategy, say_what_is_not_read
-from backfleet.core.acceptance import AcceptanceLimits, Strategies, check
-from backfleet.core.ceilings import NO_CEILINGS
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import MAX_COMBINATIONS
 from backfleet.core.scalars import value_text
-from backfleet.core.spec import EngineName, parse_spec
-from backfleet.core.strategies import StrategyInfo
+from backfleet.core.spec import EngineName
 
-MOST_COMBINATIONS = 10**15
-"""An installation has its own limit; what is above its default is a warning, and above this an error."""
 ORDER = (
     "strategy", "engine", "data", "parameters", "constraints", "search", "objective", "successCriteria", "maxConcurrent",
 )  # fmt: skip
@@ -76,11 +72,11 @@ class Converted:
 
     def in_config(self, error: SpecInvalid) -> ConfigInvalid:
         """What is refused of the spec, where the config has it."""
-        return ConfigInvalid(_place_of(error.field, self.places), error.problem, error.mend, self.file)
+        return ConfigInvalid(place_of(error.field, self.places), error.problem, error.mend, self.file)
 
 
 def convert(content: bytes | str, catalog: Catalog, wishes: Wishes | None = None) -> Converted:
-    """Read one config; ConfigInvalid names file, line, path and mend. Pure: the same text gives the same spec."""
+    """Read one config; ConfigInvalid names all that is wrong, each with its line. Pure: the same text, the same spec."""
     asked = wishes or Wishes()
     try:
         return _convert(parse_document(content), catalog, asked)
@@ -111,79 +107,81 @@ def _convert(root: Entry, catalog: Catalog, wishes: Wishes) -> Converted:
     if is_lean(top):
         top = from_lean(top, root.place, catalog, draft)
     judge_keys(top, TOP, draft)
-    section = fields_of(top[SECTION], "the optimization") if SECTION in top else {}
-    judge_keys(section, OPTIMIZATION, draft)
-    parameters = _either(top, section, "parameters")
-    if parameters is None:
-        raise ConfigInvalid(root.place, "it has no parameters", f"add them under {SECTION}")
-    engine = convert_engine(top.get("engine"), wishes.engine, draft)
-    strategy = convert_strategy(top.get("strategy"), wishes.strategy, catalog, root.place, draft)
-    convert_data(top, strategy, root.place, wishes.symbols, draft)
-    known = {each.name: each for each in strategy.parameters} if strategy else {}
-    draft.places["spec.parameters"] = parameters.place
-    draft.spec["parameters"] = convert_parameters(parameters, known, draft)
-    if strategy and engine is not EngineName.BARS:
-        say_what_is_not_read(parameters, strategy, draft)
-    names = [each["name"] for each in draft.spec["parameters"]]
-    convert_criteria(top.get("success_criteria"), _either(top, section, "constraints"), names, draft)
-    convert_search(section.get("type"), parameters, draft)
-    convert_objective(section.get("target_metric"), section.get("target_direction"), draft)
-    _convert_max_concurrent(_either(top, section, "max_concurrent"), draft)
+    section: Mapping[str, Entry] = {}
+    with draft.going_on():
+        section = fields_of(top[SECTION], "the optimization") if SECTION in top else {}
+        judge_keys(section, OPTIMIZATION, draft)
+    unread = _convert_parts(_Config(root.place, top, section), catalog, wishes, draft)
     draft.places["spec"] = root.place
-    return _judged(draft, section.get("total_combinations"), catalog, wishes.file)
+    accepted = judge(draft, unread, catalog)
+    if accepted is not None and not draft.faults:
+        with draft.going_on():
+            _say_what_the_total_is(accepted.space.total, section.get("total_combinations"), draft)
+    if accepted is None or draft.faults:
+        raise joined(draft.faults)
+    spec = {key: draft.spec[key] for key in ORDER if key in draft.spec}
+    total, warnings = accepted.space.total, tuple(draft.warnings)
+    return Converted(spec=spec, warnings=warnings, total=total, file=wishes.file, places=draft.places)
 
 
-def _either(top: Mapping[str, Entry], section: Mapping[str, Entry], key: str) -> Entry | None:
-    if key in top and key in section:
-        problem = f"line {top[key].place.line} gives {key} at the top already"
-        raise ConfigInvalid(section[key].place, problem, "keep one of the two")
-    return top.get(key) or section.get(key)
+def _convert_parts(config: "_Config", catalog: Catalog, wishes: Wishes, draft: Draft) -> list[str]:
+    """Every part into the draft, or its fault; the names of parameters that could not be read."""
+    top, section = config.top, config.section
+    parameters = config.either("parameters", draft)
+    if parameters is None and not draft.faults:
+        draft.faults.append(ConfigInvalid(config.place, "it has no parameters", f"add them under {SECTION}"))
+    engine, strategy = None, None
+    with draft.going_on():
+        engine = convert_engine(top.get("engine"), wishes.engine, draft)
+    with draft.going_on():
+        strategy = convert_strategy(top.get("strategy"), wishes.strategy, catalog, config.place, draft)
+    with draft.going_on():
+        convert_data(top, strategy, config.place, wishes.symbols, draft)
+    names: list[str] = []
+    if parameters is not None:
+        known = {each.name: each for each in strategy.parameters} if strategy else {}
+        draft.places["spec.parameters"] = parameters.place
+        with draft.going_on():
+            draft.spec["parameters"] = convert_parameters(parameters, known, draft)
+        names = list(parameters.value) if isinstance(parameters.value, Mapping) else []
+        if strategy and engine is not EngineName.BARS:
+            say_what_is_not_read(parameters, strategy, draft)
+        convert_search(section.get("type"), parameters, draft)
+    convert_criteria(top.get("success_criteria"), config.either("constraints", draft), names, draft)
+    convert_objective(section.get("target_metric"), section.get("target_direction"), draft)
+    _convert_max_concurrent(config.either("max_concurrent", draft), draft)
+    read = {each["name"] for each in draft.spec.get("parameters", [])}
+    return [name for name in names if name not in read]
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    """The fields at the top and those of the section; `place` is the whole."""
+
+    place: Place
+    top: Mapping[str, Entry]
+    section: Mapping[str, Entry]
+
+    def either(self, key: str, draft: Draft) -> Entry | None:
+        """What stands in one of the two."""
+        top, section = self.top.get(key), self.section.get(key)
+        if top is not None and section is not None:
+            problem = f"line {top.place.line} gives {key} at the top already"
+            draft.faults.append(ConfigInvalid(section.place, problem, "keep one of the two"))
+        return top or section
 
 
 def _convert_max_concurrent(entry: Entry | None, draft: Draft) -> None:
     if entry is not None:
         draft.places["spec.maxConcurrent"] = entry.place
-        draft.spec["maxConcurrent"] = json_of(number_of(entry))
+        with draft.going_on():
+            draft.spec["maxConcurrent"] = json_of(number_of(entry))
 
 
-def _judged(draft: Draft, declared_total: Entry | None, catalog: Catalog, file: str) -> Converted:
-    """The spec as acceptance takes it, as far as that can be told without an installation."""
-    spec = {key: draft.spec[key] for key in ORDER if key in draft.spec}
-    held = [each.name for each in catalog.strategies if each.status is StrategyStatus.ON_HOLD]
-    is_bars = spec["engine"]["name"] == EngineName.BARS
-    limits = AcceptanceLimits(
-        max_combinations=MOST_COMBINATIONS,
-        ceilings=NO_CEILINGS,
-        # With a project of one's own it may be released, which the operator's catalog knows.
-        on_hold=dict.fromkeys(held, "the built-in engine does not have it") if is_bars else {},
-        project_paths={each.name: each.lean_project_path for each in catalog.strategies if each.lean_project_path},
-    )
-    try:
-        accepted = check(parse_spec(spec), _strategies(catalog), limits)
-    except SpecInvalid as error:
-        raise ConfigInvalid(_place_of(error.field, draft.places), error.problem, error.mend) from error
-    total = accepted.space.total
-    if declared_total is not None and number_of(declared_total) != total:
-        said = value_text(number_of(declared_total))
-        draft.warn(declared_total.place, f"{said} is declared, but the parameters make {total} combinations")
+def _say_what_the_total_is(total: int, declared: Entry | None, draft: Draft) -> None:
+    if declared is not None and number_of(declared) != total:
+        said = value_text(number_of(declared))
+        draft.warn(declared.place, f"{said} is declared, but the parameters make {total} combinations")
     if total > MAX_COMBINATIONS:
         text = f"{total:,} combinations are over {MAX_COMBINATIONS:,}, the limit of an installation by default"
         draft.warn(draft.places["spec.parameters"], text)
-    return Converted(spec=spec, warnings=tuple(draft.warnings), total=total, file=file, places=draft.places)
-
-
-def _strategies(catalog: Catalog) -> Strategies:
-    """What the engines may know; an installation's operator knows which of it they do."""
-    known = {
-        each.name: StrategyInfo(parameters={one.name: one.type for one in each.parameters})
-        for each in catalog.strategies
-    }
-    return {EngineName.BARS: known, EngineName.LEAN: None, EngineName.NOOP: None}
-
-
-def _place_of(spec_path: str, places: Mapping[str, Place]) -> Place:
-    """Where the field of the spec came from, or what it stands in."""
-    path = spec_path
-    while path and path not in places:
-        path = path[: max(path.rfind("."), path.rfind("["), 0)]
-    return places.get(path, Place(1, ""))

@@ -34,17 +34,30 @@ NAMES = {
     "max_fee_share": "max_fee_share",
 }
 """The criteria as configs call them."""
+_RULES_OF_THE_STRATEGY = (
+    "max_risk_per_trade", "risk_per_trade", "max_leverage", "leverage", "max_position_size", "position_size",
+    "max_positions", "max_open_positions", "max_exposure", "max_daily_loss", "stop_loss", "take_profit",
+)  # fmt: skip
+"""What limits orders while a backtest runs; no figure of its result shows whether they were kept."""
 KEYS = Keys(
     known=NAMES,
     silent=("description", "note", "notes", "comment", "rationale"),
-    told={"max_fee_per_trade": "there is no such criterion here, so it is not judged; max_fee_pct bounds the fees"},
+    told={
+        "max_fee_per_trade": "there is no such criterion here, so it is not judged; max_fee_share bounds the fees",
+        **dict.fromkeys(_RULES_OF_THE_STRATEGY, "this is a rule for the strategy's own code, so it is not judged"),
+    },
     is_closed=True,
 )
+FEE_PCT = "max_fee_pct"
+_FEE_PCT_MEANING = (
+    "it is judged as total fees over gross profit; files have also meant fees over capital or over net profit by it: "
+    "write max_fee_share if gross profit is meant"
+)
+_FEES = frozenset({"feepct", "feespct", "feepercentage"})
 TARGET = "target_"
 """Free words about what one hopes for; nobody judges by them."""
 COUNTS = frozenset({"min_trades", "max_trades"})
 _SIGN = re.compile(r"<=|>=|==|!=|=|<|>")
-_WORDS = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _RULES = {rule.field: rule for rule in RULES}
 
 
@@ -63,12 +76,16 @@ def convert_criteria(section: Entry | None, constraints: Entry | None, names: Co
     bounds = [] if section is None else _stated(section, draft)
     is_stated = bool(bounds)
     between: list[str] = []
-    for entry in [] if constraints is None else items_of(constraints):
-        if _compares_parameters(text_of(entry), names):
+    for entry in _items(constraints, draft):
+        if not isinstance(entry.value, str):
+            with draft.going_on():
+                text_of(entry)
+        elif _compares_parameters(text_of(entry), names):
             draft.places[f"spec.constraints[{len(between)}]"] = entry.place
             between.append(text_of(entry).strip())
         else:
-            bounds.append(_constrained(entry))
+            with draft.going_on():
+                bounds.append(_constrained(entry, draft))
     if between:
         draft.spec["constraints"] = between
     if not bounds:
@@ -84,10 +101,25 @@ def convert_criteria(section: Entry | None, constraints: Entry | None, names: Co
         draft.places[f"spec.successCriteria.{bound.rule.wire_name}"] = bound.place
 
 
+def _items(constraints: Entry | None, draft: Draft) -> tuple[Entry, ...]:
+    if constraints is not None:
+        with draft.going_on():
+            return items_of(constraints)
+    return ()
+
+
 def _stated(section: Entry, draft: Draft) -> list[_Bound]:
-    fields = {key: each for key, each in fields_of(section, "criteria").items() if not key.startswith(TARGET)}
-    judge_keys(fields, KEYS, draft)
-    return [_bound(_RULES[NAMES[key]], entry) for key, entry in fields.items() if key in NAMES]
+    found: list[_Bound] = []
+    with draft.going_on():
+        fields = {key: each for key, each in fields_of(section, "criteria").items() if not key.startswith(TARGET)}
+        judge_keys(fields, KEYS, draft)
+        for key, entry in fields.items():
+            if key in NAMES:
+                with draft.going_on():
+                    found.append(_bound(_RULES[NAMES[key]], entry))
+            if key == FEE_PCT:
+                draft.warn(entry.place, _FEE_PCT_MEANING)
+    return found
 
 
 def _bound(rule: Rule, entry: Entry, value: Decimal | None = None) -> _Bound:
@@ -95,7 +127,7 @@ def _bound(rule: Rule, entry: Entry, value: Decimal | None = None) -> _Bound:
     if rule.field in COUNTS:
         value = number_of(entry) if value is None else value
         if not is_whole(value) or value < 0:
-            raise ConfigInvalid(entry.place, f"{value_text(value)} is no count", "write a whole number, 0 or more")
+            raise ConfigInvalid(entry.place, f"{value_text(value)} is not a count", "write a whole number, 0 or more")
         return _Bound(rule, value, entry.place)
     value = fraction_of(entry) if value is None else value
     if rule.field != "min_sharpe":
@@ -112,7 +144,7 @@ def _compares_parameters(text: str, names: Collection[str]) -> bool:
     left, _, _ = _split(text)
     if left not in names and metric_of(left) is not None:
         return False
-    return any(word in names for word in _WORDS.findall(text))
+    return any(re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w.-])", text) for name in names)
 
 
 def _split(text: str) -> tuple[str, str, str]:
@@ -123,12 +155,12 @@ def _split(text: str) -> tuple[str, str, str]:
     return text[: found.start()].strip(), found.group(), text[found.end() :].strip()
 
 
-def _constrained(entry: Entry) -> _Bound:
+def _constrained(entry: Entry, draft: Draft) -> _Bound:
     text = text_of(entry)
     left, sign, right = _split(text)
     if not left or not right:
         mend = 'write one comparison, like "Drawdown < 0.15"'
-        raise ConfigInvalid(entry.place, f"{shown(text)} is no constraint", mend)
+        raise ConfigInvalid(entry.place, f"{shown(text)} is not a constraint", mend)
     metric = metric_of(left)
     if metric is None:
         raise ConfigInvalid(entry.place, f"there is no statistic {shown(left)}, and no such parameter", choose(left))
@@ -139,6 +171,8 @@ def _constrained(entry: Entry) -> _Bound:
         bounded = sorted({f"{each.metric} {'>=' if each.is_floor else '<='}" for each in RULES})
         problem = f"no criterion asks for {left} {sign}"
         raise ConfigInvalid(entry.place, problem, f"use one of: {', '.join(bounded)}")
+    if re.sub(r"[^a-z]", "", left.lower()) in _FEES:
+        draft.warn(entry.place, _FEE_PCT_MEANING)
     value = fraction_of(Entry(entry.place, right, is_quoted=True))
     if rule.field in COUNTS and is_whole(value):
         # A count has a next one, so that "more than 100" is exactly "101 or more".

@@ -11,6 +11,13 @@ from backfleet.core.scalars import shown
 DEFAULT_START = "2020-01-01"
 DEFAULT_END = "2024-12-31"
 DEFAULT_CASH = 1000
+DEFAULTS: dict[str, Any] = {
+    "symbols": ["SPY"],
+    "startDate": DEFAULT_START,
+    "endDate": DEFAULT_END,
+    "initialCash": DEFAULT_CASH,
+}
+"""In the place of what could not be read, so that all else is judged."""
 SECTIONS = ("backtest", "backtest_settings")
 CASH = ("initial_capital", "initial_cash", "cash")
 RESOLUTION = ("resolution", "data_resolution")
@@ -39,22 +46,26 @@ def convert_data(
     fields = _fields(top, draft)
     if wished is not None:
         fields["symbols"] = _wished(wished)
-    data: dict[str, Any] = {"symbols": _symbols(fields.get("symbols"), strategy, whole, draft)}
+    data: dict[str, Any] = dict(DEFAULTS)
+    draft.spec["data"] = data
+    with draft.going_on():
+        data["symbols"] = _symbols(fields.get("symbols"), strategy, whole, draft)
     left_out: list[str] = []
-    for key, name, default in (("start_date", "startDate", DEFAULT_START), ("end_date", "endDate", DEFAULT_END)):
+    for key, name in (("start_date", "startDate"), ("end_date", "endDate")):
         entry = fields.get(key)
         if entry is None:
-            left_out.append(f"{key} {default}")
+            left_out.append(f"{key} {data[name]}")
         else:
             draft.places[f"spec.data.{name}"] = entry.place
-        data[name] = default if entry is None else text_of(entry).strip()
+            with draft.going_on():
+                data[name] = text_of(entry).strip()
     if left_out:
         draft.warn(whole, f"it gives no dates: {' and '.join(left_out)}, as the strategies of the catalog have it")
-    cash = _one_of(fields, CASH)
-    data["initialCash"] = DEFAULT_CASH if cash is None else json_of(number_of(cash))
-    if cash is not None:
-        draft.places["spec.data.initialCash"] = cash.place
-    draft.spec["data"] = data
+    with draft.going_on():
+        cash = _one_of(fields, CASH)
+        if cash is not None:
+            draft.places["spec.data.initialCash"] = cash.place
+            data["initialCash"] = json_of(number_of(cash))
     _say_what_the_engine_decides(fields, draft)
 
 
@@ -64,13 +75,13 @@ def _fields(top: Mapping[str, Entry], draft: Draft) -> dict[str, Entry]:
     for name in SECTIONS:
         if name not in top:
             continue
-        section = fields_of(top[name], "the settings of the backtest")
-        judge_keys(section, KEYS, draft)
-        for key, entry in section.items():
-            if key not in NAMES:
-                continue
-            other = found.setdefault(key, entry)
-            _refuse_contradiction(other, entry)
+        with draft.going_on():
+            section = fields_of(top[name], "the settings of the backtest")
+            judge_keys(section, KEYS, draft)
+            for key, entry in section.items():
+                if key in NAMES:
+                    with draft.going_on():
+                        _refuse_contradiction(found.setdefault(key, entry), entry)
     return found
 
 
@@ -113,10 +124,16 @@ def _wished(symbols: tuple[str, ...]) -> Entry:
 
 
 def _say_what_the_engine_decides(fields: Mapping[str, Entry], draft: Draft) -> None:
-    resolution, brokerage = _one_of(fields, RESOLUTION), fields.get("brokerage")
-    if resolution is not None and text_of(resolution).strip().lower() != "daily":
-        said = shown(text_of(resolution))
-        draft.warn(resolution.place, f"the strategy decides its resolution (bars: daily), so {said} is passed over")
+    with draft.going_on():
+        resolution = _one_of(fields, RESOLUTION)
+        if resolution is not None and text_of(resolution).strip().lower() != "daily":
+            said = shown(text_of(resolution))
+            draft.warn(resolution.place, f"the strategy decides its resolution (bars: daily), so {said} is passed over")
+    with draft.going_on():
+        _say_what_brokerage_is(fields.get("brokerage"), draft)
+
+
+def _say_what_brokerage_is(brokerage: Entry | None, draft: Draft) -> None:
     if brokerage is not None and not text_of(brokerage).lower().replace(" ", "").startswith("interactivebrokers"):
         said = shown(text_of(brokerage))
         draft.warn(brokerage.place, f"the engine decides the model of the brokerage, so {said} is passed over")

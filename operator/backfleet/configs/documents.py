@@ -4,7 +4,7 @@ Nothing of YAML beyond plain data is read: no alias, no tag, no second document,
 values are bounded.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ MAX_CONFIG_BYTES = 128 * 1024
 MAX_DEPTH = 20
 MAX_VALUES = 10_000
 MAX_SHOWN_PATH = 160
+MAX_FAULTS = 20
+"""Most that one error names."""
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -48,7 +50,16 @@ class ConfigInvalid(SpecInvalid):
 
     def of(self, file: str) -> "ConfigInvalid":
         """The same, of a named file."""
-        return ConfigInvalid(self.place, self._said, self.mend, file)
+        named = ConfigInvalid(self.place, self._said, self.mend, file)
+        named.others = tuple(each.of(file) if isinstance(each, ConfigInvalid) else each for each in self.others)
+        return named
+
+
+def joined(faults: Sequence[ConfigInvalid]) -> ConfigInvalid:
+    """All that is wrong with a config as one error, in the order of its lines; of more than MAX_FAULTS the first."""
+    first, *others = sorted(faults, key=lambda each: each.place.line)
+    first.others = tuple(others[: MAX_FAULTS - 1])
+    return first
 
 
 def at(place: Place) -> str:

@@ -5,18 +5,16 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 
 from backfleet.configs.documents import ConfigInvalid, Entry, Place, at
+from backfleet.configs.wording import near
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.scalars import is_whole, parse_number, shown
 
 BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 """As YAML 1.1 has them; the quoted texts true and false are no bools here, unless the type says so."""
 MAX_WARNINGS = 50
-CLOSE = 0.75
-"""How alike an unknown key and a known one are to be taken for a typing error."""
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|nan)", re.IGNORECASE)
 
@@ -25,18 +23,27 @@ Json = bool | int | float | str
 
 @dataclass(slots=True)
 class Draft:
-    """What a config has become so far: a spec, where each of its fields came from, and what was noticed."""
+    """What a config has become so far: a spec, where each of its fields came from, what was noticed and what is wrong."""
 
     spec: dict[str, Any] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    faults: list[ConfigInvalid] = field(default_factory=list)
 
     def warn(self, place: Place, text: str) -> None:
         """Say something about a place."""
         if len(self.warnings) < MAX_WARNINGS:
             self.warnings.append(f"{at(place)}: {text}")
         elif len(self.warnings) == MAX_WARNINGS:
-            self.warnings.append("and more, which are not told")
+            self.warnings.append("there are more warnings, which are not shown")
+
+    @contextmanager
+    def going_on(self) -> Iterator[None]:
+        """Keep what is refused inside and go on, so that one run shows everything that is wrong."""
+        try:
+            yield
+        except ConfigInvalid as error:
+            self.faults.append(error)
 
 
 @contextmanager
@@ -79,6 +86,11 @@ def number_of(entry: Entry) -> Decimal:
     if not _NUMBER.fullmatch(text):
         raise ConfigInvalid(entry.place, f"{shown(text)} is not a number", _number_mend(text))
     return _parse(text, entry.place)
+
+
+def is_number(entry: Entry) -> bool:
+    """Whether it reads as a number or a percentage, quoted or not."""
+    return isinstance(entry.value, str) and _NUMBER.fullmatch(entry.value.strip().removesuffix("%").strip()) is not None
 
 
 def fraction_of(entry: Entry) -> Decimal:
@@ -124,24 +136,31 @@ class Keys:
     told: Mapping[str, str] = field(default_factory=dict)
     others: Mapping[str, str] = field(default_factory=dict)
     is_closed: bool = False
-    """Nothing unknown may stand here, whatever it looks like."""
+    """No unknown number may stand here; an unknown text or section is a note."""
 
 
 def judge_keys(section: Mapping[str, Entry], keys: Keys, draft: Draft) -> None:
     """Refuse what looks like a typing error, and say what else is passed over."""
     for key, entry in section.items():
-        if key in keys.known or key in keys.silent:
-            continue
-        if key in keys.told:
-            draft.warn(entry.place, keys.told[key])
-        elif key in keys.others:
-            raise ConfigInvalid(entry.place, "the key is of another format", f"write {keys.others[key]}")
-        elif close := get_close_matches(key, [*keys.known, *keys.told], n=1, cutoff=CLOSE):
-            raise ConfigInvalid(entry.place, "the key is unknown", f"did you mean {close[0]}?")
-        elif keys.is_closed:
-            raise ConfigInvalid(entry.place, "the key is unknown", f"known here: {', '.join(keys.known)}")
-        else:
-            draft.warn(entry.place, "unknown, and passed over")
+        with draft.going_on():
+            _judge_key(key, entry, keys, draft)
+
+
+def _judge_key(key: str, entry: Entry, keys: Keys, draft: Draft) -> None:
+    if key in keys.known or key in keys.silent:
+        return
+    if key in keys.told:
+        draft.warn(entry.place, keys.told[key])
+    elif key in keys.others:
+        raise ConfigInvalid(entry.place, "the key is of another format", f"write {keys.others[key]}")
+    elif close := near(key, [*keys.known, *keys.told]):
+        raise ConfigInvalid(entry.place, "the key is unknown", f"did you mean {close}?")
+    elif not keys.is_closed:
+        draft.warn(entry.place, "unknown, and passed over")
+    elif is_number(entry):
+        raise ConfigInvalid(entry.place, "the key is unknown", f"known here: {', '.join(keys.known)}")
+    else:
+        draft.warn(entry.place, "this is a note, so it is not judged")
 
 
 def _parse(text: str, place: Place) -> Decimal:

@@ -21,25 +21,38 @@ DIRECTIONS = {
 def convert_objective(metric: Entry | None, direction: Entry | None, draft: Draft) -> None:
     """Put `objective` into the draft; without a metric it is the Sharpe ratio, without a direction the metric's own."""
     objective: dict[str, str] = {"metric": "sharpe_ratio"}
-    if metric is not None:
-        found = metric_of(text_of(metric))
-        if found is None:
-            problem = f"there is no metric {shown(text_of(metric))}"
-            raise ConfigInvalid(metric.place, problem, choose(text_of(metric)))
-        objective["metric"] = found
-    if direction is not None:
-        text = text_of(direction).strip().lower()
-        if text not in DIRECTIONS:
-            raise ConfigInvalid(direction.place, f"{shown(text)} is no direction", "write max or min")
-        objective["direction"] = DIRECTIONS[text].value
     draft.spec["objective"] = objective
+    if metric is not None:
+        with draft.going_on():
+            objective["metric"] = _metric(metric)
+    if direction is not None:
+        with draft.going_on():
+            objective["direction"] = _direction(direction).value
+
+
+def _metric(entry: Entry) -> str:
+    found = metric_of(text_of(entry))
+    if found is None:
+        raise ConfigInvalid(entry.place, f"there is no metric {shown(text_of(entry))}", choose(text_of(entry)))
+    return found
+
+
+def _direction(entry: Entry) -> Direction:
+    text = text_of(entry).strip().lower()
+    if text not in DIRECTIONS:
+        raise ConfigInvalid(entry.place, f"{shown(text)} is not a direction", "write max or min")
+    return DIRECTIONS[text]
 
 
 def convert_search(kind: Entry | None, parameters: Entry, draft: Draft) -> None:
     """Put `search` into the draft, and say where the grid is less than what was asked for."""
     draft.spec["search"] = {"algorithm": "grid"}
-    if kind is None:
-        return
+    if kind is not None:
+        with draft.going_on():
+            _say_what_is_not_searched(kind, parameters, draft)
+
+
+def _say_what_is_not_searched(kind: Entry, parameters: Entry, draft: Draft) -> None:
     text = text_of(kind).lower()
     if "euler" not in text:
         if "grid" not in text:

@@ -1,8 +1,8 @@
 """Names of statistics as researchers and LEAN write them, and the metric that each is."""
 
 import re
-from difflib import get_close_matches
 
+from backfleet.configs.wording import near
 from backfleet.core.metrics import METRICS
 
 _ALIASES = {
@@ -31,9 +31,21 @@ _ALIASES = {
 }
 
 
+PORTFOLIO = "TotalPerformance.PortfolioStatistics"
+_PORTFOLIO_PATHS = ("", "statistics", "portfoliostatistics", PORTFOLIO.lower())
+"""Where LEAN's result has the figures of the whole portfolio."""
+_TRADES_PATHS = ("tradestatistics", "totalperformance.tradestatistics")
+_OF_TRADES = {"totalnumberoftrades": "total_trades"}
+"""What LEAN computes from closed trades alone; all else there has the portfolio's names and another meaning."""
+
+
 def metric_of(text: str) -> str | None:
     """The metric of "Sharpe Ratio", "PSR", "TotalPerformance.PortfolioStatistics.SharpeRatio" or sharpe_ratio."""
-    last = text.strip().rpartition(".")[2]
+    path, last = _split(text)
+    if path in _TRADES_PATHS:
+        return _OF_TRADES.get(last.lower())
+    if path not in _PORTFOLIO_PATHS:
+        return None
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", last)
     plain = re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
     plain = _ALIASES.get(plain, plain)
@@ -41,8 +53,16 @@ def metric_of(text: str) -> str | None:
 
 
 def choose(text: str) -> str:
-    """A mend for a statistic that is none."""
-    titles = {name.replace("_", " "): None for name in [*METRICS, *_ALIASES]}
-    close = get_close_matches(text.strip().lower(), titles, n=1)
-    hint = f"did you mean {close[0].title()}? " if close else ""
+    """What to write in place of a statistic that is not known."""
+    path, last = _split(text)
+    if path and path not in _PORTFOLIO_PATHS:
+        return f"figures are read from {PORTFOLIO}, or by name alone, such as {last or 'Sharpe Ratio'}"
+    close = near(last, [name.replace("_", " ") for name in [*METRICS, *_ALIASES]])
+    hint = f"did you mean {close.title()}? " if close else ""
     return f"{hint}known: {', '.join(METRICS)}"
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The path in LEAN's result, in lower case, and the name; LEAN writes ['Statistics'].['Sharpe Ratio'] as well."""
+    path, _, last = re.sub(r"[\[\]']", "", text).strip().rpartition(".")
+    return path.strip().lower(), last.strip()

@@ -13,6 +13,9 @@ class BackfleetError(Exception):
 class SpecInvalid(BackfleetError):
     """The user's fault and permanent: `field` is the path in the custom resource, the message says what to change."""
 
+    others: "tuple[SpecInvalid, ...]" = ()
+    """What else was found wrong in the same look; the message says the first alone."""
+
     def __init__(self, field: str, problem: str, mend: str) -> None:
         self.field = field
         self.problem = problem

@@ -2,7 +2,8 @@
 
     or > and > not > one comparison (== != < <= > >=) > + - > * / > unary minus > number, "text", true, false, name, (…)
 
-Names with a hyphen stand in backticks. Nothing here evaluates Python: what the grammar does not know is an error.
+Names with a hyphen, or with a digit at their beginning, stand in backticks. Nothing here evaluates Python: what the grammar
+does not know is an error.
 """
 
 import operator
@@ -66,7 +67,7 @@ class _Node:
 
 
 _TOKEN = re.compile(
-    r"(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<name>`[^`]*`)"
+    r"(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<word>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)|(?P<name>`[^`]*`)"
     r"|(?P<text>\"[^\"]*\"|'[^']*')|(?P<sign><=|>=|==|!=|[-+*/()<>])"
 )
 _MENDS = {Kind.BOOL: "compare it with something: == != < <= > >=", Kind.NUMBER: "calculate with numbers only"}

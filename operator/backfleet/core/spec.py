@@ -25,6 +25,7 @@ from backfleet.core.spec_fields import (
     parse_fraction,
     parse_quantity,
     parse_whole,
+    spec_faults,
     spec_invalid,
 )
 from backfleet.core.storable import check_storable
@@ -33,7 +34,7 @@ NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 PATH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
 ALGORITHM_FILE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\.(py|dll)$"
 TYPE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.]*$"
-PARAMETER_PATTERN = r"^[A-Za-z_][A-Za-z0-9_-]*$"
+PARAMETER_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9._-]*$"
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 METRIC_PATTERN = r"^[a-z][a-z0-9_]*$"
@@ -254,6 +255,15 @@ def parse_spec(spec: object) -> BatchSpec:
         raise spec_invalid(error, BatchSpec) from error
     check_storable(spec, "spec")
     return parsed
+
+
+def find_faults(spec: Mapping[str, Any]) -> list[SpecInvalid]:
+    """All that `parse_spec` would refuse, one error for each field."""
+    try:
+        BatchSpec.model_validate(spec)
+    except ValidationError as error:
+        return spec_faults(error, BatchSpec)
+    return []
 
 
 def parse_criteria(declared: object) -> SuccessCriteria | None:

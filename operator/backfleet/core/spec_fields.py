@@ -71,11 +71,15 @@ def parse_quantity(raw: object) -> str:
 
 def spec_invalid(error: ValidationError, model: type[BaseModel]) -> SpecInvalid:
     """One of pydantic's complaints as SpecInvalid, a misspelt field before all; how many more stands in the problem."""
-    details = error.errors(include_url=False)
-    first = min(details, key=lambda detail: detail["type"] != "extra_forbidden")
-    problem, mend = _explain(first, model)
-    more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-    return SpecInvalid(_path(first["loc"]), problem + more, mend)
+    first, *others = spec_faults(error, model)
+    more = f" (and {len(others)} more)" if others else ""
+    return SpecInvalid(first.field, first.problem + more, first.mend)
+
+
+def spec_faults(error: ValidationError, model: type[BaseModel]) -> list[SpecInvalid]:
+    """All of pydantic's complaints, misspelt fields before all."""
+    details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
+    return [SpecInvalid(_path(each["loc"]), *_explain(each, model)) for each in details]
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -203,6 +203,12 @@ def test_run_and_convert_then_apply_are_the_same_batch(command: Written, capsys:
     assert "was there already, from the same request: 729 backtests" in capsys.readouterr().out
 
 
+def test_everything_that_is_wrong_with_a_config_is_in_one_answer(configs: Written) -> None:
+    found = assert_problem(post(configs, config=f"{BROKEN}max_concurrent: 0\n"), 422)
+    assert [each.problem[:13] for each in found.errors] == ["line 9: param", "line 16: max_"]
+    assert found.detail.endswith("(and 1 more, see errors)")
+
+
 def test_run_tells_warnings_and_errors_of_a_config_with_its_lines(
     command: Written, capsys: Captured, tmp_path: Path
 ) -> None:
@@ -237,4 +243,4 @@ def test_engine_is_refused_beside_a_manifest(command: Written, capsys: Captured,
     (tmp_path / "spec.yaml").write_text(yaml.safe_dump(read(SHIPPED).spec))
     for option in (["--engine", "bars"], ["--strategy", "X"]):
         assert run(["run", str(tmp_path / "spec.yaml"), *option]) == 2
-        assert "--engine and --strategy are for configs" in capsys.readouterr().err
+        assert "--engine, --strategy and --symbols are for configs" in capsys.readouterr().err

@@ -69,6 +69,11 @@ def test_name_namespace_engine_and_strategy_are_the_options(config: str, capsys:
     assert "warning" in said
 
 
+def test_symbols_of_the_command_line_win(config: str, capsys: Captured) -> None:
+    assert converted(capsys, config, "--symbols", "QQQ, MSFT")[0]["spec"]["data"]["symbols"] == ["QQQ", "MSFT"]
+    assert "symbols asked for: '' is not valid" in refused(capsys, config, "--symbols", "QQQ,")
+
+
 def test_a_text_that_some_reader_takes_for_more_is_quoted(tmp_path: Path, capsys: Captured) -> None:
     """Kubernetes reads YAML by other rules than PyYAML: 1e5 is a number there, Y is true."""
     (tmp_path / "1e5.yaml").write_text(
@@ -104,6 +109,18 @@ def test_what_cannot_be_meant_is_one_line_with_file_and_line(tmp_path: Path, cap
     )
 
 
+def test_everything_that_is_wrong_is_said_in_one_run_a_line_each(tmp_path: Path, capsys: Captured) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(HEAD + "parameters:\n  rsi_period: {start: 14, end: 16, step: 0}\n  exit: []\nengine: excel\n")
+    said = refused(capsys, str(path)).splitlines()
+    assert [each.partition(": line ")[2][:20] for each in said] == [
+        "4: parameters.rsi_pe",
+        "5: parameters.exit: ",
+        "6: engine: there is ",
+    ]
+    assert all(each.startswith(f"backfleet: {path}: line ") for each in said)
+
+
 def test_a_terminal_is_not_steered_by_a_config(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "bad.yaml").write_text(HEAD + PARAMETERS + 'engine: "\\e[31m"\n')
     assert "\x1b" not in refused(capsys, str(tmp_path / "bad.yaml"))
@@ -113,8 +130,8 @@ def test_a_terminal_is_not_steered_by_a_config(tmp_path: Path, capsys: Captured)
     ("arguments", "said"),
     [
         (["/nowhere.yaml"], "nowhere.yaml"),
-        (["{}", "--name", "Upper"], "--name: 'Upper' is no name in Kubernetes"),
-        (["{}", "--namespace", "a b"], "--namespace: 'a b' is no name in Kubernetes"),
+        (["{}", "--name", "Upper"], "--name: 'Upper' is not a name in Kubernetes"),
+        (["{}", "--namespace", "a b"], "--namespace: 'a b' is not a name in Kubernetes"),
         (["{}", "--engine", "excel"], "--engine"),
         (["{}", "-o", "xml"], "--output"),
         ([], "Missing argument"),

@@ -9,6 +9,7 @@ from backfleet.core.parameters import build_space
 from backfleet.core.spec import parse_spec
 from tests.support.configs import read, read_axes
 
+MINE = "strategy: {name: Mine, lean_project_path: mine}\nsymbols: [SPY]\n"
 LINE = "line 6: parameters.x"
 
 
@@ -38,6 +39,7 @@ def ranged(start: float, end: float, step: float) -> dict[str, Any]:
         ("{start: 1e-3, end: 3.e-3, step: 1E-3}", {"type": "float", "range": ranged(0.001, 0.003, 0.001)}),
         ("{start: 1_000, end: 3_000, step: 1_000}", {"type": "int", "range": ranged(1000, 3000, 1000)}),
         ("{start: -2, end: +2, step: 2}", {"type": "int", "range": ranged(-2, 2, 2)}),
+        ("{start: '1', end: \"2\", step: 0.5}", {"type": "float", "range": ranged(1, 2, 0.5)}),
         ("{start: 5, end: 5, step: 1}", {"type": "int", "range": ranged(5, 5, 1)}),
         ("[10, 14, 20]", {"type": "int", "values": [10, 14, 20]}),
         ("{values: [1.00, 1.01], type: float}", {"type": "float", "values": [1, 1.01]}),
@@ -51,7 +53,6 @@ def ranged(start: float, end: float, step: float) -> dict[str, Any]:
         ("{values: ['14', '15'], type: integer}", {"type": "int", "values": [14, 15]}),
         ("{values: ['14', '15']}", {"type": "string", "values": ["14", "15"]}),
         ("{values: [2020, 2021], type: string}", {"type": "string", "values": ["2020", "2021"]}),
-        ("{values: [1.50, auto]}", {"type": "string", "values": ["1.50", "auto"]}),
         ("{values: 7}", {"type": "int", "values": [7]}),
         ("14", {"type": "int", "value": 14}),
         ("SPY", {"type": "string", "value": "SPY"}),
@@ -101,6 +102,35 @@ def noticed(text: str) -> tuple[dict[str, Any], str]:
 def test_an_explicit_list_wins_and_that_is_said(text: str, values: list[Any], said: str) -> None:
     parameter, warning = noticed(text)
     assert (parameter["values"], "range" in parameter, warning) == (values, False, said)
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "said"),
+    [
+        ("[0x10]", ["0x10"], "0x10 is read as text"),
+        ("[true, 'false', no]", ["true", "false", "no"], "true, false, no are read as text"),
+        ("{values: [1.50, auto]}", ["1.50", "auto"], "1.50, auto are read as text"),
+        ("['up', 12:30]", ["up", "12:30"], "up, 12:30 are read as text"),
+        ("[5%, 10%]", ["5%", "10%"], "5%, 10% are read as text"),
+    ],
+)
+def test_what_looks_like_more_than_text_and_is_read_as_text_is_said(text: str, values: list[str], said: str) -> None:
+    parameter, warning = noticed(text)
+    assert (parameter["type"], parameter["values"]) == ("string", values)
+    first = "values[0]" if "values" in text else "[0]"
+    assert warning == f"{LINE}.{first}: {said}: quote texts, or declare the type".replace(".[", "[")
+
+
+@pytest.mark.parametrize("name", ["buy.rsi", "2nd-period", "ema-fast", "_x"])
+def test_a_parameter_is_named_as_in_lean(name: str) -> None:
+    found = read(f"{MINE}parameters: {{{name}: [1, 2]}}\nconstraints: ['`{name}` < 2']\n")
+    assert found.spec["parameters"] == [{"name": name, "type": "int", "values": [1, 2]}]
+    assert found.spec["constraints"] == [f"`{name}` < 2"]
+
+
+def test_a_name_with_a_dot_needs_no_backticks_in_a_constraint() -> None:
+    found = read(f"{MINE}parameters: {{buy.rsi: [1, 2]}}\nconstraints: [buy.rsi < 2]\n")
+    assert found.spec["constraints"] == ["buy.rsi < 2"]
 
 
 def test_an_end_off_the_grid_is_said_and_stays_as_it_is_written() -> None:

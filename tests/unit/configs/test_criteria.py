@@ -21,7 +21,7 @@ success_criteria:
   min_sharpe: 0.8
   max_drawdown: 0.20
   min_win_rate: 0.5
-  max_fee_pct: 0.25
+  max_fee_share: 0.25
   min_avg_win: 0.01
   min_psr: 0.7
   target_trades_per_year: 5 to 10
@@ -66,7 +66,7 @@ def test_without_criteria_the_strategys_own_count() -> None:
         ("Win Rate > 0.45", {"minWinRate": 0.45}),
         ("PSR > 0.7", {"minPsr": 0.7}),
         ("Probabilistic Sharpe Ratio >= 70%", {"minPsr": 0.7}),
-        ("Fee Pct < 0.3", {"maxFeeShare": 0.3}),
+        ("Fee Share < 0.3", {"maxFeeShare": 0.3}),
         ("Sharpe Ratio >= 1.0", {"minSharpe": 1}),
         ("TotalPerformance.PortfolioStatistics.SharpeRatio > 1", {"minSharpe": 1}),
         ("Average Win > 0.01", {"minAvgWin": 0.01}),
@@ -78,6 +78,45 @@ def test_a_constraint_on_a_statistic_is_a_criterion(constraint: str, criterion: 
     assert warnings == (
         "line 5: constraints: these are the only criteria of the batch: what the strategy has of its own does not count "
         "beside them",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("success_criteria: {max_fee_pct: 0.3}\n", "success_criteria.max_fee_pct"),
+        ("constraints: [Fee Pct < 0.3]\n", "constraints[0]"),
+    ],
+)
+def test_a_word_with_three_meanings_is_said_to_have_one_here(text: str, path: str) -> None:
+    found, warnings = criteria(text)
+    assert found == {"maxFeeShare": 0.3}
+    assert any(
+        each.startswith(f"line 5: {path}: it is judged as total fees over gross profit; files have also meant")
+        for each in warnings
+    )
+
+
+def test_notes_and_rules_of_the_strategy_are_said_not_to_be_judged() -> None:
+    text = """\
+success_criteria:
+  min_trades: 50
+  how_fees_stay_low: Trade seldom and in size.
+  review: {by: me}
+  max_risk_per_trade: 0.01
+  max_leverage: 1.0
+  max_fee_per_trade: 2
+"""
+    assert criteria(text) == (
+        {"minTrades": 50},
+        (
+            "line 7: success_criteria.how_fees_stay_low: this is a note, so it is not judged",
+            "line 8: success_criteria.review: this is a note, so it is not judged",
+            "line 9: success_criteria.max_risk_per_trade: this is a rule for the strategy's own code, so it is not judged",
+            "line 10: success_criteria.max_leverage: this is a rule for the strategy's own code, so it is not judged",
+            "line 11: success_criteria.max_fee_per_trade: there is no such criterion here, so it is not judged; "
+            "max_fee_share bounds the fees",
+        ),
     )
 
 

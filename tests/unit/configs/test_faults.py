@@ -3,7 +3,7 @@
 import pytest
 
 from backfleet.configs.converting import convert, is_config
-from backfleet.configs.documents import MAX_CONFIG_BYTES, ConfigInvalid
+from backfleet.configs.documents import MAX_CONFIG_BYTES, MAX_FAULTS, ConfigInvalid
 from tests.support.configs import CATALOG, HEAD, PARAMETERS, read, read_axes
 
 GOOD = HEAD + PARAMETERS
@@ -115,7 +115,7 @@ def test_what_is_no_config(content: str | bytes, said: str) -> None:
         ),
         pytest.param(
             "optimization: {target_direction: up}",
-            "line 5: optimization.target_direction: 'up' is no direction; write max or min",
+            "line 5: optimization.target_direction: 'up' is not a direction; write max or min",
             id="direction",
         ),
         pytest.param(
@@ -168,7 +168,9 @@ def test_what_is_no_config(content: str | bytes, said: str) -> None:
             id="c unknown",
         ),
         pytest.param(
-            "success_criteria: {min_trades: 1.5}", "line 5: success_criteria.min_trades: 1.5 is no count", id="c half"
+            "success_criteria: {min_trades: 1.5}",
+            "line 5: success_criteria.min_trades: 1.5 is not a count",
+            id="c half",
         ),
         pytest.param(
             "success_criteria: {max_drawdown: 15}", "line 5: success_criteria.max_drawdown: 15 is over 1,", id="c 15"
@@ -200,12 +202,12 @@ def test_what_is_no_config(content: str | bytes, said: str) -> None:
             "constraints: [Drawdown < low]", "line 5: constraints[0]: 'low' is not a number; write a num", id="k text"
         ),
         pytest.param(
-            "constraints: [Drawdown]", "line 5: constraints[0]: 'Drawdown' is no constraint; write one", id="k no sign"
+            "constraints: [Drawdown]", "line 5: constraints[0]: 'Drawdown' is not a constraint; write", id="k no sign"
         ),
         pytest.param(
             "constraints: [Drawdown < 15]", "line 5: constraints[0]: 15 is over 1, which is 100 %; write", id="k 15"
         ),
-        pytest.param("constraints: [Total Trades < 0]", "line 5: constraints[0]: -1 is no count", id="k none left"),
+        pytest.param("constraints: [Total Trades < 0]", "line 5: constraints[0]: -1 is not a count", id="k none left"),
         pytest.param(
             "constraints: [Total Orders > 5]",
             "line 5: constraints[0]: no criterion asks for Total Orders",
@@ -307,6 +309,73 @@ def test_a_parameter_that_cannot_be_meant_is_named_by_line(text: str, said: str)
     with pytest.raises(ConfigInvalid) as caught:
         read_axes(f"  {text}\n")
     assert f"{caught.value.problem}; {caught.value.mend}"[: len(said)] == said
+
+
+EVERYTHING = """\
+strategy: {nmae: x}
+engine: excel
+parameters:
+  a: {start: 3, end: 1, step: 1}
+  b: [1, 1]
+  c: {start: 1, end: 2}
+  d e: [1]
+  f: [1, 2]
+constraints: [Drawdwn < 0.1, f < 2, f <, a < 3, ghost < f]
+success_criteria: {min_tradse: 1, max_drawdown: 15, min_trades: 1.5, beauty: 1}
+optimization: {target_metric: beauty, target_direction: up, type: guess}
+max_concurrent: 1000
+backtest: {start_date: 2021-01-01, end_date: 2020-01-01, initial_capital: much}
+symbols: [spy]
+"""
+EVERY_FAULT = (
+    "line 1: strategy.nmae: the key is unknown",
+    "line 1: strategy: it names no strategy",
+    "line 2: engine: there is no engine 'excel'",
+    "line 4: parameters.a.end: end 1 is before start 3",
+    "line 5: parameters.b[1]: 1 repeats the value at position 0",
+    "line 6: parameters.c: the range has no step",
+    "line 7: parameters.d e: 'd e' has characters that are not allowed",
+    "line 9: constraints[0]: there is no statistic 'Drawdwn'",
+    "line 9: constraints[2]: at character 4: a term is due",
+    "line 9: constraints[4]: at character 1: unknown parameter 'ghost'",
+    "line 10: success_criteria.min_tradse: the key is unknown",
+    "line 10: success_criteria.beauty: the key is unknown",
+    "line 10: success_criteria.max_drawdown: 15 is over 1",
+    "line 10: success_criteria.min_trades: 1.5 is not a count",
+    "line 11: optimization.type: there is no search 'guess'",
+    "line 11: optimization.target_metric: there is no metric 'beauty'",
+    "line 11: optimization.target_direction: 'up' is not a direction",
+    "line 12: max_concurrent: 1000 is not valid",
+    "line 13: backtest.initial_capital: 'much' is not a number",
+    "line 13: backtest.end_date: 2020-01-01 is before startDate 2021-01-01",
+    "line 14: symbols[0]: 'spy' has characters that are not allowed",
+)
+
+
+def test_one_run_names_everything_that_is_wrong_in_the_order_of_its_lines() -> None:
+    with pytest.raises(ConfigInvalid) as caught:
+        read(EVERYTHING, file="mine.yaml")
+    found = [caught.value, *caught.value.others]
+    assert {each.field for each in found} == {"mine.yaml"}
+    for said, wanted in zip([each.problem for each in found], EVERY_FAULT, strict=False):
+        assert said.startswith(wanted)
+    assert len(found) == MAX_FAULTS
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("min_tradse", "did you mean min_trades?"),
+        ("maxDrawdown", "did you mean max_drawdown?"),
+        ("minimum_sharpe", None),
+        ("max_risk_per_year", None),
+        ("min_drawdown", None),
+        ("max_loss_per_trade", None),
+    ],
+)
+def test_a_hint_is_given_only_where_the_meaning_is_near(key: str, hint: str | None) -> None:
+    said = fault(f"{GOOD}success_criteria: {{{key}: 0.1}}\n")
+    assert said.endswith(hint) if hint else "did you mean" not in said
 
 
 @pytest.mark.parametrize(

@@ -260,4 +260,4 @@ def test_a_space_over_the_usual_limit_is_a_warning_since_an_installation_may_all
 def test_warnings_are_bounded() -> None:
     found = read(HEAD + PARAMETERS + "".join(f"zzz{number}: 1\n" for number in range(80)))
     assert len(found.warnings) == 51
-    assert found.warnings[-1] == "and more, which are not told"
+    assert found.warnings[-1] == "there are more warnings, which are not shown"

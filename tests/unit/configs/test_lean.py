@@ -206,10 +206,33 @@ BAD = {
     ),
     "no parameters": ({"parameters": []}, "parameters: the list is empty", "give at least 1"),
     "no name": ({"parameters": [{"min": 1}]}, "parameters[0]: the parameter has no name", "add name"),
-    "no step": (
+    "no step, and nothing to make one of": (
+        {"optimization_strategy_settings": {}, "parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
+        "parameters[0]: the range has no step, and optimization-strategy-settings has no default-segment-amount",
+        "add step, or default-segment-amount",
+    ),
+    "no segments": (
+        {
+            "optimization_strategy_settings": {"default-segment-amount": 0},
+            "parameters": [{"name": "fast_sma", "min": 1, "max": 2}],
+        },
+        "optimization-strategy-settings.default-segment-amount: 0 is not a number of segments",
+        "write 1 or more",
+    ),
+    "a fraction for a whole parameter": (
         {"parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
-        "parameters[0]: the range has no step",
-        "write step",
+        "parameters[0]: 0.1 is not whole",
+        "write a whole number",
+    ),
+    "a target of closed trades": (
+        {"optimization_criterion": {"target": "TotalPerformance.TradeStatistics.SharpeRatio"}},
+        "optimization-criterion.target: there is no metric 'TotalPerformance.TradeStatistics.Shar...'",
+        "figures are read from TotalPerformance.PortfolioStatistics, or by name alone, such as SharpeRatio",
+    ),
+    "a constraint on closed trades": (
+        {"constraints": [{"target": "TotalPerformance.TradeStatistics.WinRate", "operator": "less", "targetValue": 1}]},
+        "constraints[0]: there is no statistic 'TotalPerformance.TradeStatistics.WinRate', and no such parameter",
+        "figures are read from TotalPerformance.PortfolioStatistics, or by name alone, such as WinRate",
     ),
     "step zero": (
         {"parameters": [{"name": "fast_sma", "min": 1, "max": 2, "step": 0}]},
@@ -267,6 +290,64 @@ def test_what_cannot_be_meant_is_named_under_lean_s_keys(fields: dict[str, Any],
         read(changed(**fields))
     assert caught.value.problem.startswith(f"line 1: {problem}")
     assert caught.value.mend.startswith(mend)
+
+
+def divided(segments: int, **fields: Any) -> list[str]:
+    """The values of one parameter of nobody's strategy, divided into so many segments."""
+    text = changed(
+        strategy={"name": "Mine", "lean_project_path": "mine"},
+        symbols=["SPY"],
+        optimization_strategy_settings={"Default-Segment-Amount": segments},
+        parameters=[{"name": "x", **fields}],
+    )
+    space = build_space(parse_spec(read(text).spec).declarations())
+    return [space.combination(index).texts["x"] for index in range(space.total)]
+
+
+@pytest.mark.parametrize(
+    ("segments", "fields", "values"),
+    [
+        (4, {"min": 10, "max": 18}, ["10", "12", "14", "16", "18"]),
+        (4, {"min": 0, "max": 1}, ["0", "0.25", "0.5", "0.75", "1"]),
+        (3, {"min": 0, "max": 1}, ["0", "0.333333333333333", "0.666666666666666", "0.999999999999999"]),
+        (3, {"min": 5, "max": 5}, ["5"]),
+        (4, {"min": 10, "max": 18, "step": 8}, ["10", "18"]),
+        (4, {"min": 10, "max": 18, "value": 7}, ["7"]),
+        (4, {"MIN": 10, "Max": 18, "STEP": 4}, ["10", "14", "18"]),
+    ],
+)
+def test_a_range_is_read_as_lean_s_optimizer_reads_it(segments: int, fields: dict[str, Any], values: list[str]) -> None:
+    assert divided(segments, **fields) == values
+
+
+def test_euler_divides_a_range_without_a_step_further() -> None:
+    found = read(
+        changed(
+            optimization_strategy="EulerSearchOptimizationStrategy",
+            parameters=[{"name": "fast_sma", "min": 20, "max": 50, "min-step": 1}],
+        )
+    )
+    assert found.total == 11
+    assert any("parameters[0]: the grid at `step` is searched; the finer" in each for each in found.warnings)
+
+
+@pytest.mark.parametrize("key", ["target-value", "targetValue", "TargetValue"])
+def test_keys_are_read_in_every_case_that_lean_reads(key: str) -> None:
+    criterion = {"Target": "['Statistics'].['Sharpe Ratio']", "EXTREMUM": "MIN", key: 3}
+    constraint = {"Target": "statistics.Drawdown", "Operator": "lessOrEqual", key: 0.25}
+    found = read(changed(optimization_criterion=criterion, constraints=[constraint]))
+    assert found.spec["objective"] == {"metric": "sharpe_ratio", "direction": "minimize"}
+    assert found.spec["successCriteria"] == {"maxDrawdown": 0.25}
+    assert any(f"optimization-criterion.{key}: nothing ends early here" in each for each in found.warnings)
+
+
+def test_the_number_of_closed_trades_is_a_metric_of_ours() -> None:
+    constraint = {
+        "target": "TotalPerformance.TradeStatistics.TotalNumberOfTrades",
+        "operator": "greater",
+        "target-value": 9,
+    }
+    assert read(changed(constraints=[constraint])).spec["successCriteria"] == {"minTrades": 10}
 
 
 def test_the_line_is_that_of_the_file_in_spite_of_comments() -> None:

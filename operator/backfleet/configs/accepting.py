@@ -1,0 +1,141 @@
+"""What acceptance says of a converted config: every fault in one look, each found by leaving out the one before."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backfleet.catalog import Catalog, StrategyStatus
+from backfleet.configs.data import DEFAULTS as DATA_DEFAULTS
+from backfleet.configs.documents import MAX_FAULTS, ConfigInvalid, Place
+from backfleet.configs.reading import Draft
+from backfleet.core.acceptance import AcceptanceLimits, AcceptedBatch, Strategies, check
+from backfleet.core.ceilings import NO_CEILINGS
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.spec import EngineName, find_faults, parse_spec
+from backfleet.core.strategies import StrategyInfo
+
+MOST_COMBINATIONS = 10**15
+"""An installation has its own limit; what is above its default is a warning, and above this an error."""
+STAND_IN = {"strategy": {"name": "any", "leanProjectPath": "any"}, "engine": {"name": EngineName.LEAN.value}}
+"""In the place of a strategy that could not be read, so that all else is judged."""
+_PART = re.compile(r"spec\.(?P<section>\w+)(?:\[(?P<position>\d+)\]|\.(?P<name>\w+))?")
+
+
+@dataclass(slots=True)
+class _Rest:
+    """The spec without what was refused; lists keep the position that each item had."""
+
+    spec: dict[str, Any]
+    parameters: list[tuple[int, dict[str, Any]]]
+    constraints: list[tuple[int, str]]
+
+    def whole(self) -> dict[str, Any]:
+        lists: dict[str, Any] = {"parameters": [each for _, each in self.parameters]}
+        if self.constraints:
+            lists["constraints"] = [each for _, each in self.constraints]
+        return self.spec | lists
+
+    def original(self, field: str) -> str:
+        """The field as it was before anything was left out."""
+        found = _PART.match(field)
+        items = {"parameters": self.parameters, "constraints": self.constraints}.get(found["section"] if found else "")
+        if found is None or found["position"] is None or items is None:
+            return field
+        return f"spec.{found['section']}[{items[int(found['position'])][0]}]{field[found.end() :]}"  # type: ignore[index]
+
+    def leave_out(self, field: str) -> bool:
+        """Take a refused part away, by its original field; False where nothing could be judged without it."""
+        found = _PART.match(field)
+        section = found["section"] if found else ""
+        if found is None or section == "engine":
+            return False
+        if section in ("parameters", "constraints"):
+            return found["position"] is not None and self._leave_out_item(section, int(found["position"]))
+        if section == "strategy":
+            self.spec |= STAND_IN
+        elif section == "data":
+            self.spec["data"] = self.spec["data"] | {found["name"]: DATA_DEFAULTS[found["name"]]}
+        elif section == "successCriteria" and found["name"]:
+            self.spec[section] = {key: each for key, each in self.spec[section].items() if key != found["name"]}
+        else:
+            self.spec.pop(section, None)
+        return True
+
+    def _leave_out_item(self, section: str, position: int) -> bool:
+        if section == "constraints":
+            self.constraints = [each for each in self.constraints if each[0] != position]
+            return True
+        names = [each["name"] for index, each in self.parameters if index == position]
+        self.parameters = [each for each in self.parameters if each[0] != position]
+        self.constraints = [each for each in self.constraints if not any(name in each[1] for name in names)]
+        return bool(self.parameters)
+
+
+def judge(draft: Draft, unread: Sequence[str], catalog: Catalog) -> AcceptedBatch | None:
+    """The batch, as far as that can be told without an installation; None where it was refused, with all of `faults`.
+
+    `unread` are the names of the parameters that could not be read, which constraints may still mention.
+    """
+    constraints = list(enumerate(draft.spec.get("constraints", [])))
+    lists = ("parameters", "constraints")
+    rest = _Rest(
+        spec=STAND_IN | {"data": DATA_DEFAULTS} | {key: each for key, each in draft.spec.items() if key not in lists},
+        parameters=list(enumerate(draft.spec.get("parameters", []))),
+        constraints=[each for each in constraints if not any(name in each[1] for name in unread)],
+    )
+    if (draft.faults and not rest.parameters) or not _judge_fields(rest, draft):
+        return None
+    for _ in range(MAX_FAULTS):
+        try:
+            return check(parse_spec(rest.whole()), _strategies(catalog), _limits(rest.spec, catalog))
+        except SpecInvalid as error:
+            field = rest.original(error.field)
+            _add(draft, field, error)
+            if not rest.leave_out(field):
+                return None
+    return None
+
+
+def place_of(spec_path: str, places: Mapping[str, Place]) -> Place:
+    """Where the field of the spec came from, or what it stands in."""
+    path = spec_path
+    while path and path not in places:
+        path = path[: max(path.rfind("."), path.rfind("["), 0)]
+    return places.get(path, Place(1, ""))
+
+
+def _judge_fields(rest: _Rest, draft: Draft) -> bool:
+    """Refuse what no single field may be; whether enough is left to go on."""
+    faults = {rest.original(each.field): each for each in find_faults(rest.whole())}
+    for field, fault in faults.items():
+        _add(draft, field, fault)
+    left_out = [rest.leave_out(field) for field in faults]
+    return all(left_out)
+
+
+def _add(draft: Draft, field: str, fault: SpecInvalid) -> None:
+    error = ConfigInvalid(place_of(field, draft.places), fault.problem, fault.mend)
+    error.__cause__ = fault
+    draft.faults.append(error)
+
+
+def _limits(spec: Mapping[str, Any], catalog: Catalog) -> AcceptanceLimits:
+    held = [each.name for each in catalog.strategies if each.status is StrategyStatus.ON_HOLD]
+    is_bars = spec["engine"]["name"] == EngineName.BARS
+    return AcceptanceLimits(
+        max_combinations=MOST_COMBINATIONS,
+        ceilings=NO_CEILINGS,
+        # With a project of one's own it may be released, which the operator's catalog knows.
+        on_hold=dict.fromkeys(held, "the built-in engine does not have it") if is_bars else {},
+        project_paths={each.name: each.lean_project_path for each in catalog.strategies if each.lean_project_path},
+    )
+
+
+def _strategies(catalog: Catalog) -> Strategies:
+    """What the engines may know; an installation's operator knows which of it they do."""
+    known = {
+        each.name: StrategyInfo(parameters={one.name: one.type for one in each.parameters})
+        for each in catalog.strategies
+    }
+    return {EngineName.BARS: known, EngineName.LEAN: None, EngineName.NOOP: None}
