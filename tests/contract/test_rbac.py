@@ -32,11 +32,15 @@ def use_everything(cluster: Cluster, api: ApiServer) -> set[str]:
     calls: dict[str, list[tuple[Any, ...]]] = {
         "list_batches": [(NAMESPACE,)],
         "list_jobs": [(NAMESPACE,)],
+        "list_settled_jobs": [(NAMESPACE, "")],
+        "get_job": [(NAMESPACE, "demo-1")],
         "list_pods": [(NAMESPACE,)],
+        "list_pods_of": [(NAMESPACE, ["demo-1"])],
         "list_pod_refusals": [(NAMESPACE,)],
         "create_job": [(job,), (job,)],
         "patch_status": [(NAMESPACE, "demo", "u", {"total": 1})],
         "create_event": [(build_event(REF, "R", "m", "Normal", datetime.now(UTC)),)],
+        "label_job": [(NAMESPACE, "demo-1", "another's", "1"), (NAMESPACE, "gone", "u", "1")],
         "delete_job": [(NAMESPACE, "demo-1", "another's"), (NAMESPACE, "demo-1", "gone")],
     }
     for name, arguments in calls.items():

@@ -5,11 +5,12 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from backfleet.core import wire
+from tests.support.selectors import Selector
 
 Json = dict[str, Any]
 KINDS = {"jobs": "Job", "pods": "Pod", "events": "Event", wire.PLURAL: wire.KIND}
@@ -36,6 +37,8 @@ class Change:
     resource: str
     type: str
     object: Json
+    before: Json | None = None
+    """The object as it was; None for a new one."""
 
 
 @dataclass
@@ -73,7 +76,7 @@ class Objects:
             item = self.get(resource, namespace, name)
             _check_uid(item, uid)
             del self.stored[resource, namespace, name]
-            self._note(resource, item, "DELETED")
+            self._note(resource, item, "DELETED", item)
             return item
 
     def merge(self, resource: str, namespace: str, name: str, patch: Json, subresource: str | None = None) -> Json:
@@ -94,19 +97,22 @@ class Objects:
         return self.merge(resource, namespace, name, {"status": status}, "status")
 
     def page(
-        self, resource: str, namespace: str, selector: str, limit: int, token: str
+        self, resource: str, namespace: str, selector: Selector, limit: int, token: str
     ) -> tuple[list[Json], str, int, int]:
         """Items, the token of the next page ("" at the end), the version and how many items remain."""
         with self._changed:
             names = sorted(key for key in self.stored if key[:2] == (resource, namespace))
-            found = [copy.deepcopy(self.stored[key]) for key in names if _matches(self.stored[key], selector)]
+            found = [self.stored[key] for key in names if selector.matches(self.stored[key])]
             start = int(token or 0)
             end = start + limit if limit else len(found)
             more = max(0, len(found) - end)
-            return found[start:end], str(end) if more else "", self.version, more
+            return copy.deepcopy(found[start:end]), str(end) if more else "", self.version, more
 
-    def watch(self, resource: str, namespace: str, selector: str, after: int, seconds: float) -> Iterator[Change]:
-        """The changes after a version as they come, until the time is over or the server closes."""
+    def watch(self, resource: str, namespace: str, selector: Selector, after: int, seconds: float) -> Iterator[Change]:
+        """The changes after a version as they come, until the time is over or the server closes.
+
+        An object that begins to match is ADDED; one that stops is DELETED, as it was before with its new version.
+        """
         until = time.monotonic() + seconds
         position = 0
         while not self.is_closed and (left := until - time.monotonic()) > 0:
@@ -117,8 +123,8 @@ class Objects:
                     self._changed.wait(min(left, 1.0))
             for change in fresh:
                 is_ours = change.resource == resource and change.object["metadata"]["namespace"] == namespace
-                if is_ours and change.version > after and _matches(change.object, selector):
-                    yield change
+                if is_ours and change.version > after and (seen := _as_seen(change, selector)):
+                    yield seen
 
     def close(self) -> None:
         with self._changed:
@@ -126,15 +132,16 @@ class Objects:
             self._changed.notify_all()
 
     def _store(self, resource: str, item: Json, kind: str) -> Json:
-        meta = item["metadata"]
-        self.stored[resource, meta["namespace"], meta["name"]] = item
-        self._note(resource, item, kind)
+        key = (resource, item["metadata"]["namespace"], item["metadata"]["name"])
+        before = self.stored.get(key)
+        self.stored[key] = item
+        self._note(resource, item, kind, before)
         return copy.deepcopy(item)
 
-    def _note(self, resource: str, item: Json, kind: str) -> None:
+    def _note(self, resource: str, item: Json, kind: str, before: Json | None) -> None:
         self.version += 1
         item["metadata"]["resourceVersion"] = str(self.version)
-        self.changes.append(Change(self.version, resource, kind, copy.deepcopy(item)))
+        self.changes.append(Change(self.version, resource, kind, copy.deepcopy(item), copy.deepcopy(before)))
         self._changed.notify_all()
 
 
@@ -156,7 +163,12 @@ def _merge(target: Any, patch: Any) -> Any:
     return merged
 
 
-def _matches(item: Json, selector: str) -> bool:
-    labels = item["metadata"].get("labels") or {}
-    wanted = dict(part.split("=", 1) for part in selector.split(",") if part)
-    return all(labels.get(key) == value for key, value in wanted.items())
+def _as_seen(change: Change, selector: Selector) -> Change | None:
+    was = change.before is not None and selector.matches(change.before)
+    if change.type != "DELETED" and selector.matches(change.object):
+        return replace(change, type="MODIFIED" if was else "ADDED")
+    if not was or change.before is None:
+        return None
+    gone = copy.deepcopy(change.before)
+    gone["metadata"]["resourceVersion"] = str(change.version)
+    return replace(change, type="DELETED", object=gone)

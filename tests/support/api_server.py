@@ -17,6 +17,7 @@ from kubernetes.client import ApiClient, Configuration
 
 from backfleet.core import wire
 from tests.support.api_objects import KINDS, Json, Objects, Problem
+from tests.support.selectors import Selector
 
 TOKEN = "the-token"
 PATH = re.compile(
@@ -24,6 +25,7 @@ PATH = re.compile(
     r"(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?$"
 )
 GROUP_OF = {"jobs": "batch", "pods": "", "events": "", wire.PLURAL: wire.GROUP}
+METADATA_ONLY = "as=PartialObjectMetadataList"
 _ALL = ["create", "delete", "get", "list", "patch", "watch"]
 
 
@@ -60,6 +62,8 @@ class Fault:
     message: str = "the fake API server was asked to fail"
     times: int = 1
     after: int = 0
+    meta: Json = field(default_factory=dict)
+    """Metadata of the Status that is answered."""
 
 
 @dataclass
@@ -70,6 +74,8 @@ class ApiServer:
     calls: list[Call] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     absent: set[str] = field(default_factory=set)
+    sent: int = 0
+    """Bytes of all bodies that were sent."""
     url: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
@@ -135,6 +141,10 @@ class ApiServer:
                     return fault
         return None
 
+    def count(self, length: int) -> None:
+        with self._lock:
+            self.sent += length
+
     def wait_until_closing(self, seconds: float) -> None:
         self._closing.wait(seconds)
 
@@ -151,7 +161,7 @@ class ApiServer:
             case "GET" if name:
                 return self.objects.get(resource, namespace, name)
             case "GET":
-                return self._list(resource, namespace, call.query)
+                return self._list(resource, namespace, call.query, call.headers.get("accept", ""))
             case "POST":
                 return self.objects.create(resource, namespace, call.body)
             case "DELETE":
@@ -161,14 +171,20 @@ class ApiServer:
                 return self.objects.merge(resource, namespace, name, call.body, found["subresource"])
         raise Problem(415, "UnsupportedMediaType", f"{call.method} of {call.headers.get('content-type')}")
 
-    def _list(self, resource: str, namespace: str, query: dict[str, str]) -> Json:
+    def _list(self, resource: str, namespace: str, query: dict[str, str], accept: str) -> Json:
         limit, token = int(query.get("limit", 0)), query.get("continue", "")
-        items, token, version, more = self.objects.page(
-            resource, namespace, query.get("labelSelector", ""), limit, token
-        )
+        items, token, version, more = self.objects.page(resource, namespace, selector_of(resource, query), limit, token)
         meta: Json = {"resourceVersion": str(version)}
         if token:
             meta |= {"continue": token, "remainingItemCount": more}
+        if METADATA_ONLY in accept:
+            only = [{"kind": "PartialObjectMetadata", "metadata": item["metadata"]} for item in items]
+            return {
+                "kind": "PartialObjectMetadataList",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": meta,
+                "items": only,
+            }
         return {"kind": f"{KINDS[resource]}List", "apiVersion": "v1", "metadata": meta, "items": items}
 
     def _discovery(self, path: str) -> Json | None:
@@ -189,6 +205,14 @@ class ApiServer:
                 own = [(name, kind) for name, kind in KINDS.items() if GROUP_OF[name] == group]
                 return _resources(f"{group}/{version}", own)
         return None
+
+
+def selector_of(resource: str, query: dict[str, str]) -> Selector:
+    """What a list or watch asks for; Problem for a field that this resource cannot be selected by."""
+    try:
+        return Selector.parse(resource, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+    except ValueError as error:
+        raise Problem(400, "BadRequest", str(error)) from error
 
 
 class _Server(ThreadingHTTPServer):
@@ -244,13 +268,19 @@ def _handler(api: ApiServer) -> type[BaseHTTPRequestHandler]:
             if self.close_connection:
                 self.send_header("Connection", "close")
             self.end_headers()
+            api.count(len(body))
             self.wfile.write(body)
 
         def _misbehave(self, fault: Fault) -> None:
             self.close_connection = fault.kind != "status"
             match fault.kind:
                 case "status":
-                    self._send(fault.code, json.dumps(Problem(fault.code, "Fault", fault.message).body()).encode())
+                    self._send(
+                        fault.code,
+                        json.dumps(
+                            Problem(fault.code, "Fault", fault.message).body() | {"metadata": fault.meta}
+                        ).encode(),
+                    )
                 case "hang":
                     api.wait_until_closing(30)
                 case "garbage":
@@ -270,7 +300,7 @@ def _handler(api: ApiServer) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Type", "application/json")
             self.end_headers()
             self.wfile.flush()
-            selector = query.get("labelSelector", "")
+            selector = selector_of(found["resource"], query)
             try:
                 for change in api.objects.watch(found["resource"], found["namespace"], selector, after, seconds):
                     self.wfile.write(json.dumps({"type": change.type, "object": change.object}).encode() + b"\n")

@@ -1,7 +1,7 @@
 """A Kubernetes in memory that behaves as the Job controller, kubelet and garbage collector do, as far as the loop sees."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +16,10 @@ NAMESPACE = "research"
 
 def text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def is_settled(job: Json) -> bool:
+    return wire.LABEL_SETTLED in job["metadata"].get("labels", {})
 
 
 @dataclass
@@ -36,6 +40,11 @@ class FakeCluster:
     most_alive: int = 0
     created: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    labelled: list[str] = field(default_factory=list)
+    label_fault: Exception | None = None
+    delete_fault: Exception | None = None
+    settled_page: int = 100
+    settled_looks: int = 0
     status_writes: int = 0
     uids: int = 0
 
@@ -45,10 +54,30 @@ class FakeCluster:
         return self._list(self.batches, namespace)
 
     def list_jobs(self, namespace: str) -> list[Json]:
-        return self._list(self.jobs, namespace)
+        unsettled = {name: job for name, job in self.jobs.items() if not is_settled(job)}
+        return self._list(unsettled, namespace)
+
+    def list_settled_jobs(self, namespace: str, token: str) -> tuple[list[Json], str]:
+        self.settled_looks += 1
+        settled = {name: {"metadata": job["metadata"]} for name, job in sorted(self.jobs.items()) if is_settled(job)}
+        items = [each for each in self._list(settled, namespace) if each["metadata"]["name"] > token]
+        page = items[: self.settled_page]
+        return page, page[-1]["metadata"]["name"] if len(items) > len(page) else ""
+
+    def get_job(self, namespace: str, name: str) -> Json | None:
+        self._answer()
+        job = self.jobs.get(name)
+        return copy.deepcopy(job) if job and job["metadata"]["namespace"] == namespace else None
 
     def list_pods(self, namespace: str) -> list[Json]:
-        return self._list(self.pods, namespace)
+        unfinished = {
+            k: pod for k, pod in self.pods.items() if pod["status"].get("phase") not in ("Succeeded", "Failed")
+        }
+        return self._list(unfinished, namespace)
+
+    def list_pods_of(self, namespace: str, jobs: Sequence[str]) -> list[Json]:
+        theirs = {key: pod for key, pod in self.pods.items() if pod["metadata"]["labels"].get("job-name") in jobs}
+        return self._list(theirs, namespace)
 
     def list_pod_refusals(self, namespace: str) -> list[Json]:
         self._answer()
@@ -80,8 +109,19 @@ class FakeCluster:
             self._create_pod(job)
         self.note_alive()
 
+    def label_job(self, namespace: str, name: str, uid: str, finished: str) -> None:
+        self._answer()
+        if self.label_fault is not None:
+            raise self.label_fault
+        job = self.jobs.get(name)
+        if job is not None and job["metadata"]["uid"] == uid and job["metadata"]["namespace"] == namespace:
+            job["metadata"].setdefault("labels", {})[wire.LABEL_SETTLED] = finished
+            self.labelled.append(name)
+
     def delete_job(self, namespace: str, name: str, uid: str) -> None:
         self._answer()
+        if self.delete_fault is not None:
+            raise self.delete_fault
         job = self.jobs.get(name)
         if job is not None and job["metadata"]["uid"] == uid and job["metadata"]["namespace"] == namespace:
             self.vanish(name)

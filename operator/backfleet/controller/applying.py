@@ -1,4 +1,5 @@
-"""Carries out a plan. The order of effects stands here once: rows, deletes of Jobs, creates of Jobs, status, events.
+"""Carries out a plan. The order of effects stands here once: rows, deletes of Jobs, creates of Jobs, status, events,
+labels of settled Jobs, deletes of those past their time.
 
 Each effect is safe to repeat, so a crash between any two is repaired by the next pass.
 """
@@ -10,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
-from backfleet.controller.cluster import ClusterPort, Refused, build_event
+from backfleet.controller.cluster import ClusterPort, NotAllowed, Refused, build_event
 from backfleet.controller.jobs import build_job
 from backfleet.core.errors import BackfleetError, Conflict, FenceLost, Unavailable, ValuesRefused, sentence_of
 from backfleet.core.observation import AttemptKey, Refusal, RefusalKind
-from backfleet.core.plans import BatchPlan, CreateJob, DeleteJob, Effect, Fault, Plan, PostEvent, WriteStatus
+from backfleet.core.plans import BatchPlan, CreateJob, DeleteJob, Effect, Fault, LabelJob, Plan, PostEvent, WriteStatus
 from backfleet.core.records import BatchChanges
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
@@ -34,6 +35,8 @@ class Memory:
     status_written_at: dict[str, datetime] = field(default_factory=dict)
     unsavable: dict[str, str] = field(default_factory=dict)
     """New batches that Postgres did not take, with its sentence; until the pass has made refusals of them."""
+    may_label: bool = True
+    """False once the Role did not allow it, until the settled Jobs are looked at again."""
 
 
 @dataclass(slots=True)
@@ -88,6 +91,8 @@ class Applier:
                 self._write_status(effect, now)
             case PostEvent():
                 self._post(effect, now)
+            case LabelJob():
+                self._label(effect)
             case _:
                 assert_never(effect)
 
@@ -118,6 +123,17 @@ class Applier:
         self.cluster.patch_status(write.batch.namespace, write.batch.name, write.batch.uid, status)
         self.memory.status_written_at[write.batch.uid] = now
 
+    def _label(self, label: LabelJob) -> None:
+        if not self.memory.may_label:
+            return
+        finished = str(int(label.finished_at.timestamp()))
+        try:
+            self.cluster.label_job(label.namespace, label.name, label.uid, finished)
+        except NotAllowed as error:
+            # A Role of an earlier version: then finished Jobs are listed until they are deleted.
+            logger.warning("settled Jobs are not labelled: %s; apply this version's Role", error)
+            self.memory.may_label = False
+
     def _post(self, event: PostEvent, now: datetime) -> None:
         ref = {"uid": event.batch.uid, "name": event.batch.name, "namespace": event.batch.namespace}
         kind = "Warning" if event.is_warning else "Normal"
@@ -132,6 +148,8 @@ def effects(plan: Plan) -> Iterator[tuple[str, Effect]]:
         lambda each: each.creates,
         lambda each: (each.status,) if each.status else (),
         lambda each: each.events,
+        lambda each: each.labels,
+        lambda each: each.expired,
     )
     for stage in stages:
         for batch in plan.batches:

@@ -5,7 +5,7 @@ The client's own errors are turned into ours here and nowhere else.
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -25,12 +25,16 @@ API_WRITES = Counter("backfleet_api_writes_total", "Writing calls that the API s
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 20.0
 PAGE_SIZE = 500
+SETTLED_PAGE_SIZE = 100
+NAMES_PER_CALL = 50
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+MERGE_PATCH = "application/merge-patch+json"
 POD_REFUSED = "involvedObject.kind=Job,reason=FailedCreate"
 
 RULES: tuple[tuple[str, str, frozenset[str]], ...] = (
     (wire.GROUP, wire.PLURAL, frozenset({"list", "watch"})),
     (wire.GROUP, f"{wire.PLURAL}/status", frozenset({"patch"})),
-    ("batch", "jobs", frozenset({"get", "list", "watch", "create", "delete"})),
+    ("batch", "jobs", frozenset({"get", "list", "watch", "create", "patch", "delete"})),
     ("", "pods", frozenset({"list", "watch"})),
     ("", "events", frozenset({"create", "list"})),
 )
@@ -54,9 +58,13 @@ class ClusterPort(Protocol):
 
     def list_batches(self, namespace: str) -> list[Json]: ...
     def list_jobs(self, namespace: str) -> list[Json]: ...
+    def list_settled_jobs(self, namespace: str, token: str) -> tuple[list[Json], str]: ...
+    def get_job(self, namespace: str, name: str) -> Json | None: ...
     def list_pods(self, namespace: str) -> list[Json]: ...
+    def list_pods_of(self, namespace: str, jobs: Sequence[str]) -> list[Json]: ...
     def list_pod_refusals(self, namespace: str) -> list[Json]: ...
     def create_job(self, manifest: Json) -> None: ...
+    def label_job(self, namespace: str, name: str, uid: str, finished: str) -> None: ...
     def delete_job(self, namespace: str, name: str, uid: str) -> None: ...
     def patch_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> None: ...
     def create_event(self, event: Json) -> None: ...
@@ -74,12 +82,43 @@ class Cluster:
         return list(self._list(f"/apis/{wire.API_VERSION}/namespaces/{namespace}/{wire.PLURAL}", None))
 
     def list_jobs(self, namespace: str) -> list[Json]:
-        """Every Job with our label, from a consistent read."""
-        return list(self._list(f"/apis/batch/v1/namespaces/{namespace}/jobs", wire.JOB_SELECTOR))
+        """Every Job of ours that is not labelled as settled, from a consistent read."""
+        return list(self._list(f"/apis/batch/v1/namespaces/{namespace}/jobs", wire.UNSETTLED_SELECTOR))
+
+    def list_settled_jobs(self, namespace: str, token: str) -> tuple[list[Json], str]:
+        """A page of the settled Jobs' metadata, from a token on ("" for the first), and the token of the next ("" for none)."""
+        path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        query = {"limit": str(SETTLED_PAGE_SIZE), "labelSelector": wire.SETTLED_SELECTOR} | (
+            {"continue": token} if token else {}
+        )
+        status, body = self._call("GET", path, query=query, accept=METADATA_ONLY)
+        if status == 410:
+            # The token is too old; the answer has one that goes on, with whatever is there by now.
+            return [], str((body.get("metadata") or {}).get("continue") or "")
+        _raise_unless_ok(status, body, path)
+        return body["items"], str(body["metadata"].get("continue") or "")
+
+    def get_job(self, namespace: str, name: str) -> Json | None:
+        """The Job of that name, whoever owns it; None when there is none."""
+        path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{quote(name)}"
+        status, body = self._call("GET", path)
+        if status == 404:
+            return None
+        _raise_unless_ok(status, body, path)
+        return body
 
     def list_pods(self, namespace: str) -> list[Json]:
-        """Every pod with our label, from a consistent read."""
-        return list(self._list(f"/api/v1/namespaces/{namespace}/pods", wire.JOB_SELECTOR))
+        """Every pod of ours that has not ended, from a consistent read."""
+        return list(self._list(f"/api/v1/namespaces/{namespace}/pods", wire.JOB_SELECTOR, wire.UNFINISHED_PODS))
+
+    def list_pods_of(self, namespace: str, jobs: Sequence[str]) -> list[Json]:
+        """The pods of those Jobs, ended ones too."""
+        found: list[Json] = []
+        for start in range(0, len(jobs), NAMES_PER_CALL):
+            names = ",".join(jobs[start : start + NAMES_PER_CALL])
+            selector = f"{wire.JOB_SELECTOR},{wire.LABEL_JOB_NAME} in ({names})"
+            found += self._list(f"/api/v1/namespaces/{namespace}/pods", selector)
+        return found
 
     def list_pod_refusals(self, namespace: str) -> list[Json]:
         """The events by which the Job controller says that it could not create a pod."""
@@ -100,6 +139,14 @@ class Cluster:
         else:
             _raise_unless_ok(status, body, path)
 
+    def label_job(self, namespace: str, name: str, uid: str, finished: str) -> None:
+        """Label it as settled; gone, or replaced by another of that name, is success; NotAllowed when the Role lacks it."""
+        path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{quote(name)}"
+        patch = {"metadata": {"uid": uid, "labels": {wire.LABEL_SETTLED: finished}}}
+        status, body = self._call("PATCH", path, body=patch, content_type=MERGE_PATCH)
+        if status not in (404, 409):
+            _raise_unless_ok(status, body, path)
+
     def delete_job(self, namespace: str, name: str, uid: str) -> None:
         """Delete it and its pods in the background; gone, or replaced by another of that name, is success."""
         path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{quote(name)}"
@@ -112,7 +159,7 @@ class Cluster:
         """Merge into the status subresource; None removes a key; gone, or replaced by another of that name, is success."""
         path = f"/apis/{wire.API_VERSION}/namespaces/{namespace}/{wire.PLURAL}/{quote(name)}/status"
         patch = {"metadata": {"uid": uid}, "status": status}
-        code, body = self._call("PATCH", path, body=patch, content_type="application/merge-patch+json")
+        code, body = self._call("PATCH", path, body=patch, content_type=MERGE_PATCH)
         if code not in (404, 409):
             _raise_unless_ok(code, body, path)
 
@@ -152,8 +199,9 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
     ) -> tuple[int, Json]:
-        headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if body is not None else {})
+        headers = {"Accept": accept} | ({"Content-Type": content_type} if body is not None else {})
         request = self._client.param_serialize(
             method,
             path,

@@ -13,7 +13,6 @@ from typing import Any
 import kopf
 
 from backfleet.controller.loop import SOON_SECONDS
-from backfleet.controller.observing import TERMINAL_PHASES
 from backfleet.core import wire
 
 Signature = tuple[Any, ...]
@@ -37,19 +36,24 @@ class Attention:
         self._notice(event, (meta.get("generation"), "deletionTimestamp" in meta), 0.0)
 
     def job_event(self, event: Mapping[str, Any]) -> None:
-        """A Job: how many pods run, and how it ended. Its slot is free when its pod is over, so none of it is urgent."""
+        """A Job: how many pods run, and how it ended. Its slot is free when its pod is over, so none of it is urgent.
+
+        One that had ended is gone once it is settled and labelled, which is news to nobody.
+        """
         status = event["object"].get("status") or {}
         ended = [c.get("type") for c in status.get("conditions") or [] if c.get("status") == "True"]
+        if event["type"] == "DELETED" and {"Complete", "Failed"}.intersection(ended):
+            self._seen.pop(event["object"]["metadata"]["uid"], None)
+            return
         self._notice(event, (status.get("active"), status.get("ready"), tuple(ended)), SOON_SECONDS)
 
     def pod_event(self, event: Mapping[str, Any]) -> None:
-        """A pod: its end is urgent, since it frees a slot; what else becomes of it is the next pass's to see."""
-        is_over = (event["object"].get("status") or {}).get("phase") in TERMINAL_PHASES
-        is_gone = event["type"] == "DELETED"
-        if is_gone and self._seen.pop(event["object"]["metadata"]["uid"], None):
-            return  # its slot was free before
-        if is_over or is_gone:
-            self._notice(event, ("over",), 0.0)
+        """A pod: its end is urgent, since it frees a slot; what else becomes of it is the next pass's to see.
+
+        The watch is for pods that have not ended, so one that ends leaves it, as one that is removed before its end does.
+        """
+        if event["type"] == "DELETED":
+            self.wake(0.0)
 
     def _notice(self, event: Mapping[str, Any], signature: Signature, within_seconds: float) -> None:
         uid = event["object"]["metadata"]["uid"]
@@ -127,8 +131,9 @@ def configure(settings: kopf.OperatorSettings) -> None:
     settings.watching.connect_timeout = 10
     settings.watching.reconnect_backoff = 1.0
     settings.watching.chunk_size = 500
-    settings.watching.label_selectors["batch", "v1", "jobs"] = wire.JOB_SELECTOR
+    settings.watching.label_selectors["batch", "v1", "jobs"] = wire.UNSETTLED_SELECTOR
     settings.watching.label_selectors["", "v1", "pods"] = wire.JOB_SELECTOR
+    settings.watching.field_selectors["", "v1", "pods"] = wire.UNFINISHED_PODS
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 10
     settings.networking.error_backoffs = _Patience()

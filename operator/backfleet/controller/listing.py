@@ -1,6 +1,7 @@
 """One look at every watched namespace; one that is not allowed or not served is left out whole, and the others go on."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from backfleet.controller.cluster import ClusterPort, NotAllowed
 from backfleet.controller.observing import parse_batch, parse_job, parse_pod, parse_pod_refusal
 from backfleet.core.errors import BackfleetError, NotFound
 from backfleet.core.observation import JobState, SeenBatch, SeenJob, SeenPod
+from backfleet.core.records import AttemptRecord, StoreView
 
 WITHOUT_POD = timedelta(seconds=30)
 """So long the Job controller may take to create a Job's pod before its events are asked why it did not."""
@@ -44,6 +46,50 @@ def list_namespaces(cluster: ClusterPort, namespaces: Iterable[str]) -> Sight:
     if problem is not None and not sight.listed:
         raise _of_all(sight.refused, problem)
     return sight
+
+
+def jobs_out_of_list(cluster: ClusterPort, sight: Sight, store: StoreView, resting: Collection[str]) -> list[SeenJob]:
+    """The Jobs of live attempts that are not in the list, each looked up by its name: a label keeps a Job out of it.
+
+    Only an attempt whose Job is not there under its name either has none. Batches that are left alone are not looked after.
+    """
+    namespaces = {batch.uid: batch.namespace for batch in sight.batches if batch.uid not in resting}
+    listed = {job.key for job in sight.jobs}
+    found = []
+    for attempt in live_attempts(store):
+        namespace = namespaces.get(attempt.batch_uid)
+        if namespace is None or attempt.key in listed:
+            continue
+        item = cluster.get_job(namespace, attempt.job_name)
+        job = parse_job(item) if item else None
+        if job is not None and job.key == attempt.key and job.owner_uid == attempt.batch_uid:
+            found.append(job)
+    return found
+
+
+def pods_out_of_list(cluster: ClusterPort, sight: Sight, store: StoreView) -> list[SeenPod]:
+    """The pods of Jobs that have none in the list, where it matters whether and how they ended.
+
+    An unfinished Job whose pod has ended holds no slot, and a failed one whose attempt has no outcome is judged by its pod.
+    """
+    with_pod = {pod.key for pod in sight.pods}
+    live = {attempt.key for attempt in live_attempts(store)}
+    asked: dict[str, list[str]] = defaultdict(list)
+    for job in sorted(sight.jobs, key=lambda each: each.name):
+        is_failed = job.state is JobState.FAILED and job.key in live
+        if job.key not in with_pod and (job.state is JobState.ACTIVE or is_failed):
+            asked[job.namespace].append(job.name)
+    return [
+        parse_pod(item) for namespace in sorted(asked) for item in cluster.list_pods_of(namespace, asked[namespace])
+    ]
+
+
+def live_attempts(store: StoreView) -> Iterator[AttemptRecord]:
+    """The attempts that hold a slot and have no outcome yet."""
+    ended = {outcome.attempt_id for outcome in store.outcomes}
+    for attempt in store.attempts:
+        if attempt.is_deciding and attempt.backtest_state.holds_slot and attempt.id not in ended:
+            yield attempt
 
 
 def jobs_with_pod_refusals(cluster: ClusterPort, sight: Sight, now: datetime) -> tuple[SeenJob, ...]:

@@ -1,11 +1,11 @@
 """Gathers one observation: Kubernetes first, then the rows, so that an outcome is never missed behind a finished Job."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backfleet.core import wire
-from backfleet.core.observation import AttemptKey, JobState, SeenBatch, SeenContainer, SeenJob, SeenPod
+from backfleet.core.observation import AttemptKey, JobState, SeenBatch, SeenContainer, SeenJob, SeenPod, SettledJob
 
 Json = Mapping[str, Any]
 
@@ -39,14 +39,13 @@ def parse_job(item: Json) -> SeenJob:
     for condition in status.get("conditions") or []:
         if condition.get("status") == "True" and condition.get("type") in ("Complete", "Failed"):
             state, ended = JobState[str(condition["type"]).upper()], condition
-    owners = [owner["uid"] for owner in meta.get("ownerReferences") or [] if owner.get("controller")]
     deadline = min(int(item["spec"].get("activeDeadlineSeconds") or _deadline_of(meta)), LONGEST_DEADLINE_SECONDS)
     finished = ended.get("lastTransitionTime")
     return SeenJob(
         name=meta["name"],
         namespace=meta["namespace"],
         uid=meta["uid"],
-        owner_uid=owners[0] if owners else None,
+        owner_uid=_owner_of(meta),
         key=parse_key(meta),
         state=state,
         created_at=created_at,
@@ -55,6 +54,21 @@ def parse_job(item: Json) -> SeenJob:
         reason=str(ended.get("reason") or ""),
         message=str(ended.get("message") or ""),
         is_deleting="deletionTimestamp" in meta,
+    )
+
+
+def parse_settled_job(item: Json) -> SettledJob:
+    """A Job with the settled label, from its metadata; labelled by somebody else it counts as finished when it was made."""
+    meta = item["metadata"]
+    said = str((meta.get("labels") or {}).get(wire.LABEL_SETTLED, ""))
+    is_moment = said.isdecimal() and len(said) <= 10
+    return SettledJob(
+        name=meta["name"],
+        namespace=meta["namespace"],
+        uid=meta["uid"],
+        owner_uid=_owner_of(meta),
+        key=parse_key(meta),
+        finished_at=datetime.fromtimestamp(int(said), UTC) if is_moment else parse_time(meta["creationTimestamp"]),
     )
 
 
@@ -121,6 +135,11 @@ def parse_key(meta: Json) -> AttemptKey | None:
 def parse_time(text: str) -> datetime:
     """A Kubernetes timestamp, aware."""
     return datetime.fromisoformat(text)
+
+
+def _owner_of(meta: Json) -> str | None:
+    owners = (owner["uid"] for owner in meta.get("ownerReferences") or [] if owner.get("controller"))
+    return next(owners, None)
 
 
 def _scheduled_at(condition: Json) -> datetime | None:

@@ -9,12 +9,20 @@ from datetime import UTC, datetime
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import ClusterPort, build_event
 from backfleet.controller.failing import FailingBatches
-from backfleet.controller.listing import Sight, jobs_with_pod_refusals, list_namespaces
+from backfleet.controller.listing import (
+    Sight,
+    jobs_out_of_list,
+    jobs_with_pod_refusals,
+    list_namespaces,
+    pods_out_of_list,
+)
+from backfleet.controller.lived import Lived
+from backfleet.controller.sweeping import Sweep
 from backfleet.core import wire
 from backfleet.core.accepting import needs_catalog
 from backfleet.core.ceilings import Ceilings
 from backfleet.core.errors import BackfleetError
-from backfleet.core.observation import Limits, Observation, RefusedBatch
+from backfleet.core.observation import Limits, Observation, RefusedBatch, SettledJob
 from backfleet.core.planning import plan
 from backfleet.core.plans import Plan
 from backfleet.core.records import Catalog, StoreView
@@ -66,6 +74,8 @@ class Passes:
     failing: FailingBatches = field(default_factory=FailingBatches)
     refused: dict[str, RefusedBatch] = field(default_factory=dict)
     """Batches without a row that were refused, by uid; forgotten with a restart, which may bring other settings."""
+    sweep: Sweep = field(default_factory=Sweep)
+    lived: Lived = field(default_factory=Lived)
 
     def run(self) -> PassReport:
         """Do one pass; Unavailable when Kubernetes or Postgres did not answer, which loses nothing."""
@@ -94,7 +104,12 @@ class Passes:
         """What there is, with the rows: Kubernetes was looked at first, so that a finished Job's outcome is always in sight."""
         resting = self.failing.resting(sight.batches, self.clock())
         # The outcomes of a batch that rests must not fill the look that the others' outcomes need.
-        store = self.rows.observe([batch.uid for batch in sight.batches if batch.uid not in resting])
+        uids = [batch.uid for batch in sight.batches if batch.uid not in resting]
+        store = self.rows.observe(uids)
+        if found := jobs_out_of_list(self.cluster, sight, store, resting):
+            sight.jobs += found
+            store = self.rows.observe(uids)
+        sight.pods += pods_out_of_list(self.cluster, sight, store)
         records = {record.uid: record for record in store.batches}
         reads_catalog = any(
             needs_catalog(batch, records.get(batch.uid)) for batch in sight.batches if batch.uid not in resting
@@ -104,16 +119,28 @@ class Passes:
             batches=tuple(sight.batches),
             jobs=jobs_with_pod_refusals(self.cluster, sight, store.now),
             pods=tuple(sight.pods),
+            settled=self._settled(sight, store.now),
             store=store,
             catalog=self.rows.catalog() if reads_catalog else Catalog(),
             strategies=available_strategies(self.settings),
             status_written_at=dict(self.applier.memory.status_written_at),
             refusals=dict(self.applier.memory.refusals),
             refused=dict(self.refused),
+            last_lived=self._last_lived(sight, store),
+            may_label=self.applier.memory.may_label,
             namespaces=frozenset(sight.listed),
             resting=resting,
             limits=self.limits,
         )
+
+    def _settled(self, sight: Sight, now: datetime) -> tuple[SettledJob, ...]:
+        if self.sweep.is_due(now):
+            self.applier.memory.may_label = True
+        return self.sweep.look(self.cluster, sight.listed, now)
+
+    def _last_lived(self, sight: Sight, store: StoreView) -> Mapping[str, datetime]:
+        alive = {each.key for each in store.attempts if each.is_deciding and each.backtest_state.holds_slot}
+        return self.lived.note(sight.jobs, alive, sight.listed, store.now)
 
     def tell_database_unavailable(self, message: str) -> None:
         """Show on every live batch that Postgres is away; called once per change by the holder of the fence."""

@@ -9,15 +9,14 @@ from backfleet.core import wire
 from backfleet.core.backtests import BacktestState
 from backfleet.core.drafts import Draft
 from backfleet.core.ending import COMPLETE_REASONS
-from backfleet.core.observation import AttemptKey, JobState, Limits, Observation, SeenBatch, SeenJob
-from backfleet.core.plans import BatchPlan, BatchRef, DeleteJob, PostEvent, WriteStatus
+from backfleet.core.observation import AttemptKey, Observation, SeenBatch, SeenJob
+from backfleet.core.plans import BatchPlan, BatchRef, PostEvent, WriteStatus
 from backfleet.core.records import BatchChanges, BatchRecord, BatchState, SettleFailure
+from backfleet.core.retiring import retire, ttl_after_end
 from backfleet.core.slots import overdue_jobs
 from backfleet.core.status import Sight, build_status, is_worth_writing, refused_status
 from backfleet.core.verdicts import criteria_events, review
 
-MIN_TTL_SECONDS = 60
-DEFAULT_TTL_SECONDS = 600
 EVENTS_OF_FAILURES = 10
 """So many failed backtests of a batch get an event of their own; the rows have them all."""
 
@@ -39,11 +38,12 @@ def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Se
     status = build_status(draft.seen, record, sight, draft.now)
     if record.state is BatchState.FINISHED:
         draft.creates.clear()
-    deletes = {each.name: each for each in draft.deletes}
+    is_stopped = record.state is BatchState.FINISHED and record.finish_reason not in COMPLETE_REASONS
     ttl = draft.work.spec.ttl_seconds_after_finished
-    for job in jobs_to_delete(draft, record, jobs, ttl):
-        deletes.setdefault(job.name, job)
-    events = (*_failure_events(draft), *criteria_events(draft.ref, draft.before, record))
+    retired = retire(seen, draft.ref, jobs, set(draft.active_keys), ttl=ttl, is_stopped=is_stopped)
+    draft.due += retired.due
+    deletes = {each.name: each for each in (*retired.deletes, *draft.deletes)}
+    events = (*_failure_events(draft), *criteria_events(draft.ref, draft.before, record), *retired.events)
     return _with_status(
         seen,
         draft.seen,
@@ -54,6 +54,7 @@ def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Se
             deletes=tuple(deletes.values()),
             creates=tuple(draft.creates),
             events=events,
+            labels=tuple(retired.labels),
         ),
     )
 
@@ -64,16 +65,9 @@ def close_finished(
     """A finished batch: its Jobs go, its status stays true, and edited criteria judge its results anew."""
     reviewed = review(record, batch.spec, seen.catalog, seen.store.stale.get(record.uid))
     before, record = record, reviewed.record
-    ttl = ttl_after_end(batch, record, seen.limits)
-    deletes = []
-    due = [seen.now] if record.stale_verdicts else []
-    for job in jobs:
-        is_stopped = job.state is JobState.ACTIVE and record.finish_reason not in COMPLETE_REASONS
-        expires_at = job.finished_at + timedelta(seconds=ttl) if job.finished_at else None
-        if is_stopped or (expires_at is not None and expires_at <= seen.now):
-            deletes.append(DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid))
-        elif expires_at is not None:
-            due.append(expires_at)
+    ref, ttl = BatchRef.of(batch), ttl_after_end(batch, record, seen.limits)
+    retired = retire(seen, ref, jobs, (), ttl=ttl, is_stopped=record.finish_reason not in COMPLETE_REASONS)
+    due = [*([seen.now] if record.stale_verdicts else []), *retired.due]
     sight = Sight(
         active=_active(held, record.uid),
         max_concurrent=min(int(record.controls.get("maxConcurrent", 4)), seen.limits.max_concurrent),
@@ -83,42 +77,17 @@ def close_finished(
     made = BatchPlan(
         uid=record.uid,
         rows=BatchChanges(before=before, after=record, verdicts=reviewed.verdicts) if record != before else None,
-        deletes=tuple(deletes),
-        events=tuple(criteria_events(BatchRef.of(batch), before, record)),
+        deletes=tuple(retired.deletes),
+        events=(*criteria_events(ref, before, record), *retired.events),
+        labels=tuple(retired.labels),
         due_at=min(due, default=None),
     )
     return _with_status(seen, batch, build_status(batch, record, sight, seen.now), made)
 
 
-def ttl_after_end(batch: SeenBatch, record: BatchRecord, limits: Limits) -> int:
-    """The present time to live where it is valid (the schema's bound), else the last valid one; at most the ceiling."""
-    ttl = batch.spec.get("ttlSecondsAfterFinished")
-    if not isinstance(ttl, int) or isinstance(ttl, bool) or ttl < MIN_TTL_SECONDS:
-        ttl = int(record.controls.get("ttlSecondsAfterFinished", DEFAULT_TTL_SECONDS))
-    return min(ttl, limits.ceilings.ttl_seconds_after_finished)
-
-
 def refuse(seen: Observation, batch: SeenBatch, message: str) -> BatchPlan:
     """A batch that cannot be accepted as it stands."""
     return _with_status(seen, batch, refused_status(batch, message, seen.now), BatchPlan(uid=batch.uid))
-
-
-def jobs_to_delete(draft: Draft, record: BatchRecord, jobs: Iterable[SeenJob], ttl_seconds: int) -> Iterable[DeleteJob]:
-    """Finished Jobs past their time, all Jobs of a batch that was stopped, and Jobs whose attempt was given up.
-
-    A Job whose attempt was settled by an outcome is left to complete by itself: its recorder has started.
-    """
-    alive = set(draft.active_keys)
-    is_stopped = record.state is BatchState.FINISHED and record.finish_reason not in COMPLETE_REASONS
-    start_limit = timedelta(seconds=draft.work.spec.failure_policy.start_timeout_seconds)
-    for job in jobs:
-        if job.finished_at is not None:
-            is_due = job.key not in alive and draft.now >= draft.remind(ttl_seconds, job.finished_at)
-        else:
-            is_given_up = job.key not in alive and job.key not in draft.recording
-            is_due = is_stopped or (is_given_up and draft.now >= job.created_at + start_limit)
-        if is_due:
-            yield DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid)
 
 
 def _active(held: set[AttemptKey], uid: str) -> int:

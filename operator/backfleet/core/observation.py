@@ -57,6 +57,18 @@ class SeenJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettledJob:
+    """A Job with the settled label, as far as its metadata say; read only to be deleted."""
+
+    name: str
+    namespace: str
+    uid: str
+    owner_uid: str | None
+    key: AttemptKey | None
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeenContainer:
     """A container's state; all None before the kubelet reports one."""
 
@@ -130,6 +142,8 @@ class Limits:
     missing_seconds: int = 60
     judge_again_seconds: int = 300
     """A refused batch is judged again after that long: the catalog may take what it refused."""
+    leftover_seconds: int = 30
+    labels_per_pass: int = 200
     status_interval_seconds: float = 2.0
     first_look_seconds: float = 0.3
     last_look_seconds: float = 2.0
@@ -147,14 +161,17 @@ class Observation:
 
     `strategies` maps an engine's name to the strategies it knows, or to None where any project may run; an engine that is
     not here is not available. `namespaces` were listed completely: a batch of one of
-    them that is not in `batches` does not exist. `status_written_at` and `refusals` are this process's
-    memory of its own writes; losing it costs a repeat, never a result.
+    them that is not in `batches` does not exist. `jobs` are those that are not settled, and `pods` those that have not ended and
+    those that tell what became of such a Job; `settled` is a part of the settled Jobs, now and then. `last_lived` says of an
+    unfinished Job, by its uid, when its attempt was last seen alive. It, `status_written_at`, `refusals` and `may_label` are this
+    process's memory; losing it costs a repeat, never a result.
     """
 
     now: datetime
     batches: tuple[SeenBatch, ...] = ()
     jobs: tuple[SeenJob, ...] = ()
     pods: tuple[SeenPod, ...] = ()
+    settled: tuple[SettledJob, ...] = ()
     store: StoreView
     catalog: Catalog = field(default_factory=Catalog)
     strategies: Mapping[str, Mapping[str, StrategyInfo] | None] = field(default_factory=dict)
@@ -162,6 +179,8 @@ class Observation:
     refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
     refused: Mapping[str, RefusedBatch] = field(default_factory=dict)
     """Batches without a row that were refused lately, by uid: they are not judged again until they are edited."""
+    last_lived: Mapping[str, datetime] = field(default_factory=dict)
+    may_label: bool = True
     namespaces: frozenset[str] = frozenset()
     resting: frozenset[str] = frozenset()
     """Batches that failed in a pass and are left alone for a while; their attempts hold their slots as they stand."""

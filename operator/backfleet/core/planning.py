@@ -14,6 +14,7 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.core.observation import AttemptKey, Observation, RefusedBatch, SeenBatch, SeenJob, SeenPod
 from backfleet.core.plans import BatchPlan, Fault, Plan
 from backfleet.core.records import AttemptRecord, BatchChanges, BatchRecord, BatchState
+from backfleet.core.retiring import bound_labels, expire_settled
 from backfleet.core.settling import Facts, settle
 from backfleet.core.slots import occupied_slots, overdue_jobs, share_slots, slots_out_of_sight
 from backfleet.core.snapshots import restore
@@ -68,8 +69,9 @@ def plan(seen: Observation) -> Plan:
     for batch, record in board.finished:
         board.add(batch.uid, lambda b=batch, r=record: close_finished(seen, b, r, held, jobs[b.uid]))  # type: ignore[misc]
     board.plans.extend(_sweep(seen, records.values(), board))
-    plans = sorted((each for each in board.plans if not each.is_empty), key=lambda each: each.uid)
-    due = [moment for moment in board.due if moment >= seen.now] + [each.due_at for each in board.plans if each.due_at]
+    made = bound_labels(expire_settled(seen, board.plans), seen.limits, seen.now)
+    plans = sorted((each for each in made if not each.is_empty), key=lambda each: each.uid)
+    due = [moment for moment in board.due if moment >= seen.now] + [each.due_at for each in made if each.due_at]
     late = overdue_jobs(seen.jobs, seen.now, seen.limits)
     overdue = tuple(f"{job.namespace}/{job.name}" for job in late)
     return Plan(batches=tuple(plans), look_again_at=min(due, default=None), overdue=overdue, refused=board.refused)

@@ -66,6 +66,16 @@ class DeleteJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LabelJob:
+    """Label a finished Job as settled, so that it is neither listed nor watched any more; already gone is success."""
+
+    namespace: str
+    name: str
+    uid: str
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteStatus:
     """Replace the custom resource's status; gone is success. `removed` are keys of the old status that the new one lacks."""
 
@@ -96,12 +106,15 @@ class Fault:
         return Fault(sentence=sentence_of(error), trace="".join(traceback.format_exception(error, limit=-8)))
 
 
-Effect = BatchChanges | DeleteJob | CreateJob | WriteStatus | PostEvent
+Effect = BatchChanges | DeleteJob | CreateJob | WriteStatus | PostEvent | LabelJob
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """All that a pass does for one batch; `due_at` is when it needs another look, `fault` why no plan could be made."""
+    """All that a pass does for one batch; `due_at` is when it needs another look, `fault` why no plan could be made.
+
+    `labels` are Jobs whose attempts the rows have settled, `expired` settled Jobs past their time: both come last.
+    """
 
     uid: str
     rows: BatchChanges | None = None
@@ -109,12 +122,15 @@ class BatchPlan:
     creates: tuple[CreateJob, ...] = ()
     status: WriteStatus | None = None
     events: tuple[PostEvent, ...] = ()
+    labels: tuple[LabelJob, ...] = ()
+    expired: tuple[DeleteJob, ...] = ()
     due_at: datetime | None = None
     fault: Fault | None = None
 
     @property
     def is_empty(self) -> bool:
-        return not (self.rows or self.deletes or self.creates or self.status or self.events or self.fault)
+        effects = (self.deletes, self.creates, self.events, self.labels, self.expired)
+        return not (self.rows or self.status or self.fault or any(effects))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

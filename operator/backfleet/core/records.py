@@ -125,6 +125,11 @@ class AttemptRecord:
     def id(self) -> str:
         return attempt_id(self.batch_uid, self.index, self.number)
 
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What it has in common with its Job and pod, see `core.observation`."""
+        return (self.batch_uid, self.index, self.number)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeRecord:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from backfleet.controller.cluster import PAGE_SIZE, Cluster, Refused, build_event
+from backfleet.controller.cluster import PAGE_SIZE, SETTLED_PAGE_SIZE, Cluster, NotAllowed, Refused, build_event
 from backfleet.core import wire
 from backfleet.core.errors import Conflict, NotFound, Unavailable
 from tests.support.api_server import TOKEN, ApiServer, Fault
@@ -68,9 +68,10 @@ def test_a_page_that_fails_is_no_shorter_list(api: ApiServer, cluster: Cluster) 
 
 
 def test_refused_pods_are_asked_for_by_the_events_of_jobs(api: ApiServer, cluster: Cluster) -> None:
-    api.objects.create(
-        "events", NAMESPACE, {"metadata": {"name": "demo-1.1"}, "reason": "FailedCreate", "message": "no"}
-    )
+    about = {"reason": "FailedCreate", "message": "no", "involvedObject": {"kind": "Job"}}
+    api.objects.create("events", NAMESPACE, {"metadata": {"name": "demo-1.1"}, **about})
+    other = {"reason": "FailedCreate", "message": "another's", "involvedObject": {"kind": "ReplicaSet"}}
+    api.objects.create("events", NAMESPACE, {"metadata": {"name": "web.1"}, **other})
     assert [event["message"] for event in cluster.list_pod_refusals(NAMESPACE)] == ["no"]
     (call,) = api.calls
     assert call.query == {"limit": str(PAGE_SIZE), "fieldSelector": "involvedObject.kind=Job,reason=FailedCreate"}
@@ -84,8 +85,50 @@ def test_only_objects_with_our_labels_are_asked_for(api: ApiServer, cluster: Clu
     api.objects.create(resource, "elsewhere", job("ours-elsewhere"))
     found = {"jobs": cluster.list_jobs, "pods": cluster.list_pods}[resource](NAMESPACE)
     assert names(found) == ["ours"]
-    assert api.calls[0].query["labelSelector"] == wire.JOB_SELECTOR
+    assert api.calls[0].query["labelSelector"].startswith(wire.JOB_SELECTOR)
     assert "resourceVersion" not in api.calls[0].query, "a read from the watch cache may be old"
+
+
+def test_settled_jobs_are_not_listed_and_their_metadata_are_read_page_by_page(api: ApiServer, cluster: Cluster) -> None:
+    wanted = [f"demo-{number:04}" for number in range(SETTLED_PAGE_SIZE + 1)]
+    for name in wanted:
+        api.objects.create("jobs", NAMESPACE, job(name, **{wire.LABEL_SETTLED: "1767603600"}))
+    api.objects.create("jobs", NAMESPACE, job("live"))
+    assert names(cluster.list_jobs(NAMESPACE)) == ["live"]
+    first, token = cluster.list_settled_jobs(NAMESPACE, "")
+    second, end = cluster.list_settled_jobs(NAMESPACE, token)
+    assert names(first + second) == wanted
+    assert end == ""
+    assert all("spec" not in item for item in first)
+
+
+def test_a_page_whose_token_is_too_old_goes_on_with_the_one_that_the_answer_has(
+    api: ApiServer, cluster: Cluster
+) -> None:
+    meta = {"continue": "goes-on"}
+    api.faults.append(Fault("/jobs", code=410, message="the provided continue parameter is too old", meta=meta))
+    assert cluster.list_settled_jobs(NAMESPACE, "old") == ([], "goes-on")
+
+
+def test_a_job_is_looked_up_by_its_name(api: ApiServer, cluster: Cluster) -> None:
+    api.objects.create("jobs", NAMESPACE, job("demo-1", **{wire.LABEL_SETTLED: "1"}))
+    assert names([cluster.get_job(NAMESPACE, "demo-1") or {}]) == ["demo-1"]
+    assert cluster.get_job(NAMESPACE, "demo-2") is None
+
+
+def test_ended_pods_are_not_listed_and_those_of_a_job_are(api: ApiServer, cluster: Cluster) -> None:
+    for phase in ("Pending", "Running", "Succeeded", "Failed"):
+        name = f"demo-{phase.lower()}"
+        api.objects.create("pods", NAMESPACE, job(f"{name}-x", **{wire.LABEL_JOB_NAME: name}))
+        api.objects.set_status("pods", NAMESPACE, f"{name}-x", {"phase": phase})
+    assert names(cluster.list_pods(NAMESPACE)) == ["demo-pending-x", "demo-running-x"]
+    assert names(cluster.list_pods_of(NAMESPACE, ["demo-failed", "demo-pending"])) == [
+        "demo-failed-x",
+        "demo-pending-x",
+    ]
+    many = [f"demo-{number}" for number in range(120)]
+    assert cluster.list_pods_of(NAMESPACE, many) == []
+    assert len(api.calls) == 5, "names are asked for in pieces, so that no address grows too long"
 
 
 def test_a_kind_that_is_not_served_is_not_found(api: ApiServer, cluster: Cluster) -> None:
@@ -220,6 +263,24 @@ def test_a_job_is_deleted_with_its_pods_and_only_if_it_is_the_one(api: ApiServer
     cluster.delete_job(NAMESPACE, "demo-1", uid)
     body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
     assert [call.body for call in api.calls_of("DELETE", "/jobs/demo-1")][1:] == [body, body]
+
+
+def test_a_job_is_labelled_only_if_it_is_the_one(api: ApiServer, cluster: Cluster) -> None:
+    made = api.objects.create("jobs", NAMESPACE, job())
+    for name, uid in (("demo-1", "another's"), ("gone", "u")):
+        cluster.label_job(NAMESPACE, name, uid, "1767603600")
+    assert wire.LABEL_SETTLED not in api.objects.get("jobs", NAMESPACE, "demo-1")["metadata"]["labels"]
+    for _ in range(2):
+        cluster.label_job(NAMESPACE, "demo-1", made["metadata"]["uid"], "1767603600")
+    labelled = api.objects.get("jobs", NAMESPACE, "demo-1")
+    assert labelled["metadata"]["labels"] == {**LABELS, wire.LABEL_SETTLED: "1767603600"}
+    assert labelled["spec"] == made["spec"]
+
+
+def test_a_label_that_the_role_does_not_allow_is_told_apart(api: ApiServer, cluster: Cluster) -> None:
+    api.faults.append(Fault("/jobs/demo-1", "PATCH", code=403, message="cannot patch"))
+    with pytest.raises(NotAllowed):
+        cluster.label_job(NAMESPACE, "demo-1", "u", "1")
 
 
 @pytest.mark.parametrize("code", [403, 500])

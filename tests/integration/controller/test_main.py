@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +103,55 @@ def test_it_starts_watches_works_and_ends(launcher: Launcher, api: ApiServer) ->
     allowed = {(group, resource, verb) for group, resource, verbs in RULES for verb in verbs}
     assert api.rules() <= allowed, "kopf and the loop ask for no more than their Role"
     assert api.rules() >= {(wire.GROUP, wire.PLURAL, "watch"), ("batch", "jobs", "watch"), ("", "pods", "watch")}
-    selectors = {call.query.get("labelSelector") for call in api.calls_of("GET", "/jobs")}
-    assert selectors == {wire.JOB_SELECTOR}
+    lists = [call for call in api.calls_of("GET", "/jobs") if call.path.endswith("/jobs")]
+    selectors = {
+        call.query.get("labelSelector") for call in lists if "PartialObjectMetadata" not in call.headers["accept"]
+    }
+    assert selectors == {wire.UNSETTLED_SELECTOR}
     assert {call.headers.get("authorization") for call in api.calls} == {f"Bearer {TOKEN}"}
+
+
+def test_a_pod_that_ends_wakes_the_loop_at_once_and_a_settled_job_leaves_every_watch(
+    launcher: Launcher, api: ApiServer
+) -> None:
+    launcher.start().wait_until_ready()
+    wait_for("the watches", lambda: watched(api) == {wire.PLURAL, "jobs", "pods"}, SOON_SECONDS)
+    launcher.add_batch(parameters=values(1))
+    (job,) = wait_for("a Job after a watch event", launcher.jobs, SOON_SECONDS)
+    name = job["metadata"]["name"]
+    template = job["spec"]["template"]["metadata"]
+    meta = {
+        "name": f"{name}-x",
+        "labels": template["labels"] | {"job-name": name},
+        "annotations": template["annotations"],
+    }
+    engine = {"name": "engine", "state": {"running": {"startedAt": "2026-01-05T09:00:00Z"}}}
+    api.objects.create(
+        "pods", NAMESPACE, {"metadata": meta, "status": {"phase": "Pending", "initContainerStatuses": [engine]}}
+    )
+    wait_for("no more passes", lambda: no_calls_for(api, 3.0), 4 * SOON_SECONDS)
+
+    before = len(api.calls_of("GET", f"/{wire.PLURAL}"))
+    api.objects.set_status("pods", NAMESPACE, f"{name}-x", {"phase": "Succeeded"})
+    wait_for("a pass after the pod's end", lambda: len(api.calls_of("GET", f"/{wire.PLURAL}")) > before, SOON_SECONDS)
+
+    launcher.record(job)
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    ended = {"type": "Complete", "status": "True", "lastTransitionTime": now}
+    api.objects.set_status("jobs", NAMESPACE, name, {"conditions": [ended]})
+    wait_for("the label", lambda: is_labelled(api, name), SOON_SECONDS)
+    wait_for("no more passes", lambda: no_calls_for(api, 3.0), 4 * SOON_SECONDS)
+
+
+def is_labelled(api: ApiServer, name: str) -> bool:
+    return wire.LABEL_SETTLED in api.objects.get("jobs", NAMESPACE, name)["metadata"]["labels"]
+
+
+def no_calls_for(api: ApiServer, seconds: float) -> bool:
+    """Nothing was asked of the API server for that long."""
+    before = len(api.calls)
+    time.sleep(seconds)
+    return len(api.calls) == before
 
 
 def test_edited_criteria_of_a_finished_batch_judge_its_result_anew(launcher: Launcher, api: ApiServer) -> None:

@@ -11,7 +11,17 @@ from backfleet.controller.applying import Applier, PassOverdue, effects
 from backfleet.controller.cluster import Refused
 from backfleet.core.errors import Conflict, FenceLost, Unavailable, sentence_of
 from backfleet.core.observation import Refusal, RefusalKind
-from backfleet.core.plans import BatchPlan, BatchRef, CreateJob, DeleteJob, Fault, Plan, PostEvent, WriteStatus
+from backfleet.core.plans import (
+    BatchPlan,
+    BatchRef,
+    CreateJob,
+    DeleteJob,
+    Fault,
+    LabelJob,
+    Plan,
+    PostEvent,
+    WriteStatus,
+)
 from backfleet.core.records import BatchChanges, BatchRecord, BatchState
 from tests.support.jobs import NOW, build_attempt, build_create, build_request
 from tests.support.operator import build_settings
@@ -34,6 +44,9 @@ class Hands:
     def delete_job(self, namespace: str, name: str, uid: str) -> None:
         self._do(f"delete {name} {uid} in {namespace}")
 
+    def label_job(self, namespace: str, name: str, uid: str, finished: str) -> None:
+        self._do(f"label {name} {uid} in {namespace} as {finished}")
+
     def create_job(self, manifest: Json) -> None:
         self._do(f"create {manifest['metadata']['name']}")
 
@@ -48,7 +61,7 @@ class Hands:
     def list_batches(self, namespace: str) -> list[Json]:
         raise NotImplementedError
 
-    list_jobs = list_pods = list_batches
+    list_jobs = list_pods = list_settled_jobs = list_pods_of = get_job = list_batches
 
     def _do(self, deed: str) -> None:
         if deed in self.fail:
@@ -85,6 +98,8 @@ def batch_plan(uid: str, **changes: Any) -> BatchPlan:
         "creates": (create,),
         "status": WriteStatus(batch=ref, status={"total": 6}),
         "events": (PostEvent(batch=ref, reason="Accepted", message="6 combinations"),),
+        "labels": (LabelJob(namespace="research", name=f"{uid}-done", uid=f"{uid}-done-uid", finished_at=NOW),),
+        "expired": (DeleteJob(namespace="research", name=f"{uid}-gone", uid=f"{uid}-gone-uid"),),
     }
     return BatchPlan(uid=uid, **given | changes)
 
@@ -96,6 +111,8 @@ def deeds(uid: str) -> list[str]:
         f"create {uid}-new",
         f"status {uid} batch-{uid} in research",
         f"event {uid}",
+        f"label {uid}-done {uid}-done-uid in research as {int(NOW.timestamp())}",
+        f"delete {uid}-gone {uid}-gone-uid in research",
     ]
 
 
@@ -112,13 +129,13 @@ def applier(hands: Hands, **changes: Any) -> Applier:
     return Applier(cluster=hands, save=hands.save, settings=settings, **changes)
 
 
-def test_all_rows_come_before_all_deletes_before_all_creates_before_status_before_events(hands: Hands) -> None:
+def test_effects_come_in_their_order_over_all_batches(hands: Hands) -> None:
     assert applier(hands).apply(BOTH, NOW) == {}
     assert hands.done == [deed for stage in zip(deeds("a"), deeds("b"), strict=True) for deed in stage]
 
 
 def test_effects_name_the_batch_that_they_belong_to() -> None:
-    kinds = [BatchChanges, DeleteJob, CreateJob, WriteStatus, PostEvent]
+    kinds = [BatchChanges, DeleteJob, CreateJob, WriteStatus, PostEvent, LabelJob, DeleteJob]
     assert [(uid, type(effect)) for uid, effect in effects(BOTH)] == [(uid, kind) for kind in kinds for uid in "ab"]
 
 
@@ -127,7 +144,7 @@ def test_an_empty_plan_does_nothing(hands: Hands) -> None:
     assert hands.done == []
 
 
-STAGES = ["rows", "delete", "create", "status", "event"]
+STAGES = ["rows", "delete", "create", "status", "event", "label", "expire"]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +202,7 @@ def test_a_refused_job_is_remembered_until_it_is_created(hands: Hands, error: Ex
     each = applier(hands)
     assert each.apply(BOTH, NOW) == {}, "a refusal is shown by the planner and is no failure of the pass"
     assert each.memory.refusals == {("a", 7, 2): Refusal(kind=kind, message=str(error))}
-    assert hands.done[-2:] == ["event a", "event b"]
+    assert {"event a", "event b"} <= set(hands.done)
     hands.fail.clear()
     each.apply(BOTH, NOW)
     assert each.memory.refusals == {}

@@ -107,25 +107,29 @@ def test_a_job_is_not_urgent_since_its_pod_is(attention: Attention, counter: Cou
     assert counter.within == SOON_SECONDS
 
 
-@pytest.mark.parametrize("event", [pod("MODIFIED", "Succeeded"), pod(None, "Failed"), pod("DELETED", "Running")])
-def test_a_pod_that_is_over_is_urgent_and_wakes_once(
-    attention: Attention, counter: Counter, event: dict[str, Any]
-) -> None:
-    for phase in (None, "Pending", "Running"):
-        attention.pod_event(pod("MODIFIED", phase))
+def test_a_pod_that_leaves_the_watch_is_urgent(attention: Attention, counter: Counter) -> None:
+    for kind, phase in (("ADDED", None), (None, "Pending"), ("MODIFIED", "Running")):
+        attention.pod_event(pod(kind, phase))
     assert counter.wakes == 0
-    attention.pod_event(event)
+    attention.pod_event(pod("DELETED", "Running"))
     assert (counter.wakes, counter.within) == (1, 0.0)
-    if event["type"] != "DELETED":
-        attention.pod_event(event)
-        assert counter.wakes == 1
+    assert attention._seen == {}
 
 
-def test_the_removal_of_a_pod_that_was_over_wakes_nobody(attention: Attention, counter: Counter) -> None:
-    attention.pod_event(pod("MODIFIED", "Succeeded"))
-    attention.pod_event(pod("DELETED", "Succeeded"))
+@pytest.mark.parametrize("kind", ["Complete", "Failed"])
+def test_a_finished_job_that_is_labelled_or_removed_wakes_nobody(
+    attention: Attention, counter: Counter, kind: str
+) -> None:
+    attention.job_event(job(**condition(kind)))
+    attention.job_event(job("DELETED", **condition(kind)))
     assert counter.wakes == 1
     assert attention._seen == {}
+
+
+def test_an_unfinished_job_that_is_removed_wakes(attention: Attention, counter: Counter) -> None:
+    attention.job_event(job("ADDED", active=1))
+    attention.job_event(job("DELETED", active=1))
+    assert counter.wakes == 2
 
 
 def test_a_batch_is_urgent(attention: Attention, counter: Counter) -> None:
@@ -166,8 +170,9 @@ def test_kopf_watches_batches_our_jobs_and_their_pods_and_writes_nothing(attenti
 def test_kopf_is_the_event_source_only() -> None:
     settings = kopf.OperatorSettings()
     configure(settings)
-    assert settings.watching.label_selectors["batch", "v1", "jobs"] == wire.JOB_SELECTOR
+    assert settings.watching.label_selectors["batch", "v1", "jobs"] == f"{wire.JOB_SELECTOR},!{wire.LABEL_SETTLED}"
     assert settings.watching.label_selectors["", "v1", "pods"] == wire.JOB_SELECTOR
+    assert settings.watching.field_selectors["", "v1", "pods"] == wire.UNFINISHED_PODS
     assert settings.posting.enabled is False
     assert settings.scanning.disabled is True
     assert settings.peering.standalone is True

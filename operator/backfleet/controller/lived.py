@@ -1,0 +1,28 @@
+"""Remembers which unfinished Jobs had a live attempt: one that appears after its attempt ended is not wanted any more."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from backfleet.core.observation import AttemptKey, JobState, SeenJob
+
+
+@dataclass(slots=True)
+class Lived:
+    """By namespace and uid. In its first look, after a start, nothing is known yet, and every Job counts as one that lived."""
+
+    _at: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    _is_first: bool = True
+
+    def note(
+        self, jobs: Iterable[SeenJob], alive: Collection[AttemptKey], listed: Collection[str], now: datetime
+    ) -> Mapping[str, datetime]:
+        """Take in one look at the Jobs of the listed namespaces; by uid, when each one's attempt was last seen alive."""
+        unfinished = [job for job in jobs if job.state is JobState.ACTIVE]
+        there = {(job.namespace, job.uid) for job in unfinished}
+        self._at = {key: at for key, at in self._at.items() if key in there or key[0] not in listed}
+        for job in unfinished:
+            if self._is_first or job.key in alive:
+                self._at[job.namespace, job.uid] = now
+        self._is_first = False
+        return {uid: at for (_, uid), at in self._at.items()}

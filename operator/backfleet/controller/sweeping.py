@@ -1,0 +1,47 @@
+"""Looks at the settled Jobs again, only so that those past their time are deleted: a round a minute, a part of it in each pass.
+
+Kubernetes' own controller deletes them from 1.23 on; this is for versions and clusters where it does not.
+"""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from backfleet.controller.cluster import ClusterPort, NotAllowed
+from backfleet.controller.observing import parse_settled_job
+from backfleet.core.errors import NotFound
+from backfleet.core.observation import SettledJob
+
+ROUND = timedelta(seconds=60)
+CALLS_PER_PASS = 5
+
+
+@dataclass(slots=True)
+class Sweep:
+    """Where the round is. A pass reads a page that has Jobs, or finds up to 5 namespaces without any: no pass takes long."""
+
+    _left: list[tuple[str, str]] = field(default_factory=list)
+    """Namespaces that this round has not read to their end, with the token of the next page."""
+    _next_round_at: datetime | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether a new round begins."""
+        return not self._left and (self._next_round_at is None or now >= self._next_round_at)
+
+    def look(self, cluster: ClusterPort, namespaces: Iterable[str], now: datetime) -> tuple[SettledJob, ...]:
+        """The next settled Jobs; none while no round is under way."""
+        if self.is_due(now):
+            self._left = [(namespace, "") for namespace in sorted(namespaces)]
+            self._next_round_at = now + ROUND
+        found: list[SettledJob] = []
+        for _ in range(CALLS_PER_PASS):
+            if not self._left or found:
+                break
+            namespace, token = self._left.pop(0)
+            with suppress(NotAllowed, NotFound):  # the next pass's lists say what is wrong with that namespace
+                items, token = cluster.list_settled_jobs(namespace, token)
+                found += map(parse_settled_job, items)
+                if token:
+                    self._left.insert(0, (namespace, token))
+        return tuple(found)
