@@ -311,7 +311,7 @@ def test_a_commit_that_the_server_carries_out_late_is_never_counted_twice(scene:
 
     applier = scene.operator.passes.applier
     applier.save = give_up
-    assert "Unavailable" in scene.operator.turn().errors[uid]
+    assert "saving did not end in time" in scene.operator.turn().errors[uid]
     applier.save = carry_out_late
     assert "planned on version" in scene.operator.turn().errors[uid]
     assert scene.verdicts(uid) == {0: (True, 1)}
