@@ -61,15 +61,24 @@ def daily_csv(rows: list[Row]) -> str:
 
 
 def factor_csv(rows: list[Row], splits: tuple[str, ...]) -> str:
-    """LEAN's factor file: each row holds up to and including its date, the trading day before a split."""
+    """LEAN's factor file: each row holds up to and including its date, the trading day before a split.
+
+    LEAN delivers no bars from before the day before the first row, so the first day has a row too.
+    """
     dates = [row["Date"] for row in rows]
-    lines = []
+    lines = [f"{dates[0].replace('-', '')},1,{Decimal(1) / 2 ** len(splits)},1"]
     for position, day in enumerate(splits):
         before = rows[dates.index(day) - 1]
         factor = Decimal(1) / (2 ** (len(splits) - position))
         lines.append(f"{before['Date'].replace('-', '')},1,{factor},{before['Close']}")
     lines.append("20501231,1,1,0")
     return "\n".join(lines) + "\n"
+
+
+def map_csv(symbol: str, rows: list[Row]) -> str:
+    """LEAN's map file: one name from the first day on."""
+    first = rows[0]["Date"].replace("-", "")
+    return f"{first},{symbol.lower()},Q\n20501231,{symbol.lower()},Q\n"
 
 
 def write_zip(path: Path, name: str, text: str) -> None:
@@ -85,12 +94,13 @@ def write_zip(path: Path, name: str, text: str) -> None:
 def main() -> None:
     """Write the package's data folder and print what PROVENANCE.md records."""
     source = read_source(Path(sys.argv[1]))
-    (TARGET / "daily").mkdir(parents=True, exist_ok=True)
-    (TARGET / "factor_files").mkdir(parents=True, exist_ok=True)
+    for folder in ("daily", "factor_files", "map_files"):
+        (TARGET / folder).mkdir(parents=True, exist_ok=True)
     for symbol, rows in source.items():
         name = symbol.lower()
         write_zip(TARGET / "daily" / f"{name}.zip", f"{name}.csv", daily_csv(rows))
         (TARGET / "factor_files" / f"{name}.csv").write_text(factor_csv(rows, SPLITS[symbol]), encoding="ascii")
+        (TARGET / "map_files" / f"{name}.csv").write_text(map_csv(symbol, rows), encoding="ascii")
     for path in sorted(TARGET.rglob("*.*")):
         print(hashlib.sha256(path.read_bytes()).hexdigest(), path.relative_to(TARGET.parents[1]))
 

@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[0:1] = [str(ROOT), str(ROOT / "operator")]
 
 from backfleet.core import wire  # noqa: E402
-from backfleet.engines.bars.backtest import BarsSettings, load_bars, run, trade  # noqa: E402
+from backfleet.engines.bars.backtest import load_bars, run, trade  # noqa: E402
+from backfleet.engines.bars.settings import BarsSettings  # noqa: E402
 from backfleet.engines.bars.strategies import STRATEGIES  # noqa: E402
 from tests.unit.engines.builders import make_request  # noqa: E402
 

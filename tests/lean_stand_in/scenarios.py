@@ -14,8 +14,9 @@ from typing import Any
 
 from backfleet import catalog
 from backfleet.core.backtests import BacktestRequest
-from backfleet.engines.bars.backtest import BarsSettings, load_bars
+from backfleet.engines.bars.backtest import load_bars
 from backfleet.engines.bars.backtest import run as run_bars
+from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.program import InvalidCombination, NoData
 
 from .arguments import Crash

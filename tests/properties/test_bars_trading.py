@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from backfleet.core.backtests import BacktestRequest
 from backfleet.core.metrics import METRICS, Unit
-from backfleet.engines.bars.backtest import BarsSettings, load_bars, run, trade
+from backfleet.engines.bars.backtest import load_bars, run, trade
 from backfleet.engines.bars.fees import Fee, basis_points, interactive_brokers, no_fee
 from backfleet.engines.bars.market_data import Bars, read_bars
 from backfleet.engines.bars.portfolio import Signals, affordable, simulate
+from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.strategies import STRATEGIES
 from tests.unit.engines.builders import make_bars, make_request, texts_of, write_data
 from tests.unit.engines.parameters import days_for, random_parameters, symbols_for

@@ -139,6 +139,12 @@ def _judge_lean(spec: BatchSpec, limits: AcceptanceLimits) -> None:
             "this installation has no volume of LEAN projects",
             "name a claim that holds the project, or have a mount `projects` added to the chart's engines.lean.mounts",
         )
+    if spec.data.prices is not None:
+        raise SpecInvalid(
+            "spec.data.prices",
+            f"{spec.data.prices.value!r} is for the engine bars; LEAN takes the mode from the project",
+            "remove it, and set the data normalization mode in the project",
+        )
     for position, parameter in enumerate(spec.parameters):
         if parameter.name in LEAN_PARAMETERS:
             raise SpecInvalid(

@@ -34,6 +34,18 @@ class BacktestState(StrEnum):
         return self in (BacktestState.LAUNCHING, BacktestState.RUNNING)
 
 
+@unique
+class Prices(StrEnum):
+    """How prices are adjusted, by LEAN's data normalization modes."""
+
+    ADJUSTED = "adjusted"
+    """For splits and dividends: LEAN's default, and that of `bars`."""
+    SPLIT_ADJUSTED = "splitAdjusted"
+    """For splits; dividends are paid into cash."""
+    RAW = "raw"
+    """As traded; dividends are paid into cash, splits change the position."""
+
+
 def backtest_id(batch_uid: str, index: int) -> str:
     """The id of a backtest in every table, URL and log line."""
     return f"{batch_uid}-{index}"
@@ -48,7 +60,8 @@ def attempt_id(batch_uid: str, index: int, attempt: int) -> str:
 class BacktestRequest:
     """What an engine is to compute. `parameters` maps names to exact texts (14, 0.005, true); dates are inclusive.
 
-    For LEAN only: the project's path, and within it the file to run (None: main.py) and the class in it.
+    For LEAN only: the project's path, and within it the file to run (None: main.py) and the class in it. `prices` None is the
+    installation's choice.
     """
 
     engine: str
@@ -61,6 +74,7 @@ class BacktestRequest:
     start_date: date
     end_date: date
     initial_cash: Decimal
+    prices: Prices | None = None
 
     def to_json(self) -> str:
         """One line of JSON with sorted keys: equal requests give equal text, which fits in a variable (128 KiB)."""
@@ -76,6 +90,7 @@ class BacktestRequest:
                 "startDate": self.start_date.isoformat(),
                 "endDate": self.end_date.isoformat(),
                 "initialCash": str(self.initial_cash),
+                "prices": self.prices,
             },
             sort_keys=True,
             separators=(",", ":"),
@@ -84,8 +99,9 @@ class BacktestRequest:
 
     @staticmethod
     def from_json(text: str) -> "BacktestRequest":
-        """Parse what `to_json` wrote; ValueError or KeyError when it is anything else."""
+        """Parse what `to_json` wrote, in 0.2.0 too, which knew no `prices`; ValueError or KeyError for anything else."""
         body = json.loads(text)
+        prices = body.get("prices")
         return BacktestRequest(
             engine=body["engine"],
             strategy=body["strategy"],
@@ -97,6 +113,7 @@ class BacktestRequest:
             start_date=date.fromisoformat(body["startDate"]),
             end_date=date.fromisoformat(body["endDate"]),
             initial_cash=Decimal(body["initialCash"]),
+            prices=None if prices is None else Prices(prices),
         )
 
 

@@ -113,4 +113,5 @@ def _request(draft: Draft, attempt: AttemptRecord) -> BacktestRequest:
         start_date=spec.data.start_date,
         end_date=spec.data.end_date,
         initial_cash=spec.data.initial_cash,
+        prices=spec.data.prices,
     )

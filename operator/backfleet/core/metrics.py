@@ -31,7 +31,7 @@ METRICS: Mapping[str, Metric] = {
     "annual_return": Metric(Unit.FRACTION, "compounding annual return"),
     "drawdown": Metric(Unit.FRACTION, "largest fall from a peak of equity, positive", is_better_high=False),
     "annual_standard_deviation": Metric(Unit.FRACTION, "annualized deviation of daily returns", is_better_high=False),
-    "total_orders": Metric(Unit.COUNT, "orders filled"),
+    "total_orders": Metric(Unit.COUNT, "orders: all that were submitted in LEAN, all that were filled in bars"),
     "total_trades": Metric(Unit.COUNT, "closed trades"),
     "win_rate": Metric(Unit.FRACTION, "closed trades with a profit after fees, of all closed trades"),
     "average_win": Metric(Unit.FRACTION, "mean profit of the winning trades over the realized capital before each"),
@@ -40,11 +40,11 @@ METRICS: Mapping[str, Metric] = {
     ),
     "profit_loss_ratio": Metric(Unit.RATIO, "average win over average loss, positive"),
     "total_fees": Metric(Unit.MONEY, "fees of all orders", is_better_high=False),
-    "gross_profit": Metric(Unit.MONEY, "sum of the profits of winning trades, before fees"),
+    "gross_profit": Metric(Unit.MONEY, "sum of profits before fees over the closed trades that have one"),
     "fee_share": Metric(
         Unit.FRACTION, "total fees over gross profit; absent without gross profit", is_better_high=False
     ),
-    "exposure": Metric(Unit.FRACTION, "bars with an open position, of all bars"),
+    "exposure": Metric(Unit.FRACTION, "time in the market: bars with an open position, of all bars"),
     "start_equity": Metric(Unit.MONEY, "equity before the first bar"),
     "end_equity": Metric(Unit.MONEY, "equity at the last bar"),
     "comparable_sharpe_ratio": Metric(Unit.RATIO, "Sharpe ratio of the daily series by one formula for every engine"),

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from backfleet.core.backtests import Prices
 from backfleet.core.criteria import SuccessCriteria, check_bounds
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import ParameterDeclaration, RangeDeclaration
@@ -125,6 +126,7 @@ class DataSpec(_Model):
     start_date: Day
     end_date: Day
     initial_cash: Cash = Decimal(1000)
+    prices: Annotated[Prices, Field(strict=False)] | None = None
     volume: VolumeSpec | None = None
 
 

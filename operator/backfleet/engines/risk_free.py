@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import isfinite
+from pathlib import Path
 
 RATES_PATH = "alternative/interest-rate/usa/interest-rate.csv"
 """Where the rates are, below a data folder."""
@@ -40,6 +41,15 @@ class RiskFreeRates:
 
 
 NO_RATE = RiskFreeRates.constant(0.0)
+
+
+def read_rates(folder: Path) -> RiskFreeRates | None:
+    """The rates of a data folder; None without a file that has one."""
+    try:
+        text = (folder / RATES_PATH).read_text("utf-8-sig", "replace")
+    except OSError:
+        return None
+    return parse_rates(text)
 
 
 def parse_rates(text: str) -> RiskFreeRates | None:

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from backfleet.core.backtests import BacktestRequest
-from backfleet.engines.bars.backtest import BarsSettings, load_bars, trade
+from backfleet.engines.bars.backtest import load_bars, trade
 from backfleet.engines.bars.fees import basis_points
 from backfleet.engines.bars.market_data import Bars
 from backfleet.engines.bars.portfolio import Ledger
+from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.strategies import STRATEGIES
 from tests.integration.oracles.raptor import Run, run_rule
 from tests.integration.oracles.rules import rule_of

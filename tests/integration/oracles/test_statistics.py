@@ -10,11 +10,12 @@ import pytest
 from scipy import optimize, stats
 
 from backfleet.core.metrics import METRICS
-from backfleet.engines.bars.backtest import BarsSettings, load_bars, run, trade
+from backfleet.engines.bars.backtest import load_bars, run, trade
 from backfleet.engines.bars.fees import basis_points
 from backfleet.engines.bars.lean_folder import day_date
 from backfleet.engines.bars.metrics import Calendar, daily_returns, measure
 from backfleet.engines.bars.portfolio import Ledger
+from backfleet.engines.bars.settings import BarsSettings
 from tests.integration.oracles.raptor import Run, holding
 from tests.integration.oracles.test_fills import random_case, raptor_run
 
@@ -84,7 +85,8 @@ def expected_of_trades(ledger_cash: float, theirs: Run) -> dict[str, float | int
     is_win = profits > 0
     average_win, average_loss = average((profits / before)[is_win]), average((profits / before)[~is_win])
     open_fee = theirs.open_trade.entry_fees if theirs.open_trade else 0.0
-    total_fees, gross = float(fees.sum()) + open_fee, float((profits + fees)[is_win].sum())
+    before_fees = profits + fees
+    total_fees, gross = float(fees.sum()) + open_fee, float(before_fees[before_fees > 0].sum())
     return {
         "total_orders": 2 * len(profits) + bool(theirs.open_trade),
         "total_trades": len(profits),

@@ -106,6 +106,16 @@ def test_a_parameter_that_carries_the_data_to_lean_cannot_be_the_batches_own(nam
     assert accept(engine={"name": "noop"}, parameters=parameters)
 
 
+def test_prices_are_for_bars_since_a_lean_project_sets_its_own():
+    data = DATA | {"prices": "raw"}
+    error = refusal(strategies=LEAN, engine={"name": "lean"}, strategy=OWN, parameters=[RSI_PERIOD], data=data)
+    assert (error.field, error.mend) == (
+        "spec.data.prices",
+        "remove it, and set the data normalization mode in the project",
+    )
+    assert accept(data=data).spec.data.prices == "raw"
+
+
 def test_lean_needs_projects_from_somewhere():
     bare = replace(LIMITS, has_projects_volume=False, volume_claims=("p",), image_prefixes=("mine",))
     error = refusal(bare, LEAN, engine={"name": "lean"}, strategy=OWN)

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from backfleet.core.backtests import result_from_json, result_to_json
-from backfleet.engines.bars.backtest import BarsSettings, load_bars, run, sampled_curve, trade
+from backfleet.core.backtests import Prices, result_from_json, result_to_json
+from backfleet.engines.bars.backtest import load_bars, run, sampled_curve, trade
 from backfleet.engines.bars.fees import interactive_brokers
 from backfleet.engines.bars.market_data import PACKAGED_FOLDER
+from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.program import EngineFailure, InvalidCombination, NoData
 from backfleet.engines.results import parse_result
 from tests.unit.engines.builders import make_bars, make_request
 
+NO_DIVIDENDS = "no dividends in the data of AAPL: all price factors are 1"
 ALWAYS_IN = {
     "fast_sma": "1",
     "slow_sma": "2",
@@ -42,8 +44,10 @@ def test_the_provenance_names_engine_rules_strategy_and_data() -> None:
     (bars,) = load_bars(request)
     assert run(request, (bars,)).provenance == {
         "engine": "bars",
-        "engineVersion": "2",
+        "engineVersion": "3",
         "strategy": "RSI_MeanReversion_ETF",
+        "prices": "adjusted",
+        "riskFreeRate": "0",
         "dataFingerprint": bars.fingerprint,
     }
     assert bars.fingerprint.startswith("b11938f375fe491e")
@@ -63,7 +67,7 @@ def test_zero_trades_is_a_result_with_a_warning() -> None:
     request = make_request(parameters={"entry_threshold": "0"})
     result = run(request, load_bars(request))
     assert (result.metrics["total_trades"], result.metrics["sharpe_ratio"]) == (0, None)
-    assert result.warnings == ("zero trades",)
+    assert result.warnings == ("zero trades", NO_DIVIDENDS)
 
 
 def test_an_open_position_at_the_end_is_told() -> None:
@@ -79,6 +83,7 @@ def test_data_that_covers_less_than_asked_is_told() -> None:
         "zero trades",
         "data for AAPL starts on 2000-03-01, after the requested 1999-01-01",
         "data for AAPL ends on 2013-03-01, before the requested 2024-12-31",
+        NO_DIVIDENDS,
     )
 
 
@@ -162,10 +167,63 @@ def test_settings_come_from_the_environment() -> None:
             "BACKFLEET_DATA_FOLDER": "/data",
         }
     )
-    assert not settings.with_factors
+    assert settings.prices is Prices.RAW
     assert (settings.fee(1, 1.0), settings.risk_free_rate, settings.data_folder) == (0.0, 0.02, Path("/data"))
     default = BarsSettings.from_environment({})
-    assert (default.fee, default.risk_free_rate, default.data_folder) == (interactive_brokers, 0.0, PACKAGED_FOLDER)
+    assert default == BarsSettings(fee=interactive_brokers, data_folder=PACKAGED_FOLDER, prices=Prices.ADJUSTED)
+
+
+@pytest.mark.parametrize(
+    ("environment", "prices", "warnings"),
+    [
+        ({}, Prices.ADJUSTED, ()),
+        ({"BACKFLEET_BARS_PRICES": "raw", "BACKFLEET_BARS_FACTOR_FILES": "apply"}, Prices.RAW, ()),
+        (
+            {"BACKFLEET_BARS_FACTOR_FILES": "apply"},
+            Prices.SPLIT_ADJUSTED,
+            ("BACKFLEET_BARS_FACTOR_FILES=apply is deprecated: set BACKFLEET_BARS_PRICES=splitAdjusted in its place",),
+        ),
+        (
+            {"BACKFLEET_BARS_FACTOR_FILES": "ignore"},
+            Prices.RAW,
+            ("BACKFLEET_BARS_FACTOR_FILES=ignore is deprecated: set BACKFLEET_BARS_PRICES=raw in its place",),
+        ),
+    ],
+    ids=["neither", "the new one goes first", "apply", "ignore"],
+)
+def test_the_old_variable_of_prices_counts_with_a_warning_where_the_new_one_is_not_set(
+    environment: dict[str, str], prices: Prices, warnings: tuple[str, ...]
+) -> None:
+    settings = BarsSettings.from_environment(environment)
+    assert (settings.prices, settings.warnings) == (prices, warnings)
+    request = make_request()
+    assert set(warnings) <= set(run(request, load_bars(request, settings), settings).warnings)
+
+
+def test_a_batch_s_prices_go_before_the_installation_s_and_stand_in_the_provenance() -> None:
+    settings = BarsSettings(prices=Prices.ADJUSTED)
+    request = replace(make_request(days=(date(2005, 2, 25), date(2005, 2, 28))), prices=Prices.RAW)
+    bars = load_bars(request, settings)
+    assert bars[0].closes == [88.99, 44.86]
+    assert run(request, bars, settings).provenance["prices"] == "raw"
+    assert run(replace(request, prices=None), bars, settings).provenance["prices"] == "adjusted"
+
+
+def test_the_rates_of_the_data_folder_are_taken_unless_a_number_is_set(tmp_path: Path) -> None:
+    path = tmp_path / "alternative/interest-rate/usa/interest-rate.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("date,rate\n2000-01-01,5.0\n2003-01-01,1.0\n")
+    folder = {"BACKFLEET_DATA_FOLDER": str(tmp_path)}
+    of_file = BarsSettings.from_environment(folder | {"BACKFLEET_BARS_RISK_FREE_RATE": "file"})
+    assert of_file == BarsSettings.from_environment(folder)
+    assert of_file.risk_free.of(["20020101", "20040101"]) == [0.05, 0.01]
+    of_number = BarsSettings.from_environment(folder | {"BACKFLEET_BARS_RISK_FREE_RATE": "0.02"})
+    assert of_number.risk_free.of(["20020101", "20040101"]) == 0.02
+    request = make_request()
+    found = [run(request, load_bars(request), settings) for settings in (of_file, of_number, BarsSettings())]
+    assert [result.provenance["riskFreeRate"] for result in found] == ["file", "0.02", "0"]
+    for name in ("sharpe_ratio", "comparable_sharpe_ratio"):
+        assert len({result.metrics[name] for result in found}) == 3
 
 
 def test_settings_decide_whether_splits_are_adjusted() -> None:
@@ -174,8 +232,12 @@ def test_settings_decide_whether_splits_are_adjusted() -> None:
     (adjusted,) = load_bars(request, BarsSettings.from_environment({"BACKFLEET_BARS_FACTOR_FILES": "apply"}))
     assert raw.closes == [88.99, 44.86]
     assert adjusted.closes == [88.99 / 2, 44.86]
-    with pytest.raises(EngineFailure, match="BACKFLEET_BARS_FACTOR_FILES: 'no' is neither apply nor ignore"):
+    with pytest.raises(EngineFailure, match="BACKFLEET_BARS_FACTOR_FILES: expected apply or ignore, got 'no'"):
         BarsSettings.from_environment({"BACKFLEET_BARS_FACTOR_FILES": "no"})
+    with pytest.raises(
+        EngineFailure, match="BACKFLEET_BARS_PRICES: expected one of adjusted, splitAdjusted, raw, got 'x'"
+    ):
+        BarsSettings.from_environment({"BACKFLEET_BARS_PRICES": "x"})
 
 
 @pytest.mark.parametrize("rate", ["x", "nan", "1", "-1", "inf"])

@@ -160,8 +160,8 @@ def test_trades_are_counted_after_fees_over_the_capital_before_them() -> None:
         "average_loss": statistics.mean([-12 / 1018, -1 / 1006]),
         "profit_loss_ratio": 0.018 / -statistics.mean([-12 / 1018, -1 / 1006]),
         "total_fees": 6.0,
-        "gross_profit": 20.0,
-        "fee_share": 0.3,
+        "gross_profit": 21.0,  # 20 + 1: the second is a profit before fees alone
+        "fee_share": 6 / 21,
         "exposure": 0.5,
         "net_profit": 0.03,
         "start_equity": 1000.0,

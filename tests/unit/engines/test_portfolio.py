@@ -1,10 +1,21 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
+from backfleet.engines.bars.factor_files import CorporateAction
 from backfleet.engines.bars.fees import Fee, basis_points, interactive_brokers, no_fee
-from backfleet.engines.bars.portfolio import DayTrades, Ledger, Signals, Trade, affordable, simulate
+from backfleet.engines.bars.portfolio import (
+    BarAction,
+    DayTrades,
+    Ledger,
+    Signals,
+    Trade,
+    affordable,
+    bar_actions,
+    simulate,
+)
 from backfleet.engines.bars.strategies.protocol import fraction_sized, range_sized, risk_sized
 from tests.unit.engines.builders import make_bars
 
@@ -192,3 +203,49 @@ def test_size_by_fraction_is_at_most_all_of_equity() -> None:
     assert fraction_sized(0.5)(0, 1000.0, 10.0) == 50
     assert fraction_sized(2)(0, 1000.0, 10.0) == 100
     assert fraction_sized(2 / 3)(0, 1000.0, 10.0) == 66
+
+
+def actions(*found: tuple[int, float, str]) -> tuple[CorporateAction, ...]:
+    """Dividends and splits between the bar before and the one of that number."""
+    days = make_bars([1.0] * 10).days
+    return tuple(CorporateAction(days[bar - 1], dividend, Decimal(split)) for bar, dividend, split in found)
+
+
+def test_dividends_are_paid_on_what_is_held_before_the_open() -> None:
+    paid = actions((1, 7.0, "1"), (2, 0.5, "1"), (4, 0.25, "1"), (5, 9.0, "1"))
+    bars = replace(make_bars(closes=[10] * 7), actions=paid)
+    ledger = simulate(bars, signals(enter=[0], leave=[3]), 1000.0, no_fee)
+    # Held from the open of bar 1, which the first dividend comes before, to the open of bar 4, which the third comes before.
+    assert ledger.equity == [1000.0, 1000.0, 1005.0, 1005.0, 1007.5, 1007.5, 1007.5]
+    assert ledger.trades[0].gross == 0.0
+
+
+def test_a_split_changes_the_position_and_pays_the_fraction_in_cash() -> None:
+    bars = make_bars(closes=[9, 9, 9, 6, 6, 6, 6], opens=[9, 9, 9, 6, 6, 6, 6])
+    held = replace(signals(enter=[0], stop=0.05, target=0.05, shares=11), holding_bars=4)
+    ledger = simulate(replace(bars, actions=actions((3, 0.0, "0.6666"))), held, 1000.0, no_fee)
+    # 11 / 0.6666 = 16.5016...: 16 shares, the rest at the close before x 0.6666. The stop does not take the split for a loss.
+    rest = 11 / 0.6666 - 16
+    assert [closed[:3] for closed in ledger.trades] == [(1, 5, 16)]
+    assert ledger.trades[0].entry_price == pytest.approx(9 * 0.6666)
+    assert ledger.equity[3] == pytest.approx(1000 - 99 + 16 * 6 + rest * 9 * 0.6666)
+    assert ledger.equity[-1] == pytest.approx(ledger.equity[3])
+
+
+def test_an_order_that_waits_over_a_split_is_split_too() -> None:
+    bars = make_bars(closes=[10, 5, 5, 5], opens=[10, 5, 5, 5])
+    ledger = simulate(replace(bars, actions=actions((1, 3.0, "0.5"))), signals(enter=[0]), 1000.0, no_fee)
+    assert (ledger.open_shares, ledger.equity) == (20, [1000.0] * 4)
+
+
+def test_a_position_that_a_split_leaves_no_whole_share_of_is_paid_in_cash() -> None:
+    bars = make_bars(closes=[10, 10, 200, 200, 200], opens=[10, 10, 200, 200, 200])
+    ledger = simulate(replace(bars, actions=actions((2, 0.0, "20"))), signals(enter=[0], leave=[3]), 1000.0, no_fee)
+    assert (ledger.trades, ledger.order_count, ledger.equity) == ((), 1, [1000.0] * 5)
+
+
+def test_actions_of_one_bar_add_up_and_those_outside_the_bars_are_left_out() -> None:
+    days = ("19990101", "20000302", "20000302", "20000303", "20990101")
+    found = [CorporateAction(day, 1.0, Decimal(2)) for day in days]
+    bars = replace(make_bars([1.0] * 10), actions=tuple(found))
+    assert bar_actions(bars) == [BarAction(2, 2.0, Decimal(4)), BarAction(3, 1.0, Decimal(2))]

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from backfleet.engines.bars.backtest import BarsSettings, load_bars, trade
+from backfleet.engines.bars.backtest import load_bars, trade
 from backfleet.engines.bars.portfolio import Ledger
+from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.strategies import STRATEGIES
 from tests.unit.engines.builders import make_bars, make_request
 from tests.unit.engines.naive import NaiveBroker, read_days, run_rsi, run_sma

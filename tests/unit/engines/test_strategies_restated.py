@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from backfleet.engines.bars.backtest import BarsSettings, load_bars, trade
+from backfleet.engines.bars.backtest import load_bars, trade
+from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.strategies import STRATEGIES
 from tests.unit.engines.builders import make_request, texts_of
 from tests.unit.engines.indexes import read_index

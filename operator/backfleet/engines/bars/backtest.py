@@ -1,66 +1,32 @@
 """One backtest as a pure function: a request and the bars of its symbols in, a result out; the same input gives the same bits."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
-from pathlib import Path
 
-from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Result
-from backfleet.engines.bars.fees import Fee, interactive_brokers, parse_fee
 from backfleet.engines.bars.lean_folder import day_date
-from backfleet.engines.bars.market_data import PACKAGED_FOLDER, Bars, align, read_bars
+from backfleet.engines.bars.market_data import Bars, align, read_bars
 from backfleet.engines.bars.metrics import Calendar, daily_returns, measure, return_blocks
 from backfleet.engines.bars.portfolio import Ledger, simulate
+from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.bars.strategies.protocol import Strategy
-from backfleet.engines.program import EngineFailure, InvalidCombination, parse_parameters
+from backfleet.engines.program import InvalidCombination, parse_parameters
 
 ENGINE_NAME = "bars"
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 """Of the rules: it changes with any change that may change a result."""
 CURVE_POINTS = 200
 COVERAGE_SLACK_DAYS = 7
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BarsSettings:
-    """What an installation may set: fees, annual risk-free rate, where the market data is, and whether splits are adjusted."""
-
-    fee: Fee = interactive_brokers
-    risk_free_rate: float = 0.0
-    data_folder: Path = PACKAGED_FOLDER
-    with_factors: bool = True
-
-    @staticmethod
-    def from_environment(environment: Mapping[str, str]) -> "BarsSettings":
-        """Read the variables; EngineFailure names the one that is wrong."""
-        rate = environment.get(wire.ENV_BARS_RISK_FREE_RATE, "0")
-        try:
-            risk_free_rate = float(rate)
-        except ValueError:
-            risk_free_rate = 2.0
-        if not -1 < risk_free_rate < 1:
-            raise EngineFailure(f"{wire.ENV_BARS_RISK_FREE_RATE}: {rate[:40]!r} is not an annual rate such as 0.02")
-        factors = environment.get(wire.ENV_BARS_FACTOR_FILES, "apply")
-        if factors not in ("apply", "ignore"):
-            raise EngineFailure(f"{wire.ENV_BARS_FACTOR_FILES}: {factors[:40]!r} is neither apply nor ignore")
-        folder = environment.get(wire.ENV_DATA_FOLDER)
-        return BarsSettings(
-            fee=parse_fee(environment.get(wire.ENV_BARS_FEES, "ib")),
-            risk_free_rate=risk_free_rate,
-            data_folder=Path(folder) if folder else PACKAGED_FOLDER,
-            with_factors=factors == "apply",
-        )
 
 
 def load_bars(request: BacktestRequest, settings: BarsSettings | None = None) -> tuple[Bars, ...]:
     """The bars of a request's symbols on the same days, the traded one first; InvalidCombination for a wrong number of them."""
     settings = settings or BarsSettings()
     symbols = _symbols(request, _strategy(request))
-    start, end = request.start_date, request.end_date
+    prices = request.prices or settings.prices
     return align(
-        [read_bars(settings.data_folder, each, start, end, with_factors=settings.with_factors) for each in symbols]
+        [read_bars(settings.data_folder, each, request.start_date, request.end_date, prices) for each in symbols]
     )
 
 
@@ -79,17 +45,20 @@ def run(request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettin
     settings = settings or BarsSettings()
     ledger = trade(request, series, settings)
     returns = daily_returns(ledger.equity)
+    risk_free = settings.risk_free.of(series[0].days[1:]) if returns else 0.0
     is_ruined = len(ledger.equity) > 1 and not returns
     dates = series[0].days
     return Result(
-        metrics=measure(ledger, returns, Calendar.of(dates), settings.risk_free_rate),
+        metrics=measure(ledger, returns, Calendar.of(dates), risk_free),
         equity_curve=sampled_curve(dates, ledger.equity),
         blocks=return_blocks(returns),
-        warnings=tuple(_warnings(request, series, ledger, is_ruined)),
+        warnings=(*_warnings(request, series, ledger, is_ruined), *settings.warnings),
         provenance={
             "engine": ENGINE_NAME,
             "engineVersion": ENGINE_VERSION,
             "strategy": request.strategy,
+            "prices": (request.prices or settings.prices).value,
+            "riskFreeRate": "file" if settings.rates else f"{settings.risk_free_rate:g}",
             "dataFingerprint": " ".join(bars.fingerprint for bars in series),
         },
     )

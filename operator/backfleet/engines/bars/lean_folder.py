@@ -1,18 +1,19 @@
-"""The files of a folder in LEAN's layout, as bytes become rows: zips of one CSV, factor files and map files.
+"""The files of a folder in LEAN's layout as text: zips of daily bars, and factor and map files, plain or in dated zips.
 
 `equity/usa/daily/<symbol>.zip` holds rows `YYYYMMDD HH:MM,open,high,low,close,volume`, prices x 10000;
-`index/usa/daily/<symbol>.zip` the same with plain prices; `equity/usa/factor_files/<symbol>.csv` rows `YYYYMMDD,price
-factor,split factor,reference price`, each valid up to and including its date; `equity/usa/map_files/<symbol>.csv` rows
-`YYYYMMDD,ticker,...`, the names that a security had.
+`index/usa/daily/<symbol>.zip` the same with plain prices. `equity/usa/factor_files` and `equity/usa/map_files` hold a
+`<symbol>.csv` each, or the zips of `lean data download`, `factor_files_YYYYMMDD.zip`, of which the newest counts.
 """
 
 import hashlib
 import io
+import re
 import zipfile
 import zlib
 from datetime import date
 from math import inf
 from pathlib import Path
+from typing import NamedTuple
 
 from backfleet.engines.program import EngineFailure
 
@@ -20,15 +21,31 @@ EQUITY = "equity"
 INDEX = "index"
 PRICE_SCALES = {EQUITY: 10_000, INDEX: 1}
 """What a price is multiplied by in the daily files of each kind of security, in the order in which they are looked for."""
+FACTOR_FILES = "factor_files"
+MAP_FILES = "map_files"
 
 Row = tuple[str, float, float, float, float, float]
 """YYYYMMDD, open, high, low, close, volume."""
-Factor = tuple[str, float]
-"""The last YYYYMMDD that a split factor is valid on, and the factor."""
 
 
 class DataDamaged(EngineFailure):
     """A file of the data folder cannot be read; the message names file and line."""
+
+
+class DailyFile(NamedTuple):
+    """The rows of a file within a range, oldest first, the file's sha256, and what LEAN passes over in it."""
+
+    rows: list[Row]
+    sha256: str
+    warnings: tuple[str, ...] = ()
+
+
+class Auxiliary(NamedTuple):
+    """The text of a factor or map file, where it is, and its sha256."""
+
+    path: str
+    text: str
+    sha256: str
 
 
 def day_date(day: str) -> date:
@@ -41,58 +58,91 @@ def daily_path(kind: str, name: str) -> str:
     return f"{kind}/usa/daily/{name}.zip"
 
 
-def read_rows(path: Path, first: str, last: str) -> tuple[list[Row], str] | None:
-    """The rows from YYYYMMDD to YYYYMMDD, both included, and the sha256 of the zip; None where there is no such file."""
+def read_daily(path: Path, first: str, last: str) -> DailyFile | None:
+    """The rows from YYYYMMDD to YYYYMMDD, both included; None where there is no such file.
+
+    As LEAN: the zip's first file counts, days that are not later than the one before are skipped, and so are further
+    columns; each is a warning. What cannot be read is DataDamaged with file and line.
+    """
     try:
         packed = path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as error:
         raise DataDamaged(f"{path} cannot be read: {error.strerror}") from error
-    return _parse_rows(path, _csv_text(path, packed), first, last), hashlib.sha256(packed).hexdigest()
+    warnings: list[str] = []
+    text = _csv_text(path, packed, warnings)
+    rows = _parse_rows(path, text, (first, last), warnings)
+    return DailyFile(rows, hashlib.sha256(packed).hexdigest(), tuple(warnings))
 
 
-def read_factors(folder: Path, name: str) -> tuple[list[Factor], str] | None:
-    """The split factors of a security, oldest first, and the sha256 of their file; None where there is no such file."""
-    path = folder / "equity/usa/factor_files" / f"{name}.csv"
-    if not path.is_file():
+def read_auxiliary(folder: Path, kind: str, name: str) -> Auxiliary | None:
+    """A security's factor or map file: the plain one, else the one in the newest zip; None where neither is there."""
+    place = folder / "equity/usa" / kind
+    path = place / f"{name}.csv"
+    if path.is_file():
+        content = path.read_bytes()
+        return Auxiliary(str(path), content.decode("utf-8-sig", "replace"), hashlib.sha256(content).hexdigest())
+    newest = _newest_zip(place, kind)
+    if newest is None:
         return None
-    text = path.read_bytes()
-    return _parse_factors(path, text.decode("utf-8", "replace")), hashlib.sha256(text).hexdigest()
-
-
-def read_tickers(folder: Path, name: str) -> list[str] | None:
-    """The names in a security's map file, itself excepted; None where there is no such file."""
-    path = folder / "equity/usa/map_files" / f"{name}.csv"
-    if not path.is_file():
+    try:
+        with zipfile.ZipFile(newest) as archive:
+            content = archive.read(f"{name}.csv")
+    except KeyError:
         return None
-    rows = [line.split(",") for line in path.read_text("utf-8", "replace").splitlines()]
-    return sorted({row[1].strip().lower() for row in rows if len(row) > 1} - {name, ""})
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        raise DataDamaged(f"{newest} is damaged: {error}") from error
+    text = content.decode("utf-8-sig", "replace")
+    return Auxiliary(f"{newest}#{name}.csv", text, hashlib.sha256(content).hexdigest())
 
 
-def _csv_text(path: Path, packed: bytes) -> str:
+def _newest_zip(place: Path, kind: str) -> Path | None:
+    pattern = re.compile(rf"{kind}_[0-9]{{8}}\.zip")
+    return max((path for path in place.glob(f"{kind}_*.zip") if pattern.fullmatch(path.name)), default=None)
+
+
+def _csv_text(path: Path, packed: bytes, warnings: list[str]) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            names = archive.namelist()
-            if len(names) != 1:
-                raise DataDamaged(f"{path} holds {len(names)} files where one CSV is due")
-            return archive.read(names[0]).decode("utf-8", "replace")
+            names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
+            if not names:
+                raise DataDamaged(f"{path}: expected a CSV in the zip, found none")
+            if len(archive.namelist()) != 1:
+                warnings.append(f"{path.name} holds {len(archive.namelist())} entries; only {names[0]} is read")
+            content = archive.read(names[0])
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise DataDamaged(f"{path} is damaged: {error}") from error
+    text = content.decode("utf-8", "replace")
+    if text.startswith("\ufeff"):
+        warnings.append(f"{path.name} begins with a byte-order mark, which is skipped")
+    return text.removeprefix("\ufeff")
 
 
-def _parse_rows(path: Path, text: str, first: str, last: str) -> list[Row]:
+def _parse_rows(path: Path, text: str, span: tuple[str, str], warnings: list[str]) -> list[Row]:
     rows: list[Row] = []
-    previous = ""
+    first, last = span
+    previous, skipped, widest = "", [], ""
     for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
         day = line[:8]
-        if not (day.isascii() and day.isdigit() and day > previous):
-            raise DataDamaged(f"{path} line {number}: {line[:40]!r} has no date later than the line before")
+        if not (day.isascii() and day.isdigit() and len(day) == 8):
+            if not line.strip():
+                continue
+            raise DataDamaged(f"{path} line {number}: expected a row that begins with YYYYMMDD, got {line[:40]!r}")
+        if day <= previous:
+            skipped.append(number)
+            continue
         previous = day
+        if line.count(",") > 5:
+            widest = widest or f"line {number}"
+            line = ",".join(line.split(",")[:6])  # noqa: PLW2901 - as LEAN, which reads six columns
         if first <= day <= last:
             rows.append(_parse_row(path, number, line))
+    if skipped:
+        days = "1 row is" if len(skipped) == 1 else f"{len(skipped)} rows are"
+        warnings.append(f"{path.name}: {days} skipped whose day is not after the one before (first: line {skipped[0]})")
+    if widest:
+        warnings.append(f"{path.name}: columns after the sixth are ignored (first: {widest})")
     return rows
 
 
@@ -103,23 +153,7 @@ def _parse_row(path: Path, number: int, line: str) -> Row:
         _, open_, high, low, close, volume = fields
         row = (line[:8], float(open_), float(high), float(low), float(close), float(volume))
     except ValueError as error:
-        raise DataDamaged(f"{path} line {number}: {line[:80]!r} is no daily bar") from error
+        raise DataDamaged(f"{path} line {number}: {line[:80]!r} is not a daily bar") from error
     if not (all(0 < price < inf for price in row[1:5]) and row[3] <= row[2] and 0 <= row[5] < inf):
         raise DataDamaged(f"{path} line {number}: {line[:80]!r} has impossible prices or volume")
     return row
-
-
-def _parse_factors(path: Path, text: str) -> list[Factor]:
-    factors: list[Factor] = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            day, _, split, *_ = line.split(",")
-            day_date(day)
-            factors.append((day, float(split)))
-        except ValueError as error:
-            raise DataDamaged(f"{path} line {number}: {line[:80]!r} is no factor row") from error
-        if not 0 < factors[-1][1] < inf or factors[-1][0] < factors[len(factors) - 2][0]:
-            raise DataDamaged(f"{path} line {number}: {line[:80]!r} has an impossible factor or date")
-    return factors

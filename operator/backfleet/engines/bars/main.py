@@ -8,7 +8,8 @@ from typing import TextIO
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Result, result_to_json
-from backfleet.engines.bars.backtest import BarsSettings, load_bars, run
+from backfleet.engines.bars.backtest import load_bars, run
+from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.program import EXIT_ERROR, EXIT_OK, RESULT_FILE, EngineFailure, write_error, write_json
 
 

@@ -1,36 +1,39 @@
-"""Daily bars from a folder in LEAN's layout, adjusted for splits (never for dividends), and of several symbols on the same days.
+"""Daily bars from a folder in LEAN's layout, in one of LEAN's modes of prices, and of several symbols on the same days.
 
-A symbol without a factor file has raw prices, as in LEAN. An index that the folder lacks is read from the wheel of the extra
-`indexes`, where that is installed.
+A symbol without a factor file has raw prices, as in LEAN. Bars begin and end where its map and factor files say. An index that
+the folder lacks is read from the wheel of the extra `indexes`, where that is installed.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import compress
+from itertools import compress, pairwise
 from pathlib import Path
 
+from backfleet.core.backtests import Prices
+from backfleet.engines.bars.factor_files import CorporateAction, Factors, read_factors
 from backfleet.engines.bars.lean_folder import (
     EQUITY,
     INDEX,
     PRICE_SCALES,
-    Factor,
+    DailyFile,
     Row,
     daily_path,
-    read_factors,
-    read_rows,
-    read_tickers,
+    day_date,
+    read_daily,
 )
+from backfleet.engines.bars.map_files import MapFile, Segment, read_map
 from backfleet.engines.program import NoData
 
 PACKAGED_FOLDER = Path(__file__).parent / "data"
-UNADJUSTED: list[Factor] = [("99999999", 1.0)]
+NO_FACTORS = Factors((), "")
+MAX_GAP_WEEKDAYS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
-    """One symbol's bars as columns of equal length, oldest first; days are YYYYMMDD, prices and volumes split-adjusted."""
+    """One symbol's bars as columns of equal length, oldest first; days are YYYYMMDD, prices and volumes as the mode has them."""
 
     symbol: str
     days: list[str]
@@ -40,32 +43,40 @@ class Bars:
     closes: list[float]
     volumes: list[float]
     fingerprint: str = ""
-    """sha256 of the file of bars, and of the factor file where one was applied."""
+    """sha256 of the files of bars, and of the map file and the factor file where there are some."""
     warnings: tuple[str, ...] = ()
+    actions: tuple[CorporateAction, ...] = ()
+    """What reaches an account that holds the symbol, oldest first."""
 
     def __len__(self) -> int:
         return len(self.days)
 
 
-def read_bars(folder: Path, symbol: str, start: date, end: date, *, with_factors: bool = True) -> Bars:
+def read_bars(folder: Path, symbol: str, start: date, end: date, prices: Prices = Prices.ADJUSTED) -> Bars:
     """The bars of `symbol` from `start` to `end`, both included; NoData without any, DataDamaged names file and line."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", symbol):
-        raise NoData(f"{symbol[:40]!r} is no symbol")
-    rows, fingerprint, kind = _daily_rows(folder, symbol, f"{start:%Y%m%d}", f"{end:%Y%m%d}")
-    if not rows:
-        raise NoData(f"no data for {symbol} from {start} to {end}")
-    if kind != EQUITY:
-        return _adjusted(symbol, rows, UNADJUSTED, PRICE_SCALES[kind], fingerprint)
-    factors = UNADJUSTED
-    applied = read_factors(folder, symbol.lower()) if with_factors else None
-    if applied is not None:
-        factors, fingerprint = applied[0] + UNADJUSTED, f"{fingerprint}:{applied[1]}"
-    bars = _adjusted(symbol, rows, factors, PRICE_SCALES[kind], fingerprint)
-    return replace(bars, warnings=_map_warnings(folder, symbol))
+        raise NoData(f"{symbol[:40]!r} is not a symbol")
+    first, last = f"{start:%Y%m%d}", f"{end:%Y%m%d}"
+    name = symbol.lower()
+    names = read_map(folder, name)
+    factors = read_factors(folder, name) or NO_FACTORS
+    equity = _equity_file(folder, symbol, names, (max(first, factors.first_day), last))
+    if equity is None:
+        return _index_bars(folder, symbol, first, last)
+    if not equity.rows:
+        raise NoData(_nothing(symbol, (start, end), names, factors))
+    hashes = [equity.sha256, names.sha256 or "", factors.sha256]
+    bars = _scaled(symbol, equity, PRICE_SCALES[EQUITY], factors.scales([row[0] for row in equity.rows], prices))
+    return replace(
+        bars,
+        fingerprint=":".join(sha for sha in hashes if sha),
+        warnings=(*equity.warnings, *_warnings(symbol, bars.days, factors)),
+        actions=factors.actions(prices),
+    )
 
 
 def align(series: Sequence[Bars]) -> tuple[Bars, ...]:
-    """The bars of the days that all of them have; NoData when there is none. Days left out are told as a warning of the first."""
+    """The bars of the days that all of them have; NoData when there is none. Days left out are a warning of the first."""
     if len(series) == 1:
         return tuple(series)
     shared = set(series[0].days).intersection(*(bars.days for bars in series[1:]))
@@ -75,8 +86,8 @@ def align(series: Sequence[Bars]) -> tuple[Bars, ...]:
     kept = [_of_days(bars, shared) for bars in series]
     left_out = len(set().union(*(bars.days for bars in series)) - shared)
     if left_out:
-        told = f"{left_out} days without bars of both {names} are left out"
-        kept[0] = replace(kept[0], warnings=(*kept[0].warnings, told))
+        warning = f"{left_out} days without bars of both {names} are left out"
+        kept[0] = replace(kept[0], warnings=(*kept[0].warnings, warning))
     return tuple(kept)
 
 
@@ -93,37 +104,83 @@ def _of_days(bars: Bars, days: set[str]) -> Bars:
     )
 
 
-def _daily_rows(folder: Path, symbol: str, first: str, last: str) -> tuple[list[Row], str, str]:
-    """The rows, the sha256 of their file, and the kind of security that the symbol is."""
-    paths = [daily_path(kind, symbol.lower()) for kind in PRICE_SCALES]
-    for kind, path in zip(PRICE_SCALES, paths, strict=True):
-        if (found := read_rows(folder / path, first, last)) is not None:
-            return *found, kind
+def _equity_file(folder: Path, symbol: str, names: MapFile, span: tuple[str, str]) -> DailyFile | None:
+    """The rows of all names that the equity had, as one file; None where no file of its present name is there."""
+    rows: list[Row] = []
+    hashes: list[str] = []
+    warnings: list[str] = []
+    for segment in names.segments:
+        days = (max(span[0], segment.first), min(span[1], segment.last))
+        is_present = segment is names.segments[-1]
+        if days[0] > days[1] and not is_present:
+            continue
+        file = read_daily(folder / daily_path(EQUITY, segment.ticker), *days)
+        if file is not None:
+            rows += file.rows
+            hashes.append(file.sha256)
+            warnings += file.warnings
+        elif is_present and not rows:
+            return None
+        else:
+            warnings.append(_missing(symbol, segment))
+    return DailyFile(rows, "+".join(hashes), tuple(warnings))
+
+
+def _missing(symbol: str, segment: Segment) -> str:
+    first, last = day_date(segment.first), day_date(segment.last)
+    return f"{symbol} was {segment.ticker.upper()} from {first} to {last}: no {daily_path(EQUITY, segment.ticker)}"
+
+
+def _index_bars(folder: Path, symbol: str, first: str, last: str) -> Bars:
+    file = read_daily(folder / daily_path(INDEX, symbol.lower()), first, last) or _wheel_file(symbol, first, last)
+    if not file.rows:
+        raise NoData(f"no data for {symbol} from {day_date(first)} to {day_date(last)}")
+    bars = _scaled(symbol, file, PRICE_SCALES[INDEX], [1.0] * len(file.rows))
+    return replace(bars, fingerprint=file.sha256, warnings=(*file.warnings, *_gaps(symbol, bars.days)))
+
+
+def _wheel_file(symbol: str, first: str, last: str) -> DailyFile:
     # Imported here: few backtests need it, and every start would pay for it.
     from backfleet.engines.bars import index_wheel  # noqa: PLC0415
 
     if (found := index_wheel.read_rows(symbol, first, last)) is not None:
-        return *found, INDEX
+        return DailyFile(*found)
+    paths = " nor ".join(daily_path(kind, symbol.lower()) for kind in PRICE_SCALES)
     hint = f"; {index_wheel.INSTALL} brings it" if symbol.upper() in index_wheel.FILES else ""
-    raise NoData(f"no data for {symbol}: the data folder has neither {' nor '.join(paths)}{hint}")
+    raise NoData(f"no data for {symbol}: the data folder has neither {paths}{hint}")
 
 
-def _map_warnings(folder: Path, symbol: str) -> tuple[str, ...]:
-    others = read_tickers(folder, symbol.lower())
-    if others is None:
-        return ()
-    named = f"; it names {', '.join(others[:5])} too" if others else ""
-    return (f"the map file of {symbol} is ignored: all bars are those of {symbol.lower()}.zip{named}",)
+def _nothing(symbol: str, days: tuple[date, date], names: MapFile, factors: Factors) -> str:
+    start = max(names.segments[0].first, factors.first_day)
+    begins = f"; its map and factor files begin on {day_date(start)}" if f"{days[1]:%Y%m%d}" < start else ""
+    return f"no data for {symbol} from {days[0]} to {days[1]}{begins}"
 
 
-def _adjusted(symbol: str, rows: list[Row], factors: list[Factor], price_scale: int, fingerprint: str) -> Bars:
-    scales: list[float] = []
-    position = 0
-    for row in rows:
-        while row[0] > factors[position][0]:
-            position += 1
-        scales.append(factors[position][1])
-    days, opens, highs, lows, closes, volumes = zip(*rows, strict=True)
+def _warnings(symbol: str, days: list[str], factors: Factors) -> Iterator[str]:
+    yield from factors.warnings
+    if not factors.rows:
+        yield f"no factors for {symbol}: neither splits nor dividends are known, prices are raw"
+    elif not factors.has_dividends:
+        yield f"no dividends in the data of {symbol}: all price factors are 1"
+    yield from _gaps(symbol, days)
+
+
+def _gaps(symbol: str, days: list[str]) -> Iterator[str]:
+    """Holes inside the range; holidays are not known, so all weekdays between two bars count."""
+    dates = [day_date(day) for day in days]
+    for before, after in pairwise(dates):
+        if (after - before).days > MAX_GAP_WEEKDAYS and _weekdays_between(before, after) > MAX_GAP_WEEKDAYS:
+            yield f"no bars of {symbol} between {before} and {after}"
+
+
+def _weekdays_between(before: date, after: date) -> int:
+    """Weekdays after `before` and before `after`."""
+    weeks, rest = divmod((after - before).days - 1, 7)
+    return weeks * 5 + sum((before.weekday() + 1 + day) % 7 < 5 for day in range(rest))
+
+
+def _scaled(symbol: str, file: DailyFile, price_scale: int, scales: list[float]) -> Bars:
+    days, opens, highs, lows, closes, volumes = zip(*file.rows, strict=True)
     return Bars(
         symbol=symbol,
         days=list(days),
@@ -132,5 +189,4 @@ def _adjusted(symbol: str, rows: list[Row], factors: list[Factor], price_scale: 
         lows=[price * scale / price_scale for price, scale in zip(lows, scales, strict=True)],
         closes=[price * scale / price_scale for price, scale in zip(closes, scales, strict=True)],
         volumes=[volume / scale for volume, scale in zip(volumes, scales, strict=True)],
-        fingerprint=fingerprint,
     )

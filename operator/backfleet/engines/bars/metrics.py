@@ -143,7 +143,10 @@ def _ratios(returns: Sequence[float], risk_free: float | Sequence[float]) -> dic
 
 
 def _trade_metrics(ledger: Ledger) -> dict[str, Number]:
-    """A win has a profit after fees; a trade's return is its profit over the realized capital before it, as in LEAN."""
+    """A win has a profit after fees; a trade's return is its profit over the realized capital before it, as in LEAN.
+
+    The gross profit is LEAN's: of the trades with a profit before fees. Dividends are in equity, and in no trade.
+    """
     wins: list[float] = []
     losses: list[float] = []
     capital = ledger.initial_cash
@@ -151,7 +154,7 @@ def _trade_metrics(ledger: Ledger) -> dict[str, Number]:
     for _, _, shares, entry_price, exit_price, fees in ledger.trades:
         gross = shares * (exit_price - entry_price)
         profit = gross - fees
-        if profit > 0:
+        if gross > 0:
             gross_profits.append(gross)
         (wins if profit > 0 else losses).append(profit / capital if capital > 0 else 0.0)
         capital += profit

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from backfleet.core.backtests import BacktestRequest
+from backfleet.core.backtests import BacktestRequest, Prices
 from backfleet.engines.bars.strategies import STRATEGIES
 
 
@@ -22,6 +22,9 @@ def parse_options(arguments: Sequence[str], folder: Path) -> tuple[BacktestReque
     parser.add_argument("--start", required=True, type=date.fromisoformat, metavar="YYYY-MM-DD")
     parser.add_argument("--end", required=True, type=date.fromisoformat, metavar="YYYY-MM-DD")
     parser.add_argument("--cash", type=_money, default=Decimal(1000), help="initial cash, by default 1000")
+    parser.add_argument(
+        "--prices", choices=[each.value for each in Prices], help="by default as the installation has it"
+    )
     parser.add_argument("--set", action="append", default=[], type=_assignment, metavar="NAME=VALUE", dest="parameters")
     parser.add_argument("--results", type=Path, default=folder, metavar="DIR", help="where result.json goes")
     options = parser.parse_args(arguments)
@@ -33,6 +36,7 @@ def parse_options(arguments: Sequence[str], folder: Path) -> tuple[BacktestReque
         start_date=options.start,
         end_date=options.end,
         initial_cash=options.cash,
+        prices=Prices(options.prices) if options.prices else None,
     )
     return request, options.results
 

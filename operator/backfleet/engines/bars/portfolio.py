@@ -5,8 +5,10 @@ the end is marked at the last close. Stop loss and profit target are judged on c
 trade acts on an open: it is filled there, and leaves at the same bar's close.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from math import inf
 from typing import NamedTuple
 
@@ -74,6 +76,27 @@ class Ledger:
     open_shares: int
 
 
+class BarAction(NamedTuple):
+    """What happens before the open of a bar: a dividend a share, and what prices are multiplied by from then on."""
+
+    bar: int
+    dividend: float
+    split: Decimal
+
+
+NEVER = BarAction(-1, 0.0, Decimal(1))
+
+
+def bar_actions(bars: Bars) -> list[BarAction]:
+    """The actions by the bars that they come before, one a bar; those after the last bar are left out."""
+    found: dict[int, BarAction] = {}
+    for day, dividend, split in bars.actions:
+        bar = bisect_right(bars.days, day)
+        _, earlier, factor = found.get(bar, NEVER)
+        found[bar] = BarAction(bar, earlier + dividend, factor * split)
+    return [found[bar] for bar in sorted(found) if 0 < bar < len(bars.days)]
+
+
 class Account:
     """Cash, the one position, and the orders filled so far."""
 
@@ -118,9 +141,21 @@ class Account:
         self.order_count += 1
         self.total_fees += fee
 
+    def apply(self, action: "BarAction", close: float) -> None:
+        """Pay the dividend on what is held, then split it; a fraction of a share is paid in cash at the split close before."""
+        _, dividend, split = action
+        self.cash += self.shares * dividend
+        if split != 1:
+            quantity = self.shares / split
+            self.shares = int(quantity)
+            self.cash += float(quantity - self.shares) * close * float(split)
+            self.entry_price *= float(split)
+
     def sell(self, bar: int, price: float) -> None:
-        """Fill a market order for the whole position, and book the trade."""
+        """Fill a market order for the whole position, and book the trade; nothing where a split left no whole share."""
         shares = self.shares
+        if not shares:
+            return
         fee = self.fee(shares, price)
         self.cash += shares * price - fee
         self.order_count += 1
@@ -157,13 +192,12 @@ def simulate(bars: Bars, signals: Signals | DayTrades, initial_cash: float, fee:
 
 
 def _walk(bars: Bars, signals: Signals, account: Account) -> tuple[list[float], int]:
-    """From one fill to the next: a close orders, the next open fills, and every close is marked."""
-    opens, closes, leave, size = bars.opens, bars.closes, signals.leave, signals.size
-    stop, target, holding_bars = -signals.stop_loss_pct, signals.profit_target_pct, signals.holding_bars
+    """From one position to the next: a close orders, the next open fills, and every close is marked."""
+    closes, size = bars.closes, signals.size
     count, bar, held_bars = len(closes), 0, 0
     entries = [*signals.enter[: count - 1], True]  # what the last close asks for is never filled
+    actions = bar_actions(bars)
     equity: list[float] = []
-    mark = equity.append
     while bar < count:
         # Nothing is held at this bar's close, nor until the next that orders something.
         cash, signal = account.cash, entries.index(True, bar)
@@ -173,22 +207,43 @@ def _walk(bars: Bars, signals: Signals, account: Account) -> tuple[list[float], 
         bar = signal + 1
         if bar == count:
             break
-        entry, price = bar, opens[bar]
-        account.buy(entry, wanted, price)
-        if not (shares := account.shares):
-            continue
-        cash, last_bar = account.cash, entry + holding_bars - 1
-        for bar in range(entry, count):
-            close = closes[bar]
-            mark(cash + shares * close)
-            gain = (close - price) / price
-            if leave[bar] or gain <= stop or gain >= target or bar >= last_bar:
-                break
-        bar += 1
-        held_bars += bar - entry
-        if bar < count:
-            account.sell(bar, opens[bar])
+        pending = actions[bisect_left(actions, (bar,)) :] if actions else []
+        if pending and pending[0].bar == bar:
+            wanted = int(wanted / pending.pop(0).split)  # LEAN splits orders that wait for the open, too
+        if wanted:
+            account.buy(bar, wanted, bars.opens[bar])
+        if account.shares:
+            entry = bar
+            bar = _hold(bars, signals, account, pending, equity)
+            held_bars += bar - entry
     return equity, held_bars
+
+
+def _hold(bars: Bars, signals: Signals, account: Account, actions: list[BarAction], equity: list[float]) -> int:
+    """Mark the position at each close until one asks to leave, sell at the next open, and return that bar."""
+    opens, closes, leave, mark = bars.opens, bars.closes, signals.leave, equity.append
+    stop, target = -signals.stop_loss_pct, signals.profit_target_pct
+    count, bar = len(closes), account.entry_bar
+    last_bar = bar + signals.holding_bars - 1
+    shares, cash, price = account.shares, account.cash, account.entry_price
+    waiting = iter(actions)
+    action = next(waiting, NEVER)
+    for bar in range(bar, count):  # noqa: B020 - the bar that was reached is read after the loop
+        if bar == action.bar:
+            account.apply(action, closes[bar - 1])
+            shares, cash, price = account.shares, account.cash, account.entry_price
+            action = next(waiting, NEVER)
+        close = closes[bar]
+        mark(cash + shares * close)
+        gain = (close - price) / price
+        if leave[bar] or gain <= stop or gain >= target or bar >= last_bar:
+            break
+    bar += 1
+    if bar < count:
+        if bar == action.bar:
+            account.apply(action, closes[bar - 1])
+        account.sell(bar, opens[bar])
+    return bar
 
 
 def _walk_days(bars: Bars, signals: DayTrades, account: Account) -> tuple[list[float], int]:

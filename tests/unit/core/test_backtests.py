@@ -1,0 +1,34 @@
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from backfleet.core.backtests import BacktestRequest, Prices
+
+REQUEST = BacktestRequest(
+    engine="bars",
+    strategy="Donchian_Breakout_ETF",
+    parameters={"donchian_period": "30"},
+    symbols=("AAPL",),
+    start_date=date(2000, 3, 1),
+    end_date=date(2001, 3, 1),
+    initial_cash=Decimal(1000),
+    prices=Prices.RAW,
+)
+
+
+def test_a_request_survives_its_text() -> None:
+    assert BacktestRequest.from_json(REQUEST.to_json()) == REQUEST
+
+
+def test_a_request_of_an_older_version_leaves_the_prices_to_the_installation() -> None:
+    body = json.loads(REQUEST.to_json())
+    del body["prices"]
+    assert BacktestRequest.from_json(json.dumps(body)).prices is None
+
+
+def test_prices_that_there_are_none_of_are_no_request() -> None:
+    body = json.loads(REQUEST.to_json()) | {"prices": "cheap"}
+    with pytest.raises(ValueError, match="cheap"):
+        BacktestRequest.from_json(json.dumps(body))
