@@ -83,7 +83,10 @@ class Objects:
         """A merge patch (RFC 7386); through `status` nothing but the status changes, else nothing but the rest."""
         with self._changed:
             item = self.get(resource, namespace, name)
-            _check_uid(item, patch.get("metadata", {}).get("uid"))
+            uid = patch.get("metadata", {}).get("uid")
+            if resource == "jobs" and uid not in (None, item["metadata"]["uid"]):
+                raise Problem(422, "Invalid", f'Job.batch "{name}" is invalid: metadata.uid: field is immutable')
+            _check_uid(item, uid)
             if subresource == "status":
                 item["status"] = _merge(item.get("status", {}), patch.get("status", {}))
             else:

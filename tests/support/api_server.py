@@ -183,7 +183,7 @@ class ApiServer:
                 "kind": "PartialObjectMetadataList",
                 "apiVersion": "meta.k8s.io/v1",
                 "metadata": meta,
-                "items": only,
+                "items": only or None,
             }
         return {"kind": f"{KINDS[resource]}List", "apiVersion": "v1", "metadata": meta, "items": items}
 

@@ -96,7 +96,8 @@ class Cluster:
             # The token is too old; the answer has one that goes on, with whatever is there by now.
             return [], str((body.get("metadata") or {}).get("continue") or "")
         _raise_unless_ok(status, body, path)
-        return body["items"], str(body["metadata"].get("continue") or "")
+        # An empty list of metadata has null for its items.
+        return body["items"] or [], str(body["metadata"].get("continue") or "")
 
     def get_job(self, namespace: str, name: str) -> Json | None:
         """The Job of that name, whoever owns it; None when there is none."""
@@ -144,6 +145,11 @@ class Cluster:
         path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{quote(name)}"
         patch = {"metadata": {"uid": uid, "labels": {wire.LABEL_SETTLED: finished}}}
         status, body = self._call("PATCH", path, body=patch, content_type=MERGE_PATCH)
+        if status == 422:
+            # What a Job's validation makes of another's uid, before any precondition is looked at.
+            there = self.get_job(namespace, name)
+            if there is None or there["metadata"]["uid"] != uid:
+                return
         if status not in (404, 409):
             _raise_unless_ok(status, body, path)
 

@@ -277,6 +277,13 @@ def test_a_job_is_labelled_only_if_it_is_the_one(api: ApiServer, cluster: Cluste
     assert labelled["spec"] == made["spec"]
 
 
+def test_a_label_that_the_server_finds_invalid_is_an_error(api: ApiServer, cluster: Cluster) -> None:
+    made = api.objects.create("jobs", NAMESPACE, job())
+    api.faults.append(Fault("/jobs/demo-1", "PATCH", code=422, message="invalid"))
+    with pytest.raises(Unavailable, match="invalid"):
+        cluster.label_job(NAMESPACE, "demo-1", made["metadata"]["uid"], "1")
+
+
 def test_a_label_that_the_role_does_not_allow_is_told_apart(api: ApiServer, cluster: Cluster) -> None:
     api.faults.append(Fault("/jobs/demo-1", "PATCH", code=403, message="cannot patch"))
     with pytest.raises(NotAllowed):
