@@ -11,7 +11,7 @@ from pathlib import Path
 from backfleet.core import wire
 from backfleet.core.backtests import Failure, Outcome, Recorded, Result
 from backfleet.core.reasons import FailureReason
-from backfleet.engines.files import MAX_MESSAGE, FileMissing, FileProblem, clean_text, read_json
+from backfleet.engines.files import MAX_MESSAGE, FileMissing, FileProblem, clean_text, read_ends, read_json
 from backfleet.engines.program import ERROR_FILE
 from backfleet.engines.shim import ShimReport, read_report
 
@@ -19,6 +19,8 @@ CODE_NOT_EXECUTABLE = 126
 CODE_NOT_FOUND = 127
 MAX_SIGNAL = 64
 MAX_ERROR_BYTES = 64 * 1024
+MAX_LAST_WORDS = 1000
+"""Characters of stderr in a message."""
 
 ReadResult = Callable[[Path], Outcome]
 """Reads the files of an engine that exited with 0; raises FileProblem."""
@@ -65,7 +67,7 @@ def _posted_outcome(
     folder: Path, report: ShimReport, read_result: ReadResult, is_posted: IsPosted | None
 ) -> Outcome | None:
     """What the files say, with how the process ended; None where it ended well, or left no proof or no final result."""
-    if not report.exit_code or is_posted is None or not is_posted(folder):
+    if not report.exit_code or report.is_ended or is_posted is None or not is_posted(folder):
         return None
     outcome = _judge_result(folder, report, read_result)
     ending = f"{_ending(report.exit_code)} after it had posted its results"
@@ -82,6 +84,8 @@ def _outcome(
     code = report.exit_code
     if code == 0:
         return _judge_result(folder, report, read_result)
+    if report.is_ended:
+        return _ended_outcome(_judge_result(folder, report, read_result))
     if report.oom_kills:
         return Failure(
             reason=FailureReason.OOM_KILLED, message="the engine was killed for using more memory than its limit"
@@ -97,8 +101,16 @@ def _outcome(
         problem = f"the engine's command could not be started (exit code {code}): is it in the image?"
         return Failure(reason=FailureReason.ENGINE_ERROR, message=problem)
     if 128 < code <= 128 + MAX_SIGNAL:
-        return Failure(reason=FailureReason.ENGINE_CRASH, message=_ending(code))
+        return Failure(reason=FailureReason.ENGINE_CRASH, message=_with_last_words(folder, _ending(code)))
     return Failure(reason=FailureReason.ENGINE_ERROR, message=_message(folder, _ending(code)))
+
+
+def _ended_outcome(outcome: Outcome) -> Outcome:
+    """What the files say of an engine that said that all was written, and was ended when it stayed."""
+    note = "ended by Backfleet after it had said that all was written"
+    if isinstance(outcome, Result):
+        return replace(outcome, provenance={**outcome.provenance, "shutdown": note})
+    return replace(outcome, message=clean_text(f"{outcome.message} (the engine was {note})"))
 
 
 def _judge_result(folder: Path, report: ShimReport, read_result: ReadResult) -> Outcome:
@@ -118,16 +130,29 @@ def _judge_result(folder: Path, report: ShimReport, read_result: ReadResult) -> 
 
 
 def _message(folder: Path, otherwise: str) -> str:
-    """The engine's own words from error.json, with the exit code behind them; without the file only the latter."""
+    """The engine's own words from error.json with the exit code behind them, or the exit code and its last words on stderr."""
     try:
         body = read_json(folder, ERROR_FILE, MAX_ERROR_BYTES)
     except FileProblem:
-        return otherwise
+        return _with_last_words(folder, otherwise)
     message = body.get("message") if isinstance(body, dict) else None
     if not isinstance(message, str) or not message.strip():
-        return otherwise
+        return _with_last_words(folder, otherwise)
     ending = f" ({otherwise})"
     return clean_text(message.strip(), MAX_MESSAGE - len(ending)) + ending
+
+
+def _with_last_words(folder: Path, message: str) -> str:
+    """The message with the end of the engine's stderr, where the shim kept it."""
+    try:
+        text, _ = read_ends(folder, wire.SHIM_STDERR_FILE, MAX_ERROR_BYTES)
+    except FileProblem:
+        return message
+    words = text.strip()
+    if not words:
+        return message
+    shown = words if len(words) <= MAX_LAST_WORDS else "…" + words[-MAX_LAST_WORDS + 1 :]
+    return f"{message}\nits last words:\n{clean_text(shown)}"
 
 
 def _ending(code: int) -> str:

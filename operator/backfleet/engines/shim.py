@@ -1,4 +1,9 @@
-"""The shell text around every engine's command: it limits the run, keeps exit code, times and OOM count, and exits 0."""
+"""The shell text around every engine's command: it limits the run, keeps how it ended and its last words, and exits 0.
+
+An engine may say which file it needs, so that a missing one is named before it starts, and which line in which of its files
+says that all is written: one that is still there two seconds later is ended. What says so is the strategy's to forge, and then
+only ends the strategy: what counts are the files.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -7,22 +12,71 @@ from pathlib import Path
 from backfleet.core import wire
 
 KILL_GRACE_SECONDS = 5
+DONE_GRACE_SECONDS = 2
+MAX_WORDS_BYTES = 64 * 1024
+CODE_FILE_MISSING = 66
+"""The engine was not started for want of the file that it needs: EX_NOINPUT of sysexits.h."""
 
 SCRIPT = f"""\
 out={wire.RESULTS_PATH}/{wire.SHIM_EXIT_FILE}
+words={wire.RESULTS_PATH}/{wire.SHIM_STDERR_FILE}
 if [ -n "${wire.ENV_ENGINE_CONFIG_PATH}" ]; then printf '%s' "${wire.ENV_ENGINE_CONFIG}" > "${wire.ENV_ENGINE_CONFIG_PATH}"; fi
 oom() {{
   cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null |
     grep '^oom_kill ' | tail -n 1 | cut -d' ' -f2
 }}
+start() {{
+  rm -f "$words.pipe"
+  if [ -n "${wire.ENV_NEEDED_FILE}" ] && [ ! -f "${wire.ENV_NEEDED_FILE}" ]; then
+    echo "the file ${wire.ENV_NEEDED_FILE} is not there: the engine was not started" >&2
+    exit {CODE_FILE_MISSING}
+  fi
+  exec timeout -k {KILL_GRACE_SECONDS} "${wire.ENV_BACKTEST_TIMEOUT}" "$@"
+}}
+keep() {{
+  tee /dev/fd/3 3>&1 >&2 | tail -c {MAX_WORDS_BYTES} > "$words.part"
+  rm -rf "$words"
+  mv "$words.part" "$words"
+}}
+is_done() {{
+  [ -f "${wire.ENV_DONE_FILE}" ] && tail -c 4096 "${wire.ENV_DONE_FILE}" 2>/dev/null | grep -qF "${wire.ENV_DONE_TEXT}"
+}}
 started=$(date -u +%s)
-timeout -k {KILL_GRACE_SECONDS} "${wire.ENV_BACKTEST_TIMEOUT}" "$@"
+ended=0
+rm -rf "$words.pipe" "$words.part"
+if mkfifo "$words.pipe" 2>/dev/null && : > "$words.part"; then
+  keep < "$words.pipe" &
+  start "$@" 2> "$words.pipe" &
+else
+  start "$@" &
+fi
+engine=$!
+while [ -n "${wire.ENV_DONE_FILE}" ] && kill -0 "$engine" 2>/dev/null; do
+  if is_done; then
+    sleep {DONE_GRACE_SECONDS}
+    if kill -0 "$engine" 2>/dev/null; then
+      kill -KILL "-$engine" 2>/dev/null || kill -KILL "$engine" 2>/dev/null
+      ended=1
+    fi
+    break
+  fi
+  sleep 0.5
+done
+wait "$engine"
 code=$?
+[ "$code" = 137 ] || ended=0
+kill -KILL "-$engine" 2>/dev/null
+tries=0
+while [ -e "$words.part" ] && [ "$tries" -lt 20 ]; do sleep 0.1; tries=$((tries + 1)); done
 rm -rf "$out"
-printf 'code=%s\\nstarted=%s\\nfinished=%s\\noom=%s\\n' "$code" "$started" "$(date -u +%s)" "$(oom)" > "$out"
+printf 'code=%s\\nstarted=%s\\nfinished=%s\\noom=%s\\nended=%s\\n' "$code" "$started" "$(date -u +%s)" "$(oom)" "$ended" > "$out"
 exit 0
 """
-"""The same for every image: needs /bin/sh, coreutils and grep."""
+"""The same for every image: needs /bin/sh, coreutils or busybox, and grep.
+
+`timeout` leads a process group of its own, so that whatever the engine left running ends with it and nothing holds the pipe of
+its stderr open; `tail` keeps the last words in memory, so that no file grows while the engine runs.
+"""
 
 
 def command(engine_command: tuple[str, ...]) -> list[str]:
@@ -38,11 +92,13 @@ class ShimReport:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     oom_kills: int = 0
+    is_ended: bool = False
+    """The engine had said that all was written, and the shim ended it."""
 
     @property
     def is_timeout(self) -> bool:
         """Code 124 is `timeout`'s own; 137 without an OOM kill is its KILL after the grace."""
-        return self.exit_code == 124 or (self.exit_code == 137 and self.oom_kills == 0)
+        return self.exit_code == 124 or (self.exit_code == 137 and self.oom_kills == 0 and not self.is_ended)
 
 
 def parse_report(text: str) -> ShimReport:
@@ -57,6 +113,7 @@ def parse_report(text: str) -> ShimReport:
         started_at=_moment(values.get("started")),
         finished_at=_moment(values.get("finished")),
         oom_kills=values.get("oom", 0),
+        is_ended=values.get("ended", 0) == 1,
     )
 
 

@@ -11,7 +11,7 @@ from backfleet.core.plans import ClaimRef
 from backfleet.engines import shim
 from backfleet.engines.bars.engine import BarsEngine
 from backfleet.engines.lean.configuration import build_configuration, render
-from backfleet.engines.lean.engine import LeanEngine
+from backfleet.engines.lean.engine import DONE_TEXT, LeanEngine
 from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
 from backfleet.settings import Settings
 from tests.support.jobs import build_create, build_request
@@ -29,15 +29,24 @@ def test_the_container_runs_the_images_launcher_with_our_configuration() -> None
         image="lean:1",
         command=("dotnet", "QuantConnect.Lean.Launcher.dll", "--config", "/tmp/lean-config.json"),
         working_folder="/Lean/Launcher/bin/Debug",
-        environment={"DOTNET_gcServer": "0", "PYTHONDONTWRITEBYTECODE": "1", "A": "1"},
+        environment={
+            "DOTNET_gcServer": "0",
+            "DOTNET_TieredPGO": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "A": "1",
+            "BACKFLEET_NEEDED_FILE": "/projects/STR-000_Noop/main.py",
+            "BACKFLEET_DONE_FILE": "/results/log.txt",
+            "BACKFLEET_DONE_TEXT": DONE_TEXT,
+        },
         config=render(configuration),
         config_path="/tmp/lean-config.json",
     )
 
 
 def test_the_installations_environment_wins() -> None:
-    settings = EngineSettings(image="lean:1", environment={"DOTNET_gcServer": "1"})
-    assert LeanEngine().container(REQUEST, settings).environment["DOTNET_gcServer"] == "1"
+    settings = EngineSettings(image="lean:1", environment={"DOTNET_gcServer": "1", "DOTNET_TieredPGO": "1"})
+    environment = LeanEngine().container(REQUEST, settings).environment
+    assert (environment["DOTNET_gcServer"], environment["DOTNET_TieredPGO"]) == ("1", "1")
 
 
 def test_projects_and_data_are_read_where_their_volumes_are() -> None:
