@@ -89,8 +89,8 @@ bench-lean: setup ## What judging a result of LEAN costs the recorder, against i
 	@$(BIN)/python tests/benchmarks/lean_result.py
 
 .PHONY: verify-lean
-verify-lean: setup ## Run LEAN's own image through the engine `lean` and check every rule (Docker, or CONTEXT=a cluster)
-	@$(BIN)/python hack/verify_lean $(if $(CONTEXT),--context $(CONTEXT)) $(if $(IMAGE),--image $(IMAGE))
+verify-lean: setup ## Run LEAN's own image through the engine `lean` and check every rule (Docker, CONTEXT=a cluster, or FOLDER=finished results)
+	@$(BIN)/python hack/verify_lean $(if $(CONTEXT),--context $(CONTEXT)) $(if $(IMAGE),--image $(IMAGE)) $(if $(FOLDER),--folder $(FOLDER))
 
 .PHONY: docs
 docs: setup ## Make the generated pages anew: custom resource, values of the chart

@@ -14,6 +14,14 @@ SAMPLE_FILE = "QuantConnect.Algorithm.CSharp.dll"
 SAMPLE_TYPE = "BasicTemplateAlgorithm"
 """LEAN's own sample, in every image: it buys SPY in October 2013, and reads no parameter."""
 START_SECONDS = 240
+SHUTDOWN_WORDS = ("ExecuteWithTimeLimit", "Failed to shutdown python")
+"""What LEAN's shutdown says of itself; it belongs to no run."""
+AFTER_RESULTS = (134, 137)
+"""An abort of LEAN's shutdown, and the end that the shim puts to one that waits: both come when everything is written."""
+WELL = (0, *AFTER_RESULTS)
+FAILED = (1, *AFTER_RESULTS)
+DAYS = (date(2003, 1, 2), date(2004, 12, 31))
+ASKED = "asked for by the scenario"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +36,16 @@ class Case:
     orders: int | None = None
     warnings: tuple[str, ...] = ()
     message: str = ""
+    absent: tuple[str, ...] = SHUTDOWN_WORDS
+    no_metrics: tuple[str, ...] = ()
     timeout_seconds: int = START_SECONDS
 
     def problems(self, outcome: Outcome, exit_code: int | None) -> Iterator[str]:
         """Everything in which an outcome differs from what must be."""
         if exit_code not in self.exit_codes:
             yield f"exit code {exit_code}, not {' or '.join(map(str, self.exit_codes))}"
+        said = outcome.message if isinstance(outcome, Failure) else "\n".join(outcome.warnings)
+        yield from (f"{text!r} is shown" for text in self.absent if text in said)
         if isinstance(outcome, Failure):
             yield from self._failure_problems(outcome)
             return
@@ -45,6 +57,7 @@ class Case:
         orders = outcome.metrics["total_orders"]
         if self.orders is not None and orders != self.orders:
             yield f"{orders} orders, not {self.orders}"
+        yield from (f"there is {name}" for name in self.no_metrics if outcome.metrics[name] is not None)
         for text in self.warnings:
             if not any(text in warning for warning in outcome.warnings):
                 yield f"no warning {text!r} in {list(outcome.warnings)}"
@@ -60,7 +73,7 @@ class Case:
             yield f"the message lacks {self.message!r}: {failure.message}"
 
 
-def request_of(scenario: str, *symbols: str) -> BacktestRequest:
+def request_of(scenario: str, *symbols: str, days: tuple[date, date] = DAYS) -> BacktestRequest:
     """A run of our own small project on daily bars that LEAN's sample data has."""
     return BacktestRequest(
         engine="lean",
@@ -68,8 +81,8 @@ def request_of(scenario: str, *symbols: str) -> BacktestRequest:
         lean_project_path=PROJECT,
         parameters={"scenario": scenario, "rsi_period": "14"},
         symbols=symbols or ("AAPL",),
-        start_date=date(2003, 1, 2),
-        end_date=date(2004, 12, 31),
+        start_date=days[0],
+        end_date=days[1],
         initial_cash=Decimal(100_000),
     )
 
@@ -88,7 +101,7 @@ def cases(hang_seconds: int) -> tuple[Case, ...]:
         end_date=date(2020, 12, 31),
         initial_cash=Decimal(100_000),
     )
-    return (*_results(sample), *_errors(), *_deaths(hang_seconds, sample))
+    return (*_results(sample), *_remarks(), *_errors(), *_data(), *_deaths(hang_seconds, sample))
 
 
 def _results(sample: BacktestRequest) -> tuple[Case, ...]:
@@ -99,33 +112,77 @@ def _results(sample: BacktestRequest) -> tuple[Case, ...]:
         ),
         Case(
             name="success", rule="a Python project gets symbols, dates, cash and parameters",
-            request=request_of("success"), exit_codes=(0,),
+            request=request_of("success"), exit_codes=WELL,
         ),
         Case(
             name="zero-trades", rule="no order is a result with a warning",
-            request=request_of("zero_trades"), exit_codes=(0,), orders=0, warnings=("zero orders",),
+            request=request_of("zero_trades"), exit_codes=WELL, orders=0, warnings=("zero orders",),
+        ),
+    )  # fmt: skip
+
+
+def _remarks() -> tuple[Case, ...]:
+    return (
+        Case(
+            name="order-refused", rule="an order that LEAN refuses is a warning with its reason",
+            request=request_of("order_refused"), exit_codes=WELL, warnings=("orders were refused: Order Error",),
+        ),
+        Case(
+            name="reports-errors", rule="errors that a strategy reports are one warning",
+            request=request_of("reports_errors"), exit_codes=WELL, warnings=("an error that the strategy reports itself",),
+        ),
+        Case(
+            name="logs-much", rule="a log of many MiB is read within bounds",
+            request=request_of("logs_much"), exit_codes=WELL,
+        ),
+        Case(
+            name="bankrupt", rule="a run that lost everything is a result without an annual return",
+            request=request_of("bankrupt"), exit_codes=WELL, warnings=("equity fell to zero or below",),
+            no_metrics=("annual_return",),
         ),
     )  # fmt: skip
 
 
 def _errors() -> tuple[Case, ...]:
-    asked = "asked for by the scenario"
+    stopped = FailureReason.STOPPED_BY_STRATEGY
     return (
         Case(
             name="runtime-error", rule="an exception while running",
-            request=request_of("runtime_error"), reason=FailureReason.RUNTIME_ERROR, exit_codes=(1,), message=asked,
+            request=request_of("runtime_error"), reason=FailureReason.RUNTIME_ERROR, exit_codes=FAILED, message=ASKED,
         ),
         Case(
             name="initialize-error", rule="an exception in initialize",
-            request=request_of("initialize_error"), reason=FailureReason.INITIALIZE_ERROR, exit_codes=(1,), message=asked,
+            request=request_of("initialize_error"), reason=FailureReason.INITIALIZE_ERROR, exit_codes=FAILED, message=ASKED,
         ),
+        Case(
+            name="quit", rule="quit() half-way, which LEAN calls Completed",
+            request=request_of("quit"), reason=stopped, exit_codes=WELL, message=ASKED,
+        ),
+        Case(
+            name="quit-in-initialize", rule="quit() before any data",
+            request=request_of("quit_in_initialize"), reason=stopped, exit_codes=WELL, message=ASKED,
+        ),
+    )  # fmt: skip
+
+
+def _data() -> tuple[Case, ...]:
+    before, after = (date(1990, 1, 2), date(1991, 12, 31)), (date(2020, 1, 2), date(2023, 12, 29))
+    return (
         Case(
             name="no-data", rule="a symbol without data",
-            request=request_of("success", "ZZZZ"), reason=FailureReason.NO_DATA, exit_codes=(0,),
+            request=request_of("success", "ZZZZ"), reason=FailureReason.NO_DATA, exit_codes=WELL, message="ZZZZ",
         ),
         Case(
-            name="stopped", rule="quit() half-way, which LEAN calls Completed",
-            request=request_of("stopped"), reason=FailureReason.ENGINE_ERROR, exit_codes=(0,),
+            name="no-data-dates", rule="dates before the first bar",
+            request=request_of("success", days=before), reason=FailureReason.NO_DATA, exit_codes=WELL, message="1990-01-02",
+        ),
+        Case(
+            name="one-of-two", rule="a symbol of two without data is named",
+            request=request_of("success", "AAPL", "ZZZZ"), exit_codes=WELL, warnings=("no data for ZZZZ",),
+        ),
+        Case(
+            name="data-ends-early", rule="data that ends half-way is a warning with the date",
+            request=request_of("data_ends_early", days=after), exit_codes=WELL, warnings=("nothing moved from 2021-",),
         ),
     )  # fmt: skip
 
@@ -148,6 +205,6 @@ def _deaths(hang_seconds: int, sample: BacktestRequest) -> tuple[Case, ...]:
         ),
         Case(
             name="no-project", rule="a project that is not there",
-            request=missing, reason=FailureReason.ENGINE_CRASH, exit_codes=(134,),
+            request=missing, reason=FailureReason.ENGINE_ERROR, exit_codes=(66,), message="Missing.dll",
         ),
     )  # fmt: skip

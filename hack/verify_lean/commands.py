@@ -1,4 +1,4 @@
-"""The command line: `python hack/verify_lean [--image IMAGE] [--context CONTEXT | --kubeconfig FILE]`."""
+"""The command line: `python hack/verify_lean [--image IMAGE] [--context CONTEXT | --kubeconfig FILE | --folder FOLDER]`."""
 
 import argparse
 import os
@@ -12,9 +12,11 @@ from pathlib import Path
 from backfleet.core.backtests import Failure, Outcome
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.lean.engine import LeanEngine
+from backfleet.engines.lean.logs import read_logs
 from hack.cluster.kubectl import Kubectl
 from hack.cluster.progress import ClusterError, say
 from hack.verify_lean.cases import Case, cases
+from hack.verify_lean.folders import verify_folders
 from hack.verify_lean.manifests import settings_of
 from hack.verify_lean.runners import ClusterRunner, DockerRunner, Runner
 
@@ -26,6 +28,8 @@ LEAN's image needs a place to run: a Docker engine that answers, or a cluster th
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 0 when every rule holds, 1 when one does not, 2 when it could not be tried."""
     options = parse(arguments)
+    if options.folder:
+        return verify_folders(options.folder)
     try:
         runner = choose_runner(options)
         settings = settings_of(options.image, is_restricted=options.restricted)
@@ -34,13 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"-- {settings.engines['lean'].image}: {len(chosen)} cases; the image has more than 10 GB to pull the first time"
         )
         with tempfile.TemporaryDirectory(prefix="verify-lean-", ignore_cleanup_errors=True) as folder:
-            runs = runner.run(chosen, settings, Path(folder))
-            results = [judge(case, Path(folder) / case.name / "results", is_killed) for case, is_killed in runs]
+            results, versions = [], set()
+            for case, is_killed in runner.run(chosen, settings, Path(folder)):
+                there = Path(folder) / case.name / "results"
+                results.append(judge(case, there, is_killed))
+                versions.add(read_logs(there).engine_version)
     except (ClusterError, subprocess.SubprocessError, OSError) as error:
         say(f"error: {error}")
         return 2
     bad = results.count(False)
-    print(f"\n{len(results) - bad} of {len(results)} rules hold")
+    print(f"\nLEAN {', '.join(sorted(filter(None, versions))) or 'of an unknown version'}")
+    print(f"{len(results) - bad} of {len(results)} rules hold")
     return 1 if bad or not results else 0
 
 
@@ -49,6 +57,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--image", help="another build of LEAN (default: the chart's)")
     parser.add_argument("--context", default=os.environ.get("BACKFLEET_CONTEXT") or None, help="a context of yours")
     parser.add_argument("--kubeconfig", type=Path, help="a cluster by its file")
+    parser.add_argument("--folder", type=Path, help="finished results folders of LEAN, instead of running any")
     parser.add_argument("--namespace", default="default", help="where the pods run (default: default)")
     parser.add_argument("--restricted", action="store_true", help="try LEAN as user 10001 with a read-only root")
     parser.add_argument("--only", action="append", metavar="CASE", help="this case alone; may be repeated")

@@ -21,6 +21,7 @@ ENDS = {
     "initialize_error": ("InitializeError", 1),
     "no_data": ("NoData", 1),
     "stopped": ("EngineError", 1),
+    "quit": ("StoppedByStrategy", 1),
     "truncated_json": ("ResultInvalid", 2),
     "no_file": ("ResultMissing", 2),
     "out_of_memory": ("OOMKilled", 2),
@@ -85,7 +86,7 @@ def test_every_end_of_a_run_has_its_state_and_reason(live: Live, uid: str) -> No
     }
     assert rows(live, uid) == wanted
     status = live.batch("lean-mixed")["status"]
-    assert (status["progress"], status["succeeded"], status["failed"]) == ("12/12", 2, 10)
+    assert (status["progress"], status["succeeded"], status["failed"]) == ("13/13", 2, 11)
     assert live.condition("lean-mixed", "Complete")["reason"] == "CompletedWithFailures"
 
 
@@ -107,6 +108,37 @@ def test_what_succeeded_has_the_metrics_and_is_ranked(live: Live, uid: str) -> N
     assert "zero orders" in found[1][2]
     best = live.get(f"/api/optimization/batches/{uid}/results")["results"][0]
     assert best["parameters"]["values"]["scenario"] == "success"
+
+
+ABORT, WAIT = "abort", "wait"
+
+
+@pytest.mark.usefixtures("uid")
+@pytest.mark.parametrize("shutdown", [ABORT, WAIT])
+def test_twenty_runs_whose_process_does_not_end_well_after_its_results_are_twenty_results(
+    live: Live, shutdown: str
+) -> None:
+    """LEAN's shutdown of Python aborts the process, or waits for nothing: then each engine ends within 3 s of its results."""
+    parameters = [
+        {"name": "shutdown", "type": "string", "value": shutdown},
+        {"name": "rsi_period", "type": "int", "range": {"start": 5, "end": 24, "step": 1}},
+        {"name": "entry_threshold", "type": "float", "value": 30},
+    ]
+    name = f"lean-{shutdown}"
+    uid = live.apply(lean(name, parameters=parameters, maxConcurrent=4))
+    live.wait_finished(name, FINISHED_SECONDS)
+    status = live.batch(name)["status"]
+    assert (status["progress"], status["succeeded"], status["failed"]) == ("20/20", 20, 0)
+    found = live.psql(
+        "SELECT a.number, a.exit_code, r.warnings, r.provenance->>'shutdown' FROM backtest_attempts a "
+        f"JOIN backtest_results r ON r.attempt_id = a.attempt_id WHERE a.batch_uid = '{uid}'"
+    )
+    # What the shim ended had two seconds for it, of the ten that the stand-in would take.
+    exit_code, note = (
+        ("134", "") if shutdown == ABORT else ("137", "ended by Backfleet after it had said that all was written")
+    )
+    assert [(number, code, ended) for number, code, _, ended in found] == [("1", exit_code, note)] * 20
+    assert all(("SIGABRT" in warnings) is (shutdown == ABORT) for _, _, warnings, _ in found)
 
 
 def test_nothing_is_left_running(live: Live, uid: str) -> None:

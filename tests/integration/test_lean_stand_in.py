@@ -35,6 +35,13 @@ ENDS = {
     "truncated_json": (0, "ResultInvalid"),
     "no_file": (0, "ResultMissing"),
     "stopped": (0, "EngineError"),
+    "quit": (0, "StoppedByStrategy"),
+    "quit_in_initialize": (0, "StoppedByStrategy"),
+    "data_ends_early": (0, None),
+    "order_refused": (0, None),
+    "reports_errors": (0, None),
+    "logs_much": (0, None),
+    "bankrupt": (0, None),
     "hang": (124, "BacktestTimeout"),
     "crash": (139, "EngineCrash"),
 }
@@ -109,9 +116,10 @@ def test_the_files_are_those_of_lean(tmp_path: Path) -> None:
     outcome_of(REQUEST, tmp_path)
     names = {path.name for path in (tmp_path / "results").iterdir()}
     report = next(name for name in names if name.startswith("data-monitor-report-"))
+    stamp = report.removeprefix("data-monitor-report-").removesuffix(".json")
     assert names == {
-        "backfleet-exit", "backtest.json", "backtest-summary.json", "backtest-order-events.json", "backtest-log.txt",
-        "log.txt", report,
+        "backfleet-exit", "backfleet-stderr", "backtest.json", "backtest-summary.json", "backtest-order-events.json",
+        "backtest-log.txt", "log.txt", report, f"failed-data-requests-{stamp}.txt", f"succeeded-data-requests-{stamp}.txt",
     }  # fmt: skip
 
 
@@ -126,18 +134,41 @@ CRASHES = [
 def test_what_lean_does_not_take_is_an_abort_before_any_file(tmp_path: Path, changes: dict) -> None:
     results = run_container(replace(container_of(REQUEST, tmp_path), **changes), tmp_path)
     assert read_report(results).exit_code == 134
-    assert [path.name for path in results.iterdir()] == ["backfleet-exit"]
+    assert {path.name for path in results.iterdir()} == {"backfleet-exit", "backfleet-stderr"}
     outcome = LeanEngine().outcome(results, REQUEST).outcome
     assert isinstance(outcome, Failure)
     assert outcome.reason.value == "EngineCrash"
+    assert "its last words:\nUnhandled exception. " in outcome.message
 
 
-def test_a_project_that_is_not_there_is_an_abort(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("shutdown", "code"), [("abort", 134), ("wait", 137)], ids=["an abort", "a wait that the shim ends"]
+)
+@pytest.mark.parametrize("scenario", ["success", "runtime_error", "initialize_error", "quit"])
+def test_a_run_is_the_same_whatever_becomes_of_its_process_after_the_results(
+    tmp_path: Path, scenario: str, shutdown: str, code: int
+) -> None:
+    request = with_scenario(REQUEST, scenario)
+    request = replace(request, parameters={**request.parameters, "shutdown": shutdown})
+    outcome = outcome_of(request, tmp_path)
+    report = read_report(tmp_path / "results")
+    assert (report.exit_code, report.is_ended) == (code, shutdown == "wait")
+    assert (outcome.reason.value if isinstance(outcome, Failure) else None) == ENDS[scenario][1]
+    if isinstance(outcome, Result):
+        assert any("ended by signal 6 (SIGABRT)" in text for text in outcome.warnings) is (shutdown == "abort")
+        assert outcome.provenance.get("shutdown") == (
+            "ended by Backfleet after it had said that all was written" if shutdown == "wait" else None
+        )
+
+
+def test_a_project_that_is_not_there_is_named_before_lean_starts(tmp_path: Path) -> None:
     container = container_of(REQUEST, tmp_path)
     (tmp_path / "projects" / PROJECT / "main.py").unlink()
     outcome = LeanEngine().outcome(run_container(container, tmp_path), REQUEST).outcome
     assert isinstance(outcome, Failure)
-    assert outcome.reason.value == "EngineCrash"
+    assert outcome.reason.value == "EngineError"
+    assert f"{PROJECT}/main.py is not there: the engine was not started" in outcome.message
+    assert not (tmp_path / "results" / "log.txt").exists()
 
 
 def test_a_configuration_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`make verify-lean` against the stand-in: its cases, its container, and that it tells a rule that does not hold."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ from backfleet.engines.bars.market_data import PACKAGED_FOLDER
 from backfleet.engines.lean.engine import CONFIG_PATH, IMAGE_DATA_FOLDER, LAUNCHER, LAUNCHER_FOLDER
 from backfleet.engines.protocol import EngineContainer
 from hack.verify_lean.cases import SAMPLE_FILE, Case, cases
-from hack.verify_lean.commands import judge
+from hack.verify_lean.commands import judge, main
 from hack.verify_lean.manifests import PROJECTS, build_config_map, build_pod, build_pod_spec, settings_of
 from hack.verify_lean.runners import docker_command
 from tests.support.lean import run_container
@@ -35,13 +36,13 @@ def run_here(case: Case, folder: Path) -> Path:
     (folder / "launcher").mkdir(parents=True)
     (folder / "launcher" / SAMPLE_FILE).touch()
     env = {entry["name"]: entry["value"].replace("$$", "$") for entry in engine_of(case)["env"]}
-    config = env.pop("BACKFLEET_ENGINE_CONFIG")
     for there, here in (
         (LAUNCHER_FOLDER, folder / "launcher"),
         (IMAGE_DATA_FOLDER, PACKAGED_FOLDER),
         ("/projects/", f"{PROJECTS}/"),
     ):
-        config = config.replace(there, str(here))
+        env = {key: text.replace(there, str(here)) for key, text in env.items()}
+    config = env.pop("BACKFLEET_ENGINE_CONFIG")
     container = EngineContainer(
         image="", command=(*LAUNCHER, "--config", CONFIG_PATH), environment=env, working_folder=LAUNCHER_FOLDER,
         config=config, config_path=CONFIG_PATH,
@@ -52,6 +53,34 @@ def run_here(case: Case, folder: Path) -> Path:
 @pytest.mark.parametrize("name", sorted(CASES.keys() - {"out-of-memory"}))
 def test_every_rule_holds_for_the_stand_in(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert judge(CASES[name], run_here(CASES[name], tmp_path), is_killed=False), capsys.readouterr().out
+
+
+@pytest.mark.parametrize("shutdown", ["abort", "wait"])
+@pytest.mark.parametrize("name", ["success", "runtime-error", "quit", "no-data"])
+def test_the_rules_hold_whatever_becomes_of_the_process_after_its_results(
+    name: str, shutdown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = CASES[name]
+    request = replace(case.request, parameters={**case.request.parameters, "shutdown": shutdown})
+    case = replace(case, request=request)
+    assert judge(case, run_here(case, tmp_path), is_killed=False), capsys.readouterr().out
+
+
+TODAY = Path(os.environ.get("BACKFLEET_LEAN_RESULTS") or ROOT / "../shared/lean-results") / "today"
+
+
+@pytest.mark.skipif(not TODAY.is_dir(), reason=f"needs results of LEAN in {TODAY}")
+def test_finished_folders_of_lean_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--folder", str(TODAY)]) == 0
+    said = capsys.readouterr().out
+    assert "LEAN 2.5.0.0" in said
+    assert "16 of 16 folders hold" in said
+    assert "Unable to find py file: /projects/nomain/main.py" in said
+
+
+def test_a_folder_without_results_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--folder", str(tmp_path)]) == 2
+    assert "expected results folders with a file backfleet-exit, found none" in capsys.readouterr().err
 
 
 def test_running_out_of_memory_may_take_the_whole_container(tmp_path: Path) -> None:

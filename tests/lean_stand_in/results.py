@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from backfleet.core.backtests import Result
@@ -57,6 +57,10 @@ class Run:
     started_at: datetime
     metrics: dict[str, Any] = field(default_factory=dict)
     equity: list[list[float]] = field(default_factory=list)
+    benchmark: list[list[float]] = field(default_factory=list)
+    refused: str = ""
+    """LEAN's reason, where the first order was refused."""
+    analysis: list[dict[str, Any]] = field(default_factory=list)
     days: tuple[str, str] = ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z")
     error: str = ""
     status: str = "Completed"
@@ -84,7 +88,7 @@ def document(run: Run, *, is_final: bool, is_summary: bool = False) -> dict[str,
         "state": state(run, is_final),
     }
     if not is_summary:
-        body |= {"orders": orders(run), "profitLoss": {}}
+        body |= {"orders": orders(run), "profitLoss": {}, "analysis": run.analysis}
     if is_final:
         body["algorithmConfiguration"] = configuration(run)
     return body
@@ -117,7 +121,11 @@ def decimal(value: float) -> str:
 
 def charts(run: Run) -> dict[str, Any]:
     series = {"name": "Equity", "unit": "$", "index": 0, "seriesType": 2, "values": run.equity}
-    return {"Strategy Equity": {"name": "Strategy Equity", "chartType": 0, "series": {"Equity": series}}}
+    benchmark = {"name": "Benchmark", "unit": "$", "index": 0, "seriesType": 0, "values": run.benchmark}
+    return {
+        "Strategy Equity": {"name": "Strategy Equity", "chartType": 0, "series": {"Equity": series}},
+        "Benchmark": {"name": "Benchmark", "chartType": 0, "series": {"Benchmark": benchmark}},
+    }
 
 
 def runtime(run: Run) -> dict[str, str]:
@@ -161,17 +169,30 @@ def configuration(run: Run) -> dict[str, Any]:
 
 def orders(run: Run) -> dict[str, Any]:
     return {
-        str(number): {"type": 0, "id": number, "quantity": 1.0, "status": 3, "direction": (number + 1) % 2}
+        str(number): {
+            "type": 0,
+            "id": number,
+            "quantity": 1.0,
+            "status": status_of(run, number),
+            "direction": (number + 1) % 2,
+        }
         for number in range(1, int(run.metrics.get("total_orders", 0)) + 1)
     }
 
 
+def status_of(run: Run, number: int) -> int:
+    """Filled, or invalid."""
+    return 7 if run.refused and number == 1 else 3
+
+
 def order_events(run: Run) -> list[dict[str, Any]]:
     """A list, not an object; two events for each order."""
-    return [
+    first = [{"orderId": 1, "orderEventId": 1, "status": "invalid", "message": run.refused}] if run.refused else []
+    return first + [
         {"algorithmId": run.configuration["algorithm-id"], "orderId": number, "orderEventId": event, "status": status}
         for number in range(1, int(run.metrics.get("total_orders", 0)) + 1)
         for event, status in ((1, "submitted"), (2, "filled"))
+        if status_of(run, number) == 3
     ]
 
 
@@ -183,11 +204,18 @@ def monitor_report(failed: int, succeeded: int) -> dict[str, Any]:
         "succeeded-universe-data-requests-count": 0,
         "failed-universe-data-requests-count": 0,
         "total-data-requests-count": total,
-        "failed-data-requests-percentage": 100 * failed / total,
+        "failed-data-requests-percentage": 100 * failed / total if total else 0.0,
         "total-universe-data-requests-count": 0,
         "failed-universe-data-requests-percentage": 0.0,
         "data-request-rates": [],
     }
+
+
+def daily_benchmark(first: date, last: date, moves_until: date) -> list[list[float]]:
+    """A value at the midnight after each day; it moves until its data ends."""
+    days = [first + timedelta(number) for number in range((last - first).days + 1)]
+    stamps = [int(datetime.combine(day + timedelta(1), time(5), UTC).timestamp()) for day in days]
+    return [[stamp, 100.0 + (min(day, moves_until) - first).days] for stamp, day in zip(stamps, days, strict=True)]
 
 
 def stamp(moment: datetime) -> str:

@@ -3,13 +3,14 @@
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from .results import Run, document, monitor_report, order_events, statistics
 
+KINDS = {"ERROR": "ERROR"}
 FIRST_SECONDS = 0.3
 EVERY_SECONDS = 2.0
 """Between two versions from half-way; LEAN's own are 5 and 30."""
@@ -22,6 +23,7 @@ class Writer:
         self.folder = Path(configuration["results-destination-folder"])
         self.folder.mkdir(parents=True, exist_ok=True)
         self.id = str(configuration["algorithm-id"])
+        self.said: list[str] = []
         self._done = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -56,7 +58,7 @@ class Writer:
 
     def write(self, run: Run, share: float = 1.0) -> None:
         """Algorithm's log, summary, full result and order events, in LEAN's order; `share` below 1 cuts the results off."""
-        (self.folder / f"{self.id}-log.txt").write_text("", encoding="utf-8")
+        (self.folder / f"{self.id}-log.txt").write_text("\n".join(self.said), encoding="utf-8")
         for name, is_summary in ((f"{self.id}-summary.json", True), (f"{self.id}.json", False)):
             text = json.dumps(document(run, is_final=True, is_summary=is_summary), indent=2)
             (self.folder / name).write_text(text[: int(len(text) * share)], encoding="utf-8")
@@ -64,11 +66,26 @@ class Writer:
         if events:
             (self.folder / f"{self.id}-order-events.json").write_text(json.dumps(events), encoding="utf-8")
 
-    def close(self, run: Run, failed: int, succeeded: int) -> None:
-        """The last lines and the data monitor's report."""
+    def say(self, day: str, words: str, kind: str = "Debug") -> None:
+        """A line in the algorithm's name, in both logs; an error has its kind in the engine's log alone."""
+        self.said.append(f"{day} 16:00:00 {words}")
+        self.log(
+            f"{day} 16:00:00 {words}" if kind == "ERROR" else f"{kind}: {day} 16:00:00 {words}",
+            KINDS.get(kind, "TRACE"),
+        )
+
+    def close(self, run: Run, failed: Sequence[str], succeeded: Sequence[str]) -> None:
+        """The last lines, the lists of requests and the data monitor's report, in LEAN's order."""
         if run.is_started:
             lines = [f"STATISTICS:: {name} {value}" for name, value in statistics(run).items()]
             self.log("\n" + "\n".join(lines))
+        self.log("BacktestingResultHandler.SendAnalysisResult(): Processed final packet")
         self.log("Engine.Main(): Analysis Completed and Results Posted.")
-        report = self.folder / f"data-monitor-report-{datetime.now(UTC):%Y%m%d%H%M%S%f}"[:-3]
-        report.with_name(report.name + ".json").write_text(json.dumps(monitor_report(failed, succeeded)))
+        now = f"{datetime.now(UTC):%Y%m%d%H%M%S%f}"[:-3]
+        for name, paths in (("failed", failed), ("succeeded", succeeded)):
+            text = "".join(f"{path}\n" for path in paths)
+            (self.folder / f"{name}-data-requests-{now}.txt").write_text(text, encoding="utf-8")
+        report = self.folder / f"data-monitor-report-{now}.json"
+        report.write_text(json.dumps(monitor_report(len(failed), len(succeeded))))
+        self.log("LeanEngineAlgorithmHandlers.Dispose(): Disposed of algorithm handlers.")
+        self.log("PythonInitializer.Shutdown(): calling engine shutdown...")

@@ -45,7 +45,7 @@ def run_container(container: EngineContainer, folder: Path, timeout_seconds: flo
     config_path = str(folder / "lean-config.json")
     words = [word.replace(container.config_path, config_path) for word in container.command]
     environment = {
-        **container.environment,
+        **{key: text.replace(f"{wire.RESULTS_PATH}/", f"{results}/") for key, text in container.environment.items()},
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": f"{STAND_IN.parent}:{STAND_IN.parents[1] / 'operator'}:{':'.join(sys.path)}",
         wire.ENV_BACKTEST_TIMEOUT: str(timeout_seconds),
