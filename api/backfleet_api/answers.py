@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +23,7 @@ from backfleet_api.schemas import (
     Best,
     Counts,
     EquityPoint,
+    Finding,
     Finish,
     Metrics,
     Objective,
@@ -234,4 +236,5 @@ def _result(result: stored.ResultAnswer) -> BacktestResult:
         equity_curve=[EquityPoint(date=day, equity=value) for day, value in result.equity_curve],
         warnings=list(result.warnings),
         provenance=dict(result.provenance),
+        analysis=[Finding(**asdict(finding)) for finding in result.analysis],
     )

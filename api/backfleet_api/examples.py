@@ -121,6 +121,7 @@ BACKTEST: dict[str, Any] = {
         "equity_curve": [{"date": "2000-03-01", "equity": 1000.0}, {"date": "2013-03-01", "equity": 1873.0}],
         "warnings": [],
         "provenance": {"engine": "bars"},
+        "analysis": [],
     },
 }
 

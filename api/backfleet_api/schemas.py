@@ -203,6 +203,15 @@ class EquityPoint(Answer):
     equity: Number
 
 
+class Finding(Answer):
+    """One finding of the engine's own analysis of a run."""
+
+    name: str
+    issue: str
+    sample: str | None = Field(description="the first instance, as text")
+    count: int | None = Field(description="how many instances there were; null where the engine does not say")
+
+
 class BacktestResult(Answer):
     """What a succeeded backtest measured, and the verdict on it."""
 
@@ -214,6 +223,7 @@ class BacktestResult(Answer):
     equity_curve: list[EquityPoint]
     warnings: list[str]
     provenance: dict[str, str]
+    analysis: list[Finding] = Field(description="what the engine itself found remarkable (LEAN since 2026)")
 
 
 class Backtest(Answer):

@@ -7,7 +7,7 @@ from backfleet.core.metrics import METRICS
 from backfleet_client.output import Cell, Row, clean, render_fields, render_table
 
 if TYPE_CHECKING:
-    from backfleet_api.schemas import Attempt, Backtest, Batch, BatchSummary, RankedResult
+    from backfleet_api.schemas import Attempt, Backtest, Batch, BatchSummary, Finding, RankedResult
     from backfleet_api.submission import Preview, PreviewedCombination, Submitted
 
 Table = tuple[list[str], list[Row]]
@@ -117,7 +117,19 @@ def backtest_text(backtest: "Backtest") -> str:
         }
         parts.append(render_fields({**backtest.result.metrics, **verdict}))
         parts += [f"warning: {clean(warning)}" for warning in backtest.result.warnings]
+        if backtest.result.analysis:
+            parts.append(_analysis_text(backtest.result.analysis))
     return "\n\n".join(parts)
+
+
+def _analysis_text(findings: Sequence["Finding"]) -> str:
+    """The engine's own findings under a heading of their own."""
+    lines = []
+    for finding in findings:
+        times = f" ({finding.count} times)" if finding.count is not None else ""
+        sample = f" First: {finding.sample}" if finding.sample else ""
+        lines.append(clean(f"  {finding.name}{times}: {finding.issue}{sample}"))
+    return "\n".join(["analysis by the engine:", *lines])
 
 
 def submitted_text(made: "Submitted") -> str:

@@ -10,7 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from backfleet.core import wire
-from backfleet.engines.lean.layout import LOG_FILE, MONITOR_REPORT_PREFIX, RESULT_FILE, SUMMARY_FILE
+from backfleet.engines.lean.layout import (
+    FAILED_REQUESTS_PREFIX,
+    LOG_FILE,
+    MONITOR_REPORT_PREFIX,
+    RESULT_FILE,
+    SUCCEEDED_REQUESTS_PREFIX,
+    SUMMARY_FILE,
+)
 
 START = datetime(2020, 1, 1, 5, tzinfo=UTC)
 DAYS = 366
@@ -204,6 +211,12 @@ def write_monitor_report(folder: Path, total: int, failed: int, **changes: Any) 
         "data-request-rates": [],
     } | changes
     write_json(folder, f"{MONITOR_REPORT_PREFIX}20260102100009000.json", body)
+
+
+def write_requests(folder: Path, succeeded: Sequence[str], failed: Sequence[str]) -> None:
+    """The two lists of paths that LEAN asked for, each with a time of its own in its name."""
+    for prefix, paths in ((SUCCEEDED_REQUESTS_PREFIX, succeeded), (FAILED_REQUESTS_PREFIX, failed)):
+        (folder / f"{prefix}20260102100009000.txt").write_text("".join(f"{path}\n" for path in paths))
 
 
 def write_log(folder: Path, lines: Sequence[str], name: str = LOG_FILE) -> None:

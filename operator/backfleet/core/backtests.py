@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum, unique
@@ -118,12 +118,23 @@ class BacktestRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One finding of an engine's own analysis of a run; `sample` is the first instance as text, `count` how many there were."""
+
+    name: str
+    issue: str
+    sample: str | None = None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What a succeeded backtest measured.
 
     `metrics` maps names of `core.metrics` to numbers (fractions, not percents; money in account currency); absent is None,
     never 0, NaN or infinity. `statistics` is the engine's own text map, kept as it was. `equity_curve` is sampled to at most
     200 points (date, equity). `blocks` are 16 equal parts of the daily returns: (count, sum, sum of squares) each.
+    `analysis` is what the engine itself found remarkable, where it analyses its runs (LEAN since 2026).
     """
 
     metrics: Mapping[str, float | int | None]
@@ -132,6 +143,7 @@ class Result:
     blocks: tuple[tuple[int, float, float], ...] = ()
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    analysis: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +168,11 @@ class Recorded:
 
 
 def result_to_json(result: Result) -> dict[str, Any]:
-    """The JSON body in which a result is stored and sent; `result_from_json` reads it back equal."""
-    return {
+    """The JSON body in which a result is stored and sent; `result_from_json` reads it back equal.
+
+    `analysis` is left out where it is empty, so that a reader that does not know it yet takes the results of other engines.
+    """
+    body: dict[str, Any] = {
         "metrics": dict(result.metrics),
         "statistics": dict(result.statistics),
         "equityCurve": [[day.isoformat(), value] for day, value in result.equity_curve],
@@ -165,6 +180,9 @@ def result_to_json(result: Result) -> dict[str, Any]:
         "warnings": list(result.warnings),
         "provenance": dict(result.provenance),
     }
+    if result.analysis:
+        body["analysis"] = [asdict(finding) for finding in result.analysis]
+    return body
 
 
 def result_from_json(body: Mapping[str, Any]) -> Result:
@@ -176,4 +194,5 @@ def result_from_json(body: Mapping[str, Any]) -> Result:
         blocks=tuple((int(count), float(total), float(squares)) for count, total, squares in body["blocks"]),
         warnings=tuple(body["warnings"]),
         provenance=body["provenance"],
+        analysis=tuple(Finding(**finding) for finding in body.get("analysis", ())),
     )

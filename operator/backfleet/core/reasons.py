@@ -83,4 +83,8 @@ DETERMINISTIC = frozenset(
         FailureReason.NO_DATA,
     }
 )
-"""Reasons that depend on the strategy and its data alone: the same one on the first backtests of a batch ends it."""
+"""Reasons that depend on the strategy and its data alone: the same one on the first backtests of a batch ends it.
+
+`STOPPED_BY_STRATEGY` is not among them: a strategy may quit to skip a combination that is not worth its time, and the first
+combinations are neighbours, which are skipped together while others are not.
+"""

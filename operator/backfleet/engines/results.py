@@ -6,14 +6,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from backfleet.core.backtests import Result
+from backfleet.core.backtests import Finding, Result
 from backfleet.core.metrics import METRICS, Unit
 from backfleet.engines.files import FileProblem, clean_text, read_json
 from backfleet.engines.program import RESULT_FILE
 
 FIELDS = ("metrics", "statistics", "equityCurve", "blocks", "warnings", "provenance")
+OPTIONAL_FIELDS = ("analysis",)
 MAX_CURVE_POINTS = 200
 MAX_BLOCKS = 16
+MAX_FINDINGS = 50
 MAX_COUNT = 2**31 - 1
 MAX_TEXTS = 500
 MAX_TEXT = 1000
@@ -29,7 +31,7 @@ def parse_result(name: str, body: object) -> Result:
     if not isinstance(body, dict):
         raise FileProblem(name, "is no object")
     missing = [field for field in FIELDS if field not in body]
-    unknown = sorted(set(body) - set(FIELDS))
+    unknown = sorted(set(body) - {*FIELDS, *OPTIONAL_FIELDS})
     if missing or unknown:
         problem = f"has no {missing[0]}" if missing else f"has an unknown field {_shown(unknown[0])}"
         raise FileProblem(name, problem)
@@ -40,6 +42,9 @@ def parse_result(name: str, body: object) -> Result:
         blocks=tuple(_block(name, block) for block in _list(name, "blocks", body, MAX_BLOCKS)),
         warnings=tuple(_text(name, "warnings", text) for text in _list(name, "warnings", body, MAX_TEXTS)),
         provenance=_texts(name, "provenance", body["provenance"]),
+        analysis=tuple(
+            _finding(name, each) for each in _list(name, "analysis", {"analysis": [], **body}, MAX_FINDINGS)
+        ),
     )
 
 
@@ -101,6 +106,20 @@ def _block(name: str, block: object) -> tuple[int, float, float]:
     if not isinstance(block, list) or len(block) != 3 or not _is_count(block[0]):
         raise FileProblem(name, f"blocks holds {_shown(block)}, not a count, a sum and a sum of squares")
     return block[0], _number(name, "blocks", block[1]), _number(name, "blocks", block[2])
+
+
+def _finding(name: str, body: object) -> Finding:
+    if not isinstance(body, dict) or not {"name", "issue"} <= set(body) <= {"name", "issue", "sample", "count"}:
+        raise FileProblem(name, "analysis holds something that is not a finding with a name and an issue")
+    sample, count = body.get("sample"), body.get("count")
+    if count is not None and not _is_count(count):
+        raise FileProblem(name, f"analysis holds {_shown(count)}, not a count")
+    return Finding(
+        name=_text(name, "analysis", body["name"]),
+        issue=_text(name, "analysis", body["issue"]),
+        sample=None if sample is None else _text(name, "analysis", sample),
+        count=count,
+    )
 
 
 def _texts(name: str, field: str, body: object) -> Mapping[str, str]:

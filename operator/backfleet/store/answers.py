@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from backfleet.core.backtests import BacktestState
+from backfleet.core.backtests import BacktestState, Finding
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchState, Best
@@ -185,6 +185,7 @@ class ResultAnswer:
     blocks: tuple[tuple[int, float, float], ...]
     warnings: tuple[str, ...]
     provenance: Mapping[str, str]
+    analysis: tuple[Finding, ...]
     recorded_at: datetime
 
     @staticmethod
@@ -201,6 +202,7 @@ class ResultAnswer:
             blocks=tuple((count, total, squares) for count, total, squares in row.blocks),
             warnings=tuple(row.warnings),
             provenance=row.provenance,
+            analysis=tuple(Finding(**finding) for finding in row.analysis),
             recorded_at=row.recorded_at,
         )
 

@@ -190,5 +190,6 @@ class BacktestResult(Base):
     blocks: Mapped[JsonArray]
     warnings: Mapped[JsonArray]
     provenance: Mapped[JsonObject]
+    analysis: Mapped[JsonArray]
     recorded_at: Mapped[Moment]
     created_at: Mapped[CreatedAt]

@@ -208,4 +208,5 @@ def _result(change: SettleResult, direction: Direction) -> dict[str, Any]:
         "blocks": body["blocks"],
         "warnings": body["warnings"],
         "provenance": body["provenance"],
+        "analysis": body.get("analysis", []),
     }

@@ -18,7 +18,7 @@ _SET_RECORDED = """
 _RESULT = (
     f'{_RECORDED}, recorded_at timestamptz, "index" int, objective_value double precision, rank_key double precision, '
     "passed boolean, rejections text[], criteria_version int, metrics jsonb, statistics jsonb, equity_curve jsonb, "
-    "blocks jsonb, warnings jsonb, provenance jsonb"
+    "blocks jsonb, warnings jsonb, provenance jsonb, analysis jsonb"
 )
 
 # A succeeded backtest never changes, a cancelled one is over; a failed one may still succeed.
@@ -33,10 +33,11 @@ WITH {_change(_RESULT)}, settled AS (
 )
 INSERT INTO backtest_results (
     backtest_id, batch_uid, attempt_id, index, objective_value, rank_key, passed, rejections, criteria_version,
-    metrics, statistics, equity_curve, blocks, warnings, provenance, recorded_at)
+    metrics, statistics, equity_curve, blocks, warnings, provenance, analysis, recorded_at)
 SELECT
     c.backtest_id, c.batch_uid, c.attempt_id, c.index, c.objective_value, coalesce(c.rank_key, 'Infinity'), c.passed,
-    c.rejections, c.criteria_version, c.metrics, c.statistics, c.equity_curve, c.blocks, c.warnings, c.provenance, c.recorded_at
+    c.rejections, c.criteria_version, c.metrics, c.statistics, c.equity_curve, c.blocks, c.warnings, c.provenance,
+    c.analysis, c.recorded_at
 FROM change c JOIN settled ON settled.id = c.backtest_id
 ON CONFLICT (backtest_id) DO NOTHING
 """  # noqa: S608

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from backfleet.core.backtests import BacktestState, Recorded, Result
+from backfleet.core.backtests import BacktestState, Finding, Recorded, Result
 from backfleet.core.parameters import ParameterSpace, build_space
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import (
@@ -192,6 +192,7 @@ def build_result(metrics: dict[str, float | int | None]) -> Result:
         blocks=((10, 0.1, 0.01),),
         warnings=("few trades",),
         provenance={"engine": "bars"},
+        analysis=(Finding(name="FlatEquityCurveAnalysis", issue="The equity is flat.", sample="[]", count=2),),
     )
 
 

@@ -57,6 +57,9 @@ def test_a_succeeded_backtest_in_full(api: TestClient, ledger: Ledger) -> None:
             "equity_curve": [{"date": "2000-03-01", "equity": 1000.0}, {"date": "2013-03-01", "equity": 1873.5}],
             "warnings": ["few trades"],
             "provenance": {"engine": "bars"},
+            "analysis": [
+                {"name": "FlatEquityCurveAnalysis", "issue": "The equity is flat.", "sample": "[]", "count": 2}
+            ],
         },
     }
 

@@ -105,6 +105,7 @@ def test_a_backtest_is_shown(command: str, batch: BatchRecord, capsys: pytest.Ca
     text = shown(capsys, "backtest", f"{batch.uid}-0")
     assert "sharpe_ratio" in text
     assert "warning: few trades" in text
+    assert "analysis by the engine:\n  FlatEquityCurveAnalysis (2 times): The equity is flat. First: []" in text
     failed = shown(capsys, "backtest", f"{batch.uid}-2")
     assert "OOMKilled" in failed
     assert json.loads(shown(capsys, "backtest", f"{batch.uid}-5", "-o", "json"))["state"] == "queued"

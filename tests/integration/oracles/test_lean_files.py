@@ -39,7 +39,7 @@ REQUEST = replace(
 )
 EXPECTED: dict[str, dict[str, float | int | None]] = {
     "camelcase-52-orders": {
-        "sharpe_ratio": 1.48,
+        "sharpe_ratio": 1.4803,
         "net_profit": 0.01831,
         "drawdown": 0.026,
         "total_orders": 52,
@@ -48,13 +48,13 @@ EXPECTED: dict[str, dict[str, float | int | None]] = {
         "total_fees": 63.82,
     },
     "pascalcase-total-trades": {
-        "sharpe_ratio": -0.977,
+        "sharpe_ratio": -0.9772,
         "net_profit": -0.09344,
         "drawdown": 0.193,
         "total_orders": 21,
         "total_trades": 10,
     },
-    "pascalcase-large": {"sharpe_ratio": -1.64, "net_profit": -0.53926, "total_orders": 2230, "total_trades": 2229},
+    "pascalcase-large": {"sharpe_ratio": -1.6399, "net_profit": -0.53926, "total_orders": 2230, "total_trades": 2229},
     "pascalcase-total-orders": {"sharpe_ratio": 2.034, "net_profit": 3.61374, "total_orders": 7, "total_trades": None},
 }
 

@@ -42,10 +42,41 @@ class Verdict:
 
 
 PLAIN = Verdict(metrics=(("total_orders", 2), ("total_trades", 1), ("end_equity", 99997.9139)))
+QUIT = Verdict(reason=FailureReason.STOPPED_BY_STRATEGY, words=("2003-05-27", ASKED))
 VERDICTS = {
     "python-success": PLAIN,
     "shutdown-abort": PLAIN,
     "shutdown-abort-runtime-error": Verdict(reason=FailureReason.RUNTIME_ERROR, words=(ASKED,)),
+    "shutdown-abort-quit": QUIT,
+    "quit": QUIT,
+    "quit-in-initialize": Verdict(reason=FailureReason.STOPPED_BY_STRATEGY, words=("quit in initialize", "2003-01-02")),
+    "no-data-symbol": Verdict(
+        reason=FailureReason.NO_DATA, words=("ZZZZ", "/equity/usa/daily/zzzz.zip", "2003-01-02"), symbols=("ZZZZ",)
+    ),
+    "no-data-before-the-first-bar": Verdict(
+        reason=FailureReason.NO_DATA,
+        words=("1990-01-02", "1991-12-31", "AAPL"),
+        days=(date(1990, 1, 2), date(1991, 12, 31)),
+    ),
+    "one-symbol-of-two-missing": Verdict(
+        metrics=(("total_orders", 13), ("net_profit", 0.84418)), words=("no data for ZZZZ",), symbols=("AAPL", "ZZZZ")
+    ),
+    "data-ends-early": Verdict(
+        words=("nothing moved from 2021-04-01 to the end", "16 of 26 orders were cancelled"),
+        days=(date(2020, 1, 2), date(2023, 12, 31)),
+    ),
+    "other-currency-no-order": Verdict(
+        metrics=(("total_orders", 0),), words=("does not have an accurate price", "zero orders")
+    ),
+    "order-refused": Verdict(
+        metrics=(("total_orders", 13),),
+        words=("1 of 13 orders were refused: Order Error: ids: [1], Insufficient buying power",),
+    ),
+    "strategy-reports-errors": Verdict(
+        words=("times, first on 2003-01-02: an error that the strategy reports itself, bar 1",)
+    ),
+    "bankrupt": Verdict(metrics=(("net_profit", -2.51285), ("annual_return", None)), words=("equity fell to zero",)),
+    "no-file": Verdict(reason=FailureReason.ENGINE_ERROR, words=("verify/main.py",)),
     "shutdown-abort-initialize-error": Verdict(reason=FailureReason.INITIALIZE_ERROR, words=(ASKED,)),
 }
 
@@ -70,6 +101,10 @@ def test_a_folder_has_its_verdict(tmp_path: Path, name: str, code: int) -> None:
         assert ("the engine ended by signal 6 (SIGABRT)" in text) is (code == 134)
     assert [word for word in wanted.words if word not in text] == [], text
     assert [word for word in wanted.absent if word in text] == []
+
+
+def test_every_folder_has_a_verdict() -> None:
+    assert {path.name for path in TODAY.iterdir()} == set(VERDICTS)
 
 
 def test_an_abort_changes_nothing_but_a_warning(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from backfleet.core.backtests import BacktestState, Failure, Recorded, Result
+from backfleet.core.backtests import BacktestState, Failure, Finding, Recorded, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import (
     AttemptChange,
@@ -91,6 +91,9 @@ def mark(each: AttemptRecord, **changes: Any) -> MarkAttempt:
     return MarkAttempt(attempt=each, state=BacktestState.RUNNING, **(seen | changes))
 
 
+FINDING = Finding(name="FlatEquityCurveAnalysis", issue="The equity is flat.", sample="[]", count=2)
+
+
 def result(**metrics: float | None) -> Result:
     return Result(
         metrics=METRICS | metrics,
@@ -99,6 +102,7 @@ def result(**metrics: float | None) -> Result:
         blocks=((204, 0.125, 0.5), (204, -0.25, 0.75)),
         warnings=("one bar was missing",),
         provenance={"engine": "bars", "engineVersion": "1"},
+        analysis=(FINDING,),
     )
 
 

@@ -26,6 +26,7 @@ from backfleet.store.answers import (
     ResultQuery,
 )
 from tests.integration.store.builders import (
+    FINDING,
     SPEC,
     START,
     UID,
@@ -253,6 +254,7 @@ def test_a_backtest_is_told_with_its_attempts_and_result(life: Life, api_engine:
             blocks=((204, 0.125, 0.5), (204, -0.25, 0.75)),
             warnings=("one bar was missing",),
             provenance={"engine": "bars", "engineVersion": "1"},
+            analysis=(FINDING,),
             recorded_at=START + timedelta(seconds=10),
         ),
     )

@@ -4,10 +4,14 @@ from typing import Any
 
 import pytest
 
-from backfleet.engines.lean.curve import equity_points, sampled_curve
+from backfleet.engines.lean.curve import Points, chart_points, sampled_curve
 
 DAY = 86_400
 NOON = 12 * 3600
+
+
+def equity_points(body: dict[str, Any]) -> Points:
+    return chart_points(body, "Strategy Equity", "Equity")
 
 
 def charts(values: object) -> dict[str, Any]:

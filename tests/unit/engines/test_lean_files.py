@@ -60,7 +60,7 @@ def test_a_broken_full_result_costs_only_the_curve_when_the_summary_is_good(tmp_
     write_run(tmp_path, summary=make_result(charts=SHORT_CURVE | {}, algorithmConfiguration=None))
     (tmp_path / RESULT_FILE).write_text(json.dumps(make_result())[:500])
     found = result(tmp_path)
-    assert found.metrics["sharpe_ratio"] == 0.912
+    assert found.metrics["sharpe_ratio"] == 0.9123
     assert found.equity_curve[-1][0] == date(2020, 4, 9)
     assert found.warnings[0].startswith("not read: backtest.json: is no JSON")
 
@@ -79,7 +79,7 @@ def test_a_broken_summary_beside_a_good_full_result_is_a_warning(tmp_path: Path)
     write_run(tmp_path, make_result())
     (tmp_path / SUMMARY_FILE).write_text("{")
     found = result(tmp_path)
-    assert found.metrics["sharpe_ratio"] == 0.912
+    assert found.metrics["sharpe_ratio"] == 0.9123
     assert found.warnings[0].startswith("not read: backtest-summary.json: is no JSON")
 
 

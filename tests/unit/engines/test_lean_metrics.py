@@ -1,10 +1,15 @@
+from datetime import UTC, date, datetime, timedelta
+from math import sqrt
+from statistics import mean, stdev
 from typing import Any
 
 import pytest
 
 from backfleet.core.metrics import METRICS
+from backfleet.engines.lean.curve import chart_points, daily_returns
 from backfleet.engines.lean.document import parse_document
 from backfleet.engines.lean.metrics import Measured, measure
+from backfleet.engines.lean.placeholders import OF_PERFORMANCE
 from tests.support.lean_results import (
     CONFIGURATION,
     PORTFOLIO,
@@ -14,10 +19,11 @@ from tests.support.lean_results import (
     make_old_result,
     make_performance,
     make_result,
+    pascal,
 )
 
 MORE_DIGITS = {
-    "sharpe_ratio": 0.912,
+    "sharpe_ratio": 0.9123,
     "sortino_ratio": 1.2041,
     "probabilistic_sharpe_ratio": 0.44321,
     "net_profit": 0.12345,
@@ -42,6 +48,7 @@ MORE_DIGITS = {
     "comparable_drawdown": None,
 }
 FEWER_DIGITS = {
+    "sharpe_ratio": 0.912,
     "sortino_ratio": 1.204,
     "annual_standard_deviation": 0.113,
     "win_rate": 0.65,
@@ -89,11 +96,13 @@ def test_numbers_that_are_no_texts_are_read_as_well() -> None:
     assert (found["sortino_ratio"], found["win_rate"], found["total_trades"]) == (1.25, 0.65, 3)
 
 
-def test_the_sharpe_ratio_is_the_one_that_lean_shows() -> None:
-    performance = make_performance(PORTFOLIO | {"sharpeRatio": "0.9123"})
-    assert measured(make_result(totalPerformance=performance)).metrics["sharpe_ratio"] == 0.912
-    unread = make_result(totalPerformance=performance, statistics={**STATISTICS, "Sharpe Ratio": ""})
-    assert measured(unread).metrics["sharpe_ratio"] == 0.9123
+def test_the_sharpe_ratio_has_the_digits_that_tell_two_runs_apart() -> None:
+    """LEAN shows three decimals, and two runs that differ in the fourth would tie."""
+    ratios = []
+    for text in ("0.9116", "0.9124"):
+        performance = make_performance(PORTFOLIO | {"sharpeRatio": text})
+        ratios.append(measured(make_result(totalPerformance=performance)).metrics["sharpe_ratio"])
+    assert ratios == [0.9116, 0.9124]
 
 
 def test_what_is_nowhere_said_is_absent() -> None:
@@ -139,17 +148,109 @@ def test_a_run_without_orders_has_no_ratios_and_no_rates() -> None:
     assert measured(make_empty_run()) == Measured(dict.fromkeys(METRICS) | numbers)
 
 
-def test_a_ratio_of_zero_is_kept_where_there_was_something_to_compute() -> None:
-    performance = make_performance(PORTFOLIO | {"sortinoRatio": "0", "winRate": "0"})
-    found = measured(make_result(totalPerformance=performance)).metrics
-    assert (found["sortino_ratio"], found["win_rate"]) == (0.0, 0.0)
+@pytest.mark.parametrize(("text", "value"), [("0", None), ("0.0000", 0.0), ("-0.0000", 0.0), ("0.5", 0.5)])
+def test_a_sortino_ratio_of_a_bare_0_is_leans_placeholder_and_a_computed_one_is_kept(
+    text: str, value: float | None
+) -> None:
+    performance = make_performance(PORTFOLIO | {"sortinoRatio": text})
+    assert measured(make_result(totalPerformance=performance)).metrics["sortino_ratio"] == value
 
 
-def test_a_run_too_short_for_ratios_has_the_profit_of_its_equities() -> None:
-    zeros = dict.fromkeys(PORTFOLIO, "0") | {"startEquity": "100000", "endEquity": "101250"}
-    statistics = {**STATISTICS, "Sharpe Ratio": "0", "Net Profit": "0%", "Compounding Annual Return": "0%"}
-    found = measured(make_result(statistics=statistics, totalPerformance=make_performance(zeros))).metrics
-    assert (found["net_profit"], found["annual_return"], found["sharpe_ratio"]) == (0.0125, None, None)
+def test_without_the_finer_field_a_sortino_ratio_of_0_is_the_placeholder() -> None:
+    body = make_result(totalPerformance=None, statistics={**STATISTICS, "Sortino Ratio": "0"})
+    assert measured(body).metrics["sortino_ratio"] is None
+
+
+def test_a_win_rate_of_0_is_kept_where_there_were_trades() -> None:
+    performance = make_performance(PORTFOLIO | {"winRate": "0"})
+    assert measured(make_result(totalPerformance=performance)).metrics["win_rate"] == 0.0
+
+
+RATIOS = ("sharpe_ratio", "sortino_ratio", "probabilistic_sharpe_ratio")
+
+
+@pytest.mark.parametrize(("sharpe", "are_there"), [("-590.1", True), ("0", False)], ids=["rounds to 0", "is 0"])
+def test_one_rule_decides_for_all_ratios_whether_there_was_any_deviation(sharpe: str, are_there: bool) -> None:
+    figures = {"annualStandardDeviation": "0", "sharpeRatio": sharpe, "sortinoRatio": "-0.0000"}
+    statistics = {**STATISTICS, "Sharpe Ratio": sharpe, "Sortino Ratio": "0", "Probabilistic Sharpe Ratio": "0%"}
+    found = measured(make_result(statistics=statistics, totalPerformance=make_performance(PORTFOLIO | figures))).metrics
+    assert [found[name] is not None for name in RATIOS] == [are_there] * 3
+
+
+SHORT = dict.fromkeys(PORTFOLIO, "0") | {"startEquity": "100000"}
+SHORT_STATISTICS = {
+    key: "0%" if "%" in text else "0" if key not in ("Total Orders", "Total Fees") else text
+    for key, text in STATISTICS.items()
+    if "Equity" not in key
+}
+
+
+@pytest.mark.parametrize(("end", "drawdown", "warned"), [("101250", None, False), ("60000", 0.4, True)])
+def test_a_run_too_short_for_any_figure_has_only_what_its_equities_say(
+    end: str, drawdown: float | None, warned: bool
+) -> None:
+    performance = make_performance(SHORT | {"endEquity": end})
+    found = measured(make_result(statistics=SHORT_STATISTICS, totalPerformance=performance))
+    profit = float(end) / 100_000 - 1
+    computed = {"net_profit": pytest.approx(profit), "drawdown": drawdown, "total_orders": 41, "total_trades": 20}
+    assert {name: found.metrics[name] for name in OF_PERFORMANCE} == dict.fromkeys(OF_PERFORMANCE) | {
+        name: value for name, value in computed.items() if name in OF_PERFORMANCE
+    }
+    assert found.metrics["total_trades"] == 20
+    assert bool(found.warnings) is warned
+
+
+def test_a_run_of_one_sample_without_a_move_has_no_figures_either() -> None:
+    curve = {"Strategy Equity": {"series": {"Return": {"values": [[1577941200, 0.0]]}}}}
+    performance = make_performance(SHORT | {"endEquity": "100000"})
+    body = make_result(statistics=SHORT_STATISTICS, totalPerformance=performance, charts=curve)
+    found = measured(body).metrics
+    assert {name: found[name] for name in OF_PERFORMANCE} == dict.fromkeys(OF_PERFORMANCE) | {"net_profit": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("end", "drawdown"),
+    [("231500", 0.074), ("232125", 0.071), ("280000", 0.071)],
+    ids=["a loss deeper than the drawdown", "within LEAN's rounding", "a profit"],
+)
+def test_no_drawdown_is_less_than_the_loss_of_the_whole_run(end: str, drawdown: float) -> None:
+    performance = make_performance(PORTFOLIO | {"endEquity": end})
+    found = measured(make_result(totalPerformance=performance))
+    assert found.metrics["drawdown"] == pytest.approx(drawdown)
+    assert [text.startswith("LEAN's drawdown of 0.071") for text in found.warnings] == [True] * (drawdown == 0.074)
+
+
+@pytest.mark.parametrize("end", ["0", "-151284.6"])
+def test_a_bankrupt_run_has_no_annual_return(end: str) -> None:
+    figures = PORTFOLIO | {
+        "startEquity": "100000",
+        "endEquity": end,
+        "compoundingAnnualReturn": "0",
+        "drawdown": "2.513",
+    }
+    statistics = {**STATISTICS, "Compounding Annual Return": "0%", "Net Profit": "-251.285%", "Drawdown": "251.300%"}
+    found = measured(make_result(statistics=statistics, totalPerformance=make_performance(figures))).metrics
+    assert (found["annual_return"], found["net_profit"], found["drawdown"]) == (None, -2.51285, 2.513)
+
+
+def trade(profit: float, fees: float, day: int) -> dict[str, Any]:
+    return {"profitLoss": profit, "totalFees": fees, "exitTime": f"2020-02-{day:02d}T21:00:00Z"}
+
+
+@pytest.mark.parametrize("in_layout", [dict, pascal], ids=["today's layout", "the old layout"])
+def test_rates_are_computed_from_the_closed_trades_after_fees(in_layout: Any) -> None:
+    """The one of 1.50 is no win after its fees of 2; capital before the trades is 1,000, 1,098 and 1,097.50."""
+    trades = [in_layout(each) for each in (trade(1.5, 2, 4), trade(100, 2, 3), trade(-50, 2, 5))]
+    performance = make_performance(PORTFOLIO | {"startEquity": "1000"}, TRADES | {"totalNumberOfTrades": 3})
+    found = measured(make_result(totalPerformance=performance | {"closedTrades": trades})).metrics
+    win, loss = 98 / 1000, -(0.5 / 1098 + 52 / 1097.5) / 2
+    assert (found["win_rate"], found["average_win"]) == (pytest.approx(1 / 3), pytest.approx(win))
+    assert (found["average_loss"], found["profit_loss_ratio"]) == (pytest.approx(loss), pytest.approx(win / -loss))
+
+
+def test_without_readable_closed_trades_the_rates_are_those_of_lean() -> None:
+    performance = make_performance() | {"closedTrades": [trade(1.0, 0.0, 1), {"profitLoss": "much"}]}
+    assert measured(make_result(totalPerformance=performance)) == Measured(MORE_DIGITS)
 
 
 def test_profit_without_a_losing_trade_has_no_ratio_of_win_to_loss() -> None:
@@ -166,5 +267,36 @@ def test_no_profit_is_computed_from_an_equity_that_is_none(start: str) -> None:
 
 
 def test_a_negative_zero_is_zero() -> None:
-    performance = make_performance(PORTFOLIO | {"sortinoRatio": "-0"})
+    performance = make_performance(PORTFOLIO | {"sortinoRatio": "-0.0000"})
     assert str(measured(make_result(totalPerformance=performance)).metrics["sortino_ratio"]) == "0.0"
+
+
+def returns_of(percents: list[float], name: str = "Return") -> dict[str, Any]:
+    """A value for every calendar day from Thursday, January 2, 2020, stamped at the next midnight in New York."""
+    start = datetime(2020, 1, 3, 5, tzinfo=UTC)
+    values = [[int((start + timedelta(days=day)).timestamp()), percent] for day, percent in enumerate(percents)]
+    return {"Strategy Equity": {"series": {name: {"values": values}}}}
+
+
+@pytest.mark.parametrize("name", ["Return", "Daily Performance"])
+def test_comparable_figures_come_from_the_daily_returns_without_their_idle_weekends(name: str) -> None:
+    """Fourteen days with two weekends are ten weekdays, from a Thursday to a Wednesday: nine of them in thirteen days."""
+    percents = [1.0, -0.5, 0.0, 0.0, 0.25, 0.0, -1.5, 2.0, 0.5, 0.0, 0.0, -0.25, 1.25, 0.75]
+    weekdays = [value / 100 for day, value in enumerate(percents) if day not in (2, 3, 9, 10)]
+    found = measured(make_result(charts=returns_of(percents, name))).metrics
+    year = 9 / 13 * 365.25
+    deviation = stdev(weekdays)
+    assert found["comparable_sharpe_ratio"] == pytest.approx(mean(weekdays) / deviation * sqrt(year))
+    assert found["comparable_annual_standard_deviation"] == pytest.approx(deviation * sqrt(year))
+    assert found["comparable_drawdown"] == pytest.approx(1 - 0.995 * 1.0025 * 0.985)
+
+
+def test_two_returns_of_one_day_are_one() -> None:
+    charts = returns_of([1.0, 2.0])
+    charts["Strategy Equity"]["series"]["Return"]["values"].append(
+        [int(datetime(2020, 1, 3, 21, tzinfo=UTC).timestamp()), 3.0]
+    )
+    assert daily_returns(chart_points(charts, "Strategy Equity", "Return")) == (
+        (date(2020, 1, 2), pytest.approx(0.01)),
+        (date(2020, 1, 3), pytest.approx(1.02 * 1.03 - 1)),
+    )

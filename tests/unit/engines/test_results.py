@@ -1,11 +1,12 @@
 import copy
 import json
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
-from backfleet.core.backtests import Result, result_to_json
+from backfleet.core.backtests import Finding, Result, result_from_json, result_to_json
 from backfleet.core.metrics import METRICS
 from backfleet.engines.files import FileProblem, parse_json
 from backfleet.engines.results import parse_result
@@ -35,6 +36,20 @@ def test_a_written_result_is_read_back_equal() -> None:
     assert parse_result("result.json", json.loads(json.dumps(result_to_json(RESULT)))) == RESULT
 
 
+FINDINGS = (
+    Finding(name="Flat", issue="The equity is flat."),
+    Finding(name="Few", issue="Few days.", sample="[5]", count=2),
+)
+
+
+def test_an_analysis_is_read_back_equal_and_left_out_where_there_is_none() -> None:
+    body = result_to_json(replace(RESULT, analysis=FINDINGS))
+    assert parse_result("result.json", json.loads(json.dumps(body))).analysis == FINDINGS
+    assert result_from_json(json.loads(json.dumps(body))).analysis == FINDINGS
+    assert "analysis" not in result_to_json(RESULT)
+    assert result_from_json(json.loads(json.dumps(result_to_json(RESULT)))) == RESULT
+
+
 def test_a_metric_that_is_left_out_is_absent() -> None:
     body = changed(metrics={"sharpe_ratio": 2})
     metrics = parse_result("result.json", body).metrics
@@ -60,6 +75,12 @@ def test_a_metric_that_is_left_out_is_absent() -> None:
         (with_metric("total_trades", -1), "metrics.total_trades is -1, not a count"),
         (with_metric("total_trades", True), "metrics.total_trades is True, not a count"),
         (with_metric("total_trades", 2**31), "metrics.total_trades is a very large number, not a count"),
+        (changed(analysis={}), "analysis is no list"),
+        (changed(analysis=[{"name": "x", "issue": "y"}] * 51), "analysis has 51 entries, more than 50"),
+        (changed(analysis=[{"name": "x"}]), "analysis holds something that is not a finding"),
+        (changed(analysis=[{"name": "x", "issue": "y", "why": "z"}]), "analysis holds something that is not a finding"),
+        (changed(analysis=[{"name": "x", "issue": 5}]), "analysis holds 5, not a text"),
+        (changed(analysis=[{"name": "x", "issue": "y", "count": -1}]), "analysis holds -1, not a count"),
         (changed(equityCurve={}), "equityCurve is no list"),
         (changed(equityCurve=[["2000-03-01", 1.0]] * 201), "equityCurve has 201 entries, more than 200"),
         (changed(equityCurve=[["2000-02-30", 1.0]]), "equityCurve holds '2000-02-30', which is no date"),

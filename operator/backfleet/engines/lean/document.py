@@ -10,9 +10,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from backfleet.core.backtests import Finding
 from backfleet.core.storable import storable_text
 from backfleet.engines.files import MAX_RESULT_BYTES, FileProblem, clean_text, read_json
-from backfleet.engines.lean.curve import Points, equity_points
+from backfleet.engines.lean.curve import Points, chart_points
+from backfleet.engines.lean.findings import read_findings
+from backfleet.engines.lean.trading import OrderCounts, Trade, count_orders, read_trades
 
 MAX_BYTES = 2 * MAX_RESULT_BYTES
 """Of a result: parsed at its worst it still fits the recorder's 256 MiB."""
@@ -37,7 +40,8 @@ class Document:
     """One result file. `statistics` are LEAN's texts; `portfolio` and `trades` have texts by the field's camelCase name.
 
     `state` is None in layouts before 2023-01, `configuration` before 2022-08. `altered` names the statistics whose text could
-    not be kept as it was (NUL, a lone surrogate, or over 4,000 characters).
+    not be kept as it was (NUL, a lone surrogate, or over 4,000 characters). `returns` are LEAN's daily ones, in percent;
+    `orders` and `closed_trades` are None where the document has none of the kind, as a summary has.
     """
 
     name: str
@@ -49,7 +53,17 @@ class Document:
     state: Mapping[str, str] | None = None
     configuration: Configuration | None = None
     equity: Points = ()
+    returns: Points = ()
+    benchmark: Points = ()
+    orders: OrderCounts | None = None
+    closed_trades: tuple[Trade, ...] | None = None
+    analysis: tuple[Finding, ...] = ()
     altered: tuple[str, ...] = ()
+
+    @property
+    def is_full(self) -> bool:
+        """A full result, which has its orders; a summary has none."""
+        return self.orders is not None
 
     @property
     def is_final(self) -> bool:
@@ -69,6 +83,7 @@ def parse_document(name: str, body: object) -> Document:
     top = _camel_keys(body)
     performance = _camel_keys(_object(name, top, "totalPerformance"))
     raw = _object(name, top, "statistics")
+    charts = _object(name, top, "charts")
     statistics = {_kept(key): _kept(_text(name, "statistics", value)) for key, value in raw.items()}
     return Document(
         name=name,
@@ -79,7 +94,12 @@ def parse_document(name: str, body: object) -> Document:
         trades=_figures(name, performance, "tradeStatistics"),
         state=_texts(name, top, "state") if top.get("state") is not None else None,
         configuration=_configuration(name, top),
-        equity=equity_points(_object(name, top, "charts")),
+        equity=chart_points(charts, "Strategy Equity", "Equity"),
+        returns=chart_points(charts, "Strategy Equity", "Return", "Daily Performance"),
+        benchmark=chart_points(charts, "Benchmark", "Benchmark"),
+        orders=count_orders(top.get("orders")),
+        closed_trades=read_trades(performance.get("closedTrades")),
+        analysis=read_findings(top.get("analysis")),
         altered=tuple(_kept(key) for key, value in raw.items() if _is_altered(key) or _is_altered(value)),
     )
 

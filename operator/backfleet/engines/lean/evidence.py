@@ -4,12 +4,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from backfleet.core.backtests import Finding
 from backfleet.engines.files import FileProblem
+from backfleet.engines.lean.coverage import RequestLists, read_lists
 from backfleet.engines.lean.curve import Points
 from backfleet.engines.lean.document import Document, read_document
 from backfleet.engines.lean.logs import LogFacts, read_logs
 from backfleet.engines.lean.monitor import DataRequests, read_monitor_report
 from backfleet.engines.lean.result_files import ResultFiles, find_files
+from backfleet.engines.lean.standstill import Standstill, find_standstills
+from backfleet.engines.lean.trading import OrderCounts, refusal
 
 MAX_GAP = timedelta(days=10)
 """Between the last point of equity and the end of the run: longer than any holiday, shorter than a run that was cut."""
@@ -22,12 +26,32 @@ class Evidence:
     document: Document
     full: Document | None = None
     requests: DataRequests | None = None
+    lists: RequestLists | None = None
+    refusal: str | None = None
     logs: LogFacts = field(default_factory=LogFacts)
     warnings: tuple[str, ...] = ()
 
     @property
     def documents(self) -> tuple[Document, ...]:
         return (self.document,) if self.full is None else (self.document, self.full)
+
+    @property
+    def whole(self) -> Document | None:
+        """The full result if it is the final one: only there are trades, orders and the points of every day."""
+        return next((each for each in reversed(self.documents) if each.is_full and each.is_final), None)
+
+    @property
+    def orders(self) -> OrderCounts | None:
+        return self.whole.orders if self.whole else None
+
+    @property
+    def analysis(self) -> tuple[Finding, ...]:
+        return self.whole.analysis if self.whole else ()
+
+    @property
+    def standstills(self) -> tuple[Standstill, ...]:
+        """Not from a summary: equal values of two samples do not say that nothing moved between them."""
+        return find_standstills(self.whole.equity, self.whole.benchmark) if self.whole else ()
 
     @property
     def equity(self) -> Points:
@@ -60,6 +84,10 @@ def gather(folder: Path) -> Evidence:
         document=documents[0],
         full=documents[1] if len(documents) > 1 else None,
         requests=requests,
+        lists=read_lists(folder, files.succeeded_requests, files.failed_requests),
+        refusal=refusal(folder, files.order_events)
+        if any(each.orders and each.orders.invalid for each in documents)
+        else None,
         logs=read_logs(folder, files.stem),
         warnings=tuple(warnings),
     )

@@ -1,13 +1,15 @@
 """What LEAN's logs say and its result does not: how the run ended, how much data it saw, what went wrong on the way."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from backfleet.engines.files import FileProblem, clean_text, read_ends
 from backfleet.engines.lean.layout import ALGORITHM_ID, ALGORITHM_LOG_FILE, LOG_FILE
 from backfleet.engines.lean.log_entries import Entry, algorithm_entries, engine_entries
+from backfleet.engines.lean.said import Said, count_said
 
 MAX_READ_BYTES = 256 * 1024
 """Of each end of a log; LEAN names its version at the start, and says how it ended in its last lines."""
@@ -16,6 +18,8 @@ FIRST_ERRORS, LAST_ERRORS = 3, 2
 MAX_LINE = 500
 ALGORITHM_LOG_ENDING = ALGORITHM_LOG_FILE.removeprefix(ALGORITHM_ID)
 
+STARTED, SELECTED = "Engine.Main(): Started ", "JobQueue.NextJob(): Selected "
+"""The second comes when LEAN has found the algorithm's file."""
 POSTED = "Engine.Main(): Analysis Completed and Results Posted."
 """After this line nothing is said of the run: what follows is the shutdown of the process."""
 # The lines are those of Engine/AlgorithmManager.cs, Engine/Engine.cs and Launcher/Program.cs. Algorithm.Quit() and SIGINT lead
@@ -28,54 +32,80 @@ STOPPED = re.compile(
 RUINED = "Portfolio value is less than or equal to zero, stopping algorithm"
 DATA_POINTS = re.compile(r"Processing total of ([0-9,]{1,20}) data points")
 VERSION = re.compile(r"LEAN (?:ALGORITHMIC TRADING ENGINE|Engine) v([0-9A-Za-z.+-]{1,40})", re.IGNORECASE)
+QUIT = re.compile(r"Quit\(\): ?(.*)", re.DOTALL)
+"""Algorithm.Quit(words) says so in the algorithm's name; an interrupt of the process does not."""
+OWN_STOP = re.compile(r"Algorithm Stopped\s*$")
+BENCHMARK = re.compile(r"Adding internal benchmark data feed ([^,\s]{1,40}),")
 FIGURES = re.compile(r"STATISTICS:: |DATA USAGE:: ")
 """Lines that LEAN prints after everything else, an error included."""
 HARMLESS = ("StopSafely(): Timeout waiting for",)
 """Errors that LEAN logs in runs that end well."""
 
 
+@dataclass(frozen=True, slots=True)
+class Quit:
+    """The strategy ended its run itself: its words, which may be empty, and the day in the backtest."""
+
+    words: str
+    day: date | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFacts:
     """`stopped` is the line that says so. `errors` and `last_lines` are the engine's, from before it posted its results.
 
-    `is_posted` means that LEAN had written its results, and said so, before its process ended.
+    `is_without_algorithm` means that LEAN started and never found its algorithm.
+    `is_posted` means that LEAN had written its results, and said so, before its process ended. `is_cut` means that the middle
+    of a log was not read.
     """
 
     is_there: bool = False
+    is_without_algorithm: bool = False
     is_posted: bool = False
+    is_cut: bool = False
     stopped: str | None = None
+    quit: Quit | None = None
     is_ruined: bool = False
     data_points: int | None = None
     engine_version: str | None = None
+    benchmarks: frozenset[str] = frozenset()
+    said: tuple[Said, ...] = ()
     errors: tuple[str, ...] = ()
     last_lines: tuple[str, ...] = ()
 
 
 def read_logs(folder: Path, stem: str = ALGORITHM_ID) -> LogFacts:
     """The facts of the engine's log and of the algorithm's; a log that is missing or hostile says nothing."""
-    log, own_log = _ends(folder, LOG_FILE), _ends(folder, stem + ALGORITHM_LOG_ENDING)
+    (log, is_cut), (own_log, is_own_cut) = _ends(folder, LOG_FILE), _ends(folder, stem + ALGORITHM_LOG_ENDING)
     entries, is_posted = _until_posted(engine_entries(log))
-    both = (*entries, *algorithm_entries(own_log))
+    own = tuple(algorithm_entries(own_log))
+    both = (*entries, *own)
+    stopped = _stopped(both)
     text = f"{log}\n{own_log}"
     points = DATA_POINTS.findall(text)
     version = VERSION.search(text)
     return LogFacts(
         is_there=bool(text.strip()),
+        is_without_algorithm=STARTED in log and SELECTED not in log,
         is_posted=is_posted,
-        stopped=_stopped(both),
+        is_cut=is_cut or is_own_cut,
+        stopped=stopped,
+        quit=_quit(both) if stopped else None,
         is_ruined=RUINED in text,
         data_points=int(points[-1].replace(",", "") or "0") if points else None,
         engine_version=version[1] if version else None,
+        benchmarks=frozenset(BENCHMARK.findall(log)),
+        said=count_said(entries or own),
         errors=_errors(entries),
         last_lines=_last_lines(log),
     )
 
 
-def _ends(folder: Path, name: str) -> str:
+def _ends(folder: Path, name: str) -> tuple[str, bool]:
     try:
-        return read_ends(folder, name, MAX_READ_BYTES)[0]
+        return read_ends(folder, name, MAX_READ_BYTES)
     except FileProblem:
-        return ""
+        return "", False
 
 
 def _until_posted(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], bool]:
@@ -89,6 +119,14 @@ def _until_posted(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], bool]:
 
 def _stopped(entries: Iterable[Entry]) -> str | None:
     return next((match[0].strip() for entry in entries if (match := STOPPED.match(entry.text))), None)
+
+
+def _quit(entries: Sequence[Entry]) -> Quit | None:
+    """The strategy's words; LEAN drops them after many others, and then only that the algorithm stopped is left."""
+    for entry in entries:
+        if match := QUIT.match(entry.text):
+            return Quit(clean_text(match[1].strip(), MAX_LINE), entry.day)
+    return next((Quit("", entry.day) for entry in entries if OWN_STOP.match(entry.text)), None)
 
 
 def _errors(entries: Iterable[Entry]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Our metrics from LEAN's figures: per metric the field with more digits, the other one where that is absent.
 
-The Sharpe ratio alone is the one that LEAN shows, `Sharpe Ratio`: what is ranked and judged by is what a researcher reads there.
+Win rate, average win and average loss are computed from the closed trades where the full result has them; what LEAN computed
+nothing for is absent (`engines.lean.placeholders`).
 
 LEAN writes `statistics` with two or three decimals (a percent with three has five as a fraction) and `portfolioStatistics` with
 four. docs/metrics.md has this table for people.
@@ -12,9 +13,13 @@ from decimal import Decimal
 from math import isfinite
 
 from backfleet.core.metrics import METRICS, Unit, fee_share
+from backfleet.engines.comparable import comparable_figures
 from backfleet.engines.files import clean_text
+from backfleet.engines.lean.curve import daily_returns
 from backfleet.engines.lean.document import Document
+from backfleet.engines.lean.placeholders import correct
 from backfleet.engines.lean.statistics import Form, StatisticUnreadable, parse_statistic
+from backfleet.engines.lean.trading import trade_rates
 
 Number = float | int | None
 
@@ -22,9 +27,6 @@ STATISTICS = "statistics"
 RUNTIME = "runtimeStatistics"
 PORTFOLIO = "portfolioStatistics"
 TRADES = "tradeStatistics"
-
-LEAST_RETURN = Decimal("0.00001")
-"""The smallest return that LEAN's text of a net profit can show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class Source:
 
 SOURCES: Mapping[str, tuple[Source, ...]] = {
     "sharpe_ratio": (
-        Source(STATISTICS, "Sharpe Ratio", Form.NUMBER),
         Source(PORTFOLIO, "sharpeRatio", Form.NUMBER),
+        Source(STATISTICS, "Sharpe Ratio", Form.NUMBER),
     ),
     "sortino_ratio": (
         Source(PORTFOLIO, "sortinoRatio", Form.NUMBER),
@@ -108,12 +110,18 @@ class Measured:
     warnings: tuple[str, ...] = ()
 
 
-def measure(document: Document) -> Measured:
-    """The metrics of a document; what it does not say, or says in a text that is no figure, is None."""
+def measure(document: Document, whole: Document | None = None) -> Measured:
+    """The metrics of a document; what it does not say, or says in a text that is no figure, is None.
+
+    `whole` is the full result where that is another one: closed trades and daily returns stand there alone.
+    """
+    whole = whole or document
     warnings: list[str] = []
     exact = {metric: _first(document, sources, warnings) for metric, sources in SOURCES.items()}
-    _absent_where_nothing_was_computed(exact)
+    warnings += correct(exact, document.portfolio, len(whole.returns) if whole.returns else None)
     values = {metric: _number(metric, exact.get(metric)) for metric in METRICS}
+    values |= trade_rates(whole.closed_trades or (), values["start_equity"])
+    values |= comparable_figures(daily_returns(whole.returns))
     values["fee_share"] = fee_share(values["total_fees"], values["gross_profit"])
     return Measured(values, tuple(warnings))
 
@@ -135,29 +143,6 @@ def _first(document: Document, sources: tuple[Source, ...], warnings: list[str])
         if value is not None:
             return value
     return None
-
-
-def _absent_where_nothing_was_computed(exact: dict[str, Decimal | None]) -> None:
-    """LEAN writes 0 where it has nothing to compute from; here that is absent, or a run without trades would beat a bad one."""
-    if exact["total_trades"] == 0:
-        _drop_zeros(exact, "win_rate", "average_win", "average_loss", "profit_loss_ratio")
-    if exact["average_loss"] == 0:
-        _drop_zeros(exact, "profit_loss_ratio")
-    if exact["annual_standard_deviation"] == 0:
-        _drop_zeros(exact, "sharpe_ratio", "sortino_ratio", "probabilistic_sharpe_ratio")
-    start, end = exact["start_equity"], exact["end_equity"]
-    if not exact["net_profit"] and start is not None and end is not None and start > 0:
-        # Below two samples of performance LEAN computes no return at all, while the equities are right.
-        profit = end / start - 1
-        if abs(profit) >= LEAST_RETURN:
-            exact["net_profit"] = profit
-            _drop_zeros(exact, "annual_return")
-
-
-def _drop_zeros(exact: dict[str, Decimal | None], *metrics: str) -> None:
-    for metric in metrics:
-        if exact[metric] == 0:
-            exact[metric] = None
 
 
 def _number(metric: str, value: Decimal | None) -> Number:

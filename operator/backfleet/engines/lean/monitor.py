@@ -14,6 +14,10 @@ class DataRequests:
     failed: int = 0
     failed_percentage: float = 0.0
 
+    @property
+    def succeeded(self) -> int:
+        return max(0, self.total - self.failed)
+
 
 def read_monitor_report(folder: Path, name: str) -> DataRequests:
     """The report in a file; FileProblem names what is wrong with it."""

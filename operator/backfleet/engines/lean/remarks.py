@@ -7,10 +7,12 @@ from backfleet.engines.files import clean_text
 from backfleet.engines.lean.configuration import parameters_of
 from backfleet.engines.lean.document import Document
 from backfleet.engines.lean.evidence import Evidence
+from backfleet.engines.lean.incidents import incidents
 from backfleet.engines.lean.metrics import Measured
 
 MAX_WARNINGS = 100
 MAX_WARNING = 500
+MAX_STANDSTILLS = 5
 
 
 def warnings_of(seen: Evidence, measured: Measured, request: BacktestRequest) -> tuple[str, ...]:
@@ -41,15 +43,26 @@ def _warnings(seen: Evidence, measured: Measured, request: BacktestRequest) -> I
     yield from _differences(seen.document, request)
     if measured.metrics["total_orders"] == 0:
         yield "zero orders"
-    if seen.requests is not None and seen.requests.failed:
-        yield f"{seen.requests.failed} of {seen.requests.total} data requests failed"
+    yield from _missing_data(seen, request)
     if seen.logs.is_ruined:
         yield "equity fell to zero or below: LEAN ended the run there"
     elif seen.gap is not None:
         yield f"{seen.gap}: does the data end there?"
+    yield from map(str, seen.standstills[:MAX_STANDSTILLS])
+    yield from incidents(seen)
     yield from measured.warnings
     yield from (f"statistics {key[:100]!r} could not be kept as it was" for key in seen.document.altered)
     yield from seen.warnings
+
+
+def _missing_data(seen: Evidence, request: BacktestRequest) -> Iterator[str]:
+    """The symbols of the batch that had no data, then how many requests of all failed."""
+    paths = {symbol: seen.lists.missed_path(symbol) for symbol in request.symbols} if seen.lists else {}
+    for symbol, path in paths.items():
+        if path is not None:
+            yield f"no data for {symbol}: LEAN asked for {path} and did not find it"
+    if seen.requests is not None and seen.requests.failed:
+        yield f"{seen.requests.failed} of {seen.requests.total} data requests failed"
 
 
 def _differences(document: Document, request: BacktestRequest) -> Iterator[str]:

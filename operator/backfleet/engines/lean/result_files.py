@@ -6,11 +6,21 @@ from itertools import islice
 from pathlib import Path
 
 from backfleet.engines.files import FileMissing, FileProblem
-from backfleet.engines.lean.layout import ALGORITHM_ID, MONITOR_REPORT_PREFIX, RESULT_FILE, SUMMARY_FILE
+from backfleet.engines.lean.layout import (
+    ALGORITHM_ID,
+    FAILED_REQUESTS_PREFIX,
+    MONITOR_REPORT_PREFIX,
+    ORDER_EVENTS_FILE,
+    RESULT_FILE,
+    SUCCEEDED_REQUESTS_PREFIX,
+    SUMMARY_FILE,
+)
 
 SUMMARY_ENDING = SUMMARY_FILE.removeprefix(ALGORITHM_ID)
 RESULT_ENDING = RESULT_FILE.removeprefix(ALGORITHM_ID)
-OTHER_ENDINGS = (SUMMARY_ENDING, "-order-events.json")
+ORDER_EVENTS_ENDING = ORDER_EVENTS_FILE.removeprefix(ALGORITHM_ID)
+REQUESTS_ENDING = ".txt"
+OTHER_ENDINGS = (SUMMARY_ENDING, ORDER_EVENTS_ENDING)
 OTHER_PREFIXES = (MONITOR_REPORT_PREFIX, "config", "error.json")
 MAX_NAMES = 10_000
 
@@ -23,19 +33,29 @@ class ResultFiles:
     summary: str | None = None
     full: str | None = None
     monitor_report: str | None = None
+    succeeded_requests: str | None = None
+    failed_requests: str | None = None
+    order_events: str | None = None
 
 
 def find_files(folder: Path) -> ResultFiles:
     """The run's files, the adapter's own id first; FileMissing without a result, FileProblem with several."""
     names = _names(folder)
     stem = _stem(names)
-    reports = sorted(n for n in names if n.startswith(MONITOR_REPORT_PREFIX) and n.endswith(RESULT_ENDING))
     return ResultFiles(
         stem=stem,
         summary=_if_there(stem + SUMMARY_ENDING, names),
         full=_if_there(stem + RESULT_ENDING, names),
-        monitor_report=reports[-1] if reports else None,
+        monitor_report=_newest(names, MONITOR_REPORT_PREFIX, RESULT_ENDING),
+        succeeded_requests=_newest(names, SUCCEEDED_REQUESTS_PREFIX, REQUESTS_ENDING),
+        failed_requests=_newest(names, FAILED_REQUESTS_PREFIX, REQUESTS_ENDING),
+        order_events=_if_there(stem + ORDER_EVENTS_ENDING, names),
     )
+
+
+def _newest(names: frozenset[str], prefix: str, ending: str) -> str | None:
+    """Of files that have their time in their name."""
+    return max((name for name in names if name.startswith(prefix) and name.endswith(ending)), default=None)
 
 
 def _names(folder: Path) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""Further failure reasons, attempts that wait to start without a slot, and the recent pace of a batch."""
+"""Further failure reasons, attempts that wait without a slot, a batch's recent pace, and the engine's own analysis."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +17,15 @@ REASONS = (
     "'JobVanished', 'UnexpectedAdmission', 'Cancelled'"
 )
 
+RESULT_IS_FIXED = """
+DROP TRIGGER result_is_fixed ON backtest_results;
+CREATE TRIGGER result_is_fixed BEFORE UPDATE OF
+    backtest_id, batch_uid, attempt_id, index, objective_value, rank_key, metrics, statistics, equity_curve, blocks, warnings,
+    provenance, analysis, recorded_at
+ON backtest_results
+FOR EACH ROW EXECUTE FUNCTION backfleet_refuse_change();
+"""
+
 
 def upgrade() -> None:
     """Widen the checks on reasons; live attempts do not wait, and a batch's pace begins with its next end."""
@@ -33,3 +42,6 @@ def upgrade() -> None:
     op.add_column("optimization_batches", sa.Column("suspended_at", moment, nullable=True))
     recent_ends = sa.Column("recent_ends", postgresql.JSONB(), server_default="[]", nullable=False)
     op.add_column("optimization_batches", recent_ends)
+    analysis = sa.Column("analysis", postgresql.JSONB(), server_default="[]", nullable=False)
+    op.add_column("backtest_results", analysis)
+    op.execute(RESULT_IS_FIXED)

@@ -1,0 +1,74 @@
+"""Takes LEAN's placeholders for what they are: it writes 0 where it computed nothing, and such a 0 would win a ranking."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+Exact = dict[str, Decimal | None]
+
+LEAST_RETURN = Decimal("0.00001")
+"""The smallest return that LEAN's text of a net profit can show."""
+DRAWDOWN_TOLERANCE = Decimal("0.0005")
+"""LEAN rounds its drawdown to three places."""
+LEAST_SAMPLES = 2
+"""Of daily performance; below it LEAN computes no figure at all but the equities."""
+OF_PERFORMANCE = (
+    "sharpe_ratio", "sortino_ratio", "probabilistic_sharpe_ratio", "net_profit", "annual_return", "drawdown",
+    "annual_standard_deviation", "win_rate", "average_win", "average_loss", "profit_loss_ratio",
+)  # fmt: skip
+"""What LEAN computes from its samples of performance."""
+
+
+def correct(exact: Exact, portfolio: Mapping[str, str], samples: int | None) -> tuple[str, ...]:
+    """Drop the placeholders from `exact`, put right what the equities show, and say what was put right.
+
+    `portfolio` has LEAN's texts, `samples` is the number of its daily returns (None: not known).
+    """
+    profit = _profit(exact)
+    drawdown = exact["drawdown"]
+    if _is_nothing_computed(exact, profit, samples):
+        _drop_zeros(exact, *OF_PERFORMANCE)
+        exact["net_profit"] = profit if exact["net_profit"] is None else exact["net_profit"]
+    _drop_without_trades(exact)
+    _drop_ratios(exact, portfolio)
+    end = exact["end_equity"]
+    if end is not None and end <= 0:
+        # No yearly rate leads from a stake to nothing; LEAN writes 0.
+        exact["annual_return"] = None
+    if drawdown is None or profit is None or -profit - drawdown <= DRAWDOWN_TOLERANCE:
+        return ()
+    exact["drawdown"] = -profit
+    return (f"LEAN's drawdown of {drawdown:f} is less than the loss over the whole run: it is taken as {-profit:.4f}",)
+
+
+def _profit(exact: Exact) -> Decimal | None:
+    start, end = exact["start_equity"], exact["end_equity"]
+    return end / start - 1 if start is not None and end is not None and start > 0 else None
+
+
+def _is_nothing_computed(exact: Exact, profit: Decimal | None, samples: int | None) -> bool:
+    if samples is not None and samples < LEAST_SAMPLES:
+        return True
+    is_empty = not exact["net_profit"] and not exact["annual_standard_deviation"]
+    return is_empty and profit is not None and abs(profit) >= LEAST_RETURN
+
+
+def _drop_without_trades(exact: Exact) -> None:
+    if exact["total_trades"] == 0:
+        _drop_zeros(exact, "win_rate", "average_win", "average_loss", "profit_loss_ratio")
+    if exact["average_loss"] == 0:
+        _drop_zeros(exact, "profit_loss_ratio")
+
+
+def _drop_ratios(exact: Exact, portfolio: Mapping[str, str]) -> None:
+    """One rule for all ratios of a run: without deviation there is none; a deviation that only rounds to 0 takes none away."""
+    if not exact["annual_standard_deviation"] and not exact["sharpe_ratio"]:
+        _drop_zeros(exact, "sharpe_ratio", "sortino_ratio", "probabilistic_sharpe_ratio")
+    if portfolio.get("sortinoRatio", "0") == "0":
+        # With fewer than two losing days; a ratio that was computed has its four decimals.
+        _drop_zeros(exact, "sortino_ratio")
+
+
+def _drop_zeros(exact: Exact, *metrics: str) -> None:
+    for metric in metrics:
+        if exact[metric] == 0:
+            exact[metric] = None

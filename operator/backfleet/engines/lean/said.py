@@ -1,0 +1,44 @@
+"""What was said while a run went on and belongs beside its result: errors that were reported, and LEAN's own notes."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from backfleet.engines.files import clean_text
+from backfleet.engines.lean.log_entries import Entry
+
+NOTES = re.compile(
+    r"The starting dates for the following symbols have been adjusted"
+    r"|Due to numerical precision issues in the factor file"
+    r"|Warning: "
+)
+"""How LEAN begins a note that it writes in the algorithm's name."""
+FATAL = re.compile(r"Runtime Error: |During the algorithm initialization")
+MAX_KINDS = 10
+MAX_WORDS = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One kind of words: the first of them with its day in the backtest, and how often they came."""
+
+    is_error: bool
+    words: str
+    day: date | None
+    count: int = 1
+
+
+def count_said(entries: Sequence[Entry]) -> tuple[Said, ...]:
+    """Errors and notes in the order of their first ones, at most ten kinds; a kind is words that differ in numbers alone."""
+    found: dict[tuple[bool, str], Said] = {}
+    for entry in entries:
+        is_error = entry.kind == "ERROR" and entry.is_algorithms and not FATAL.match(entry.text)
+        if not is_error and not (entry.is_algorithms and NOTES.match(entry.text)):
+            continue
+        kind = (is_error, re.sub(r"[0-9]+", "0", entry.first_line)[:200])
+        if kind in found:
+            found[kind] = replace(found[kind], count=found[kind].count + 1)
+        elif len(found) < MAX_KINDS:
+            found[kind] = Said(is_error=is_error, words=clean_text(entry.first_line, MAX_WORDS), day=entry.day)
+    return tuple(found.values())
