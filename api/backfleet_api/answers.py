@@ -9,9 +9,9 @@ from typing import Any
 from backfleet.core import ranking, wire
 from backfleet.core.backtests import BacktestState, backtest_id
 from backfleet.core.ending import COMPLETE_REASONS
+from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text, round_figures
 from backfleet.core.parameters import Combination, ParameterSpace
 from backfleet.core.records import BatchRecord, BatchState, Counters
-from backfleet.core.status import estimate_finish
 from backfleet.store import answers as stored
 from backfleet_api.schemas import (
     Attempt,
@@ -82,12 +82,15 @@ def summarize_batch(batch: stored.BatchAnswer) -> BatchSummary:
 
 def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
     """A batch in full."""
+    record = _record(batch)
+    pace = backtests_per_second(record, now)
     return Batch(
         **dict(summarize_batch(batch)),
         max_concurrent=batch.controls.get("maxConcurrent") or DEFAULT_MAX_CONCURRENT,
         started_at=batch.started_at,
-        backtests_per_minute=_pace(batch, now),
-        estimated_finish_at=estimate_finish(_record(batch), now),
+        pace=None if pace is None else pace_text(pace),
+        backtests_per_minute=None if pace is None else round_figures(pace * 60),
+        estimated_finish_at=estimate_finish(record, now),
         criteria=numbers(batch.criteria),
         criteria_version=batch.criteria_version,
         stale_verdicts=batch.stale_verdicts,
@@ -185,16 +188,8 @@ def _best(batch: stored.BatchAnswer) -> Best | None:
     )
 
 
-def _pace(batch: stored.BatchAnswer, now: datetime) -> float | None:
-    ended = batch.counts.succeeded + batch.counts.failed
-    if batch.started_at is None or not ended:
-        return None
-    minutes = ((batch.finished_at or now) - batch.started_at).total_seconds() / 60
-    return round(ended / minutes, 2) if minutes > 0 else None
-
-
 def _record(batch: stored.BatchAnswer) -> BatchRecord:
-    """The record that `core.status` estimates by."""
+    """The record that `core.pace` measures."""
     counts = batch.counts
     return BatchRecord(
         uid=batch.uid,
@@ -209,6 +204,9 @@ def _record(batch: stored.BatchAnswer) -> BatchRecord:
         counters=Counters(succeeded=counts.succeeded, failed=counts.failed),
         accepted_at=batch.accepted_at,
         first_engine_started_at=batch.started_at,
+        suspended_at=batch.suspended_at,
+        recent_ends=batch.recent_ends,
+        finished_at=batch.finished_at,
     )
 
 

@@ -57,6 +57,7 @@ SUMMARY: dict[str, Any] = {
 BATCH: dict[str, Any] = SUMMARY | {
     "max_concurrent": 4,
     "started_at": "2026-11-24T15:00:04Z",
+    "pace": "12.5 per minute",
     "backtests_per_minute": 12.5,
     "estimated_finish_at": "2026-11-24T15:01:00Z",
     "criteria": {"minTrades": 100, "maxDrawdown": 0.2},

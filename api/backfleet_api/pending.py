@@ -40,6 +40,7 @@ def describe_pending(seen: ClusterBatch) -> Batch:
         finish=finish,
         max_concurrent=_count(seen.spec, "maxConcurrent") or DEFAULT_MAX_CONCURRENT,
         started_at=None,
+        pace=None,
         backtests_per_minute=None,
         estimated_finish_at=None,
         criteria=numbers(_object(seen.spec, "successCriteria")),

@@ -137,8 +137,11 @@ class Batch(BatchSummary):
 
     max_concurrent: int
     started_at: datetime | None = Field(description="when the first engine started")
-    backtests_per_minute: Number | None = Field(description="pace since the first engine started")
-    estimated_finish_at: datetime | None
+    pace: str | None = Field(description="for people: backtests_per_minute as per minute, hour or day")
+    backtests_per_minute: Number | None = Field(
+        description="the recent pace, by the last 20 ends or 10 minutes, without time suspended; three significant figures"
+    )
+    estimated_finish_at: datetime | None = Field(description="at that pace; null while the batch is suspended")
     criteria: dict[str, int | Number] = Field(description="the success criteria in force; empty: everything passes")
     criteria_version: int = Field(description="goes up with every edit of the criteria")
     stale_verdicts: int = Field(description="results that an older version judged, and that are being judged anew")

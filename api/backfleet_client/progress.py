@@ -74,7 +74,7 @@ def describe(batch: Batch) -> str:
     if batch.best:
         parts.append(f"best {batch.objective.metric} {batch.best.value:.6g}")
     if batch.estimated_finish_at:
-        parts.append(f"done about {batch.estimated_finish_at.astimezone():%H:%M}")
+        parts.append(f"done about {batch.estimated_finish_at.astimezone():%Y-%m-%d %H:%M}")
     if batch.message:
         parts.append(batch.message)
     return clean("  ".join(parts))

@@ -57,7 +57,7 @@ def batch_text(batch: "Batch") -> str:
     fields |= {
         "accepted": batch.accepted_at,
         "started": batch.started_at,
-        "per minute": batch.backtests_per_minute,
+        "pace": batch.pace,
         "done about": batch.estimated_finish_at,
         "finished": batch.finished_at,
     }

@@ -10,6 +10,7 @@ from backfleet.core.backtests import BacktestState
 from backfleet.core.drafts import Draft
 from backfleet.core.ending import COMPLETE_REASONS
 from backfleet.core.observation import AttemptKey, Observation, SeenBatch, SeenJob
+from backfleet.core.pace import note_ends
 from backfleet.core.plans import BatchPlan, BatchRef, PostEvent, WriteStatus
 from backfleet.core.records import BatchChanges, BatchRecord, BatchState, SettleFailure
 from backfleet.core.retiring import retire, ttl_after_end
@@ -23,11 +24,13 @@ EVENTS_OF_FAILURES = 10
 
 def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Sequence[SeenJob]) -> BatchPlan:
     """Turn a draft into its plan."""
-    record = draft.record
+    active = _active(held, draft.record.uid)
+    is_standing = draft.work.spec.suspend and not active
+    record = note_ends(draft.before, draft.record, draft.now, is_standing=is_standing)
     is_changed = draft.changes or record != draft.before
     rows = BatchChanges(before=draft.before, after=record, changes=tuple(draft.changes), verdicts=draft.verdicts)
     sight = Sight(
-        active=_active(held, record.uid),
+        active=active,
         max_concurrent=min(draft.work.spec.max_concurrent, draft.limits.max_concurrent),
         is_suspended=draft.work.spec.suspend,
         waiting=draft.waiting,

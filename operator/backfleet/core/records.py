@@ -50,6 +50,8 @@ class BatchRecord:
     `axes` is the ordered snapshot of the parameter space. `next_index` is the launch cursor: every index below it was
     launched, or does not satisfy the constraints. `total` is None while counting. `repeated_reason` is the reason that every
     failure so far had, "" once two differ. `stale_verdicts` counts the results that an older version of the criteria judged.
+    `recent_ends` and `suspended_at` are what `core.pace` measures by: moments with how many had ended, oldest first, and since
+    when the batch is suspended and nothing of it runs.
     `version` is the row's when it was read: what is planned on it holds for that row alone.
     """
 
@@ -75,6 +77,8 @@ class BatchRecord:
     accepted_at: datetime
     first_engine_started_at: datetime | None = None
     last_launched_at: datetime | None = None
+    suspended_at: datetime | None = None
+    recent_ends: tuple[tuple[datetime, int], ...] = ()
     missing_since: datetime | None = None
     finished_at: datetime | None = None
     finish_reason: str | None = None

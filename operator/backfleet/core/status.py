@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.ending import COMPLETE_REASONS
 from backfleet.core.observation import SeenBatch
+from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text
 from backfleet.core.records import BatchRecord, BatchState
 
-ESTIMATE_STEP_SECONDS = 60
 WAITING_SHOWN = 3
 OVERDUE_SHOWN = 20
+_MOVING = frozenset({"pace", "estimatedFinishAt"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,8 @@ def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: dateti
     if record.best:
         best = record.best
         status["best"] = {"index": best.index, "value": f"{best.value:.6g}", "parameters": dict(best.parameters)}
+    if (pace := backtests_per_second(record, now)) is not None:
+        status["pace"] = pace_text(pace)
     if record.finished_at:
         status["finishedAt"] = time_text(record.finished_at)
     elif (estimate := estimate_finish(record, now)) is not None:
@@ -115,20 +118,8 @@ def stamp(seen: SeenBatch, status: Mapping[str, Any], conditions: Sequence[Condi
 
 
 def is_worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """A changed estimate alone is never the reason for a write."""
-    estimate = "estimatedFinishAt"
-    return {k: v for k, v in old.items() if k != estimate} != {k: v for k, v in new.items() if k != estimate}
-
-
-def estimate_finish(record: BatchRecord, now: datetime) -> datetime | None:
-    """When the batch ends at the pace so far, rounded up to a minute; None before the first backtest has ended."""
-    done = record.counters.succeeded + record.counters.failed
-    if record.state is not BatchState.LIVE or not done or not record.first_engine_started_at or not record.total:
-        return None
-    pace_seconds = (now - record.first_engine_started_at).total_seconds() / done
-    seconds = pace_seconds * (record.total - done)
-    end = now + timedelta(seconds=min(max(seconds, 0.0), 10 * 365 * 86_400.0))
-    return end + timedelta(seconds=-end.timestamp() % ESTIMATE_STEP_SECONDS)
+    """A changed pace or estimate alone is never the reason for a write."""
+    return {k: v for k, v in old.items() if k not in _MOVING} != {k: v for k, v in new.items() if k not in _MOVING}
 
 
 def state_word(record: BatchRecord, sight: Sight) -> str:

@@ -10,6 +10,7 @@ from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchState, Best
 from backfleet.store.base import AnyRow
+from backfleet.store.rows import ends_of
 
 BatchPlace = tuple[str, str]
 """accepted_at in ISO format and uid of the last batch of a page."""
@@ -99,6 +100,8 @@ class BatchAnswer:
     submitter: str | None
     accepted_at: datetime
     started_at: datetime | None
+    suspended_at: datetime | None
+    recent_ends: tuple[tuple[datetime, int], ...]
     finished_at: datetime | None
     finish_reason: str | None
     finish_message: str | None
@@ -265,6 +268,8 @@ def batch_answer(row: AnyRow, active: int) -> BatchAnswer:
         submitter=row.submitter,
         accepted_at=row.accepted_at,
         started_at=row.first_engine_started_at,
+        suspended_at=row.suspended_at,
+        recent_ends=ends_of(row.recent_ends),
         finished_at=row.finished_at,
         finish_reason=row.finish_reason,
         finish_message=row.finish_message,

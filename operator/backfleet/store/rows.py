@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from backfleet.core.backtests import BacktestState, Failure, Recorded, result_from_json
@@ -33,6 +33,7 @@ _SAME_NAMES = (
     "accepted_at",
     "first_engine_started_at",
     "last_launched_at",
+    "suspended_at",
     "missing_since",
     "finished_at",
     "finish_reason",
@@ -82,6 +83,7 @@ def batch_record(row: AnyRow) -> BatchRecord:
         state=BatchState(row.state),
         counters=Counters(succeeded=row.succeeded, failed=row.failed, cancelled=row.cancelled, passed=row.passed),
         best=best,
+        recent_ends=ends_of(row.recent_ends),
         version=row.version,
         **{name: getattr(row, name) for name in _SAME_NAMES},
     )
@@ -100,7 +102,13 @@ def batch_columns(record: BatchRecord) -> dict[str, Any]:
         "best_index": best.index if best else None,
         "best_value": best.value if best else None,
         "best_parameters": dict(best.parameters) if best else None,
+        "recent_ends": [[moment.isoformat(), ended] for moment, ended in record.recent_ends],
     }
+
+
+def ends_of(column: list[Any]) -> tuple[tuple[datetime, int], ...]:
+    """The samples of a batch's pace, from their JSON."""
+    return tuple((datetime.fromisoformat(moment), ended) for moment, ended in column)
 
 
 def objective_of(spec: Json) -> Objective:

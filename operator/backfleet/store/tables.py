@@ -81,8 +81,9 @@ class Batch(Base):
     """One accepted `OptimizationBatch`. Counters and `version` change in the transaction that changes what they count.
 
     `stale_verdicts` counts the results whose `criteria_version` is below the batch's, which are to be judged anew.
-    `never_started` counts the latest attempts in a row whose engine never started. `recent_ends` are the times of the last 20
-    ends of backtests, without the time suspended, from which the pace follows.
+    `never_started` counts the latest attempts in a row whose engine never started. `recent_ends` holds pairs of
+    a time and how many backtests had ended by then, from which the pace follows (`core.pace`); `suspended_at` is since when the
+    batch is suspended and nothing of it runs.
     The columns from `strategy_name` to `objective_direction` repeat parts of `spec`, so that SQL can read them.
     """
 

@@ -134,6 +134,7 @@ class Ledger:
             best=batch.best
             or (None if value is None else Best(index=index, value=value, parameters=attempt.parameters)),
             first_engine_started_at=batch.first_engine_started_at or START + timedelta(minutes=31),
+            recent_ends=batch.recent_ends or ((START + timedelta(minutes=31), 0),),
         )
         result = build_result(metrics)
         settled = SettleResult(

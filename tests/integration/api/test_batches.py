@@ -1,6 +1,7 @@
 """Batches as the API tells them, from rows that the operator's verbs wrote."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from backfleet.core.records import BatchState
 from backfleet_api.listing import list_batches
 from backfleet_api.query import BatchesQuery
 from backfleet_api.schemas import BatchPhase
+from tests.integration.api.conftest import Serve
 from tests.integration.api.ledger import START, Ledger, uid
 
 BATCHES = "/api/optimization/batches"
@@ -60,6 +62,7 @@ def test_a_batch_in_full(api: TestClient, ledger: Ledger) -> None:
         "finish": None,
         "max_concurrent": 4,
         "started_at": "2026-11-24T15:31:00Z",
+        "pace": "6 per hour",
         "backtests_per_minute": 0.1,
         "estimated_finish_at": "2026-11-24T16:31:00Z",
         "criteria": {"minTrades": 100},
@@ -204,6 +207,20 @@ def test_an_unknown_batch_is_told(api: TestClient, ledger: Ledger) -> None:
         "detail": "no batch has the uid or the name none",
         "errors": [],
     }
+
+
+def test_a_slow_batch_has_a_pace_however_late_it_is_looked_at(serve: Serve, ledger: Ledger) -> None:
+    batch = ledger.succeed(ledger.accept(), 0, sharpe_ratio=0.5)
+    found = get(serve(now=lambda: START + timedelta(days=400)), f"{BATCHES}/{batch.uid}")
+    assert (found["pace"], found["backtests_per_minute"]) == ("0.0025 per day", 1.74e-06)
+    assert found["estimated_finish_at"] == "2033-06-20T12:25:00Z"
+
+
+def test_a_suspended_batch_keeps_its_pace_and_has_no_estimate(serve: Serve, ledger: Ledger) -> None:
+    batch = ledger.succeed(ledger.accept(), 0, sharpe_ratio=0.5)
+    ledger.change(batch, controls={"suspend": True}, suspended_at=START + timedelta(minutes=33))
+    found = get(serve(now=lambda: START + timedelta(days=9)), f"{BATCHES}/{batch.uid}")
+    assert (found["pace"], found["estimated_finish_at"]) == ("30 per hour", None)
 
 
 def test_a_batch_without_a_total_or_a_start_has_no_pace(api: TestClient, ledger: Ledger) -> None:

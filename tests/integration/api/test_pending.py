@@ -41,6 +41,7 @@ def test_a_batch_that_was_not_accepted_yet_is_pending_under_its_name_and_uid(
         "finish": None,
         "max_concurrent": 4,
         "started_at": None,
+        "pace": None,
         "backtests_per_minute": None,
         "estimated_finish_at": None,
         "criteria": {},

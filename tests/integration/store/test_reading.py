@@ -56,6 +56,7 @@ def test_a_batch_is_told_in_full(life: Life, api_engine: Engine) -> None:
         counters=Counters(succeeded=1, failed=1, passed=1),
         best=best,
         first_engine_started_at=START,
+        recent_ends=((START, 0),),
     )
     told = reading.get_batch(api_engine, UID)
     assert told == BatchAnswer(
@@ -79,6 +80,8 @@ def test_a_batch_is_told_in_full(life: Life, api_engine: Engine) -> None:
         submitter="ada",
         accepted_at=START,
         started_at=START,
+        suspended_at=None,
+        recent_ends=((START, 0),),
         finished_at=None,
         finish_reason=None,
         finish_message=None,

@@ -39,7 +39,7 @@ def test_a_line_tells_what_matters() -> None:
         "pending  3/6  active 0  waits "
     )
     done = datetime(2026, 11, 24, 15, 1, tzinfo=UTC)
-    assert describe(batch(estimated_finish_at=done)).endswith(f"done about {done.astimezone():%H:%M}")
+    assert describe(batch(estimated_finish_at=done)).endswith(f"done about {done.astimezone():%Y-%m-%d %H:%M}")
 
 
 def test_the_end_has_its_reason_and_the_best() -> None:

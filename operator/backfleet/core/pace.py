@@ -1,0 +1,74 @@
+"""How fast the backtests of a batch end at present, and when the batch ends at that pace.
+
+The pace comes from samples of how many had ended: the last `KEPT` that lie at least `SPACING` apart. So a slow batch is
+measured by its last 20 ends, a fast one by its last 10 minutes. The first sample of a batch is its first engine's start.
+Time in which a batch is suspended and none of its backtests runs does not count: the samples move on by as much.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from backfleet.core.records import BatchRecord, BatchState
+
+KEPT = 21
+"""Samples: the ends of 20 are between the first and the last."""
+SPACING = timedelta(seconds=30)
+SHORTEST_SPAN_SECONDS = 1.0
+STEP_SECONDS = 60
+FARTHEST_SECONDS = 10 * 365 * 86_400.0
+_UNITS = (("minute", 60.0), ("hour", 3_600.0), ("day", 86_400.0))
+
+
+def note_ends(before: BatchRecord | None, record: BatchRecord, now: datetime, *, is_standing: bool) -> BatchRecord:
+    """The batch with its samples up to date; `is_standing` while it is suspended and no backtest of it runs."""
+    samples, suspended_at = record.recent_ends, record.suspended_at
+    if suspended_at is not None and not is_standing:
+        samples = tuple((moment + (now - suspended_at), ended) for moment, ended in samples)
+        suspended_at = None
+    elif is_standing:
+        suspended_at = suspended_at or now
+    started_at, ended = record.first_engine_started_at, _ended(record)
+    if not samples and started_at is not None:
+        # A batch that ended some before it was sampled is measured from now on.
+        had_ended = 0 if before is None else _ended(before)
+        samples = ((now, ended),) if had_ended else ((started_at, 0),)
+    clock = suspended_at or now
+    if samples and ended > samples[-1][1] and clock >= samples[-1][0] + SPACING:
+        samples = (*samples, (clock, ended))[-KEPT:]
+    return replace(record, recent_ends=samples, suspended_at=suspended_at)
+
+
+def backtests_per_second(record: BatchRecord, now: datetime) -> float | None:
+    """The recent pace: of a finished batch at its end, of one that stands when it began to; None before an end."""
+    if not record.recent_ends:
+        return None
+    since, had_ended = record.recent_ends[0]
+    count = _ended(record) - had_ended
+    clock = record.suspended_at or record.finished_at or now
+    return count / max((clock - since).total_seconds(), SHORTEST_SPAN_SECONDS) if count > 0 else None
+
+
+def estimate_finish(record: BatchRecord, now: datetime) -> datetime | None:
+    """When the batch ends at its recent pace, rounded up to a minute; None while it is suspended, or has no pace."""
+    pace = backtests_per_second(record, now)
+    if record.state is not BatchState.LIVE or record.controls.get("suspend") or not record.total or pace is None:
+        return None
+    seconds = max(record.total - _ended(record), 0) / pace
+    end = now + timedelta(seconds=min(seconds, FARTHEST_SECONDS))
+    return end + timedelta(seconds=-end.timestamp() % STEP_SECONDS)
+
+
+def pace_text(per_second: float) -> str:
+    """A pace for people: per minute, hour or day, whichever is the first to reach one."""
+    unit, seconds = next(((unit, span) for unit, span in _UNITS if per_second * span >= 1), _UNITS[-1])
+    count = round_figures(per_second * seconds)
+    return f"{count:.0f} per {unit}" if count >= 100 else f"{count:g} per {unit}"
+
+
+def round_figures(number: float, figures: int = 3) -> float:
+    """Rounded to significant figures, so that nothing small becomes 0."""
+    return float(f"{number:.{figures - 1}e}")
+
+
+def _ended(record: BatchRecord) -> int:
+    return record.counters.succeeded + record.counters.failed
