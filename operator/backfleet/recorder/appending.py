@@ -16,6 +16,7 @@ import psycopg2
 from psycopg2 import errors, extensions
 
 from backfleet.core.backtests import Failure, Recorded, Result, result_to_json
+from backfleet.core.database_urls import parse_url
 from backfleet.engines.files import clean_text
 
 CALL_SECONDS = 15.0
@@ -61,7 +62,8 @@ def append_outcome(database_url: str, attempt_id: str, recorded: Recorded, call_
         return Reply(Answer.REFUSED, f"the outcome cannot be written as JSON: {error}")
     try:
         # Asynchronous, so that every wait is ours: bounded, and open to SIGTERM.
-        with closing(psycopg2.connect(database_url, application_name=APPLICATION_NAME, async_=True)) as connection:
+        given = parse_url(database_url).keywords() | {"application_name": APPLICATION_NAME}
+        with closing(psycopg2.connect(**given, async_=True)) as connection:
             _wait(connection, call_seconds)
             cursor = connection.cursor()
             for statement, parameters in ((BEGIN, None), (INSERT, values), ("COMMIT", None)):
@@ -107,5 +109,5 @@ def _wait(connection: Any, seconds: float) -> None:  # noqa: ANN401 (psycopg2 ha
 
 def _words(error: psycopg2.Error, database_url: str) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
-    password = extensions.parse_dsn(database_url).get("password")
+    password = parse_url(database_url).password
     return clean_text(text.replace(password, "***") if password else text, 500)

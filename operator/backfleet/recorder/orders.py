@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from psycopg2 import ProgrammingError
-from psycopg2.extensions import parse_dsn
+from psycopg2.extensions import make_dsn
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
-from backfleet.core.errors import BackfleetError
+from backfleet.core.database_urls import parse_url
+from backfleet.core.errors import BackfleetError, SpecInvalid
 
 DEFAULT_PATIENCE_SECONDS = 900.0
 MAX_PATIENCE_SECONDS = 86_400.0
 TERMINATION_LOG = "/dev/termination-log"
-SCHEMES = ("postgresql+psycopg2://", "postgresql://", "postgres://")
 
 
 class OrdersInvalid(BackfleetError):
@@ -67,17 +67,15 @@ def _request(text: str) -> BacktestRequest:
 
 
 def _database_url(text: str) -> str:
-    """As libpq takes it; the driver that SQLAlchemy wants named in the scheme is left out."""
-    scheme = next((scheme for scheme in SCHEMES if text.startswith(scheme)), None)
-    if scheme is None:
-        raise OrdersInvalid(f"{wire.ENV_RECORDER_DATABASE_URL} does not begin with postgresql://")
-    url = "postgresql://" + text.removeprefix(scheme)
+    name = wire.ENV_RECORDER_DATABASE_URL
     try:
-        parse_dsn(url)
+        make_dsn(**parse_url(text, name).keywords())
+    except SpecInvalid as error:
+        raise OrdersInvalid(str(error)) from error
     except ProgrammingError:
         # libpq's own text repeats the URL, password included.
-        raise OrdersInvalid(f"{wire.ENV_RECORDER_DATABASE_URL} cannot be parsed as a URL") from None
-    return url
+        raise OrdersInvalid(f"{name}: it has an option that Postgres does not know; remove it") from None
+    return text
 
 
 def _patience(text: str | None) -> float:

@@ -14,9 +14,10 @@ from contextlib import suppress
 import psycopg2
 from sqlalchemy import Connection, text
 
+from backfleet.core.database_urls import parse_url
 from backfleet.core.errors import FenceLost, SpecInvalid
 from backfleet.store.base import OUTCOMES_CHANNEL
-from backfleet.store.connecting import BoundedConnection, Timeouts, connect, parse_url
+from backfleet.store.connecting import BoundedConnection, Timeouts, build_arguments, connect
 from backfleet.store.translation import driver_errors
 
 _TIMEOUTS = Timeouts(connect_seconds=5, statement_seconds=5, lock_seconds=3)
@@ -32,7 +33,7 @@ class Fence:
 
     def __init__(self, url: str, installation: str) -> None:
         self.installation = installation
-        self._arguments = parse_url(url).arguments(_TIMEOUTS, "backfleet-fence")
+        self._arguments = build_arguments(parse_url(url), _TIMEOUTS, "backfleet-fence")
         self._connection: BoundedConnection | None = None
         self._lock = threading.RLock()
         # Written to whenever another thread's statement may have read notifications off the socket, or closed it.

@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL
 
-from backfleet.store.connecting import BoundedConnection, Timeouts, connect, parse_url
+from backfleet.core.database_urls import parse_url
+from backfleet.store.connecting import BoundedConnection, Timeouts, build_arguments, connect
 from backfleet.store.translation import driver_errors
 
 DRIVER = "postgresql+psycopg2"
@@ -30,7 +31,7 @@ def open_engine(
     limits = timeouts or Timeouts()
     settings = {"default_transaction_read_only": "on"} if is_read_only else {}
     target = parse_url(url)
-    arguments = target.arguments(limits, application_name, settings)
+    arguments = build_arguments(target, limits, application_name, settings)
 
     def make() -> BoundedConnection:
         return connect(arguments, limits)

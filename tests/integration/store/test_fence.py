@@ -6,9 +6,9 @@ import time
 import pytest
 from sqlalchemy import Engine
 
+from backfleet.core.database_urls import parse_url
 from backfleet.core.errors import FenceLost, SpecInvalid, Unavailable
 from backfleet.store import fence as fences
-from backfleet.store.connecting import parse_url
 from backfleet.store.fence import Fence
 from tests.integration.store.builders import INSTALLATION, Life, append_outcome, attempt, batch, launch, recorded
 from tests.support.databases import Database

@@ -6,8 +6,9 @@ import traceback
 import pytest
 from sqlalchemy import Engine, text
 
+from backfleet.core.database_urls import parse_url
 from backfleet.core.errors import NotFound, SpecInvalid, Unavailable, ValuesRefused
-from backfleet.store.connecting import Timeouts, parse_url
+from backfleet.store.connecting import Timeouts
 from backfleet.store.passes import observe
 from backfleet.store.session import check, dump_json, looking, open_engine, writing
 from tests.integration.store.builders import Life, attempt, launch

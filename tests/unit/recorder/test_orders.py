@@ -1,9 +1,13 @@
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from backfleet.core.errors import SpecInvalid
 from backfleet.recorder.orders import Orders, OrdersInvalid, read_orders
+from backfleet.store.session import open_engine
+from backfleet_api.settings import load_settings
 from tests.unit.engines.builders import make_request
 
 REQUEST = make_request(parameters={"rsi_period": "14"})
@@ -38,10 +42,36 @@ def test_what_has_a_default_may_be_set() -> None:
     assert read_orders(ENVIRONMENT | more) == expected
 
 
-@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2"])
-def test_every_spelling_of_the_scheme_is_understood(scheme: str) -> None:
-    url = f"{scheme}://recorder:hunter2@db:5432/backfleet"
-    assert read_orders(ENVIRONMENT | {"BACKFLEET_RECORDER_DATABASE_URL": url}) == ORDERS
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://recorder:hunter2@db:5432/backfleet",
+        "postgres://recorder:hunter2@db/backfleet",
+        "postgresql+psycopg2://recorder:hunter2@db/backfleet",
+        "postgresql+psycopg://recorder:hunter2@db/backfleet",
+        "postgresql://recorder:a%40b%@db/backfleet?sslmode=require",
+        "postgresql:///backfleet?host=/var/run/postgresql",
+        "mysql://recorder:hunter2@db/backfleet",
+        "postgresql://recorder:hunter2@db",
+        "postgresql://recorder:hunter2@db:x/backfleet",
+        "recorder",
+    ],
+)
+def test_operator_api_and_recorder_take_and_refuse_the_same_urls(url: str) -> None:
+    def is_taken(read: Callable[[Mapping[str, str]], object], name: str, more: Mapping[str, str]) -> bool:
+        try:
+            read({**more, name: url})
+        except (OrdersInvalid, SpecInvalid):
+            return False
+        return True
+
+    taken = {
+        is_taken(read_orders, "BACKFLEET_RECORDER_DATABASE_URL", ENVIRONMENT),
+        is_taken(load_settings, "BACKFLEET_API_DATABASE_URL", {}),
+        is_taken(lambda given: open_engine(given["url"], application_name="test"), "url", {}),
+    }
+    assert len(taken) == 1
+    assert taken == {url.startswith("postgres") and "/backfleet" in url and ":x/" not in url}
 
 
 @pytest.mark.parametrize("name", sorted(ENVIRONMENT))
@@ -63,7 +93,8 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
         ("BACKFLEET_REQUEST", "[" * 100_000),
         ("BACKFLEET_REQUEST", REQUEST.to_json().replace('"1000"', '"much"')),
         ("BACKFLEET_RECORDER_DATABASE_URL", "mysql://recorder:hunter2@db/backfleet"),
-        ("BACKFLEET_RECORDER_DATABASE_URL", "postgresql://recorder:hunter2@db:5432/%zz"),
+        ("BACKFLEET_RECORDER_DATABASE_URL", "postgresql://recorder:hunter2@db:5432"),
+        ("BACKFLEET_RECORDER_DATABASE_URL", "postgresql://recorder:hunter2@db:x/backfleet"),
         ("BACKFLEET_RECORDER_DATABASE_URL", "postgresql://recorder:hunter2@db/x?hunter2=1"),
         ("BACKFLEET_RECORDER_PATIENCE_SECONDS", "soon"),
         ("BACKFLEET_RECORDER_PATIENCE_SECONDS", "-1"),
@@ -72,7 +103,7 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
     ],
 )
 def test_a_wrong_variable_is_named_and_no_secret_is_shown(name: str, value: str) -> None:
-    with pytest.raises(OrdersInvalid, match=f"^{name} ") as caught:
+    with pytest.raises(OrdersInvalid, match=f"^{name}[: ]") as caught:
         read_orders(ENVIRONMENT | {name: value})
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__ or "hunter2" not in repr(caught.value.__cause__)

@@ -1,0 +1,60 @@
+"""The one reading of a Postgres URL, for operator, recorder and API: what one of them takes, the others take alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from backfleet.core.errors import SpecInvalid
+
+DEFAULT_PORT = 5432
+
+_SCHEMES = ("postgres", "postgresql", "postgresql+psycopg2", "postgresql+psycopg")
+_FIX = "write postgresql://user:password@host:5432/database"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseUrl:
+    """The parts of a Postgres URL; the password never shows in a repr."""
+
+    host: str | None
+    port: int
+    user: str | None
+    password: str | None = field(repr=False)
+    database: str
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def keywords(self) -> dict[str, str | int | None]:
+        """As libpq names them, the options of the URL among them."""
+        return {
+            **self.options,
+            "host": self.host,
+            "port": self.port,
+            "user": self.user,
+            "password": self.password,
+            "dbname": self.database,
+        }
+
+
+def parse_url(url: str, name: str = "database URL") -> DatabaseUrl:
+    """Read a URL that a user or a Secret supplied; SpecInvalid names `name`, and never repeats the URL (its password)."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port or DEFAULT_PORT
+    except ValueError:
+        raise SpecInvalid(name, "cannot be read as a URL", f"{_FIX}; escape @ : / in the password") from None
+    if parts.scheme not in _SCHEMES:
+        shown = "no scheme" if "://" not in url else f"the scheme {parts.scheme[:20]!r}"
+        raise SpecInvalid(name, f"it has {shown}, and only Postgres is supported", _FIX)
+    database = unquote(parts.path.lstrip("/"))
+    if not database:
+        raise SpecInvalid(name, "it names no database", _FIX)
+    options = dict(parse_qsl(parts.query))
+    host = unquote(parts.hostname) if parts.hostname else options.pop("host", None)
+    return DatabaseUrl(
+        host=host,
+        port=port,
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        database=database,
+        options=options,
+    )
