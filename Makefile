@@ -70,7 +70,12 @@ test-e2e: preflight setup ## The end-to-end tests, on a real Kubernetes
 
 .PHONY: test
 test: preflight setup ## Every test; what CI runs. Those below the cluster take what processor the others leave
-	@$(MAKE) -j2 test-below test-e2e PATIENTLY='nice -n 10'
+	@$(BIN)/python hack/suites.py "below-the-cluster=nice -n 10 $(MAKE) test-below" "end-to-end=$(MAKE) test-e2e"
+
+.PHONY: test-ahead
+test-ahead: setup ## Unit, property and contract tests with the clock 400 days ahead (needs Debian's faketime)
+	@command -v faketime > /dev/null || { echo "faketime is missing: apt-get install faketime"; exit 1; }
+	@faketime -f +400d $(BIN)/python -m pytest -q -n 2 tests/unit tests/properties tests/contract
 
 .PHONY: soak
 soak: preflight setup ## All 486 combinations of a strategy on a real Kubernetes (about 6 minutes, not in CI)
