@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from backfleet.store.schema import run_sql_file
+
 revision = "0003"
 down_revision = "0002"
 branch_labels = None
@@ -16,15 +18,6 @@ REASONS = (
     "'StartTimeout', 'Unschedulable', 'QuotaExceeded', 'Evicted', 'Preempted', 'NodeLost', "
     "'JobVanished', 'UnexpectedAdmission', 'Cancelled'"
 )
-
-RESULT_IS_FIXED = """
-DROP TRIGGER result_is_fixed ON backtest_results;
-CREATE TRIGGER result_is_fixed BEFORE UPDATE OF
-    backtest_id, batch_uid, attempt_id, index, objective_value, rank_key, metrics, statistics, equity_curve, blocks, warnings,
-    provenance, analysis, recorded_at
-ON backtest_results
-FOR EACH ROW EXECUTE FUNCTION backfleet_refuse_change();
-"""
 
 
 def upgrade() -> None:
@@ -44,4 +37,4 @@ def upgrade() -> None:
     op.add_column("optimization_batches", recent_ends)
     analysis = sa.Column("analysis", postgresql.JSONB(), server_default="[]", nullable=False)
     op.add_column("backtest_results", analysis)
-    op.execute(RESULT_IS_FIXED)
+    run_sql_file(op.get_bind(), "triggers_0003")
