@@ -36,8 +36,11 @@ class LocalBackfleet:
         body: dict[str, str] = json.loads(self._output("hack/cluster", "build-images", "--name", self.cluster, *flags))
         return body
 
-    def install(self, images: dict[str, str], *values: str) -> None:
-        """Install or upgrade the chart with its evaluation Postgres, and wait until it answers; `values` are key=value."""
+    def install(self, images: dict[str, str], *values: str) -> str:
+        """Install or upgrade the chart with its evaluation Postgres, and wait until it answers; its notes.
+
+        `values` are key=value.
+        """
         product, _, tag = images["backfleet"].rpartition(":")
         postgres, _, postgres_tag = images["evaluation-postgres"].rpartition(":")
         # As text: a tag of digits alone is no number.
@@ -50,7 +53,10 @@ class LocalBackfleet:
         flags = [part for each in texts for part in ("--set-string", each)]
         flags += [part for each in values for part in ("--set", each)]
         command = ["upgrade", RELEASE, "--install", "--take-over", "-n", self.namespace, "--create-namespace"]
-        self._run("hack/helm", *command, "--wait", str(INSTALL_SECONDS), *flags, environment=self.environment())
+        wait = ("--wait", str(INSTALL_SECONDS))
+        notes = self._output("hack/helm", *command, *wait, *flags, environment=self.environment())
+        print(notes, file=sys.stderr)
+        return notes
 
     def forward(self, port: int) -> str:
         """Have the API answer on 127.0.0.1 until `down`; its URL."""
@@ -63,13 +69,15 @@ class LocalBackfleet:
         kubeconfig = self._output("hack/cluster", "kubeconfig", "--name", self.cluster).strip()
         return {**os.environ, "KUBECONFIG": kubeconfig}
 
-    def _run(self, program: str, *arguments: str, environment: dict[str, str] | None = None) -> None:
-        command = self._command(program, arguments)
-        subprocess.run(command, cwd=self.repository, env=environment, check=True, stdout=sys.stderr)
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(self._command(program, arguments), cwd=self.repository, check=True, stdout=sys.stderr)
 
-    def _output(self, program: str, *arguments: str) -> str:
+    def _output(self, program: str, *arguments: str, environment: dict[str, str] | None = None) -> str:
         command = self._command(program, arguments)
-        return subprocess.run(command, cwd=self.repository, check=True, stdout=subprocess.PIPE, text=True).stdout
+        done = subprocess.run(
+            command, cwd=self.repository, env=environment, check=True, stdout=subprocess.PIPE, text=True
+        )
+        return done.stdout
 
     def _command(self, program: str, arguments: Sequence[str]) -> list[str]:
         return [sys.executable, str(self.repository / program), *arguments]

@@ -23,6 +23,7 @@ HEALTH: dict[str, Any] = {
     "version": "0.2.0",
     "database": "ok",
     "reason": None,
+    "warnings": [],
 }
 HEALTH_UNAVAILABLE = HEALTH | {
     "status": "unavailable",

@@ -64,6 +64,9 @@ class Health(Answer):
     version: str
     database: str
     reason: str | None = Field(description="why it is unavailable; null when it is ok")
+    warnings: list[str] = Field(
+        default_factory=list, description="what is wrong with this installation although it answers"
+    )
 
 
 class Liveness(Answer):

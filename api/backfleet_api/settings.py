@@ -16,6 +16,7 @@ ENV_NAMESPACES = "BACKFLEET_NAMESPACES"
 ENV_TOKEN = "BACKFLEET_API_TOKEN"  # noqa: S105 - a variable's name
 ENV_TOKEN_FILE = "BACKFLEET_API_TOKEN_FILE"  # noqa: S105 - a variable's name
 ENV_CONFIGS = "BACKFLEET_API_CONFIGS"
+ENV_DATABASE_VOLUME = "BACKFLEET_API_DATABASE_VOLUME"
 
 DEFAULT_HOST = "0.0.0.0"  # noqa: S104 - a container's port; who reaches it is decided by its Service
 DEFAULT_PORT = 8230
@@ -41,6 +42,8 @@ class ApiSettings:
     port: int = DEFAULT_PORT
     configs_folder: str | None = None
     """Where `config_path` leads."""
+    is_database_lasting: bool = True
+    """False where the chart knows that the database goes with its pod."""
     threads: int = 8
     answer_seconds: float = 8.0
     health_seconds: float = 3.0
@@ -71,6 +74,7 @@ def load_settings(environment: Mapping[str, str]) -> ApiSettings:
         host=environment.get(ENV_HOST) or DEFAULT_HOST,
         port=_parse_port(environment.get(ENV_PORT)),
         configs_folder=_parse_folder(environment.get(ENV_CONFIGS)),
+        is_database_lasting=_parse_volume(environment.get(ENV_DATABASE_VOLUME)),
     )
 
 
@@ -106,6 +110,12 @@ def _parse_folder(path: str | None) -> str | None:
     if path and not Path(path).is_dir():
         raise SpecInvalid(ENV_CONFIGS, f"{path!r} is no folder", "name the folder that configs are mounted at")
     return path or None
+
+
+def _parse_volume(text: str | None) -> bool:
+    if text not in (None, "", "none"):
+        raise SpecInvalid(ENV_DATABASE_VOLUME, f"{text!r} is not known", "write none, or leave it out")
+    return text != "none"
 
 
 def _parse_port(text: str | None) -> int:

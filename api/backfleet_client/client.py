@@ -67,6 +67,13 @@ class ApiClient:
         """The API's health; ApiUnavailable when it says that it is not."""
         return self._get("/health", {}, Health)
 
+    def read_warnings(self) -> list[str]:
+        """What the API says is wrong with its installation; nothing where it does not answer, or is older than this."""
+        try:
+            return self.get_health().warnings
+        except BackfleetError:
+            return []
+
     def list_batches(self, query: Query | None = None) -> BatchPage:
         """One page of batches, newest first; `query` holds state, strategy, name, limit, cursor."""
         return self._get("/api/optimization/batches", query or {}, BatchPage)

@@ -9,7 +9,7 @@ import click
 from backfleet.core.metrics import METRICS
 from backfleet_client import views
 from backfleet_client.exits import EXIT_CODES
-from backfleet_client.output import render_json, render_table, render_tsv
+from backfleet_client.output import clean, render_json, render_table, render_tsv
 
 if TYPE_CHECKING:
     from backfleet_client.client import ApiClient
@@ -108,7 +108,7 @@ def batches(client: "ApiClient", limit: int, output: str, **query: str | None) -
 @output_option("table", "json")
 @api_url_option
 def status(client: "ApiClient", batch: str, namespace: str | None, output: str) -> None:
-    """Show one BATCH (its name or uid) as it is now.
+    """Show one BATCH (its name or uid) as it is now; what is wrong with the installation goes to standard error.
 
     \b
     Examples:
@@ -117,6 +117,8 @@ def status(client: "ApiClient", batch: str, namespace: str | None, output: str) 
     """
     found = client.get_batch(batch, namespace)
     click.echo(render_json(found.model_dump(mode="json")) if output == "json" else views.batch_text(found))
+    for warning in client.read_warnings():
+        click.echo(f"warning: {clean(warning)}", err=True)
 
 
 @cli.command()

@@ -21,6 +21,7 @@ from hack.cluster.layout import Layout
 from hack.cluster.programs import pause_archive
 from hack.cluster.progress import ClusterError, capture, say, step, wait_until
 from hack.cluster.selftest import run_selftest
+from hack.cluster.volumes import offer_volumes
 
 READY_SECONDS = 120.0
 IDENTITIES = ("controller-manager", "scheduler", "kubelet", "proxy")
@@ -43,6 +44,7 @@ class HermeticCluster:
             if processes.recorded_alive(self._record) is not None:
                 say(f"-- cluster {layout.name} runs already")
                 if self._tested.exists() and self._is_node_ready():
+                    offer_volumes(self.kubectl, layout)
                     return
             else:
                 self._start(binaries)
@@ -120,6 +122,8 @@ class HermeticCluster:
             manager_log = logs / "kube-controller-manager.log"
             has_account = self.kubectl.has_default_account
             wait_until("the default service account", has_account, READY_SECONDS, manager_log)
+        with step("offering volumes", "1 s"):
+            offer_volumes(self.kubectl, self.layout)
         with step("self-test: a custom resource, a Job, the cluster's DNS", "6 s"):
             run_selftest(self.kubectl, logs)
         self._tested.touch()

@@ -94,11 +94,55 @@ def test_the_evaluation_postgres_makes_the_roles_that_the_migrations_grant():
     assert (granted["BACKFLEET_DB_ROLE_RECORDER"], granted["BACKFLEET_DB_ROLE_API"]) == ("w", "backfleet_api")
 
 
+WITHOUT_VOLUME = {"evaluationPostgres": {"persistence": {"enabled": False}}}
+
+
+def test_a_fresh_evaluation_postgres_claims_a_volume_of_the_default_class():
+    postgres = find_object(render_objects({}), "StatefulSet", "demo-backfleet-postgres")["spec"]
+    (claim,) = postgres["volumeClaimTemplates"]
+    assert claim == {
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "20Gi"}}},
+    }
+    assert "data" not in {each["name"] for each in postgres["template"]["spec"]["volumes"]}
+
+
+def test_a_named_class_and_size_are_the_claims():
+    persistence = {"storageClassName": "fast", "size": "1Ti"}
+    objects = render_objects({"evaluationPostgres": {"persistence": persistence}})
+    (claim,) = find_object(objects, "StatefulSet", "demo-backfleet-postgres")["spec"]["volumeClaimTemplates"]
+    assert claim["spec"]["storageClassName"] == "fast"
+    assert claim["spec"]["resources"] == {"requests": {"storage": "1Ti"}}
+
+
+def test_without_persistence_the_data_goes_with_the_pod():
+    postgres = find_object(render_objects(WITHOUT_VOLUME), "StatefulSet", "demo-backfleet-postgres")["spec"]
+    assert "volumeClaimTemplates" not in postgres
+    assert {"name": "data", "emptyDir": {}} in postgres["template"]["spec"]["volumes"]
+
+
+@pytest.mark.parametrize(
+    ("values", "volume"),
+    [({}, None), (WITHOUT_VOLUME, "none"), (EXTERNAL, None)],
+    ids=["on a volume", "without one", "a Postgres of the user's own"],
+)
+def test_the_api_is_told_of_a_database_without_a_volume(values, volume):
+    pod = pods_of(render_objects(values))["demo-backfleet-api"]
+    environment = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    assert environment.get("BACKFLEET_API_DATABASE_VOLUME") == volume
+
+
 def test_the_notes_warn_of_the_evaluation_postgres():
-    assert "EVERY RESULT IS LOST" in render_notes({})
-    kept = render_notes({"evaluationPostgres": {"persistence": {"enabled": True}}})
+    kept = render_notes({})
     assert "EVERY RESULT IS LOST" not in kept
     assert "EVALUATION POSTGRES" in kept
+    assert "describe pvc data-demo-backfleet-postgres-0" in kept
+    assert "(evaluationPostgres.persistence.enabled=false): EVERY RESULT IS LOST" in render_notes(WITHOUT_VOLUME)
+
+
+def test_the_operator_may_be_stopped_for_maintenance():
+    operator = find_object(render_objects({"operator": {"replicas": 0}}), "Deployment", "demo-backfleet-operator")
+    assert operator["spec"]["replicas"] == 0
 
 
 def test_the_network_policy_lets_backtests_reach_dns_and_postgres_only():

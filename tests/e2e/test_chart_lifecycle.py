@@ -1,4 +1,4 @@
-"""A release's life beside its batches: upgraded from the released version, removed and installed again, its namespace deleted."""
+"""A release's life beside its batches: upgraded from the released version, moved to a volume, removed and installed again."""
 
 import json
 import subprocess
@@ -17,6 +17,7 @@ from tests.e2e.test_batches import noop
 from tests.support.live import Live
 from tests.support.observer import wait_until
 from tests.support.released import unpack_released
+from tests.support.storage import claims, health, move_by_the_docs, status_warnings
 
 VALUES = ("engines.noop.requests.cpu=50m", "engines.noop.requests.memory=64Mi")
 NO_CRD = "crds.install=false"
@@ -66,9 +67,9 @@ def uninstall(place: Live) -> None:
     subprocess.run([*command, "--wait", "60"], env=place.environment, check=True, timeout=120)
 
 
-def slow(name: str) -> dict[str, Any]:
+def slow(name: str, seconds: float = 4.0) -> dict[str, Any]:
     manifest = noop(name, COUNT, maxConcurrent=2)
-    manifest["spec"]["parameters"][1]["value"] = 4.0
+    manifest["spec"]["parameters"][1]["value"] = seconds
     return manifest
 
 
@@ -132,12 +133,13 @@ def test_an_upgrade_from_the_released_version_under_a_batch_loses_and_repeats_no
     assert len(before) == 3
     second = make_namespace(place, "life-second")
     with place.observe() as observer:
-        uid = place.apply(slow("upgraded"))
+        uid = place.apply(slow("upgraded", 8.0))
         wait_succeeded(place, "upgraded", 1)
         early = recorded(place)
         # The Postgres stays the one that is there: without a volume a new image would be a new, empty database.
         present = {**new.images(), "evaluation-postgres": images["evaluation-postgres"]}
-        new.install(present, *VALUES, "operator.maxConcurrent=3", f"watchNamespaces={{{place.namespace},life-second}}")
+        values = (*VALUES, "operator.maxConcurrent=3", f"watchNamespaces={{{place.namespace},life-second}}")
+        notes = new.install(present, *values)
         assert place.condition("upgraded", "Finished").get("status") != "True", "the batch was too short to be upgraded"
         place.kubectl("patch", "ob", "upgraded", "--type=merge", "-p", '{"spec":{"maxConcurrent":3}}')
         second.apply(noop("second", 2))
@@ -155,6 +157,33 @@ def test_an_upgrade_from_the_released_version_under_a_batch_loses_and_repeats_no
     assert (elsewhere["succeeded"], elsewhere["failed"]) == (2, 0)
     assert secrets_of(second)["backfleet-recorder"] == before["backfleet-recorder"]
     delete_namespace(second)
+    check_that_the_lack_of_a_volume_is_said(place, notes)
+    move_under_a_batch(new, place, present, values[:-1])
+
+
+def check_that_the_lack_of_a_volume_is_said(place: Live, notes: str) -> None:
+    assert claims(place) == []
+    assert "EVERY RESULT IS LOST" in notes
+    assert "Kubernetes cannot add" in notes
+    (warning,) = health(place)["warnings"]
+    assert "every result is lost when its pod goes" in warning
+    assert status_warnings(place, "upgraded") == f"warning: {warning}\n"
+
+
+def move_under_a_batch(new: LocalBackfleet, place: Live, images: dict[str, str], values: tuple[str, ...]) -> None:
+    """What the page says, while backtests run: nothing is lost, nothing runs twice."""
+    with place.observe() as observer:
+        uid = place.apply(slow("moved"))
+        wait_succeeded(place, "moved", 1)
+        before = recorded(place)
+        notes = move_by_the_docs(new, place, images, values)
+        status = place.wait_finished("moved", BATCH_SECONDS)["status"]
+    assert (status["succeeded"], status["failed"]) == (COUNT, 0)
+    assert observer.attempts_of(uid) == once_each(uid)
+    assert before <= recorded(place)
+    assert [("EVERY RESULT IS LOST" in each) for each in notes] == [True, False, False]
+    assert claims(place) == [("data-backfleet-postgres-0", "Bound", "20Gi")]
+    assert health(place)["warnings"] == []
 
 
 def own_postgres(place: Live) -> str:

@@ -5,8 +5,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-TAG = "v0.1.0"
-COMMIT = "2ae47f58b7572afb63238fe42abbf1a55b371a74"
+TAG = "v0.2.0"
+COMMIT = "78657ea595874c6f0c0d641e0c1bf01699b5aed7"
 """What the tag names: a clone without tags may still have it."""
 ROOT = Path(__file__).resolve().parents[2]
 GIT_SECONDS = 60

@@ -13,7 +13,13 @@ from backfleet_api.lookup import NO_ANSWER, NOT_MIGRATED
 from backfleet_api.openapi import Responses, answers
 from backfleet_api.query import no_query
 from backfleet_api.schemas import Health, Liveness
+from backfleet_api.settings import ApiSettings
 from backfleet_api.version import SERVICE, version
+
+NO_VOLUME = (
+    "the evaluation Postgres has no volume: every result is lost when its pod goes; "
+    "docs/deployment.md says how to move them to a volume"
+)
 
 logger = logging.getLogger(__name__)
 
@@ -38,13 +44,20 @@ async def get_health(services: Provided, response: Response) -> Health:
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         response.headers["Retry-After"] = str(services.settings.retry_after_seconds)
         if isinstance(error, NotMigrated):
-            return _health("unavailable", "not migrated", NOT_MIGRATED)
-        return _health("unavailable", "unavailable", NO_ANSWER)
-    return _health("ok", "ok", None)
+            return _health(services.settings, "not migrated", NOT_MIGRATED)
+        return _health(services.settings, "unavailable", NO_ANSWER)
+    return _health(services.settings, "ok", None)
 
 
-def _health(status: str, database: str, reason: str | None) -> Health:
-    return Health(status=status, service=SERVICE, version=version(), database=database, reason=reason)
+def _health(settings: ApiSettings, database: str, reason: str | None) -> Health:
+    return Health(
+        status="ok" if reason is None else "unavailable",
+        service=SERVICE,
+        version=version(),
+        database=database,
+        reason=reason,
+        warnings=[] if settings.is_database_lasting else [NO_VOLUME],
+    )
 
 
 @router.get("/health/live", responses=answers(examples.LIVENESS, 422))

@@ -15,6 +15,9 @@ if [ ! -s "$data/PG_VERSION" ]; then
     mv "$data.new" "$data"
 fi
 
+# A volume's plugin may have opened the directory to the pod's group; Postgres refuses such a one.
+chmod 700 "$data"
+
 cat > "$data/pg_hba.conf" <<'HBA'
 local all postgres trust
 host  all postgres all reject

@@ -67,6 +67,18 @@ def test_a_batch_is_shown(command: str, batch: BatchRecord, capsys: pytest.Captu
     assert body["counts"]["succeeded"] == 2
 
 
+def test_a_status_says_that_the_database_has_no_volume(
+    database: Database, batch: BatchRecord, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = ApiSettings(database_url=database.api_url, namespace="backfleet", is_database_lasting=False)
+    with serving(create_app(settings, NoCluster())) as url:
+        assert run(["status", "rsi-small", "--api-url", url]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith("batch")
+    assert captured.err.startswith("warning: the evaluation Postgres has no volume: every result is lost")
+    assert captured.err.count("\n") == 1
+
+
 def test_results_are_shown_in_rank(command: str, batch: BatchRecord, capsys: pytest.CaptureFixture[str]) -> None:
     header, first, second = (line.split() for line in shown(capsys, "results", "rsi-small").splitlines())
     assert header[:5] == ["RANK", "INDEX", "rsi_period", "entry_threshold", "SHARPE_RATIO"]

@@ -105,6 +105,14 @@ def test_health_tells_of_postgres_and_liveness_does_not(still: TestClient, api: 
     assert still.get("/health/live").json() == {"status": "ok"}
 
 
+def test_health_says_that_the_database_has_no_volume_and_stays_ok(serve: Serve, api: TestClient) -> None:
+    assert api.get("/health").json()["warnings"] == []
+    told = serve(is_database_lasting=False).get("/health")
+    assert (told.status_code, told.json()["status"]) == (200, "ok")
+    (warning,) = told.json()["warnings"]
+    assert "every result is lost when its pod goes" in warning
+
+
 def test_an_empty_schema_is_not_ready_until_it_is_migrated_and_granted(serve: Serve, empty_database: Database) -> None:
     api = serve(database_url=empty_database.api_url)
     ill = api.get("/health")

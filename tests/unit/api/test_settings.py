@@ -48,6 +48,7 @@ def test_the_watched_namespaces_are_the_own_one_unless_they_are_named(
         ("BACKFLEET_API_PORT", "٨٢٣٠"),
         ("BACKFLEET_API_CONFIGS", "/nowhere"),
         ("BACKFLEET_API_CONFIGS", "/etc/hostname"),
+        ("BACKFLEET_API_DATABASE_VOLUME", "some"),
     ],
 )
 def test_a_bad_variable_is_named_without_the_password(name: str, value: str) -> None:
@@ -55,6 +56,12 @@ def test_a_bad_variable_is_named_without_the_password(name: str, value: str) -> 
         load_settings({"BACKFLEET_API_DATABASE_URL": URL, name: value})
     assert caught.value.field == name
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "is_lasting"), [("none", False), ("", True)])
+def test_a_database_lasts_unless_the_chart_says_otherwise(text: str, is_lasting: bool) -> None:
+    given = {"BACKFLEET_API_DATABASE_URL": URL, "BACKFLEET_API_DATABASE_VOLUME": text}
+    assert load_settings(given).is_database_lasting is is_lasting
 
 
 def test_a_repr_shows_no_password_and_no_token() -> None:

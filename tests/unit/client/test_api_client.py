@@ -36,6 +36,21 @@ def test_a_field_of_a_newer_api_is_passed_over() -> None:
         assert api.get_health().status == "ok"
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "warnings"),
+    [
+        (200, examples.HEALTH | {"warnings": ["mind this"]}, ["mind this"]),
+        (200, {key: value for key, value in examples.HEALTH.items() if key != "warnings"}, []),
+        (404, {}, []),
+        (503, examples.HEALTH_UNAVAILABLE, []),
+    ],
+    ids=["said", "an older API", "no API", "an API that is down"],
+)
+def test_warnings_are_read_where_there_are_any(status: int, body: object, warnings: list[str]) -> None:
+    with answering(status, body) as api:
+        assert api.read_warnings() == warnings
+
+
 def test_path_segments_are_quoted_and_absent_parameters_left_out() -> None:
     seen: list[httpx2.URL] = []
 
