@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg2
 import pytest
 from sqlalchemy import Engine, text
 
+from backfleet.controller.failing import FIRST_SECONDS
 from backfleet.core.backtests import Failure, Recorded
 from backfleet.core.errors import FenceLost, Unavailable
 from backfleet.core.plans import Effect
@@ -209,7 +210,7 @@ def test_a_space_of_a_million_is_accepted_at_once_and_costs_no_rows(scene: Scene
 
 
 def test_a_space_that_counting_finds_empty_is_refused_and_may_be_mended(scene: Scene) -> None:
-    scene.operator.passes.limits = replace(scene.operator.passes.limits, count_chunk=2)
+    scene.operator.passes.limits = replace(scene.operator.passes.limits, walk_budget=2)
     uid = scene.cluster.add_batch(batch_spec(parameters=values(5), constraints=["value > 100"]))
     for _ in range(4):
         scene.operator.turn()
@@ -313,8 +314,10 @@ def test_a_commit_that_the_server_carries_out_late_is_never_counted_twice(scene:
     applier.save = give_up
     assert "saving did not end in time" in scene.operator.turn().errors[uid]
     applier.save = carry_out_late
+    scene.cluster.now += timedelta(seconds=FIRST_SECONDS)
     assert "planned on version" in scene.operator.turn().errors[uid]
     assert scene.verdicts(uid) == {0: (True, 1)}
+    scene.cluster.now += timedelta(seconds=2 * FIRST_SECONDS)
     scene.run_all(uid, value_of)
     assert scene.ends(uid) == EXPECTED
     assert len(scene.cluster.created) == 5

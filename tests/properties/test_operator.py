@@ -44,7 +44,7 @@ class OperatorMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(limits=Limits(max_concurrent=3, scan_chunk=5, count_chunk=7))
+        self.world = World(limits=Limits(max_concurrent=3, walk_budget=10))
         self.world.rows.catalog_rows = Catalog(default_criteria={"minTrades": 6})
         self.first_states: dict[tuple[str, int], str] = {}
 

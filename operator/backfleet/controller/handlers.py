@@ -18,6 +18,8 @@ from backfleet.core import wire
 Signature = tuple[Any, ...]
 
 RETRY_SECONDS = 5.0
+REMEMBERED = 20_000
+"""Objects of which the last event is remembered; past that, an event that changes nothing may cause a pass."""
 EXITING_SECONDS = 25.0
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ class Attention:
     """Remembers what of each object was of interest last, so that our own status writes wake nobody."""
 
     wake: Callable[[float], None]
+    remembered: int = REMEMBERED
     _seen: dict[str, Signature] = field(default_factory=dict)
 
     def batch_event(self, event: Mapping[str, Any]) -> None:
@@ -57,12 +60,15 @@ class Attention:
 
     def _notice(self, event: Mapping[str, Any], signature: Signature, within_seconds: float) -> None:
         uid = event["object"]["metadata"]["uid"]
-        if event["type"] == "DELETED":
-            self._seen.pop(uid, None)
-        elif self._seen.get(uid) == signature:
-            return
-        else:
+        before = self._seen.pop(uid, None)
+        if event["type"] != "DELETED":
             self._seen[uid] = signature
+            if before == signature:
+                return
+            if (
+                len(self._seen) > self.remembered
+            ):  # the removal of some may have been missed; the one unheard of longest goes
+                del self._seen[next(iter(self._seen))]
         self.wake(within_seconds)
 
 

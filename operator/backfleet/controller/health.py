@@ -24,13 +24,17 @@ class Answer:
 
 
 def answer(path: str, health: Health, stale_seconds: float) -> Answer:
-    """What a path answers now. A loop that has not turned for `stale_seconds` is not alive; Postgres away is not ready.
+    """What a path answers now. Postgres away is not ready.
+
+    A loop that has not turned for `stale_seconds`, or a listener that has not listened for as long, is not alive.
 
     A watched namespace that is left out is told and takes no readiness away: the others are served.
     """
-    age = time.monotonic() - health.last_turn_at
+    now = time.monotonic()
+    age, silence = now - health.last_turn_at, now - health.last_listened_at
     facts = {
         "lastTurnSecondsAgo": round(age, 1),
+        "lastListenedSecondsAgo": round(silence, 1),
         "holdsFence": health.is_holder,
         "problem": health.problem,
         "namespacesLeftOut": dict(health.refused),
@@ -38,7 +42,7 @@ def answer(path: str, health: Health, stale_seconds: float) -> Answer:
     }
     match path.partition("?")[0]:
         case "/healthz":
-            return Answer(200 if age < stale_seconds else 500, json.dumps(facts).encode())
+            return Answer(200 if max(age, silence) < stale_seconds else 500, json.dumps(facts).encode())
         case "/readyz":
             is_ready = health.is_holder and health.problem is None
             return Answer(200 if is_ready else 503, json.dumps(facts).encode())

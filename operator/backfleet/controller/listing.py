@@ -1,7 +1,7 @@
 """One look at every watched namespace; one that is not allowed or not served is left out whole, and the others go on."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,10 +27,14 @@ class Sight:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def list_namespaces(cluster: ClusterPort, namespaces: Iterable[str]) -> Sight:
-    """Batches, Jobs and pods of all; raises what the only one, or every one, of the namespaces answered, and Unavailable."""
+def list_namespaces(cluster: ClusterPort, namespaces: Iterable[str], beat: Callable[[], None] = lambda: None) -> Sight:
+    """Batches, Jobs and pods of all; raises what the only one, or every one, of the namespaces answered, and Unavailable.
+
+    `beat` is called before each namespace: a hundred of them may take longer than a turn should.
+    """
     sight, problem = Sight(), None
     for namespace in namespaces:
+        beat()
         try:
             batches = [parse_batch(item) for item in cluster.list_batches(namespace)]
             jobs = [parse_job(item) for item in cluster.list_jobs(namespace)]

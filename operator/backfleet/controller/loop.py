@@ -39,10 +39,12 @@ class PassesPort(Protocol):
 
 @dataclass(slots=True)
 class Health:
-    """What probes and metrics read; written by the loop alone."""
+    """What probes and metrics read; written by the loop, and one moment of it by the thread that listens."""
 
     is_holder: bool = False
     last_turn_at: float = field(default_factory=time.monotonic)
+    last_listened_at: float = field(default_factory=time.monotonic)
+    """When the thread that listens for outcomes was last seen at it."""
     last_pass_at: datetime | None = None
     problem: str | None = "starting"
     refused: Mapping[str, str] = field(default_factory=dict)
@@ -81,6 +83,10 @@ class Loop:
         """End after the pass that is under way, if there is one; `run` then returns."""
         self._stopping.set()
         self._wake.set()
+
+    def stopping_within(self, seconds: float) -> bool:
+        """Wait that long, or until the loop is to end; whether it is."""
+        return self._stopping.wait(seconds)
 
     @property
     def is_stopping(self) -> bool:

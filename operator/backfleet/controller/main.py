@@ -5,7 +5,9 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Mapping
+from typing import Protocol
 
 from kubernetes import config
 from kubernetes.client import ApiClient, Configuration
@@ -30,6 +32,12 @@ logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 15.0
 LISTEN_SECONDS = 5.0
+
+
+class Listening(Protocol):
+    """What announces outcomes: the fence's connection."""
+
+    def wait(self, timeout_seconds: float) -> bool: ...
 
 
 def main() -> None:
@@ -90,17 +98,27 @@ def build_loop(settings: Settings, url: str, cluster: ClusterPort, fence: Fence)
             ),
             settings=settings,
             limits=limits_of(settings),
+            beat=loop.beat,
         )
 
     loop = Loop(fence=fence, start_passes=start_passes, tick_seconds=settings.tick_seconds)
     return loop
 
 
-def listen(loop: Loop, fence: Fence) -> None:
-    """Wake the loop for every announced outcome, until it stops; its Job's end mostly follows within a moment."""
+def listen(loop: Loop, fence: Listening, pause_seconds: float = LISTEN_SECONDS) -> None:
+    """Wake the loop for every announced outcome, until it stops; its Job's end mostly follows within a moment.
+
+    Health sees when it last listened, so that a thread that hangs or died is noticed.
+    """
     while not loop.is_stopping:
-        if fence.wait(LISTEN_SECONDS):
-            loop.wake(SOON_SECONDS)
+        loop.health.last_listened_at = time.monotonic()
+        try:
+            if fence.wait(LISTEN_SECONDS):
+                loop.wake(SOON_SECONDS)
+        except Exception:
+            # The loop's ticks do meanwhile what announcements do.
+            logger.exception("listening for outcomes failed; trying again in %g s", pause_seconds)
+            loop.stopping_within(pause_seconds)
 
 
 async def run(settings: Settings, loop: Loop, fence: Fence) -> None:

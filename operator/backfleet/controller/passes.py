@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from backfleet.controller.applying import Applier
+from backfleet.controller.applying import Applier, PassOverdue
 from backfleet.controller.cluster import ClusterPort, build_event
 from backfleet.controller.failing import FailingBatches
 from backfleet.controller.listing import (
@@ -19,10 +19,10 @@ from backfleet.controller.listing import (
 from backfleet.controller.lived import Lived
 from backfleet.controller.sweeping import Sweep
 from backfleet.core import wire
-from backfleet.core.accepting import needs_catalog
+from backfleet.core.accepting import is_refused, needs_catalog
 from backfleet.core.ceilings import Ceilings
 from backfleet.core.errors import BackfleetError
-from backfleet.core.observation import Limits, Observation, RefusedBatch, SettledJob
+from backfleet.core.observation import Limits, Observation, RefusedBatch, SeenBatch, SettledJob
 from backfleet.core.planning import plan
 from backfleet.core.plans import Plan
 from backfleet.core.records import Catalog, StoreView
@@ -70,6 +70,8 @@ class Passes:
     applier: Applier
     settings: Settings
     limits: Limits
+    beat: Callable[[], None] = lambda: None
+    """Called whenever a pass gets on: it is alive, however long it takes."""
     clock: Callable[[], float] = time.monotonic
     failing: FailingBatches = field(default_factory=FailingBatches)
     refused: dict[str, RefusedBatch] = field(default_factory=dict)
@@ -80,10 +82,10 @@ class Passes:
     def run(self) -> PassReport:
         """Do one pass; Unavailable when Kubernetes or Postgres did not answer, which loses nothing."""
         started = time.monotonic()
-        sight = list_namespaces(self.cluster, self.settings.namespaces)
+        sight = list_namespaces(self.cluster, self.settings.namespaces, self.beat)
         seen = self.observe(sight)
         looked = time.monotonic()
-        planned = plan(seen)
+        planned = plan(seen, self._checkpoint(looked))
         errors = self.applier.apply(planned, seen.now)
         is_news = self._note_refused(planned, errors, seen)
         self.failing.note_pass(errors, seen.resting, seen, self.clock())
@@ -112,7 +114,9 @@ class Passes:
         sight.pods += pods_out_of_list(self.cluster, sight, store)
         records = {record.uid: record for record in store.batches}
         reads_catalog = any(
-            needs_catalog(batch, records.get(batch.uid)) for batch in sight.batches if batch.uid not in resting
+            needs_catalog(batch, records.get(batch.uid))
+            for batch in sight.batches
+            if batch.uid not in resting and not self._is_refused(batch, store.now)
         )
         return Observation(
             now=store.now,
@@ -142,10 +146,20 @@ class Passes:
         alive = {each.key for each in store.attempts if each.is_deciding and each.backtest_state.holds_slot}
         return self.lived.note(sight.jobs, alive, sight.listed, store.now)
 
+    def _checkpoint(self, began: float) -> Callable[[], None]:
+        """What planning calls between batches: it is alive, and it has a deadline."""
+
+        def checkpoint() -> None:
+            self.beat()
+            if time.monotonic() > began + self.settings.pass_seconds:
+                raise PassOverdue(f"planning was not done after {self.settings.pass_seconds:g} s")
+
+        return checkpoint
+
     def tell_database_unavailable(self, message: str) -> None:
         """Show on every live batch that Postgres is away; called once per change by the holder of the fence."""
         now = datetime.now(UTC)
-        for batch in list_namespaces(self.cluster, self.settings.namespaces).batches:
+        for batch in list_namespaces(self.cluster, self.settings.namespaces, self.beat).batches:
             conditions = {each.get("type"): each.get("status") for each in batch.status.get("conditions", [])}
             if conditions.get(wire.CONDITION_FINISHED) != "True":
                 status = database_unavailable_status(batch, message, now)
@@ -162,6 +176,9 @@ class Passes:
                 self.cluster.create_event(build_event(ref, "PassFailed", error, "Warning", seen.now))
             except BackfleetError as refusal:
                 logger.warning("could not tell that a pass failed: %s", refusal, extra={"batch": uid})
+
+    def _is_refused(self, batch: SeenBatch, now: datetime) -> bool:
+        return is_refused(self.refused.get(batch.uid), batch, now, self.limits.judge_again_seconds)
 
     def _note_refused(self, planned: Plan, errors: dict[str, str], seen: Observation) -> bool:
         """Remember the batches that were refused; those that Postgres refused are no errors, and to be shown at once."""

@@ -1,10 +1,10 @@
-"""Takes a new batch in: snapshots what defines its work, and counts what its constraints leave."""
+"""Takes a new batch in: snapshots what defines its work, and counts what its constraints leave, a part per pass."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from backfleet.core.acceptance import AcceptanceLimits, check
-from backfleet.core.constraints import count_satisfying, nothing_satisfies
+from backfleet.core.constraints import count_satisfying, nothing_satisfies, work_between
 from backfleet.core.drafts import Draft
 from backfleet.core.observation import Observation, RefusedBatch, SeenBatch
 from backfleet.core.records import BatchRecord, BatchState
@@ -40,43 +40,45 @@ def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> D
     )
     if declared_spec != batch.spec:
         spec = parse_spec(declared_spec)
-    work = Work(spec=spec, space=accepted.space, constraints=accepted.constraints, criteria=criteria)
+    work = Work(spec=spec, space=accepted.space, criteria=criteria)
     return Draft(seen=batch, before=before, record=record, work=work, now=seen.now, limits=seen.limits)
 
 
-def count_on(draft: Draft) -> None:
-    """Count one more chunk of the space; when done the batch is live, or over when nothing satisfies its constraints.
+def count_on(draft: Draft, limit: int) -> int:
+    """Count on within so many units of work, and return how many were spent.
 
-    Raises SpecInvalid for a batch that has no row yet, so that it never gets one.
+    When the count is done the batch is live, or over when nothing satisfies its constraints: its row then says so, and it
+    is not counted again until it is edited.
     """
     record, work = draft.record, draft.work
-    if record.state is not BatchState.COUNTING:
-        return
-    found, cursor = count_satisfying(work.space, work.constraints, record.count_cursor, draft.limits.count_chunk)
+    found, cursor = count_satisfying(work.space, work.constraints, record.count_cursor, limit)
+    spent = work_between(work.space, work.constraints, record.count_cursor, cursor)
     record = replace(record, count_cursor=cursor, count_found=record.count_found + found)
     if cursor < work.space.total:
         draft.record = record
-        draft.due.append(draft.now)
     elif record.count_found:
         draft.record = replace(record, state=BatchState.LIVE, total=record.count_found)
     else:
-        error = nothing_satisfies(work.space, work.constraints)
-        if draft.before is None:
-            raise error
         draft.record = replace(record, total=0)
-        draft.finish(REASON_SPEC_INVALID, str(error))
+        draft.finish(REASON_SPEC_INVALID, str(nothing_satisfies(work.space, work.constraints)))
+    return spent
 
 
-def still_refused(seen: Observation, batch: SeenBatch) -> RefusedBatch | None:
-    """The refusal of a batch that is as it was when it was judged, not long ago; None when it is to be judged.
+def cost_of_judging(batch: SeenBatch) -> int:
+    """The units of work that judging a batch costs, by the size of its spec: constraints take longest to read."""
+    texts = batch.spec.get("constraints")
+    constraints = sum(len(text) for text in texts if isinstance(text, str)) if isinstance(texts, list) else 0
+    return 50 + constraints + len(str(batch.spec)) // 4
+
+
+def is_refused(refused: RefusedBatch | None, batch: SeenBatch, now: datetime, judge_again_seconds: float) -> bool:
+    """Whether the batch is as it was when it was refused, not long ago, so that it need not be judged again.
 
     What the installation allows changes with a restart, which forgets refusals; the catalog changes at any time.
     """
-    refused = seen.refused.get(batch.uid)
     if refused is None or refused.generation != batch.generation:
-        return None
-    judge_again_at = refused.judged_at + timedelta(seconds=seen.limits.judge_again_seconds)
-    return refused if seen.now < judge_again_at else None
+        return False
+    return now < refused.judged_at + timedelta(seconds=judge_again_seconds)
 
 
 def needs_catalog(batch: SeenBatch, record: BatchRecord | None) -> bool:

@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.expressions import Expression, Operand, compile_expression
 from backfleet.core.parameters import Axis, ParameterSpace
-from backfleet.core.scalars import Value, is_whole
+from backfleet.core.scalars import ParameterType, Value, is_whole
 
-FREE_OPERATIONS = 8
-"""Constraints of more operations than this in all are looked at for fewer indexes at a time."""
+OPERATIONS_PER_UNIT = 10
+"""Operations on whole numbers that take as long as decoding one index: either is a unit of work, some 5 microseconds."""
+FRACTION_OPERATIONS = 7
+"""An operation on fractions costs as many as this on whole numbers."""
+
+COMPILED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Constraint:
     text: str
     names: tuple[str, ...]
     expression: Expression = field(compare=False, repr=False)
+    operations: int = field(default=1, compare=False)
+    """What testing one combination costs at most, in operations on whole numbers."""
 
     def is_satisfied(self, values: Mapping[str, Value]) -> bool:
         """Whether an assignment meets it."""
@@ -38,12 +45,23 @@ class Constraint:
 
 def compile_constraints(texts: Sequence[str], space: ParameterSpace) -> tuple[Constraint, ...]:
     """Compile `spec.constraints` over the parameters of a space; SpecInvalid names item, position and mend."""
-    types = {axis.name: axis.type for axis in space.axes}
+    return _compile(texts, dict(space.types))
+
+
+def _compile(texts: Sequence[str], types: Mapping[str, ParameterType]) -> tuple[Constraint, ...]:
     constraints: list[Constraint] = []
     for position, text in enumerate(texts):
         expression = compile_expression(text, types, f"spec.constraints[{position}]")
-        constraints.append(Constraint(text, expression.names, expression))
+        has_fractions = expression.is_fractional or any(types[name] is ParameterType.FLOAT for name in expression.names)
+        operations = expression.operations * (FRACTION_OPERATIONS if has_fractions else 1)
+        constraints.append(Constraint(text, expression.names, expression, operations))
     return tuple(constraints)
+
+
+@lru_cache(maxsize=COMPILED)
+def compile_known(texts: tuple[str, ...], types: tuple[tuple[str, ParameterType], ...]) -> tuple[Constraint, ...]:
+    """`compile_constraints` for texts that were compiled before: the latest are kept, so that a pass need not do it again."""
+    return _compile(texts, dict(types))
 
 
 def count_satisfying(
@@ -51,27 +69,27 @@ def count_satisfying(
 ) -> tuple[int, int]:
     """How many of the next indexes from `cursor` on satisfy all constraints, and the index to go on from.
 
-    At most `limit` indexes are looked at, fewer when the constraints are long, so that `limit` bounds the time. The count
-    is complete when the returned cursor is `space.total`; without constraints it is so at once.
+    At most `limit` units of work are done, but at least one test. The count is complete when the returned cursor is
+    `space.total`; without constraints it is so at once.
     """
     if not constraints:
         return max(space.total - cursor, 0), space.total
-    end = min(cursor + _affordable(constraints, limit), space.total)
+    end = _reach(space, constraints, cursor, limit)
     return sum(after - first for first, after in _satisfying_runs(space, constraints, cursor, end)), max(cursor, end)
 
 
 def next_satisfying(
-    space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, wanted: int, scan_limit: int
+    space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, wanted: int, limit: int
 ) -> tuple[tuple[int, ...], int]:
     """The next satisfying indexes from `cursor` on, at most `wanted`, and the index to go on from.
 
-    At most `scan_limit` indexes are looked at, fewer when the constraints are long; so fewer may come back while the cursor
-    is still below `space.total`.
+    At most `limit` units of work are done, but at least one test; so fewer may come back while the cursor is still below
+    `space.total`.
     """
     if not constraints:
         end = min(cursor + wanted, space.total)
         return tuple(range(cursor, end)), max(cursor, end)
-    end = min(cursor + _affordable(constraints, scan_limit), space.total)
+    end = _reach(space, constraints, cursor, limit)
     found: list[int] = []
     if wanted <= 0:
         return (), cursor
@@ -92,9 +110,28 @@ def nothing_satisfies(space: ParameterSpace, constraints: Sequence[Constraint]) 
     )
 
 
-def _affordable(constraints: Sequence[Constraint], limit: int) -> int:
-    operations = sum(constraint.expression.operations for constraint in constraints)
-    return max(1, limit * FREE_OPERATIONS // max(FREE_OPERATIONS, operations))
+def cost_of_test(constraints: Sequence[Constraint]) -> int:
+    """The units of work that testing one combination costs at most."""
+    return 1 + sum(constraint.operations for constraint in constraints) // OPERATIONS_PER_UNIT
+
+
+def work_between(space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, end: int) -> int:
+    """The units of work that walking from `cursor` to `end` costs; nothing without constraints."""
+    if not constraints or end <= cursor:
+        return 0
+    run = _run_length(space, constraints)
+    return (-(-end // run) - cursor // run) * cost_of_test(constraints)
+
+
+def _reach(space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, limit: int) -> int:
+    """The index that a walk from `cursor` on gets to within `limit` units: indexes of one run are tested once."""
+    run, tests = _run_length(space, constraints), max(1, limit // cost_of_test(constraints))
+    return min((cursor // run + tests) * run, space.total)
+
+
+def _run_length(space: ParameterSpace, constraints: Sequence[Constraint]) -> int:
+    strides = _strides(space)
+    return min(strides[name] for constraint in constraints for name in constraint.names)
 
 
 _Column = Callable[[int], Operand]
@@ -113,7 +150,7 @@ def _satisfying_runs(
     for axis in space.axes:
         columns[axis.name] = _column(axis, strides[axis.name])
     tests = [([columns[name] for name in constraint.names], constraint._holds) for constraint in constraints]
-    run = min(strides[name] for constraint in constraints for name in constraint.names)
+    run = _run_length(space, constraints)
     index = cursor
     while index < end:
         after = min((index // run + 1) * run, end)

@@ -48,6 +48,8 @@ class Draft:
     """Attempts whose recorder was seen to start: such a Job is left to end by itself."""
     held_back: set[int] = field(default_factory=set)
     """Launching backtests whose Job was never made, while the batch is suspended."""
+    walk_limit: int = 0
+    """The work that finding combinations to launch may still cost in this pass."""
     fault: Fault | None = None
     """Why its launches could not be planned."""
     drift: str | None = None

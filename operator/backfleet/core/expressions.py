@@ -46,11 +46,15 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression that yields a bool; `names` are the parameters it reads, in the order of its operands."""
+    """A compiled expression that yields a bool; `names` are the parameters it reads, in the order of its operands.
+
+    `is_fractional`: it makes fractions of whole numbers, by a quotient or a constant.
+    """
 
     names: tuple[str, ...]
     evaluate: Evaluate
     operations: int
+    is_fractional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,8 @@ class _Parser:
         self._expect(node, Kind.BOOL, self._end, "the constraint")
         if not self._names:
             raise SpecInvalid(self._field, "the constraint names no parameter", f"name one of {self._known()}")
-        return Expression(tuple(self._names), node.evaluate, self._operations)
+        is_fractional = any(token.text == "/" or "." in token.text for token in self._tokens if token.kind != "text")
+        return Expression(tuple(self._names), node.evaluate, self._operations, is_fractional)
 
     def _or(self) -> _Node:
         return self._logic("or", self._and, lambda left, right: lambda env: left(env) or right(env))

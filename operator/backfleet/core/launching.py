@@ -1,10 +1,11 @@
 """Which combination runs next, and the attempt and Job that it gets."""
 
+import zlib
 from dataclasses import replace
 from datetime import timedelta
 
 from backfleet.core.backtests import BacktestRequest, BacktestState
-from backfleet.core.constraints import next_satisfying
+from backfleet.core.constraints import cost_of_test, next_satisfying, work_between
 from backfleet.core.drafts import Draft
 from backfleet.core.names import job_name
 from backfleet.core.plans import ClaimRef, CreateJob, JobShape
@@ -30,7 +31,11 @@ def launch_one(draft: Draft) -> bool:
         _launch(draft, min(queued), draft.attempts[min(queued)])
         return True
     record, work = draft.record, draft.work
-    found, cursor = next_satisfying(work.space, work.constraints, record.next_index, 1, draft.limits.scan_chunk)
+    if work.has_constraints and not _may_search(draft):
+        draft.due.append(draft.now)
+        return False
+    found, cursor = next_satisfying(work.space, work.constraints, record.next_index, 1, draft.walk_limit)
+    draft.walk_limit -= work_between(work.space, work.constraints, record.next_index, cursor)
     draft.record = replace(record, next_index=cursor)
     if not found:
         if cursor < work.space.total:
@@ -38,6 +43,17 @@ def launch_one(draft: Draft) -> bool:
         return False
     _launch(draft, found[0], None)
     return True
+
+
+def _may_search(draft: Draft) -> bool:
+    """Whether another test is within the draft's share of the pass.
+
+    Where one test alone costs more than what is left, it is made in one pass of so many, picked by the moment and the batch.
+    """
+    if draft.walk_limit <= 0:
+        return False
+    passes = -(-cost_of_test(draft.work.constraints) // draft.walk_limit)
+    return zlib.crc32(f"{draft.record.uid} {draft.now.isoformat()}".encode()) % passes == 0
 
 
 def recreate(draft: Draft, attempt: AttemptRecord) -> None:

@@ -117,6 +117,11 @@ class ParameterSpace:
     axes: tuple[Axis, ...]
 
     @property
+    def types(self) -> tuple[tuple[str, ParameterType], ...]:
+        """Name and type of every parameter, in order."""
+        return tuple((axis.name, axis.type) for axis in self.axes)
+
+    @property
     def total(self) -> int:
         """The number of combinations, before any constraint."""
         return _product(self.axes)

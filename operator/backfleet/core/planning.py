@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from backfleet.core import wire
-from backfleet.core.accepting import accept, acceptance_limits, count_on, may_accept_again, still_refused
+from backfleet.core.accepting import accept, acceptance_limits, cost_of_judging, count_on, is_refused, may_accept_again
 from backfleet.core.closing import close_draft, close_finished, refuse
 from backfleet.core.drafts import Draft
 from backfleet.core.ending import ending
@@ -19,6 +19,7 @@ from backfleet.core.settling import Facts, settle
 from backfleet.core.slots import occupied_slots, overdue_jobs, share_slots, slots_out_of_sight
 from backfleet.core.snapshots import restore
 from backfleet.core.verdicts import judge_stale, review
+from backfleet.core.walking import allot_searches, count_batches
 
 
 @dataclass(slots=True)
@@ -30,6 +31,15 @@ class _Board:
     plans: list[BatchPlan] = field(default_factory=list)
     due: list[datetime] = field(default_factory=list)
     refused: dict[str, RefusedBatch] = field(default_factory=dict)
+    judging: int = 0
+
+    def may_judge(self, seen: Observation, batch: SeenBatch) -> bool:
+        """Whether this pass judges another new batch; if not, the next one is due at once."""
+        if self.judging >= seen.limits.judging_budget:
+            self.due.append(seen.now)
+            return False
+        self.judging += cost_of_judging(batch)
+        return True
 
     def add(self, uid: str, make: Callable[[], BatchPlan | None]) -> None:
         """Add a batch's plan; when it cannot be made, its error in place of it."""
@@ -41,10 +51,11 @@ class _Board:
             self.plans.append(made)
 
 
-def plan(seen: Observation) -> Plan:
+def plan(seen: Observation, between: Callable[[], None] = lambda: None) -> Plan:
     """Plan every batch: settle what happened, end what is over, share the free slots, then say it in status and events.
 
-    A batch whose plan cannot be made carries its error in its own plan; the others go on.
+    A batch whose plan cannot be made carries its fault in its own plan; the others go on. `between` is called between
+    batches, and whatever it raises ends the planning: the caller has the clock.
     """
     facts = gather_facts(seen)
     records = {record.uid: record for record in seen.store.batches}
@@ -52,18 +63,20 @@ def plan(seen: Observation) -> Plan:
     for attempt in sorted(seen.store.attempts, key=lambda each: (each.batch_uid, each.index, each.number)):
         attempts[attempt.batch_uid].append(attempt)
     board = _Board()
-    for batch in sorted(seen.batches, key=lambda each: each.uid):
-        if batch.uid in seen.resting:
-            continue
+    for batch in _in_turn(seen, records):
+        between()
         record = records.get(batch.uid)
         board.add(batch.uid, lambda b=batch, r=record: _enter(board, seen, b, r, (attempts[b.uid], facts)))  # type: ignore[misc]
     held = occupied_slots(seen, board.drafts) | slots_out_of_sight(seen) | _held_by_broken(board, attempts)
+    for_counting = allot_searches(board.drafts, seen.limits.walk_budget)
+    count_batches(board.drafts, for_counting, between)
     if seen.store.has_more_outcomes:
         board.due.append(seen.now)
     else:
         share_slots(board.drafts, held, seen.limits)
     jobs = _jobs_by_batch(seen.jobs)
     for draft in board.drafts:
+        between()
         board.add(draft.seen.uid, lambda each=draft: _close(seen, each, held, jobs))  # type: ignore[misc]
         board.due.extend(draft.due)
     for batch, record in board.finished:
@@ -92,6 +105,15 @@ def gather_facts(seen: Observation) -> Facts:
     )
 
 
+def _in_turn(seen: Observation, records: Mapping[str, BatchRecord]) -> list[SeenBatch]:
+    """The batches that are not left alone: first those that have a row, then the new ones, the smallest specs first."""
+    awake = [batch for batch in seen.batches if batch.uid not in seen.resting]
+    return sorted(
+        awake,
+        key=lambda each: (0 if each.uid in records else cost_of_judging(each), each.created_at, each.uid),
+    )
+
+
 def _enter(
     board: _Board,
     seen: Observation,
@@ -104,11 +126,13 @@ def _enter(
         board.finished.append((batch, record))
         return None
     is_new = record is None or record.state is BatchState.FINISHED
-    if is_new and (refused := still_refused(seen, batch)) is not None:
+    refused = seen.refused.get(batch.uid)
+    if is_new and refused is not None and is_refused(refused, batch, seen.now, seen.limits.judge_again_seconds):
         return refuse(seen, batch, refused.message)
+    if is_new and not board.may_judge(seen, batch):
+        return None
     try:
         draft = accept(seen, batch, before=record) if is_new else _reopen(seen, batch, record)
-        count_on(draft)
     except SpecInvalid as error:
         if not is_new:
             raise  # it was valid once: our defect, and no reason to call the batch finished
@@ -118,6 +142,8 @@ def _enter(
     live = [each for each in attempts if each.is_deciding and each.backtest_state.is_alive]
     draft.attempts = {each.index: each for each in live}
     settle(draft, attempts, facts)
+    if draft.record.state is BatchState.COUNTING and not draft.work.has_constraints:
+        count_on(draft, 0)  # costs nothing
     end = ending(draft) if draft.record.state is not BatchState.FINISHED else None
     if end is not None:
         draft.finish(*end)

@@ -6,7 +6,7 @@ from typing import Any
 
 from backfleet.core.acceptance import AcceptanceLimits, check_controls
 from backfleet.core.ceilings import clamp
-from backfleet.core.constraints import Constraint, compile_constraints
+from backfleet.core.constraints import Constraint, compile_known
 from backfleet.core.criteria import SuccessCriteria
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import ParameterSpace
@@ -26,8 +26,16 @@ class Work:
 
     spec: BatchSpec
     space: ParameterSpace
-    constraints: tuple[Constraint, ...]
     criteria: SuccessCriteria
+
+    @property
+    def has_constraints(self) -> bool:
+        return bool(self.spec.constraints)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Compiled only when they are needed, which most batches do not in most passes."""
+        return compile_known(tuple(self.spec.constraints), self.space.types)
 
     @property
     def objective(self) -> Objective:
@@ -101,7 +109,6 @@ def restore(
     work = Work(
         spec=spec,
         space=space,
-        constraints=compile_constraints(spec.constraints, space),
         criteria=SuccessCriteria.from_json(record.criteria),
     )
     return work, controls, Drift(message="; ".join(faults)) if faults else None

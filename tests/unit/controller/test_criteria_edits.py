@@ -122,7 +122,7 @@ def test_a_suspended_batch_is_judged_anew_and_stays_suspended(world: World) -> N
 
 
 def test_a_batch_that_is_still_counted_takes_an_edit(world: World) -> None:
-    world.limits = world.operator.passes.limits = type(world.limits)(count_chunk=2)
+    world.limits = world.operator.passes.limits = type(world.limits)(walk_budget=2)
     uid = world.cluster.add_batch(batch_spec(parameters=values(9), constraints=["value > 1"]))
     world.turn()
     assert world.rows.batches[uid].state is BatchState.COUNTING

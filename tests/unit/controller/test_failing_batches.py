@@ -44,7 +44,7 @@ def test_what_is_due_at_once_stays_so_beside_a_failing_batch(world: World) -> No
     for _ in range(5):
         world.turn()
         world.tick(FIRST_SECONDS)
-    world.limits = world.operator.passes.limits = type(world.limits)(count_chunk=2)
+    world.limits = world.operator.passes.limits = type(world.limits)(walk_budget=2)
     world.cluster.add_batch(batch_spec(constraints=["value > 1"]), name="counting")
     assert [world.turn().due_seconds for _ in range(2)] == [pytest.approx(0, abs=0.5)] * 2
 

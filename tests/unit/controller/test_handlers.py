@@ -157,6 +157,20 @@ def test_what_is_deleted_is_forgotten(attention: Attention, counter: Counter) ->
     assert attention._seen == {}
 
 
+def test_objects_whose_removal_was_missed_are_forgotten_the_one_unheard_of_longest_first(counter: Counter) -> None:
+    attention = Attention(counter.wake, remembered=3)
+    for uid in "abc":
+        attention.batch_event(batch("ADDED", uid=uid))
+    attention.batch_event(batch(uid="a"))
+    for uid in "de":
+        attention.batch_event(batch("ADDED", uid=uid))
+    assert (counter.wakes, len(attention._seen)) == (5, 3)
+    attention.batch_event(batch(uid="a"))
+    assert counter.wakes == 5, "it was heard of last before the new ones"
+    attention.batch_event(batch(uid="b"))
+    assert counter.wakes == 6
+
+
 def test_kopf_watches_batches_our_jobs_and_their_pods_and_writes_nothing(attention: Attention) -> None:
     registry = kopf.OperatorRegistry()
     register(registry, attention)

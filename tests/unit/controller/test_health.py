@@ -18,8 +18,10 @@ from backfleet.core.plans import Plan
 STALE_SECONDS = 100.0
 
 
-def health(*, age: float = 0.0, **state: Any) -> Health:
-    return Health(**{"is_holder": True, "problem": None, "last_turn_at": time.monotonic() - age, **state})
+def health(*, age: float = 0.0, silence: float = 0.0, **state: Any) -> Health:
+    now = time.monotonic()
+    moments = {"last_turn_at": now - age, "last_listened_at": now - silence}
+    return Health(**{"is_holder": True, "problem": None, **moments, **state})
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,8 @@ def health(*, age: float = 0.0, **state: Any) -> Health:
         pytest.param({"refused": {"lab": "not allowed"}}, 200, 200, id="one namespace left out"),
         pytest.param({"age": STALE_SECONDS - 30}, 200, 200, id="slow"),
         pytest.param({"age": STALE_SECONDS + 5}, 500, 200, id="hung"),
+        pytest.param({"silence": STALE_SECONDS - 30}, 200, 200, id="listening slowly"),
+        pytest.param({"silence": STALE_SECONDS + 5}, 500, 200, id="nobody listens"),
     ],
 )
 def test_liveness_is_that_the_loop_turns_and_readiness_that_it_works(
@@ -46,6 +50,7 @@ def test_an_answer_says_why() -> None:
     state.refused = {"lab": "not allowed: 403"}
     facts = json.loads(answer("/readyz?verbose", state, STALE_SECONDS).body)
     assert facts.pop("lastTurnSecondsAgo") == pytest.approx(7.0, abs=5)
+    assert facts.pop("lastListenedSecondsAgo") == pytest.approx(0.0, abs=5)
     wanted = {"holdsFence": False, "problem": "another holds the fence", "failingBatches": {}}
     assert facts == {**wanted, "namespacesLeftOut": {"lab": "not allowed: 403"}}
 

@@ -77,7 +77,7 @@ def test_an_edit_of_the_project_is_shown_and_not_in_force(strategy: dict[str, st
 
 
 def test_a_batch_that_counting_refused_is_not_judged_again_for_the_catalogs_project() -> None:
-    made = world(count_chunk=2)
+    made = world(walk_budget=2)
     spec = batch_spec(engine=LEAN, strategy={"name": "Known"}, constraints=["value > 100"])
     uid = made.cluster.add_batch(spec)
     made.turn(6)

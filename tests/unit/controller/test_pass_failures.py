@@ -295,7 +295,7 @@ def test_a_finished_batchs_time_to_live_may_be_changed(world: World) -> None:
 
 
 def test_a_refused_batchs_status_settles(world: World) -> None:
-    world.limits = Limits(count_chunk=2)
+    world.limits = Limits(walk_budget=2)
     world.restart()
     uid = world.cluster.add_batch(batch_spec(constraints=["value > 100"]))
     world.turn(4)

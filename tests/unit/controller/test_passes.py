@@ -170,7 +170,7 @@ def test_a_batch_that_reappears_in_the_list_goes_on(world: World) -> None:
 
 
 def test_constraints_are_counted_over_several_passes() -> None:
-    world = World(limits=Limits(count_chunk=10, scan_chunk=10))
+    world = World(limits=Limits(walk_budget=20))
     parameters = [
         {"name": "value", "type": "int", "range": {"start": 1, "end": 40, "step": 1}},
         {"name": "sleep_seconds", "type": "int", "range": {"start": 0, "end": 2, "step": 1}},
@@ -184,7 +184,7 @@ def test_constraints_are_counted_over_several_passes() -> None:
 
 
 def test_a_space_that_counting_finds_empty_is_refused_until_it_is_edited() -> None:
-    world = World(limits=Limits(count_chunk=2))
+    world = World(limits=Limits(walk_budget=2))
     uid = world.cluster.add_batch(batch_spec(constraints=["value > 100"]))
     world.turn(4)
     assert world.cluster.condition(uid, "Finished")["reason"] == "SpecInvalid"

@@ -2,7 +2,14 @@ from decimal import Decimal
 
 import pytest
 
-from backfleet.core.constraints import compile_constraints, count_satisfying, next_satisfying, nothing_satisfies
+from backfleet.core.constraints import (
+    compile_constraints,
+    cost_of_test,
+    count_satisfying,
+    next_satisfying,
+    nothing_satisfies,
+    work_between,
+)
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.parameters import ParameterDeclaration, RangeDeclaration, build_space
 from backfleet.core.scalars import ParameterType
@@ -115,11 +122,32 @@ def test_fifty_operations_are_not_too_many():
     assert holds("a" + "+1" * 49 + ">1")
 
 
-def test_long_constraints_are_looked_at_for_fewer_indexes_at_a_time():
-    long = compile_constraints(["a > 0 and b > 0 and a > 0 and b > 0 and a > 0 and b > 0 and a > 0 and b > 0"], SPACE)
-    assert count_satisfying(SPACE, long, 0, 30) == (16, 16)
-    assert next_satisfying(SPACE, long, 10, 100, 30) == (tuple(range(10, 26)), 26)
-    assert count_satisfying(SPACE, long, 5, 1) == (1, 6)
+@pytest.mark.parametrize(
+    ("text", "cost"),
+    [
+        pytest.param("a < b", 1, id="one comparison"),
+        pytest.param("a + b + a < 9", 1, id="few operations"),
+        pytest.param("a" + "+b" * 48 + " < 9", 5, id="a long sum of whole numbers"),
+        pytest.param("a" + "*p" * 48 + " < 9", 35, id="a long product of fractions"),
+        pytest.param("a" + "/b" * 48 + " < 9", 35, id="a long quotient"),
+        pytest.param("a" + "+0.5" * 48 + " < 9", 35, id="a long sum with fractions among its constants"),
+        pytest.param("s == 'a/b.c' and t", 1, id="a text that only looks like one"),
+    ],
+)
+def test_a_test_costs_by_its_operations_and_by_what_they_compute_with(text, cost):
+    assert cost_of_test(compile_constraints([text], SPACE)) == cost
+
+
+def test_a_walk_costs_the_tests_that_it_makes():
+    dear = compile_constraints(["t and a" + "*p" * 46 + " > 9"], SPACE)
+    cost = cost_of_test(dear)
+    assert cost == 34
+    for limit, tests in ((1, 1), (cost, 1), (3 * cost - 1, 2), (3 * cost, 3)):
+        found, cursor = count_satisfying(SPACE, dear, 12, limit)
+        assert (found, cursor) == (0, 12 + 2 * tests), "two indexes differ in a parameter that it does not name"
+        assert work_between(SPACE, dear, 12, cursor) == tests * cost
+    assert work_between(SPACE, dear, 13, 13) == 0
+    assert work_between(SPACE, [], 0, SPACE.total) == 0
 
 
 def test_constraints_are_equal_by_text_and_names():
@@ -171,7 +199,8 @@ def test_the_next_satisfying_indexes_come_in_order_and_none_is_missed(texts, wan
         found, after = next_satisfying(SPACE, constraints, cursor, wanted, scan_limit)
         assert len(found) <= wanted
         assert after > cursor
-        assert after - cursor <= (scan_limit if constraints else wanted)
+        assert work_between(SPACE, constraints, cursor, after) <= max(scan_limit, cost_of_test(constraints))
+        assert constraints or after - cursor <= wanted
         indexes.extend(found)
         cursor = after
     assert indexes == satisfying(SPACE, constraints)

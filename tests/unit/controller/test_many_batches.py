@@ -1,0 +1,216 @@
+"""Two hundred batches whose constraints cost much or leave nothing: a good batch beside them is as fast as alone."""
+
+from typing import Any
+
+import pytest
+
+from backfleet.controller.applying import PassOverdue
+from backfleet.controller.listing import list_namespaces
+from backfleet.core.constraints import compile_known, work_between
+from backfleet.core.observation import Limits
+from backfleet.core.parameters import ParameterSpace
+from backfleet.core.records import BatchState, Catalog, StrategyRecord
+from tests.support.cluster import START, FakeCluster
+from tests.support.life import status
+from tests.support.operator import Operator, World, batch_spec, build_settings, result, values
+
+MANY = 200
+AXIS = {
+    "type": "float",
+    "range": {"start": "0.123456789012347", "end": "0.123456789013436", "step": "0.000000000000011"},
+}
+DEAR = batch_spec(
+    parameters=[AXIS | {"name": name} for name in "abc"],
+    constraints=["*".join(["a", "b", "c"] * 16) + " < 0"],
+    engine={"name": "lean"},
+    strategy={"name": "S", "leanProjectPath": "p"},
+)
+EMPTY = batch_spec(parameters=values(50_000), constraints=["value < 0"])
+SPARSE = batch_spec(parameters=values(1_000_000), constraints=["value == 999999"])
+INVALID = batch_spec(strategy={"name": "Nope"})
+KINDS = [
+    pytest.param(DEAR, True, id="a million dear tests, applied together"),
+    pytest.param(DEAR, False, id="a million dear tests, applied before"),
+    pytest.param(EMPTY, True, id="nothing is left, applied together"),
+    pytest.param(INVALID, True, id="refused, applied together"),
+]
+GOOD = batch_spec(parameters=values(60), constraints=["value < 41"])
+
+
+def work_done(world: World) -> int:
+    """What all passes walked so far: what they compute, whatever the machine."""
+    done = 0
+    for record in world.rows.batches.values():
+        space = ParameterSpace.from_json(record.axes)
+        known = compile_known(tuple(record.spec["constraints"]), space.types)
+        done += sum(work_between(space, known, 0, cursor) for cursor in (record.count_cursor, record.next_index))
+    return done
+
+
+def passes_until_the_end(world: World, uid: str) -> int:
+    for number in range(1, 500):
+        world.turn()
+        for job in world.cluster.active_jobs:
+            if world.attempt_of(job).startswith(uid):
+                world.record(job, result())
+        world.tick(1)
+        record = world.rows.batches.get(uid)
+        if record is not None and record.finished_at is not None:
+            assert record.counters.succeeded == 40
+            return number
+    raise AssertionError("the good batch did not end")
+
+
+@pytest.mark.parametrize(("spec", "at_once"), KINDS)
+def test_a_good_batch_ends_as_soon_as_alone(spec: dict[str, Any], at_once: bool) -> None:
+    alone = World()
+    expected = passes_until_the_end(alone, alone.cluster.add_batch(GOOD, name="good"))
+    world = World()
+    for number in range(MANY):
+        world.cluster.add_batch(spec, name=f"other-{number}")
+    if not at_once:
+        for _ in range(3):
+            world.turn()
+            world.tick(1)
+    assert passes_until_the_end(world, world.cluster.add_batch(GOOD, name="good")) <= 1.1 * expected
+
+
+def test_batches_that_search_long_for_their_next_combination_hold_up_no_other() -> None:
+    limits = Limits(max_concurrent=256)
+    alone = World(limits=limits)
+    expected = passes_until_the_end(alone, alone.cluster.add_batch(GOOD, name="good"))
+    world = World(limits=limits)
+    dear = "value * value * value * value * value / 7 > 0 and value * value / value / value == 1"
+    sparse = batch_spec(parameters=values(30), constraints=["value == 29", *[dear] * 31])
+    for number in range(20):
+        world.cluster.add_batch(sparse, name=f"sparse-{number}")
+    while any(record.state is BatchState.COUNTING for record in world.rows.batches.values()) or not world.rows.batches:
+        world.turn()
+        world.tick(1)
+    assert passes_until_the_end(world, world.cluster.add_batch(GOOD, name="good")) <= 1.1 * expected
+
+
+@pytest.mark.parametrize("spec", [DEAR, EMPTY, SPARSE], ids=["dear", "empty", "sparse"])
+def test_a_pass_walks_no_further_than_its_budget(spec: dict[str, Any]) -> None:
+    world = World(limits=Limits(walk_budget=1_000))
+    for number in range(20):
+        world.cluster.add_batch(spec, name=f"other-{number}")
+    before, dearest = 0, 40
+    for _ in range(5):
+        world.turn()
+        world.tick(1)
+        assert 0 < work_done(world) - before <= 1_000 + 2 * dearest
+        before = work_done(world)
+
+
+def test_the_batch_that_waits_longest_is_counted_beside_all_smaller_ones() -> None:
+    world = World(limits=Limits(walk_budget=1_000))
+    first = world.cluster.add_batch(SPARSE, name="first")
+    for number in range(12):
+        world.cluster.add_batch(EMPTY, name=f"smaller-{number}")
+        before = world.rows.batches[first].count_cursor if number else 0
+        world.turn()
+        world.tick(1)
+        assert world.rows.batches[first].count_cursor - before >= 400
+
+
+def test_a_batch_that_its_constraints_leave_empty_is_counted_once_and_costs_nothing_after_a_restart() -> None:
+    world = World()
+    for number in range(3):
+        world.cluster.add_batch(batch_spec(constraints=["value < 0"]), name=f"empty-{number}")
+    world.turn()
+    rows = {uid: (row.state, row.finish_reason, row.version) for uid, row in world.rows.batches.items()}
+    assert list(rows.values()) == [(BatchState.FINISHED, "SpecInvalid", 1)] * 3
+    world.restart()
+    for _ in range(3):
+        world.tick(400)
+        assert world.turn().plan.batches == ()
+    assert {uid: row.version for uid, row in world.rows.batches.items()} == dict.fromkeys(rows, 1)
+
+
+def test_a_refused_batch_is_judged_again_only_when_it_may_be_taken() -> None:
+    world = World()
+    uids = [world.cluster.add_batch(INVALID, name=f"bad-{number}") for number in range(3)]
+    assert set(world.turn().plan.refused) == set(uids)
+    writes = world.cluster.status_writes
+    for _ in range(5):
+        world.tick(10)
+        assert world.turn().plan.refused == {}
+    world.cluster.edit_batch(uids[0], maxConcurrent=2)
+    assert set(world.turn().plan.refused) == {uids[0]}
+    world.tick(world.limits.judge_again_seconds)
+    assert set(world.turn().plan.refused) == set(uids)
+    world.restart()
+    assert set(world.turn().plan.refused) == set(uids)
+    assert world.cluster.status_writes == writes + 1, "the edited one's, and nothing for what was said before"
+
+
+def test_a_refused_batch_whose_status_was_not_written_gets_it_in_the_next_pass() -> None:
+    world = World()
+    uid = world.cluster.add_batch(INVALID)
+    world.turn()
+    del world.cluster.batches[uid]["status"]
+    world.tick(3)
+    world.turn()
+    assert status(world, uid)["state"] == "SpecInvalid"
+
+
+def test_a_batch_for_an_engine_that_was_missing_is_taken_by_an_operator_that_has_it() -> None:
+    world = World()
+    uid = world.cluster.add_batch(batch_spec())
+    bars = build_settings(engines={"bars": {"image": "localhost/backfleet:test"}})
+    world.operator = Operator(world.cluster, world.rows, world.limits, settings=bars)
+    world.turn()
+    assert "engine noop is not available" in world.cluster.condition(uid, "Accepted")["message"]
+    world.restart()
+    world.turn()
+    assert world.cluster.active_jobs != []
+
+
+def test_a_strategy_that_is_released_is_taken_without_an_edit_or_a_restart() -> None:
+    world = World()
+    held = StrategyRecord(name="Noop", status="on_hold")
+    world.rows.catalog_rows = Catalog(strategies={"Noop": held})
+    uid = world.cluster.add_batch(batch_spec())
+    world.turn()
+    assert "on hold" in world.cluster.condition(uid, "Accepted")["message"]
+    world.rows.catalog_rows = Catalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")})
+    world.tick(world.limits.judge_again_seconds)
+    world.turn()
+    assert world.cluster.active_jobs != []
+
+
+def test_new_batches_beyond_what_a_pass_judges_wait_for_the_next_by_their_age() -> None:
+    world = World(limits=Limits(judging_budget=1))
+    uids = []
+    for name in ("first", "second", "third"):
+        uids.append(world.cluster.add_batch(batch_spec(), name=name))
+        world.tick(1)
+    for number in (1, 2, 3):
+        assert world.turn().due_seconds is not None
+        assert list(world.rows.batches) == uids[:number]
+
+
+def test_planning_beats_for_every_batch() -> None:
+    world, beats = World(), []
+    for number in range(7):
+        world.cluster.add_batch(SPARSE, name=f"sparse-{number}")
+    world.operator.passes.beat = lambda: beats.append(1)
+    world.turn()
+    assert len(beats) > 2 * 7
+
+
+def test_planning_has_the_passs_deadline() -> None:
+    world = World()
+    world.operator.passes.settings = build_settings(passSeconds=0.000001)
+    world.cluster.add_batch(batch_spec())
+    with pytest.raises(PassOverdue, match="planning was not done"):
+        world.turn()
+
+
+def test_a_hundred_namespaces_are_listed_with_a_beat_before_each() -> None:
+    cluster, beats = FakeCluster(now=START), []
+    cluster.forbidden = {"ns-7"}
+    names = [f"ns-{number}" for number in range(100)]
+    sight = list_namespaces(cluster, names, lambda: beats.append(1))
+    assert (len(sight.listed), len(beats)) == (99, 100)
