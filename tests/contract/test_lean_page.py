@@ -39,4 +39,4 @@ def test_it_names_the_parameters_and_the_image() -> None:
 
 
 def test_it_says_what_has_not_been_verified() -> None:
-    assert "**It has not been run against the real image yet.**" in PAGE
+    assert "**built from its sources and not the published image**" in PAGE
