@@ -2,7 +2,7 @@
 
 An engine may say which file it needs, so that a missing one is named before it starts, and which line in which of its files
 says that all is written: one that is still there two seconds later is ended. What says so is the strategy's to forge, and then
-only ends the strategy: what counts are the files.
+only ends the strategy: what counts are the files. A file of the data that the recorder needs is copied to the results.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from backfleet.core import wire
 KILL_GRACE_SECONDS = 5
 DONE_GRACE_SECONDS = 2
 MAX_WORDS_BYTES = 64 * 1024
+MAX_KEPT_BYTES = 1024 * 1024
 CODE_FILE_MISSING = 66
 """The engine was not started for want of the file that it needs: EX_NOINPUT of sysexits.h."""
 
@@ -21,6 +22,8 @@ SCRIPT = f"""\
 out={wire.RESULTS_PATH}/{wire.SHIM_EXIT_FILE}
 words={wire.RESULTS_PATH}/{wire.SHIM_STDERR_FILE}
 if [ -n "${wire.ENV_ENGINE_CONFIG_PATH}" ]; then printf '%s' "${wire.ENV_ENGINE_CONFIG}" > "${wire.ENV_ENGINE_CONFIG_PATH}"; fi
+kept={wire.RESULTS_PATH}/{wire.SHIM_KEPT_FILE}
+if [ -f "${wire.ENV_KEPT_FILE}" ]; then head -c {MAX_KEPT_BYTES} "${wire.ENV_KEPT_FILE}" > "$kept"; fi
 oom() {{
   cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null |
     grep '^oom_kill ' | tail -n 1 | cut -d' ' -f2

@@ -34,6 +34,7 @@ def test_the_container_runs_the_images_launcher_with_our_configuration() -> None
             "DOTNET_TieredPGO": "0",
             "PYTHONDONTWRITEBYTECODE": "1",
             "A": "1",
+            "BACKFLEET_KEPT_FILE": "/Lean/Data/alternative/interest-rate/usa/interest-rate.csv",
             "BACKFLEET_NEEDED_FILE": "/projects/STR-000_Noop/main.py",
             "BACKFLEET_DONE_FILE": "/results/log.txt",
             "BACKFLEET_DONE_TEXT": DONE_TEXT,

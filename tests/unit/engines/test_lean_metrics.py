@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime, timedelta
 from math import sqrt
+from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
@@ -20,7 +21,9 @@ from tests.support.lean_results import (
     make_performance,
     make_result,
     pascal,
+    write_run,
 )
+from tests.unit.engines.lean_judging import result
 
 MORE_DIGITS = {
     "sharpe_ratio": 0.9123,
@@ -300,3 +303,15 @@ def test_two_returns_of_one_day_are_one() -> None:
         (date(2020, 1, 2), pytest.approx(0.01)),
         (date(2020, 1, 3), pytest.approx(1.02 * 1.03 - 1)),
     )
+
+
+def test_comparable_figures_take_the_daily_rates_that_the_shim_kept(tmp_path: Path) -> None:
+    write_run(tmp_path, make_result(charts=returns_of([1.0, -0.5, 0.0, 0.0, 0.25])))
+    plain = result(tmp_path)
+    (tmp_path / "backfleet-kept").write_text("date,rate\n2020-01-01,10\n")
+    found = result(tmp_path)
+    year = 2 / 4 * 365.25
+    excess = [value - 0.1 / year for value in (0.01, -0.005, 0.0025)]
+    assert found.metrics["comparable_sharpe_ratio"] == pytest.approx(mean(excess) / stdev(excess) * sqrt(year))
+    assert (found.provenance["riskFreeRate"], "riskFreeRate" in plain.provenance) == ("file", False)
+    assert found.metrics["sharpe_ratio"] == plain.metrics["sharpe_ratio"]

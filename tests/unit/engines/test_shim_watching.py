@@ -128,3 +128,12 @@ def test_a_run_past_its_timeout_keeps_its_last_words(tmp_path: Path, shell: list
     run = Run(tmp_path, shell, code, **{**watched(tmp_path), "BACKFLEET_BACKTEST_TIMEOUT_SECONDS": "2"})
     assert run.report.is_timeout
     assert run.words == "on my way\n"
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_file_of_the_data_is_kept_for_the_recorder_within_bounds(tmp_path: Path, shell: list[str]) -> None:
+    data = tmp_path / "rates.csv"
+    data.write_text("r" * (1024 * 1024 + 5))
+    Run(tmp_path / "some", shell, "pass", BACKFLEET_KEPT_FILE=str(data))
+    assert (tmp_path / "some" / "backfleet-kept").stat().st_size == 1024 * 1024
+    assert "backfleet-kept" not in Run(tmp_path / "none", shell, "pass", BACKFLEET_KEPT_FILE="/no/such/file").names

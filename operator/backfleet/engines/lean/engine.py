@@ -9,6 +9,7 @@ from backfleet.core.strategies import StrategyInfo
 from backfleet.engines.lean.configuration import build_configuration, render
 from backfleet.engines.lean.layout import LOG_FILE
 from backfleet.engines.protocol import EngineContainer, EngineSettings, mount_path
+from backfleet.engines.risk_free import RATES_PATH
 
 LAUNCHER_FOLDER = "/Lean/Launcher/bin/Debug"
 LAUNCHER = ("dotnet", "QuantConnect.Lean.Launcher.dll")
@@ -52,6 +53,7 @@ class LeanEngine:
             environment={
                 **_ENVIRONMENT,
                 **settings.environment,
+                wire.ENV_KEPT_FILE: f"{configuration['data-folder']}/{RATES_PATH}",
                 wire.ENV_NEEDED_FILE: configuration["algorithm-location"],
                 wire.ENV_DONE_FILE: f"{wire.RESULTS_PATH}/{LOG_FILE}",
                 wire.ENV_DONE_TEXT: DONE_TEXT,

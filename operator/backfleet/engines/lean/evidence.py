@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from backfleet.core import wire
 from backfleet.core.backtests import Finding
-from backfleet.engines.files import FileProblem
+from backfleet.engines.files import MEBIBYTE, FileProblem, read_bytes
 from backfleet.engines.lean.coverage import RequestLists, read_lists
 from backfleet.engines.lean.curve import Points
 from backfleet.engines.lean.document import Document, read_document
@@ -14,6 +15,7 @@ from backfleet.engines.lean.monitor import DataRequests, read_monitor_report
 from backfleet.engines.lean.result_files import ResultFiles, find_files
 from backfleet.engines.lean.standstill import Standstill, find_standstills
 from backfleet.engines.lean.trading import OrderCounts, refusal
+from backfleet.engines.risk_free import RiskFreeRates, parse_rates
 
 MAX_GAP = timedelta(days=10)
 """Between the last point of equity and the end of the run: longer than any holiday, shorter than a run that was cut."""
@@ -28,6 +30,7 @@ class Evidence:
     requests: DataRequests | None = None
     lists: RequestLists | None = None
     refusal: str | None = None
+    rates: RiskFreeRates | None = None
     logs: LogFacts = field(default_factory=LogFacts)
     warnings: tuple[str, ...] = ()
 
@@ -84,6 +87,7 @@ def gather(folder: Path) -> Evidence:
         document=documents[0],
         full=documents[1] if len(documents) > 1 else None,
         requests=requests,
+        rates=_read_rates(folder),
         lists=read_lists(folder, files.succeeded_requests, files.failed_requests),
         refusal=refusal(folder, files.order_events)
         if any(each.orders and each.orders.invalid for each in documents)
@@ -91,6 +95,14 @@ def gather(folder: Path) -> Evidence:
         logs=read_logs(folder, files.stem),
         warnings=tuple(warnings),
     )
+
+
+def _read_rates(folder: Path) -> RiskFreeRates | None:
+    """The daily rates in the data that LEAN ran with, of which the shim keeps a copy; None without one."""
+    try:
+        return parse_rates(read_bytes(folder, wire.SHIM_KEPT_FILE, MEBIBYTE).decode("utf-8-sig", "replace"))
+    except FileProblem:
+        return None
 
 
 def _read_documents(folder: Path, files: ResultFiles) -> tuple[list[Document], list[str]]:

@@ -20,6 +20,7 @@ from backfleet.engines.lean.document import Document
 from backfleet.engines.lean.placeholders import correct
 from backfleet.engines.lean.statistics import Form, StatisticUnreadable, parse_statistic
 from backfleet.engines.lean.trading import trade_rates
+from backfleet.engines.risk_free import NO_RATE, RiskFreeRates
 
 Number = float | int | None
 
@@ -110,10 +111,11 @@ class Measured:
     warnings: tuple[str, ...] = ()
 
 
-def measure(document: Document, whole: Document | None = None) -> Measured:
+def measure(document: Document, whole: Document | None = None, rates: RiskFreeRates | None = None) -> Measured:
     """The metrics of a document; what it does not say, or says in a text that is no figure, is None.
 
     `whole` is the full result where that is another one: closed trades and daily returns stand there alone.
+    `rates` are the risk-free ones of the comparable figures.
     """
     whole = whole or document
     warnings: list[str] = []
@@ -121,7 +123,7 @@ def measure(document: Document, whole: Document | None = None) -> Measured:
     warnings += correct(exact, document.portfolio, len(whole.returns) if whole.returns else None)
     values = {metric: _number(metric, exact.get(metric)) for metric in METRICS}
     values |= trade_rates(whole.closed_trades or (), values["start_equity"])
-    values |= comparable_figures(daily_returns(whole.returns))
+    values |= comparable_figures(daily_returns(whole.returns), rates or NO_RATE)
     values["fee_share"] = fee_share(values["total_fees"], values["gross_profit"])
     return Measured(values, tuple(warnings))
 

@@ -34,6 +34,7 @@ def provenance_of(seen: Evidence, request: BacktestRequest) -> dict[str, str]:
         "strategy": request.strategy,
         "accountCurrency": ran.account_currency if ran else None,
         "startDate": str(ran.start_date) if ran and ran.start_date else None,
+        "riskFreeRate": "file" if seen.rates else None,
         "endDate": str(ran.end_date) if ran and ran.end_date else None,
     }
     return {key: value for key, value in known.items() if value is not None}

@@ -50,7 +50,7 @@ def _is_posted(folder: Path) -> bool:
 
 def _judge_files(folder: Path, request: BacktestRequest) -> Outcome:
     seen = gather(folder)
-    measured = measure(seen.document, seen.whole)
+    measured = measure(seen.document, seen.whole, seen.rates)
     failure = find_failure(seen, measured, request)
     if failure is not None:
         return failure
