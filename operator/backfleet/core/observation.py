@@ -131,7 +131,7 @@ class Limits:
 
     max_concurrent: int = 4
     max_combinations: int = 1_000_000
-    walk_budget: int = 12_000
+    walk_budget: int = 8_000
     """The work that one pass spends on walking parameter spaces under constraints, over all batches: see `core.walking`."""
     judging_budget: int = 30_000
     """The work that one pass spends on judging new and edited batches, some 200 ordinary ones; the others wait for the next."""

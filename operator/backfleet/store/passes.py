@@ -19,6 +19,7 @@ from backfleet.store.backtest_tables import (
 )
 from backfleet.store.base import AnyRow
 from backfleet.store.changes import apply_changes, close_batch, forget_settled, judge_results
+from backfleet.store.closing import close_in_pieces
 from backfleet.store.fence import check_epoch
 from backfleet.store.rows import (
     ATTEMPT_COLUMNS,
@@ -82,6 +83,8 @@ def save(engine: Engine, installation: str, epoch: int, changes: BatchChanges) -
     are not those that the changes were planned on: look again. The batch's version goes up when anything changed.
     """
     after = changes.after
+    if after.state is BatchState.FINISHED and changes.before is not None:
+        close_in_pieces(engine, installation, epoch, changes)
     with writing(engine, f"saving batch {after.uid}") as connection:
         check_epoch(connection, installation, epoch)
         row = _lock(connection, installation, changes)

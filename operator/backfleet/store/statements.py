@@ -158,6 +158,18 @@ SET is_open = false, ended_at = coalesce(ended_at, now()),
 WHERE batch_uid = :uid AND is_open
 """
 
+COUNT_OPEN = """
+SELECT count(*) FROM (SELECT FROM backtest_attempts WHERE batch_uid = :uid AND is_open LIMIT :most) AS first_ones
+"""
+
+CLOSE_PIECE = """
+UPDATE backtest_attempts SET is_open = false
+WHERE attempt_id IN (
+    SELECT attempt_id FROM backtest_attempts
+    WHERE batch_uid = :uid AND is_open AND ended_at IS NOT NULL AND attempt_id <> ALL(CAST(:kept AS text[]))
+    LIMIT :piece)
+"""
+
 # Rows of other installations too: what is closed is settled, whoever did it. A row that another pass deletes is skipped.
 # The inner query is correlated so that its cost is the inbox's, whatever the planner believes.
 FORGET_SETTLED = """

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from backfleet.core.backtests import BacktestState, Recorded
-from backfleet.core.errors import Conflict, FenceLost, ValuesRefused
+from backfleet.core.errors import Conflict, FenceLost, Unavailable, ValuesRefused
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import (
     AttemptRecord,
@@ -18,6 +18,7 @@ from backfleet.core.records import (
     OutcomeRecord,
     StoreView,
 )
+from backfleet.store.closing import close_in_pieces
 from backfleet.store.passes import OUTCOMES_PER_LOOK, observe, save
 from tests.integration.store.builders import (
     INSTALLATION,
@@ -252,6 +253,25 @@ def test_a_finished_batch_cancels_what_lives_and_closes_every_attempt(life: Life
     assert life.query("SELECT * FROM outcome_inbox") == []
     assert (life.look().batches, life.look().attempts, life.look().outcomes) == ((), (), ())
     assert life.look(UID).batches == (life.record,)
+
+
+def test_the_attempts_of_a_batch_that_ends_are_closed_in_pieces(life: Life) -> None:
+    attempts = [attempt(index) for index in range(6)]
+    life.save(*[launch(each) for each in attempts])
+    life.save(*[fail(each) for each in attempts[:5]])
+    ending = BatchChanges(before=life.record, after=life.record, changes=(fail(attempts[0]),))
+    open_ids = "SELECT attempt_id FROM backtest_attempts WHERE is_open ORDER BY 1"
+    close_in_pieces(life.engine, INSTALLATION, life.epoch, ending, piece=6)
+    assert len(life.query(open_ids)) == 6, "no more than a piece"
+    close_in_pieces(life.engine, INSTALLATION, life.epoch, ending, piece=2)
+    left = [row["attempt_id"] for row in life.query(open_ids)]
+    assert left == [attempts[0].id, attempts[5].id], "what the changes name, and what has not ended"
+    life.save(*[launch(attempt(index)) for index in range(6, 40)])
+    life.save(*[fail(attempt(index)) for index in range(6, 40)])
+    with pytest.raises(Unavailable, match="the next one goes on"):
+        close_in_pieces(life.engine, INSTALLATION, life.epoch, ending, piece=1)
+    life.finish()
+    assert life.query(open_ids) == []
 
 
 def test_an_outcome_after_the_end_changes_nothing(life: Life, database: Database) -> None:
