@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -59,8 +59,8 @@ class Cluster(Protocol):
     def get_batch(self, namespace: str, name: str) -> ClusterBatch | None:
         """The batch of that name."""
 
-    def find_batch(self, namespace: str, uid: str) -> ClusterBatch | None:
-        """The batch with that uid."""
+    def list_batches(self, namespace: str) -> Iterable[ClusterBatch]:
+        """All batches of the namespace."""
 
     def create_batch(self, batch: NewBatch) -> ClusterBatch:
         """Make it; Conflict when the name is taken."""
@@ -78,8 +78,9 @@ class NoCluster:
     def get_batch(self, namespace: str, name: str) -> ClusterBatch | None:
         """Never there."""
 
-    def find_batch(self, namespace: str, uid: str) -> ClusterBatch | None:
-        """Never there."""
+    def list_batches(self, namespace: str) -> Iterable[ClusterBatch]:  # noqa: ARG002 - the protocol's
+        """Never any."""
+        return ()
 
     def create_batch(self, batch: NewBatch) -> ClusterBatch:
         """Never possible."""
@@ -106,16 +107,16 @@ class KubernetesCluster:
         body = self._call(self._api.get_namespaced_custom_object, namespace, name=name)
         return _cluster_batch(body) if body else None
 
-    def find_batch(self, namespace: str, uid: str) -> ClusterBatch | None:
-        """Read the namespace page by page: Kubernetes has no lookup by uid."""
+    def list_batches(self, namespace: str) -> Iterable[ClusterBatch]:
+        """All batches of the namespace, page by page."""
         token: str | None = None
         while True:
             paging = {"limit": PAGE_SIZE} | ({"_continue": token} if token else {})
             body = self._call(self._api.list_namespaced_custom_object, namespace, **paging)
-            found = next((item for item in body.get("items", []) if item["metadata"]["uid"] == uid), None)
+            yield from map(_cluster_batch, body.get("items", []))
             token = body.get("metadata", {}).get("continue")
-            if found or not token:
-                return _cluster_batch(found) if found else None
+            if not token:
+                return
 
     def create_batch(self, batch: NewBatch) -> ClusterBatch:
         """Make it; Conflict when the name is taken."""

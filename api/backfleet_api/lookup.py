@@ -10,7 +10,7 @@ from backfleet.core.errors import NotFound, NotMigrated, Unavailable
 from backfleet.core.parameters import Combination, ParameterSpace
 from backfleet.store import reading
 from backfleet.store.answers import BacktestAnswer, BatchAnswer
-from backfleet_api.cluster import Cluster, ClusterBatch, NotAllowed
+from backfleet_api.cluster import ClusterBatch
 from backfleet_api.dependencies import Services
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def find_batch(services: Services, wanted: str, namespace: str | None) -> BatchA
     if known is not None and known.uid == wanted:
         return known
     try:
-        seen = _find_resource(services, wanted, namespace)
+        seen = services.directory.find(wanted, namespace, is_uid=_UID.fullmatch(wanted) is not None)
     except Unavailable as error:
         if known is None:
             raise
@@ -86,29 +86,3 @@ def _find_row(services: Services, wanted: str, namespace: str | None) -> BatchAn
             return reading.get_batch(services.engine, wanted, namespace)
         except NotFound:
             return None
-
-
-def _find_resource(services: Services, wanted: str, namespace: str | None) -> ClusterBatch | None:
-    """The newest in the watched namespaces; what is elsewhere is another installation's."""
-    found: list[ClusterBatch] = []
-    refusal: NotAllowed | None = None
-    for each in services.settings.watched:
-        if namespace not in (None, each):
-            continue
-        try:
-            seen = _find_in(services.cluster, each, wanted)
-        except NotAllowed as error:
-            refusal = error
-            continue
-        if seen is not None:
-            found.append(seen)
-    if refusal is not None:
-        if not found:
-            raise refusal
-        logger.warning("a namespace was left out: %s", refusal)
-    return max(found, key=lambda batch: batch.created_at, default=None)
-
-
-def _find_in(cluster: Cluster, namespace: str, wanted: str) -> ClusterBatch | None:
-    found = cluster.get_batch(namespace, wanted)
-    return found or (cluster.find_batch(namespace, wanted) if _UID.fullmatch(wanted) else None)

@@ -26,6 +26,15 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Threads:
+    """How many requests of each kind are answered at once."""
+
+    quick: int = 4
+    slow: int = 2
+    writes: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
     """All of it; seconds where a name says so.
 
@@ -44,11 +53,13 @@ class ApiSettings:
     """Where `config_path` leads."""
     is_database_lasting: bool = True
     """False where the chart knows that the database goes with its pod."""
-    threads: int = 8
+    threads: Threads = Threads()
     answer_seconds: float = 8.0
     health_seconds: float = 3.0
     cluster_seconds: float = 1.5
     cluster_write_seconds: float = 4.0
+    directory_seconds: float = 5.0
+    """How long a list of all watched namespaces serves requests for what Postgres does not know."""
     retry_after_seconds: int = 5
 
     @property

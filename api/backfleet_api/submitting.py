@@ -55,6 +55,7 @@ def submit(services: Services, request: RunRequest, key: str | None) -> Submitte
         found, is_new = _create(services.cluster, draft, request.name, key)
     except SpecInvalid as error:
         raise wanted.in_request(error) from error
+    services.directory.remember(found)
     return Submitted(
         batch_id=found.uid,
         name=found.name,

@@ -22,4 +22,4 @@ async def get_backtest(services: Provided, backtest_id: BacktestId) -> Backtest:
         found = find_backtest(services, backtest_id)
         return describe_backtest(found) if isinstance(found, BacktestAnswer) else describe_unlaunched(*found)
 
-    return await services.calls.run(read)
+    return await services.quick.run(read)

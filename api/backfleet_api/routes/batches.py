@@ -18,7 +18,9 @@ router = APIRouter(prefix="/api/optimization/batches", tags=["batches"], depende
 @router.get("", responses=answers(examples.BATCHES, 422, 503))
 async def list_batches(services: Provided, query: BatchesParameters) -> BatchPage:
     """Batches that Postgres knows, newest first. A page may be short while `next_cursor` says that there is more."""
-    return await services.calls.run(lambda: listing.list_batches(services, query))
+    # A filter by state reads several pages of the store.
+    calls = services.quick if query.state is None else services.slow
+    return await calls.run(lambda: listing.list_batches(services, query))
 
 
 @router.get("/{batch_id}", responses=answers(examples.BATCH, 404, 422, 503))
@@ -29,10 +31,12 @@ async def get_batch(services: Provided, batch_id: BatchId, query: BatchParameter
         found = find_batch(services, batch_id, query.namespace)
         return describe_pending(found) if isinstance(found, ClusterBatch) else describe_batch(found, services.now())
 
-    return await services.calls.run(read)
+    return await services.quick.run(read)
 
 
 @router.get("/{batch_id}/results", responses=answers(examples.RESULTS, 404, 422, 503))
 async def list_results(services: Provided, batch_id: BatchId, query: ResultsParameters) -> ResultPage:
     """Succeeded backtests of a batch, best first, with metrics and verdicts; results without the metric come last."""
-    return await services.calls.run(lambda: listing.list_results(services, batch_id, query))
+    # The batch's own order is that of an index; any other sorts all results, and passed ones may be rare.
+    calls = services.quick if query.order_by is None and not query.passed else services.slow
+    return await calls.run(lambda: listing.list_results(services, batch_id, query))

@@ -38,7 +38,7 @@ _UNAVAILABLE: Responses = {
 async def get_health(services: Provided, response: Response) -> Health:
     """Whether the API can answer, from tables that are there: 200 or 503, for readiness probes."""
     try:
-        await services.calls.run(lambda: check_tables(services.engine), services.settings.health_seconds)
+        await services.health.run(lambda: check_tables(services.health_engine))
     except Unavailable as error:
         logger.warning("not ready: %s", error)
         response.status_code = HTTPStatus.SERVICE_UNAVAILABLE

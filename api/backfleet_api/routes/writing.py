@@ -46,8 +46,8 @@ async def run_parallel(
     """Make a batch (202), or with `dry_run` judge and count it (200). The operator, which knows more, judges it anew."""
     wanted = _parse_request(await read_json(request))
     if wanted.dry_run:
-        return await services.calls.run(lambda: preview(services, wanted))
-    submitted = await services.calls.run(lambda: submit(services, wanted, idempotency_key))
+        return await services.writes.run(lambda: preview(services, wanted))
+    submitted = await services.writes.run(lambda: submit(services, wanted, idempotency_key))
     headers = {"Location": submitted.status_url}
     return _respond(submitted, HTTPStatus.ACCEPTED, headers)
 
@@ -61,7 +61,7 @@ async def run_parallel(
 )
 async def cancel_batch(services: Provided, batch_id: BatchId, query: BatchParameters) -> Cancellation | Response:
     """Cancel a batch (202), by uid or the newest of a name; one that has ended stays as it is (200). Safe to repeat."""
-    done = await services.calls.run(lambda: cancel(services, batch_id, query.namespace))
+    done = await services.writes.run(lambda: cancel(services, batch_id, query.namespace))
     if done.state in ENDED:
         return done
     return _respond(done, HTTPStatus.ACCEPTED, {"Location": done.status_url})

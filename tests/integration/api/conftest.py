@@ -47,12 +47,13 @@ def cluster() -> FakeCluster:
 @pytest.fixture
 def serve(database: Database) -> Iterator[Serve]:
     """Start the app at the hour of the ledger: `serve(cluster=..., now=..., database_url=..., answer_seconds=...)`."""
+    defaults = {"database_url": database.api_url, "namespace": "backfleet", "directory_seconds": 0.0}
     with ExitStack() as stack:
 
         def start(
             cluster: Cluster | None = None, now: Callable[[], datetime] = lambda: NOW, **settings: Any
         ) -> TestClient:
-            given = ApiSettings(**{"database_url": database.api_url, "namespace": "backfleet", **settings})
+            given = ApiSettings(**defaults | settings)
             app = create_app(given, cluster or NoCluster(), now)
             return stack.enter_context(TestClient(app, raise_server_exceptions=False))
 

@@ -209,9 +209,9 @@ class FakeCluster:
         self._call()
         return self.batches.get((namespace, name))
 
-    def find_batch(self, namespace: str, uid: str) -> ClusterBatch | None:
+    def list_batches(self, namespace: str) -> list[ClusterBatch]:
         self._call()
-        return next((b for key, b in self.batches.items() if key[0] == namespace and b.uid == uid), None)
+        return [batch for key, batch in self.batches.items() if key[0] == namespace]
 
     def add(self, number: int, name: str, **changes: Any) -> ClusterBatch:
         batch = ClusterBatch(uid=uid(number), name=name, namespace="backfleet", spec=SPEC, **changes)

@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from typing import Any
 
+import psycopg2
 import pytest
 from fastapi.testclient import TestClient
 
@@ -111,8 +114,6 @@ def test_a_database_that_is_not_migrated_yet(serve: Serve, empty_database: Datab
 
 
 def test_more_requests_than_threads_all_answer_in_time(api: TestClient, proxy: Proxy) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     proxy.freeze()
     with ThreadPoolExecutor(40) as pool:
         started = time.monotonic()
@@ -121,3 +122,23 @@ def test_more_requests_than_threads_all_answer_in_time(api: TestClient, proxy: P
     assert statuses == [503] * 40
     proxy.restore()
     assert_back(api)
+
+
+def test_slow_reads_are_refused_beyond_their_bound_while_quick_ones_and_health_go_on(
+    serve: Serve, database: Database, ledger: Ledger
+) -> None:
+    batch = ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
+    api = serve()
+    results = f"/api/optimization/batches/{batch.uid}/results"
+    with closing(psycopg2.connect(database.operator_url)) as locking, ThreadPoolExecutor(12) as pool:
+        # Whoever reads a result waits for the lock until the time limit of its statement.
+        locking.cursor().execute("LOCK TABLE backtest_results IN ACCESS EXCLUSIVE MODE")
+        slow = [pool.submit(api.get, results, params={"order_by": "drawdown"}) for _ in range(8)]
+        refused = next(as_completed(slow, timeout=30)).result()
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert "too many requests of this kind" in refused.json()["detail"]
+        assert api.get(f"/api/optimization/batches/{batch.uid}").status_code == 200
+        assert api.get("/health").status_code == 200
+        assert not all(each.done() for each in slow)
+        locking.rollback()
+        assert sorted({each.result(30).status_code for each in slow}) == [200, 503]

@@ -272,6 +272,7 @@ def test_writing_calls_what_the_role_of_the_chart_allows(writing: Written) -> No
     made = writing.run(name="x").json()
     writing.run(name="x")
     writing.client.get(made["status_url"])
+    writing.client.get("/api/optimization/batches/00000000-0000-4000-8000-000000000000")
     writing.cancel("x")
     group = "backfleet.io"
     assert writing.kubernetes.rules() == {(group, PATH, verb) for verb in ("create", "get", "list", "patch")}

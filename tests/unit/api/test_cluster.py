@@ -85,16 +85,15 @@ def environment(server: FakeApiServer, tmp_path: Path) -> dict[str, str]:
     return {"KUBECONFIG": str(tmp_path / "config")}
 
 
-def test_a_batch_is_read_by_name_and_found_by_uid_on_a_later_page(environment: dict[str, str]) -> None:
+def test_a_batch_is_read_by_name_and_listed_on_a_later_page(environment: dict[str, str]) -> None:
     cluster = connect_cluster(environment, 5)
     assert cluster.get_batch("team", "three") == FOUND
-    assert cluster.find_batch("team", "uid-3") == FOUND
+    assert FOUND in list(cluster.list_batches("team"))
 
 
 def test_an_absent_batch_is_none(environment: dict[str, str]) -> None:
     cluster = connect_cluster(environment, 5)
     assert cluster.get_batch("team", "four") is None
-    assert cluster.find_batch("team", "uid-4") is None
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
@@ -109,7 +108,7 @@ def test_what_kubernetes_refuses_is_unavailable_and_names_the_status(
 
 def test_a_missing_kind_is_no_batch(server: FakeApiServer, environment: dict[str, str]) -> None:
     server.status = 404
-    assert connect_cluster(environment, 5).find_batch("team", "uid-1") is None
+    assert list(connect_cluster(environment, 5).list_batches("team")) == []
 
 
 def test_a_silent_kubernetes_is_unavailable_in_time(server: FakeApiServer, environment: dict[str, str]) -> None:
@@ -133,7 +132,7 @@ def test_without_a_cluster_there_are_no_batches() -> None:
     cluster = connect_cluster({"HOME": "/root"}, 1)
     assert isinstance(cluster, NoCluster)
     assert cluster.get_batch("team", "one") is None
-    assert cluster.find_batch("team", "uid-1") is None
+    assert list(cluster.list_batches("team")) == []
 
 
 def test_a_pod_without_a_token_has_no_cluster() -> None:
