@@ -36,14 +36,15 @@ CONDITIONS = """
 | condition | True when | reasons |
 | --- | --- | --- |
 | Accepted | the batch was taken in; Unknown while constraints are counted | SpecValid, Counting, SpecInvalid |
-| Progressing | something runs or waits to | BacktestsRunning, WaitingForSlot, WaitingToStart, Counting, Suspended |
+| Progressing | something runs or waits to | BacktestsRunning, WaitingForSlot, WaitingToStart, Counting, Suspended, EngineUnavailable |
 | Suspended | spec.suspend is set: nothing new starts | SuspendedByUser, NotSuspended |
 | Complete | every backtest ended, and at least one succeeded | AllSucceeded, CompletedWithFailures |
-| Failed | the batch ended otherwise | SpecInvalid, RepeatedFailure, TooManyFailures, NoneSucceeded, BatchTimeout, Cancelled |
+| Failed | the batch ended otherwise | SpecInvalid, NeverStarted, RepeatedFailure, TooManyFailures, NoneSucceeded, BatchTimeout, Cancelled |
 | Finished | the batch ended, however: what to wait for | as Complete or Failed |
 | VerdictsCurrent | every result is judged by the criteria in force; there once they were edited | Judged, Judging |
 | SpecDrift | an edit is not in force: of what is fixed, or one that is not valid | EditIgnored |
 | NameConflict | a Job of the name that is needed belongs to somebody else | ForeignJob |
+| EngineUnavailable | the installation does not have the batch's engine; nothing is launched until it is there again | NotConfigured |
 | DatabaseUnavailable | Postgres is away; nothing is lost, nothing new starts | PostgresUnavailable |
 
 ```sh needs-cluster
@@ -52,7 +53,7 @@ kubectl scale ob/sma-crossover --replicas=8
 kubectl patch ob sma-crossover --type=merge -p '{"spec": {"successCriteria": {"minTrades": 10}}}'
 kubectl patch ob sma-crossover --type=merge -p '{"spec": {"cancel": true}}'
 ```
-"""
+"""  # noqa: E501 - rows of a table
 
 
 def page() -> str:

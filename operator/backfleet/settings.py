@@ -57,6 +57,7 @@ class RecorderSettings(_Settings):
     secret_name: str = Field(min_length=1)
     secret_key: str = "recorder-url"  # noqa: S105 - the name of a key, not a secret
     patience_seconds: Positive = 900
+    start_seconds: Positive = 300
 
 
 class PodSettings(_Settings):
@@ -93,6 +94,8 @@ class Settings(_Settings):
     pass_seconds: float = Field(default=60.0, gt=0, le=600)
     result_grace_seconds: Positive = 30
     missing_seconds: Positive = 60
+    room_timeout_seconds: Positive = 3_600
+    never_started_attempts: Positive = 3
     health_port: int = Field(default=8080, ge=1, le=65535)
     image_prefixes: tuple[str, ...] = ()
     volume_claims: tuple[str, ...] = ()

@@ -78,6 +78,8 @@ def test_values_arrive():
         "passSeconds": 30,
         "resultGraceSeconds": 9,
         "missingSeconds": 61,
+        "roomTimeoutSeconds": 7200,
+        "neverStartedAttempts": 5,
     }
     pods = {
         "nodeSelector": {"disk": "ssd"},
@@ -92,6 +94,7 @@ def test_values_arrive():
     ceilings = {"ttlSecondsAfterFinished": 3600, "startTimeoutSeconds": 60, "backtestTimeoutSeconds": 600}
     assert set(ceilings) == aliases(CeilingSettings)
     backtests = {**pods, "imagePrefixes": ["r/"], "volumeClaims": ["d"], "recorderPatienceSeconds": 60}
+    backtests["recorderStartSeconds"] = 90
     backtests["ceilings"] = ceilings
     body = rendered(
         {
@@ -120,6 +123,7 @@ def test_values_arrive():
             "secretName": "db",
             "secretKey": "writer",
             "patienceSeconds": 60,
+            "startSeconds": 90,
         },
         "pods": {**pods, "serviceAccountName": "demo-backfleet-backtest", "imagePullSecrets": ["pull"]},
     }

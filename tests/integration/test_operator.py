@@ -16,7 +16,7 @@ from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchChanges, Catalog, StoreView
 from backfleet.recorder.appending import INSERT, row
 from backfleet.store.fence import Fence
-from backfleet.store.passes import observe, save
+from backfleet.store.passes import job_names, observe, save
 from backfleet.store.session import open_engine
 from backfleet.store.strategies import load_catalog
 from tests.support.cluster import FakeCluster
@@ -28,7 +28,7 @@ INSTALLATION = "research/backfleet"
 
 @dataclass
 class StoreRows:
-    """The real store behind the pass's three verbs."""
+    """The real store behind the verbs of a pass."""
 
     engine: Engine
     epoch: int
@@ -41,6 +41,9 @@ class StoreRows:
 
     def catalog(self) -> Catalog:
         return load_catalog(self.engine)
+
+    def job_names(self, ids: Collection[str]) -> dict[str, str]:
+        return job_names(self.engine, ids)
 
 
 class Crash(BaseException):

@@ -1,7 +1,7 @@
 """A Kubernetes in memory that behaves as the Job controller, kubelet and garbage collector do, as far as the loop sees."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,6 +33,11 @@ class FakeCluster:
     events: dict[str, Json] = field(default_factory=dict)
     quota: int | None = None
     job_fault: Exception | None = None
+    job_faults: dict[str, Exception] = field(default_factory=dict)
+    """Faults of `job_fault`'s kind by namespace."""
+    job_fault_of: Callable[[str], Exception | None] = lambda _: None
+    tried: list[tuple[datetime, str]] = field(default_factory=list)
+    """When which Job was asked for, whatever came of it."""
     pod_fault: str | None = None
     """What the Job controller is told when it creates a pod: then there is none, and an event of it."""
     is_away: bool = False
@@ -90,14 +95,16 @@ class FakeCluster:
     def create_job(self, manifest: Json) -> None:
         self._answer()
         meta = manifest["metadata"]
+        self.tried.append((self.now, meta["name"]))
         there = self.jobs.get(meta["name"])
         if there is not None:
             wanted = meta["ownerReferences"][0]["uid"]
             if wanted not in {owner["uid"] for owner in there["metadata"].get("ownerReferences", [])}:
                 raise Conflict(f"a Job named {meta['name']} exists and belongs to somebody else")
             return
-        if self.job_fault is not None:
-            raise self.job_fault
+        fault = self.job_fault or self.job_faults.get(meta["namespace"]) or self.job_fault_of(meta["name"])
+        if fault is not None:
+            raise fault
         if self.quota is not None and len(self.jobs) >= self.quota:
             raise Refused("exceeded quota: jobs", is_quota=True)
         job = copy.deepcopy(manifest)
@@ -228,6 +235,9 @@ class FakeCluster:
                 "labels": {**template["metadata"]["labels"], "job-name": name},
                 "annotations": dict(template["metadata"]["annotations"]),
                 "creationTimestamp": text(self.now),
+                "ownerReferences": [
+                    {"kind": "Job", "name": name, "uid": job["metadata"]["uid"], "controller": True},
+                ],
             },
             "status": {"phase": "Pending"},
         }

@@ -1,8 +1,14 @@
 """Batches in the simulated world of `tests.support.operator`, as tests of passes begin with them."""
 
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+from backfleet.core.records import AttemptChange
 from tests.support.operator import World, batch_spec
+
+TICK_SECONDS = 15.0
+GATHER_SECONDS = 0.1
 
 
 def status(world: World, uid: str) -> dict[str, Any]:
@@ -19,3 +25,17 @@ def start(world: World, **changes: object) -> str:
     world.tick(1)
     world.turn()
     return uid
+
+
+def go_on(world: World, seconds: float, act: Callable[[], None] = lambda: None) -> list[AttemptChange]:
+    """Passes as the loop makes them, when one is due and at least every 15 s; what they changed. `act` is the cluster's part."""
+    end = world.cluster.now + timedelta(seconds=seconds)
+    changes: list[AttemptChange] = []
+    while True:
+        report = world.turn()
+        changes += [each for made in report.plan.batches if made.rows for each in made.rows.changes]
+        if world.cluster.now >= end:
+            return changes
+        due = TICK_SECONDS if report.due_seconds is None else max(GATHER_SECONDS, report.due_seconds)
+        world.tick(min(TICK_SECONDS, due, (end - world.cluster.now).total_seconds()))
+        act()

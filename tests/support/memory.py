@@ -79,6 +79,9 @@ class MemoryRows:
             },
         )
 
+    def job_names(self, ids: Collection[str]) -> dict[str, str]:
+        return {each: self.attempts[each].job_name for each in ids if each in self.attempts}
+
     def append_outcome(self, attempt_id: str, recorded: Recorded) -> None:
         """What a recorder does; the second one of an attempt changes nothing."""
         row = OutcomeRecord(attempt_id=attempt_id, recorded_at=self.now, recorded=recorded)
@@ -145,12 +148,7 @@ class MemoryRows:
                     self.launches.append((attempt.batch_uid, attempt.index, attempt.number))
                 self._put(attempt, BacktestState.LAUNCHING)
             case MarkAttempt():
-                seen = replace(
-                    self.attempts[attempt.id],
-                    job_seen_at=change.job_seen_at,
-                    engine_started_at=change.engine_started_at,
-                )
-                self._put(seen, change.state)
+                self._put(attempt, attempt.backtest_state)
             case SettleResult():
                 self.results.setdefault((attempt.batch_uid, attempt.index), change)
                 self._put(replace(self.attempts[attempt.id], is_open=False), BacktestState.SUCCEEDED)

@@ -71,7 +71,11 @@ class Operator:
         )
         self.passes = Passes(
             cluster=self.cluster,
-            rows=Rows(observe=lambda uids: self.rows.observe(uids), catalog=lambda: self.rows.catalog()),
+            rows=Rows(
+                observe=lambda uids: self.rows.observe(uids),
+                catalog=lambda: self.rows.catalog(),
+                job_names=lambda ids: self.rows.job_names(ids),
+            ),
             applier=applier,
             settings=self.settings,
             limits=self.limits,

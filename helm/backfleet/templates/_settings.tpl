@@ -11,7 +11,8 @@
   "imagePullPolicy" .Values.image.pullPolicy
   "secretName" (include "backfleet.recorderSecret" .)
   "secretKey" (include "backfleet.databaseKey" (dict "root" . "role" "recorder"))
-  "patienceSeconds" .Values.backtests.recorderPatienceSeconds -}}
+  "patienceSeconds" .Values.backtests.recorderPatienceSeconds
+  "startSeconds" .Values.backtests.recorderStartSeconds -}}
 {{- $pullSecrets := list -}}
 {{- range .Values.imagePullSecrets -}}{{- $pullSecrets = append $pullSecrets .name -}}{{- end -}}
 {{- $pods := dict
@@ -30,7 +31,7 @@
   "engines" $engines
   "recorder" $recorder
   "pods" $pods -}}
-{{- range list "maxConcurrent" "maxCombinations" "tickSeconds" "passSeconds" "resultGraceSeconds" "missingSeconds" -}}
+{{- range list "maxConcurrent" "maxCombinations" "tickSeconds" "passSeconds" "resultGraceSeconds" "missingSeconds" "roomTimeoutSeconds" "neverStartedAttempts" -}}
 {{- $_ := set $settings . (index $.Values.operator .) -}}
 {{- end -}}
 {{- $settings | toPrettyJson -}}

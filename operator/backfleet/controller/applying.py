@@ -8,12 +8,12 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from backfleet.controller.cluster import ClusterPort, NotAllowed, Refused, build_event
 from backfleet.controller.jobs import build_job
-from backfleet.core.errors import BackfleetError, Conflict, FenceLost, Unavailable, ValuesRefused, sentence_of
+from backfleet.core.errors import BackfleetError, Busy, Conflict, FenceLost, Unavailable, ValuesRefused, sentence_of
 from backfleet.core.observation import AttemptKey, Refusal, RefusalKind
 from backfleet.core.plans import BatchPlan, CreateJob, DeleteJob, Effect, Fault, LabelJob, Plan, PostEvent, WriteStatus
 from backfleet.core.records import BatchChanges
@@ -21,6 +21,9 @@ from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+LONGEST_RETRY_SECONDS = 300.0
+"""The API server may ask for more patience; a minute's mistake there must not stop a batch for a day."""
 
 
 class PassOverdue(BackfleetError):
@@ -32,6 +35,11 @@ class Memory:
     """What this process remembers of its own writes; losing it costs a repeat, never a result."""
 
     refusals: dict[AttemptKey, Refusal] = field(default_factory=dict)
+    has_news: bool = False
+    """A Job was refused in this pass: the next one gives its slot to another."""
+    problems_since: dict[str, datetime] = field(default_factory=dict)
+    looked_at: datetime | None = None
+    blind: tuple[datetime, datetime] | None = None
     status_written_at: dict[str, datetime] = field(default_factory=dict)
     unsavable: dict[str, str] = field(default_factory=dict)
     """New batches that Postgres did not take, with its sentence; until the pass has made refusals of them."""
@@ -55,6 +63,7 @@ class Applier:
         Raises FenceLost and PassOverdue, which end the pass.
         """
         errors = {each.uid: self._note_fault(each.uid, each.fault) for each in plan.batches if each.fault}
+        self.memory.has_news = False
         give_up_at = time.monotonic() + self.settings.pass_seconds
         for uid, effect in effects(plan):
             if uid in errors:
@@ -86,7 +95,7 @@ class Applier:
             case DeleteJob():
                 self.cluster.delete_job(effect.namespace, effect.name, effect.uid)
             case CreateJob():
-                self._create(effect)
+                self._create(effect, now)
             case WriteStatus():
                 self._write_status(effect, now)
             case PostEvent():
@@ -96,27 +105,44 @@ class Applier:
             case _:
                 assert_never(effect)
 
-    def _create(self, create: CreateJob) -> None:
-        attempt = create.attempt
-        key = (attempt.batch_uid, attempt.index, attempt.number)
+    def _create(self, create: CreateJob, now: datetime) -> None:
+        """Create the Job; whatever stands in the way is a refusal, which the next pass writes into the attempt's row."""
+        attempt, not_before = create.attempt, None
         try:
-            self.cluster.create_job(build_job(create, ENGINES[create.request.engine], self.settings))
-        except Conflict as error:
-            self._remember(key, RefusalKind.NAME_CONFLICT, str(error))
+            manifest = build_job(create, ENGINES[create.request.engine], self.settings)
+        except Exception as error:
+            logger.exception("job not built", extra={"batch": attempt.batch_uid})
+            self._remember(create, now, RefusalKind.NOT_BUILT, f"{type(error).__name__}: {error}")
+            return
+        try:
+            self.cluster.create_job(manifest)
+        except Busy as error:
+            not_before = now + timedelta(seconds=min(error.retry_after_seconds, LONGEST_RETRY_SECONDS))
+            self._remember(create, now, RefusalKind.BUSY, str(error), not_before)
         except Unavailable as error:
-            # Perhaps an admission webhook for Jobs alone: the status can still say so, and the start deadline holds.
-            self._remember(key, RefusalKind.REFUSED, str(error))
+            self._remember(create, now, RefusalKind.NO_ANSWER, str(error))
+        except Conflict as error:
+            self._remember(create, now, RefusalKind.NAME_CONFLICT, str(error))
         except Refused as error:
-            self._remember(key, RefusalKind.QUOTA if error.is_quota else RefusalKind.REFUSED, str(error))
+            self._remember(create, now, RefusalKind.QUOTA if error.is_quota else RefusalKind.REFUSED, str(error))
+        except Exception as error:
+            logger.exception("job not created", extra={"batch": attempt.batch_uid})
+            self._remember(create, now, RefusalKind.REFUSED, f"{type(error).__name__}: {error}")
         else:
-            self.memory.refusals.pop(key, None)
+            self.memory.refusals.pop(attempt.key, None)
             fields = {"batch": create.batch.uid, "index": attempt.index, "attempt": attempt.number}
             logger.info("job created", extra={**fields, "job": attempt.job_name})
 
-    def _remember(self, key: AttemptKey, kind: RefusalKind, message: str) -> None:
-        fields = {"batch": key[0], "index": key[1], "attempt": key[2]}
+    def _remember(
+        self, create: CreateJob, now: datetime, kind: RefusalKind, message: str, not_before: datetime | None = None
+    ) -> None:
+        attempt = create.attempt
+        fields = {"batch": attempt.batch_uid, "index": attempt.index, "attempt": attempt.number}
         logger.warning("job refused: %s", message, extra={**fields, "refusal": kind.value})
-        self.memory.refusals[key] = Refusal(kind=kind, message=message[:500])
+        self.memory.refusals[attempt.key] = Refusal(
+            kind=kind, message=message[:500], start_tries=attempt.start_tries, at=now, not_before=not_before
+        )
+        self.memory.has_news = True
 
     def _write_status(self, write: WriteStatus, now: datetime) -> None:
         status = {**dict.fromkeys(write.removed), **write.status}

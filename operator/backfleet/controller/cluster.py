@@ -16,7 +16,7 @@ from kubernetes.client.exceptions import ApiException
 from prometheus_client import Counter
 
 from backfleet.core import wire
-from backfleet.core.errors import BackfleetError, Conflict, NotFound, Unavailable
+from backfleet.core.errors import BackfleetError, Busy, Conflict, NotFound, Unavailable
 
 Json = dict[str, Any]
 
@@ -29,6 +29,9 @@ SETTLED_PAGE_SIZE = 100
 NAMES_PER_CALL = 50
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
+WEBHOOK_FAILED = "failed calling webhook"
+"""How a 500 begins that says for sure that nothing was created: an admission webhook comes before storage."""
+DEFAULT_RETRY_SECONDS = 1.0
 POD_REFUSED = "involvedObject.kind=Job,reason=FailedCreate"
 
 RULES: tuple[tuple[str, str, frozenset[str]], ...] = (
@@ -135,7 +138,7 @@ class Cluster:
         elif status == 403:
             message = str(body.get("message", ""))
             raise Refused(message, is_quota="exceeded quota" in message)
-        elif status in (400, 404, 422):
+        elif status in (400, 404, 422) or (status == 500 and WEBHOOK_FAILED in str(body.get("message", ""))):
             raise Refused(str(body.get("message", "")), is_quota=False)
         else:
             _raise_unless_ok(status, body, path)
@@ -225,6 +228,10 @@ class Cluster:
         if method != "GET":
             API_WRITES.labels(verb=method).inc()
         answer = _parse(text)
+        if response.status == 429:
+            answered: Mapping[str, str] = response.getheaders()  # type: ignore[no-untyped-call]
+            after = _seconds(answered.get("Retry-After"))
+            raise Busy(f"{method} {path}: 429 {answer.get('message', '')}", retry_after_seconds=after)
         if response.status < 300 and "kind" not in answer:
             raise Unavailable(f"{method} {path}: the answer is not an object of Kubernetes: {answer.get('message')}")
         return response.status, answer
@@ -247,6 +254,10 @@ def build_event(ref: Mapping[str, str], reason: str, message: str, kind: str, no
         "lastTimestamp": stamp,
         "count": 1,
     }
+
+
+def _seconds(header: str | None) -> float:
+    return float(header) if header and header.isdecimal() and len(header) < 10 else DEFAULT_RETRY_SECONDS
 
 
 def _parse(text: bytes) -> Json:

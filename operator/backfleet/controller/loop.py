@@ -12,13 +12,15 @@ from typing import Protocol
 from backfleet.controller import metrics
 from backfleet.controller.applying import PassOverdue
 from backfleet.controller.passes import PassReport
-from backfleet.core.errors import BackfleetError, DatabaseUnavailable, FenceLost, Unavailable, sentence_of
+from backfleet.core.errors import BackfleetError, Busy, DatabaseUnavailable, FenceLost, Unavailable, sentence_of
 
 logger = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.02
 """How long a pass waits after its wake-up, so that a burst of events is one pass."""
 RETRY_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 30.0
+"""An API server that is busy says how long to stay away; the probe's patience bounds it."""
 STANDBY_SECONDS = 5.0
 SOON_SECONDS = 1.0
 """How long news that frees no slot may wait for news that does: most passes then serve both."""
@@ -163,6 +165,8 @@ class Loop:
         self._trouble(str(error), error.public)
         if is_database and was_holder and not self._told:
             self._tell(error.public if isinstance(error, DatabaseUnavailable) else DatabaseUnavailable().public)
+        if isinstance(error, Busy):
+            return min(max(RETRY_SECONDS, error.retry_after_seconds), LONGEST_PAUSE_SECONDS)
         return RETRY_SECONDS
 
     def _fence_answers(self) -> bool:

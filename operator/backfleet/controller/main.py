@@ -24,7 +24,7 @@ from backfleet.core.errors import BackfleetError, SpecInvalid
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings, load_settings
 from backfleet.store.fence import Fence
-from backfleet.store.passes import observe, save
+from backfleet.store.passes import job_names, observe, save
 from backfleet.store.session import open_engine
 from backfleet.store.strategies import load_catalog
 
@@ -89,6 +89,7 @@ def build_loop(settings: Settings, url: str, cluster: ClusterPort, fence: Fence)
             rows=Rows(
                 observe=lambda uids: observe(engine, installation, uids),
                 catalog=lambda: load_catalog(engine),
+                job_names=lambda ids: job_names(engine, ids),
             ),
             applier=Applier(
                 cluster=cluster,

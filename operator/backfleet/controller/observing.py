@@ -87,6 +87,7 @@ def parse_pod(item: Json) -> SeenPod:
     conditions = {c.get("type"): c for c in status.get("conditions") or []}
     scheduled, disruption = conditions.get("PodScheduled", {}), conditions.get("DisruptionTarget", {})
     is_unschedulable = scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
+    owner: Json = next((each for each in meta.get("ownerReferences") or [] if _is_job(each)), {})
     containers = {
         entry.get("name"): parse_container(entry)
         for entry in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
@@ -103,6 +104,8 @@ def parse_pod(item: Json) -> SeenPod:
         message=str(status.get("message") or ""),
         unschedulable=str(scheduled.get("message") or "no node takes it") if is_unschedulable else None,
         disruption=str(disruption.get("reason") or "unknown") if disruption.get("status") == "True" else None,
+        owner_uid=owner.get("uid"),
+        owner_name=owner.get("name"),
         engine=containers.get(wire.CONTAINER_ENGINE, SeenContainer()),
         recorder=containers.get(wire.CONTAINER_RECORDER, SeenContainer()),
     )
@@ -140,6 +143,10 @@ def parse_time(text: str) -> datetime:
 def _owner_of(meta: Json) -> str | None:
     owners = (owner["uid"] for owner in meta.get("ownerReferences") or [] if owner.get("controller"))
     return next(owners, None)
+
+
+def _is_job(owner: Json) -> bool:
+    return bool(owner.get("controller")) and owner.get("kind") == "Job"
 
 
 def _scheduled_at(condition: Json) -> datetime | None:

@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from backfleet.controller.applying import Applier, PassOverdue
 from backfleet.controller.cluster import ClusterPort, build_event
@@ -20,19 +20,33 @@ from backfleet.controller.lived import Lived
 from backfleet.controller.sweeping import Sweep
 from backfleet.core import wire
 from backfleet.core.accepting import is_refused, needs_catalog
+from backfleet.core.backtests import attempt_id
 from backfleet.core.ceilings import Ceilings
 from backfleet.core.errors import BackfleetError
-from backfleet.core.observation import Limits, Observation, RefusedBatch, SeenBatch, SettledJob
+from backfleet.core.observation import (
+    AttemptKey,
+    JobState,
+    Limits,
+    Observation,
+    RefusedBatch,
+    SeenBatch,
+    SeenJob,
+    SettledJob,
+)
 from backfleet.core.planning import plan
 from backfleet.core.plans import Plan
 from backfleet.core.records import Catalog, StoreView
 from backfleet.core.spec import EngineName
+from backfleet.core.starting import problems_since
 from backfleet.core.status import database_unavailable_status
 from backfleet.core.strategies import StrategyInfo
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+BLIND = timedelta(seconds=60)
+"""Looks further apart than this missed what happened between them, such as while the API server was away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +55,8 @@ class Rows:
 
     observe: Callable[[Collection[str]], StoreView]
     catalog: Callable[[], Catalog]
+    job_names: Callable[[Collection[str]], Mapping[str, str]]
+    """The names of the Jobs of these attempts, as far as they have rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +103,7 @@ class Passes:
         looked = time.monotonic()
         planned = plan(seen, self._checkpoint(looked))
         errors = self.applier.apply(planned, seen.now)
-        is_news = self._note_refused(planned, errors, seen)
+        is_news = self._note_refused(planned, errors, seen) or self.applier.memory.has_news
         self.failing.note_pass(errors, seen.resting, seen, self.clock())
         self._show(errors, seen)
         self._forget(seen)
@@ -113,6 +129,9 @@ class Passes:
             store = self.rows.observe(uids)
         sight.pods += pods_out_of_list(self.cluster, sight, store)
         records = {record.uid: record for record in store.batches}
+        jobs = jobs_with_pod_refusals(self.cluster, sight, store.now)
+        self._note_look(store.now, jobs, sight)
+        memory = self.applier.memory
         reads_catalog = any(
             needs_catalog(batch, records.get(batch.uid))
             for batch in sight.batches
@@ -121,17 +140,20 @@ class Passes:
         return Observation(
             now=store.now,
             batches=tuple(sight.batches),
-            jobs=jobs_with_pod_refusals(self.cluster, sight, store.now),
+            jobs=jobs,
             pods=tuple(sight.pods),
             settled=self._settled(sight, store.now),
             store=store,
             catalog=self.rows.catalog() if reads_catalog else Catalog(),
             strategies=available_strategies(self.settings),
-            status_written_at=dict(self.applier.memory.status_written_at),
-            refusals=dict(self.applier.memory.refusals),
+            status_written_at=dict(memory.status_written_at),
+            refusals=dict(memory.refusals),
             refused=dict(self.refused),
             last_lived=self._last_lived(sight, store),
             may_label=self.applier.memory.may_label,
+            problems_since=dict(memory.problems_since),
+            job_names=self._job_names(sight, store),
+            blind=memory.blind,
             namespaces=frozenset(sight.listed),
             resting=resting,
             limits=self.limits,
@@ -155,6 +177,22 @@ class Passes:
                 raise PassOverdue(f"planning was not done after {self.settings.pass_seconds:g} s")
 
         return checkpoint
+
+    def _note_look(self, now: datetime, jobs: Iterable[SeenJob], sight: Sight) -> None:
+        memory = self.applier.memory
+        if memory.looked_at is not None and now - memory.looked_at > BLIND:
+            memory.blind = (memory.looked_at, now)
+        memory.looked_at = now
+        memory.problems_since = problems_since(memory.problems_since, jobs, sight.pods, now)
+
+    def _job_names(self, sight: Sight, store: StoreView) -> Mapping[AttemptKey, str]:
+        """Of what is alive and not among the rows of this look, as of a batch that is finished or deleted."""
+        known = {attempt.key for attempt in store.attempts}
+        alive = {job.key for job in sight.jobs if job.state is JobState.ACTIVE and job.owner_uid and job.key}
+        alive |= {pod.key for pod in sight.pods if not pod.is_terminal and pod.owner_name and pod.key}
+        ids = {attempt_id(*key): key for key in alive - known if key is not None}
+        names = self.rows.job_names(sorted(ids)) if ids else {}
+        return {ids[each]: name for each, name in names.items()}
 
     def tell_database_unavailable(self, message: str) -> None:
         """Show on every live batch that Postgres is away; called once per change by the holder of the fence."""
@@ -219,6 +257,9 @@ def limits_of(settings: Settings) -> Limits:
         result_grace_seconds=settings.result_grace_seconds,
         recorder_seconds=settings.recorder.patience_seconds,
         missing_seconds=settings.missing_seconds,
+        room_timeout_seconds=settings.room_timeout_seconds,
+        never_started_attempts=settings.never_started_attempts,
+        recorder_start_seconds=settings.recorder.start_seconds,
         image_prefixes=settings.image_prefixes,
         volume_claims=settings.volume_claims,
         has_projects_volume=settings.has_mount(EngineName.LEAN, wire.VOLUME_PROJECTS),

@@ -10,7 +10,6 @@ RECORDER_NOT_RECORDED = 4
 """The recorder's exit code when it judged but could not append its outcome."""
 
 _ADMISSION_REASONS = frozenset({"UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory", "OutOfpods", "NodeAffinity"})
-_EXCEEDED_QUOTA = "exceeded quota"
 _PREEMPTING = frozenset({"Preempting", "PreemptionByScheduler"})
 
 Rule = tuple[FailureReason, Callable[[SeenJob, SeenPod], bool], Callable[[SeenJob, SeenPod], str]]
@@ -73,22 +72,3 @@ def _classify_deadline(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord
     if started_at > attempt.start_deadline_at:
         return FailureReason.UNSCHEDULABLE, "it waited so long for a node that its run met the Job's deadline"
     return FailureReason.DEADLINE_EXCEEDED, job.message or "the Job's deadline passed"
-
-
-def waits_without_charge(job: SeenJob, pod: SeenPod | None) -> bool:
-    """It has not started for lack of room: no node takes its pod, or a quota does not let it be made."""
-    return pod.unschedulable is not None if pod else _EXCEEDED_QUOTA in job.pod_refusal
-
-
-def start_problem(job: SeenJob, pod: SeenPod | None) -> str:
-    """Why an attempt has not started yet, in words; the pod's own reason where it gives one."""
-    if pod is None and job.pod_refusal:
-        kind = "QuotaExceeded" if _EXCEEDED_QUOTA in job.pod_refusal else "PodForbidden"
-        return f"{kind}: {job.pod_refusal}"
-    if pod is None:
-        return "its Job has no pod: see the Job's events (quota, pod security, admission)"
-    if pod.engine.waiting_reason and pod.engine.waiting_reason != "PodInitializing":
-        return f"{pod.engine.waiting_reason}: {pod.engine.waiting_message or 'no message'}"
-    if pod.unschedulable:
-        return f"Unschedulable: {pod.unschedulable}"
-    return "its pod was created, and its engine's container has not started"

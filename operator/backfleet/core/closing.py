@@ -36,6 +36,7 @@ def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Se
         waiting=draft.waiting,
         drift=draft.drift,
         conflict=draft.conflict,
+        missing_engine=draft.missing_engine,
         overdue=[job.name for job in overdue_jobs(jobs, draft.now, draft.limits)],
     )
     status = build_status(draft.seen, record, sight, draft.now)
@@ -142,11 +143,10 @@ def _transition_events(batch: SeenBatch, status: Mapping[str, Any]) -> Iterable[
         yield PostEvent(
             batch=BatchRef.of(batch), reason=finished["reason"], message=finished["message"], is_warning=is_warning
         )
-    conflict = _condition(status, wire.CONDITION_NAME_CONFLICT)
-    if conflict and not _condition(batch.status, wire.CONDITION_NAME_CONFLICT):
-        yield PostEvent(
-            batch=BatchRef.of(batch), reason=wire.CONDITION_NAME_CONFLICT, message=conflict["message"], is_warning=True
-        )
+    for kind in (wire.CONDITION_NAME_CONFLICT, wire.CONDITION_ENGINE_UNAVAILABLE):
+        trouble = _condition(status, kind)
+        if trouble and not _condition(batch.status, kind):
+            yield PostEvent(batch=BatchRef.of(batch), reason=kind, message=trouble["message"], is_warning=True)
 
 
 def _failure_events(draft: Draft) -> Iterable[PostEvent]:

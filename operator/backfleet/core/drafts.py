@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from backfleet.core.backtests import BacktestState, Failure, Recorded, Result
 from backfleet.core.criteria import judge
-from backfleet.core.observation import AttemptKey, Limits, SeenBatch
+from backfleet.core.observation import AttemptKey, Limits, SeenBatch, SeenJob
 from backfleet.core.plans import BatchRef, CreateJob, DeleteJob, Fault
 from backfleet.core.ranking import is_better
-from backfleet.core.reasons import POLICIES, FailureReason, Policy
+from backfleet.core.reasons import NEVER_STARTED, POLICIES, FailureReason, Policy
 from backfleet.core.records import (
     MESSAGE_LIMIT,
     AttemptChange,
@@ -18,11 +18,22 @@ from backfleet.core.records import (
     Best,
     CloseOutcome,
     JudgeResult,
+    MarkAttempt,
     OutcomeRecord,
     SettleFailure,
     SettleResult,
 )
 from backfleet.core.snapshots import Work
+from backfleet.core.starting import StartProblem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A Job whose engine has not started, and what was reported of it."""
+
+    job: SeenJob
+    problem: StartProblem | None
+    silence: StartProblem
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,10 +57,18 @@ class Draft:
     """Why live attempts wait to start, for the Progressing condition."""
     recording: set[AttemptKey] = field(default_factory=set)
     """Attempts whose recorder was seen to start: such a Job is left to end by itself."""
-    held_back: set[int] = field(default_factory=set)
-    """Launching backtests whose Job was never made, while the batch is suspended."""
     walk_limit: int = 0
     """The work that finding combinations to launch may still cost in this pass."""
+    trials: dict[int, Trial] = field(default_factory=dict)
+    """Jobs of live attempts whose engine has not started, by index."""
+    unanswered: set[AttemptKey] = field(default_factory=set)
+    """Attempts whose Job may exist: the API server did not answer its creation."""
+    recorder_problem: str | None = None
+    """Why recorders of this batch do not start: it launches nothing more."""
+    missing_engine: str | None = None
+    """The batch's engine, when the installation does not have it: it launches nothing."""
+    last_problem: str | None = None
+    """What the last attempt that never started ended with."""
     fault: Fault | None = None
     """Why its launches could not be planned."""
     drift: str | None = None
@@ -61,9 +80,23 @@ class Draft:
 
     @property
     def active_keys(self) -> Iterable[AttemptKey]:
-        """The attempts that hold a slot by their row: all that are launching or running, but for held back ones."""
-        live = (a for a in self.attempts.values() if a.backtest_state.holds_slot and a.index not in self.held_back)
-        return ((each.batch_uid, each.index, each.number) for each in live)
+        """The attempts that are launching or running."""
+        return (each.key for each in self.attempts.values() if each.backtest_state.holds_slot)
+
+    @property
+    def held_keys(self) -> Iterable[AttemptKey]:
+        """The attempts that hold a slot by their row: a Job was seen, or may exist."""
+        running = (each.key for each in self.attempts.values() if each.backtest_state is BacktestState.RUNNING)
+        return (*running, *self.unanswered)
+
+    @property
+    def is_paused(self) -> bool:
+        """Nothing may start, and no time to start runs: suspended, or without its engine."""
+        return self.work.spec.suspend or self.missing_engine is not None
+
+    @property
+    def start_timeout_seconds(self) -> int:
+        return self.work.spec.failure_policy.start_timeout_seconds
 
     def remind(self, seconds: float, since: datetime | None = None) -> datetime:
         """Have the loop look again that long after `since` (default: now), and return that moment."""
@@ -122,11 +155,15 @@ class Draft:
         )
         if recorded is not None:
             self._note_start(attempt, recorded)
+        elif attempt.engine_started_at is None and reason in NEVER_STARTED:
+            self.record = replace(self.record, never_started=self.record.never_started + 1)
+            self.last_problem = message
         if state is BacktestState.QUEUED:
             self.attempts[attempt.index] = replace(
                 attempt,
                 backtest_state=state,
                 ended_at=self.now,
+                reason=reason,
                 charged=attempt.charged + is_charged,
                 uncharged=attempt.uncharged + (not is_charged),
             )
@@ -138,6 +175,17 @@ class Draft:
             counters=replace(self.record.counters, failed=self.record.counters.failed + 1),
             repeated_reason=reason.value if repeated in (None, reason.value) else "",
         )
+
+    def see(self, attempt: AttemptRecord, seen: AttemptRecord, pod_name: str | None = None) -> None:
+        """A live attempt's row becomes `seen`; an engine's start is the batch's too."""
+        started_at = seen.engine_started_at
+        if seen == attempt:
+            return
+        self.attempts[attempt.index] = seen
+        self.changes.append(MarkAttempt(attempt=seen, pod_name=pod_name))
+        if started_at is not None and attempt.engine_started_at is None:
+            first = self.record.first_engine_started_at or started_at
+            self.record = replace(self.record, first_engine_started_at=first, never_started=0)
 
     def settle_outcome(self, attempt: AttemptRecord, outcome: OutcomeRecord) -> None:
         """An outcome decides if it is the deciding attempt's, and nothing that succeeded or was cancelled is touched."""
@@ -167,6 +215,7 @@ class Draft:
         return (BacktestState.QUEUED, True) if again else (BacktestState.FAILED, True)
 
     def _note_start(self, attempt: AttemptRecord, recorded: Recorded) -> None:
+        self.record = replace(self.record, never_started=0)
         if self.record.first_engine_started_at is None:
             # The shim's clock is the node's, and the strategy may have written its file: no moment outside what we know.
             moment = min(max(recorded.engine_started_at or self.now, attempt.launched_at), self.now)

@@ -22,6 +22,8 @@ def ending(draft: Draft) -> tuple[str, str] | None:
             return wire.REASON_BATCH_TIMEOUT, f"not done {policy.batch_timeout_seconds} s after it was accepted"
     if record.state is BatchState.COUNTING:
         return None
+    if record.never_started >= draft.limits.never_started_attempts:
+        return wire.REASON_NEVER_STARTED, _never_started(draft)
     if _is_repeated(draft):
         times = f"the first {counters.failed} backtests all failed with {record.repeated_reason}"
         return wire.REASON_REPEATED_FAILURE, f"{times}; mend the strategy or its data and apply a new batch"
@@ -37,6 +39,12 @@ def ending(draft: Draft) -> tuple[str, str] | None:
     if counters.failed:
         return wire.REASON_COMPLETED_WITH_FAILURES, f"{counters.succeeded} succeeded, {counters.failed} failed"
     return wire.REASON_ALL_SUCCEEDED, f"all {counters.succeeded} backtests succeeded"
+
+
+def _never_started(draft: Draft) -> str:
+    problem = draft.last_problem or "see the failed backtests"
+    attempts = f"{draft.record.never_started} attempts in a row never started"
+    return f"{attempts}; the last one: {problem}. Fix that and apply a new batch"
 
 
 def _is_repeated(draft: Draft) -> bool:

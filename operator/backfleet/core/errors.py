@@ -35,6 +35,14 @@ class Unavailable(BackfleetError):
     """Postgres or Kubernetes did not answer in time; the same call may work later."""
 
 
+class Busy(Unavailable):
+    """Kubernetes answered that it has too much to do: it did nothing, and asks for a pause."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+
 class DatabaseUnavailable(Unavailable):
     """Postgres did not answer, or refused the connection; its own words name host and user, so they are for the log alone."""
 

@@ -8,15 +8,22 @@ from backfleet.core.backtests import BacktestRequest, BacktestState
 from backfleet.core.constraints import cost_of_test, next_satisfying, work_between
 from backfleet.core.drafts import Draft
 from backfleet.core.names import job_name
+from backfleet.core.observation import RefusalKind
 from backfleet.core.plans import ClaimRef, CreateJob, JobShape
 from backfleet.core.records import AttemptRecord, BatchState, LaunchAttempt
 from backfleet.core.spec import VolumeSpec
+from backfleet.core.starting import StartProblem
+from backfleet.core.waiting import postpone, with_time_to_start
 
 
 def may_launch(draft: Draft) -> bool:
-    """A live batch that is not suspended and has something left."""
-    is_live = draft.record.state is BatchState.LIVE and not draft.work.spec.suspend
-    return is_live and (has_queued(draft) or draft.record.next_index < draft.work.space.total)
+    """A live batch that may start something: not suspended, with its engine, and with recorders that start."""
+    return draft.record.state is BatchState.LIVE and not draft.is_paused and draft.recorder_problem is None
+
+
+def has_more(draft: Draft) -> bool:
+    """Something is left that has no attempt now."""
+    return has_queued(draft) or draft.record.next_index < draft.work.space.total
 
 
 def has_queued(draft: Draft) -> bool:
@@ -56,11 +63,12 @@ def _may_search(draft: Draft) -> bool:
     return zlib.crc32(f"{draft.record.uid} {draft.now.isoformat()}".encode()) % passes == 0
 
 
-def recreate(draft: Draft, attempt: AttemptRecord) -> None:
-    """Create a launching attempt's Job (again): the same name, so that a Job that is there already is only found."""
-    draft.creates.append(
-        CreateJob(batch=draft.ref, attempt=attempt, request=_request(draft, attempt), shape=job_shape(draft))
-    )
+def try_again(draft: Draft, attempt: AttemptRecord) -> None:
+    """Create a waiting attempt's Job (again): the same name, so that a Job that is there already is only found."""
+    after = with_time_to_start(draft, attempt, _deadline_seconds(draft))
+    draft.see(attempt, after)
+    draft.record = replace(draft.record, last_launched_at=draft.now)
+    _create(draft, after)
 
 
 def job_shape(draft: Draft) -> JobShape:
@@ -86,6 +94,7 @@ def _deadline_seconds(draft: Draft) -> int:
     return (
         policy.start_timeout_seconds
         + policy.backtest_timeout_seconds
+        + limits.recorder_start_seconds
         + limits.recorder_seconds
         + limits.deadline_slack_seconds
     )
@@ -113,7 +122,16 @@ def _launch(draft: Draft, index: int, previous: AttemptRecord | None) -> None:
         LaunchAttempt(attempt=attempt, combination=combination.to_json(), combination_hash=combination.digest)
     )
     draft.record = replace(draft.record, last_launched_at=draft.now)
-    recreate(draft, attempt)
+    _create(draft, attempt)
+
+
+def _create(draft: Draft, attempt: AttemptRecord) -> None:
+    try:
+        request = _request(draft, attempt)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the attempt waits with a deadline as for any other refusal
+        postpone(draft, attempt, StartProblem(kind=RefusalKind.NOT_BUILT, message=f"{type(error).__name__}: {error}"))
+        return
+    draft.creates.append(CreateJob(batch=draft.ref, attempt=attempt, request=request, shape=job_shape(draft)))
 
 
 def _request(draft: Draft, attempt: AttemptRecord) -> BacktestRequest:

@@ -95,6 +95,9 @@ class SeenPod:
     message: str = ""
     unschedulable: str | None = None
     disruption: str | None = None
+    owner_uid: str | None = None
+    """The uid of its controller, if that is a Job."""
+    owner_name: str | None = None
     engine: SeenContainer = SeenContainer()
     recorder: SeenContainer = SeenContainer()
 
@@ -106,14 +109,26 @@ class RefusalKind(StrEnum):
     NAME_CONFLICT = "NameConflict"
     QUOTA = "QuotaExceeded"
     REFUSED = "Refused"
+    NOT_BUILT = "JobNotBuilt"
+    """We could not make the Job."""
+    NO_ANSWER = "NoAnswer"
+    """The API server did not say: the Job may exist."""
+    BUSY = "Busy"
+    """The API server did not look at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """The last answer to creating a Job, when it was no; remembered by the process until the Job is created."""
+    """The last answer to creating a Job, when it was not yes; remembered by the process until the attempt's row has it.
+
+    It answers the attempt's try number `start_tries`, at that moment; the next one is not before `not_before`.
+    """
 
     kind: RefusalKind
     message: str
+    start_tries: int
+    at: datetime
+    not_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +161,15 @@ class Limits:
     """A refused batch is judged again after that long: the catalog may take what it refused."""
     leftover_seconds: int = 30
     labels_per_pass: int = 200
+    start_problem_seconds: int = 30
+    silent_seconds: int = 150
+    unanswered_seconds: int = 30
+    room_timeout_seconds: int = 3_600
+    never_started_attempts: int = 3
+    recorder_start_seconds: int = 300
+    first_back_off_seconds: float = 5.0
+    last_back_off_seconds: float = 60.0
+    room_back_off_seconds: float = 15.0
     status_interval_seconds: float = 2.0
     first_look_seconds: float = 0.3
     last_look_seconds: float = 2.0
@@ -164,8 +188,10 @@ class Observation:
     `strategies` maps an engine's name to the strategies it knows, or to None where any project may run; an engine that is
     not here is not available. `namespaces` were listed completely: a batch of one of
     them that is not in `batches` does not exist. `jobs` are those that are not settled, and `pods` those that have not ended and
-    those that tell what became of such a Job; `settled` is a part of the settled Jobs, now and then. `last_lived` says of an
-    unfinished Job, by its uid, when its attempt was last seen alive. It, `status_written_at`, `refusals` and `may_label` are this
+    those that tell what became of such a Job; `settled` is a part of the settled Jobs, now and then. `job_names` are the names
+    of the Jobs of known attempts that are not in `store`. `last_lived` says of an unfinished Job, by its uid, when its attempt
+    was last seen alive, `problems_since` since when its start problem has been reported; `blind` is the last span of more than
+    a minute in which nothing could be observed. These three, `status_written_at`, `refusals` and `may_label` are this
     process's memory; losing it costs a repeat, never a result.
     """
 
@@ -183,6 +209,9 @@ class Observation:
     """Batches without a row that were refused lately, by uid: they are not judged again until they are edited."""
     last_lived: Mapping[str, datetime] = field(default_factory=dict)
     may_label: bool = True
+    problems_since: Mapping[str, datetime] = field(default_factory=dict)
+    job_names: Mapping[AttemptKey, str] = field(default_factory=dict)
+    blind: tuple[datetime, datetime] | None = None
     namespaces: frozenset[str] = frozenset()
     resting: frozenset[str] = frozenset()
     """Batches that failed in a pass and are left alone for a while; their attempts hold their slots as they stand."""

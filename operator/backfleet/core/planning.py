@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from backfleet.core import wire
 from backfleet.core.accepting import accept, acceptance_limits, cost_of_judging, count_on, is_refused, may_accept_again
+from backfleet.core.backtests import BacktestState
 from backfleet.core.closing import close_draft, close_finished, refuse
 from backfleet.core.drafts import Draft
 from backfleet.core.ending import ending
@@ -16,7 +17,7 @@ from backfleet.core.plans import BatchPlan, Fault, Plan
 from backfleet.core.records import AttemptRecord, BatchChanges, BatchRecord, BatchState
 from backfleet.core.retiring import bound_labels, expire_settled
 from backfleet.core.settling import Facts, settle
-from backfleet.core.slots import occupied_slots, overdue_jobs, share_slots, slots_out_of_sight
+from backfleet.core.slots import occupied_slots, overdue_jobs, share_slots, slots_out_of_sight, yield_slots
 from backfleet.core.snapshots import restore
 from backfleet.core.verdicts import judge_stale, review
 from backfleet.core.walking import allot_searches, count_batches
@@ -73,6 +74,9 @@ def plan(seen: Observation, between: Callable[[], None] = lambda: None) -> Plan:
     if seen.store.has_more_outcomes:
         board.due.append(seen.now)
     else:
+        yield_slots(board.drafts, held, seen.limits)
+        for draft in board.drafts:
+            _end_if_over(draft)
         share_slots(board.drafts, held, seen.limits)
     jobs = _jobs_by_batch(seen.jobs)
     for draft in board.drafts:
@@ -101,6 +105,8 @@ def gather_facts(seen: Observation) -> Facts:
         pods=pods,
         outcomes={outcome.attempt_id: outcome for outcome in seen.store.outcomes},
         refusals=seen.refusals,
+        problems_since=seen.problems_since,
+        blind=seen.blind,
         has_more_outcomes=seen.store.has_more_outcomes,
     )
 
@@ -139,16 +145,22 @@ def _enter(
         message = str(error)
         board.refused[batch.uid] = RefusedBatch(generation=batch.generation, message=message, judged_at=seen.now)
         return refuse(seen, batch, message)
+    if draft.work.spec.engine.name not in seen.strategies:
+        draft.missing_engine = draft.work.spec.engine.name.value
     live = [each for each in attempts if each.is_deciding and each.backtest_state.is_alive]
     draft.attempts = {each.index: each for each in live}
     settle(draft, attempts, facts)
     if draft.record.state is BatchState.COUNTING and not draft.work.has_constraints:
         count_on(draft, 0)  # costs nothing
+    _end_if_over(draft)
+    board.drafts.append(draft)
+    return None
+
+
+def _end_if_over(draft: Draft) -> None:
     end = ending(draft) if draft.record.state is not BatchState.FINISHED else None
     if end is not None:
         draft.finish(*end)
-    board.drafts.append(draft)
-    return None
 
 
 def _close(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Mapping[str, Sequence[SeenJob]]) -> BatchPlan:
@@ -181,7 +193,7 @@ def _held_by_broken(board: _Board, attempts: dict[str, list[AttemptRecord]]) -> 
         (each.batch_uid, each.index, each.number)
         for uid in broken
         for each in attempts[uid]
-        if each.is_deciding and each.backtest_state.holds_slot
+        if each.is_deciding and each.backtest_state is BacktestState.RUNNING
     }
 
 

@@ -88,3 +88,6 @@ DETERMINISTIC = frozenset(
 `STOPPED_BY_STRATEGY` is not among them: a strategy may quit to skip a combination that is not worth its time, and the first
 combinations are neighbours, which are skipped together while others are not.
 """
+
+NEVER_STARTED = frozenset({FailureReason.START_TIMEOUT, FailureReason.UNSCHEDULABLE, FailureReason.QUOTA_EXCEEDED})
+"""Reasons of an attempt whose engine did not start in its time: some in a row end a batch."""

@@ -49,7 +49,8 @@ class BatchRecord:
     `spec` is the custom resource's spec as accepted; `controls` are the fields that stay editable, as last seen valid;
     `axes` is the ordered snapshot of the parameter space. `next_index` is the launch cursor: every index below it was
     launched, or does not satisfy the constraints. `total` is None while counting. `repeated_reason` is the reason that every
-    failure so far had, "" once two differ. `stale_verdicts` counts the results that an older version of the criteria judged.
+    failure so far had, "" once two differ. `never_started` counts the latest attempts in a row whose engine never started.
+    `stale_verdicts` counts the results that an older version of the criteria judged.
     `recent_ends` and `suspended_at` are what `core.pace` measures by: moments with how many had ended, oldest first, and since
     when the batch is suspended and nothing of it runs.
     `version` is the row's when it was read: what is planned on it holds for that row alone.
@@ -79,6 +80,7 @@ class BatchRecord:
     last_launched_at: datetime | None = None
     suspended_at: datetime | None = None
     recent_ends: tuple[tuple[datetime, int], ...] = ()
+    never_started: int = 0
     missing_since: datetime | None = None
     finished_at: datetime | None = None
     finish_reason: str | None = None
@@ -103,7 +105,9 @@ class AttemptRecord:
     """One row of `backtest_attempts`, with the backtest that it belongs to.
 
     `is_deciding`: this is the backtest's latest attempt. `is_open`: an outcome would still be looked at. `charged` and
-    `uncharged` count the backtest's attempts that have ended: this one too once it has ended.
+    `uncharged` count the backtest's attempts that have ended: this one too once it has ended. `start_tries` counts the Jobs
+    of this attempt that were refused or did not start. Since `waiting_since` it has not started because of `waiting_reason`
+    (after its engine's end: its recorder), and its Job is created again from `retry_at` on.
     """
 
     batch_uid: str
@@ -120,6 +124,10 @@ class AttemptRecord:
     start_deadline_at: datetime
     hard_deadline_at: datetime
     job_seen_at: datetime | None = None
+    start_tries: int = 0
+    waiting_since: datetime | None = None
+    waiting_reason: str | None = None
+    retry_at: datetime | None = None
     engine_started_at: datetime | None = None
     ended_at: datetime | None = None
     reason: FailureReason | None = None
@@ -132,7 +140,7 @@ class AttemptRecord:
     @property
     def key(self) -> tuple[str, int, int]:
         """What it has in common with its Job and pod, see `core.observation`."""
-        return (self.batch_uid, self.index, self.number)
+        return self.batch_uid, self.index, self.number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,12 +249,9 @@ class CloseOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkAttempt:
-    """What was observed of a live attempt: its Job, its pod, its engine's start, or why it waits."""
+    """A live attempt's row becomes `attempt`: its Job, its engine's start, its deadlines, or why it waits."""
 
     attempt: AttemptRecord
-    state: BacktestState
-    job_seen_at: datetime | None
-    engine_started_at: datetime | None
     pod_name: str | None = None
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.classifying import classify_failure, start_problem, waits_without_charge
-from backfleet.core.drafts import Draft
-from backfleet.core.launching import recreate
-from backfleet.core.observation import AttemptKey, JobState, Refusal, RefusalKind, SeenJob, SeenPod
+from backfleet.core.classifying import classify_failure
+from backfleet.core.drafts import Draft, Trial
+from backfleet.core.observation import AttemptKey, JobState, Refusal, SeenJob, SeenPod
 from backfleet.core.plans import DeleteJob
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import AttemptRecord, MarkAttempt, OutcomeRecord
+from backfleet.core.records import MESSAGE_LIMIT, AttemptRecord, OutcomeRecord
+from backfleet.core.starting import StartProblem, recorder_problem, reported_problem, silence, without_wait
+from backfleet.core.waiting import postpone, settle_without_job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,9 +26,19 @@ class Facts:
     has_more_outcomes: bool = False
     """Not all new outcomes are here, so that nothing may be read from the lack of one."""
 
-    def pod(self, key: AttemptKey) -> SeenPod | None:
-        pods = self.pods.get(key)
+    problems_since: Mapping[str, datetime] = field(default_factory=dict)
+    blind: tuple[datetime, datetime] | None = None
+
+    def pod(self, job: SeenJob) -> SeenPod | None:
+        """The newest pod of this Job; one of an earlier Job of the same attempt does not speak for it."""
+        pods = [pod for pod in self.pods.get(job.key, ()) if pod.owner_uid == job.uid] if job.key else []
         return pods[-1] if pods else None
+
+    def blind_since(self, moment: datetime) -> timedelta:
+        """How long nothing could be observed after that moment: nobody could start anything then, or say that he did."""
+        if self.blind is None or moment >= self.blind[1]:
+            return timedelta(0)
+        return self.blind[1] - max(self.blind[0], moment)
 
 
 def settle(draft: Draft, attempts: Sequence[AttemptRecord], facts: Facts) -> None:
@@ -44,11 +55,15 @@ def settle(draft: Draft, attempts: Sequence[AttemptRecord], facts: Facts) -> Non
 
 
 def _settle_live(draft: Draft, attempt: AttemptRecord, facts: Facts) -> None:
-    key = (attempt.batch_uid, attempt.index, attempt.number)
-    job, pod = facts.jobs.get(key), facts.pod(key)
-    if job is None:
-        _settle_without_job(draft, attempt, facts.refusals.get(key))
-    elif job.state is JobState.FAILED:
+    job = facts.jobs.get(attempt.key)
+    if job is None or (job.is_deleting and attempt.job_seen_at is None):
+        if attempt.job_seen_at is not None:
+            draft.fail(attempt, FailureReason.JOB_VANISHED, "its Job is gone and no outcome was recorded")
+        else:
+            settle_without_job(draft, attempt, facts.refusals.get(attempt.key))
+        return
+    pod = facts.pod(job)
+    if job.state is JobState.FAILED:
         draft.fail(attempt, *classify_failure(job, pod, attempt))
     elif job.state is JobState.COMPLETE:
         grace = draft.remind(draft.limits.result_grace_seconds, job.finished_at)
@@ -57,68 +72,64 @@ def _settle_live(draft: Draft, attempt: AttemptRecord, facts: Facts) -> None:
     elif draft.now >= job.deadline_at + timedelta(seconds=draft.limits.overdue_seconds):
         _end(draft, attempt, job, FailureReason.NODE_LOST, "the Job is unfinished long after its hard deadline")
     else:
-        _settle_active(draft, attempt, job, pod)
+        _settle_active(draft, attempt, job, facts)
 
 
-def _settle_without_job(draft: Draft, attempt: AttemptRecord, refusal: Refusal | None) -> None:
-    if attempt.job_seen_at is not None:
-        draft.fail(attempt, FailureReason.JOB_VANISHED, "its Job is gone and no outcome was recorded")
-        return
-    if draft.work.spec.suspend:
-        draft.held_back.add(attempt.index)
-        return
-    if refusal is not None and refusal.kind is RefusalKind.NAME_CONFLICT:
-        draft.conflict = refusal.message
-    elif refusal is not None:
-        draft.waiting.append(f"{refusal.kind.value}: {refusal.message}")
-    is_late = draft.now >= draft.remind(0, attempt.start_deadline_at)
-    if is_late and refusal is not None and refusal.kind is not RefusalKind.QUOTA:
-        draft.fail(attempt, FailureReason.START_TIMEOUT, f"its Job could not be created: {refusal.message}")
-    else:
-        recreate(draft, attempt)
-
-
-def _settle_active(draft: Draft, attempt: AttemptRecord, job: SeenJob, pod: SeenPod | None) -> None:
-    started_at = attempt.engine_started_at or (pod.engine.started_at if pod else None)
-    if started_at is None:
-        draft.waiting.append(start_problem(job, pod))
-        if draft.record.first_engine_started_at is None:
-            # No event tells of an engine's start, and the batch's other slots wait for its first one.
-            waited = (draft.now - attempt.launched_at).total_seconds()
-            draft.remind(min(max(draft.limits.first_look_seconds, waited / 4), draft.limits.last_look_seconds))
-        is_late = draft.now >= draft.remind(0, _start_deadline(attempt, pod))
-        if is_late and not waits_without_charge(job, pod):
-            _end(draft, attempt, job, FailureReason.START_TIMEOUT, start_problem(job, pod))
-            return
+def _settle_active(draft: Draft, attempt: AttemptRecord, job: SeenJob, facts: Facts) -> None:
+    pod = facts.pod(job)
     draft.remind(draft.limits.overdue_seconds, job.deadline_at)
+    started_at = attempt.engine_started_at or (pod.engine.started_at if pod else None)
     seen = replace(
         attempt,
         backtest_state=BacktestState.RUNNING,
         job_seen_at=attempt.job_seen_at or draft.now,
         engine_started_at=started_at,
     )
-    if seen == attempt:
+    if started_at is not None:
+        _settle_started(draft, attempt, seen, job, pod)
         return
-    draft.attempts[attempt.index] = seen
-    if started_at is not None and draft.record.first_engine_started_at is None:
-        draft.record = replace(draft.record, first_engine_started_at=started_at)
-    draft.changes.append(
-        MarkAttempt(
-            attempt=attempt,
-            state=BacktestState.RUNNING,
-            job_seen_at=seen.job_seen_at,
-            engine_started_at=started_at,
-            pod_name=pod.name if pod else None,
-        )
-    )
+    trial = Trial(job=job, problem=reported_problem(job, pod), silence=silence(pod))
+    draft.trials[attempt.index] = trial
+    if trial.problem is not None:
+        since = facts.problems_since.get(job.uid, draft.now)
+        if draft.now >= draft.remind(draft.limits.start_problem_seconds, since):
+            postpone(draft, attempt, trial.problem, job=job)
+            return
+    elif draft.now >= draft.remind(0, _start_deadline(draft, attempt, job, pod) + facts.blind_since(job.created_at)):
+        _end(draft, attempt, job, FailureReason.START_TIMEOUT, str(trial.silence))
+        return
+    draft.waiting.append(str(trial.problem or StartProblem.of(attempt) or trial.silence))
+    draft.see(attempt, seen, pod.name if pod else None)
+    if draft.record.first_engine_started_at is None:
+        # No event tells of an engine's start, and the batch's other slots wait for its first one.
+        waited = (draft.now - job.created_at).total_seconds()
+        draft.remind(min(max(draft.limits.first_look_seconds, waited / 4), draft.limits.last_look_seconds))
 
 
-def _start_deadline(attempt: AttemptRecord, pod: SeenPod | None) -> datetime:
-    """Counted anew from when its pod was made and found a node: the wait for room, for either, is not charged."""
-    if pod is None:
-        return attempt.start_deadline_at
-    placed_at = max(pod.created_at, pod.scheduled_at or pod.created_at)
-    return max(attempt.start_deadline_at, placed_at + (attempt.start_deadline_at - attempt.launched_at))
+def _settle_started(
+    draft: Draft, attempt: AttemptRecord, seen: AttemptRecord, job: SeenJob, pod: SeenPod | None
+) -> None:
+    """The engine has started; after its end a recorder that cannot start has a deadline of its own."""
+    problem = recorder_problem(pod)
+    if problem is None:
+        draft.see(attempt, without_wait(seen), pod.name if pod else None)
+        return
+    text = f"{FailureReason.RECORDER_NOT_STARTED}: {problem}"
+    since = attempt.waiting_since if attempt.engine_started_at else None
+    seen = replace(seen, waiting_since=since or draft.now, waiting_reason=text[:MESSAGE_LIMIT])
+    draft.recorder_problem = text
+    draft.waiting.append(text)
+    if draft.now >= draft.remind(draft.limits.recorder_start_seconds, seen.waiting_since):
+        _end(draft, seen, job, FailureReason.RECORDER_NOT_STARTED, str(problem))
+    else:
+        draft.see(attempt, seen, pod.name if pod else None)
+
+
+def _start_deadline(draft: Draft, attempt: AttemptRecord, job: SeenJob, pod: SeenPod | None) -> datetime:
+    """Counted from when its Job and its pod were made and the pod found a node: the wait for room is not charged."""
+    placed_at = max(pod.created_at, pod.scheduled_at or pod.created_at) if pod else job.created_at
+    whole = max(job.created_at, placed_at) + timedelta(seconds=draft.start_timeout_seconds)
+    return max(attempt.start_deadline_at, whole)
 
 
 def _end(draft: Draft, attempt: AttemptRecord, job: SeenJob, reason: FailureReason, message: str) -> None:

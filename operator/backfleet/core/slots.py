@@ -1,40 +1,53 @@
 """Who may launch: free slots from facts, shared between batches, least recently launched first."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from backfleet.core.backtests import BacktestState
 from backfleet.core.drafts import Draft
-from backfleet.core.launching import launch_one, may_launch
+from backfleet.core.launching import has_more, launch_one, may_launch, try_again
 from backfleet.core.observation import AttemptKey, JobState, Limits, Observation, SeenJob
 from backfleet.core.plans import Fault
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import AttemptRecord
+from backfleet.core.waiting import is_due, may_yield, waiting_attempts, yield_for_others
 
+UNPROVEN_PART = 4
+"""Batches of which no engine has started get one slot in so many, among all of them."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def occupied_slots(seen: Observation, drafts: Iterable[Draft]) -> set[AttemptKey]:
-    """Attempts that hold a slot: launching or running without an outcome, an unfinished Job, or a pod that is not terminal.
+    """Attempts that hold a slot: a Job was seen or may exist, an unfinished Job, or a pod that is not terminal.
 
-    A Job whose pods are all terminal starts no other one (its backoffLimit is 0), so it need not have noticed itself. A Job or
-    pod far past its hard deadline holds none: its node is lost.
+    A row alone holds none. A Job whose pods are all terminal starts no other one (its backoffLimit is 0), so it need not have
+    noticed itself. A Job or pod far past its hard deadline holds none: its node is lost. What carries our labels but is not
+    of an attempt that we know holds none either: it is not ours.
     """
     patience = timedelta(seconds=seen.limits.overdue_seconds)
+    names = {**seen.job_names, **{attempt.key: attempt.job_name for attempt in seen.store.attempts}}
     held: set[AttemptKey] = set()
     for draft in drafts:
-        held.update(draft.active_keys)
-    over = {pod.key for pod in seen.pods if pod.is_terminal and pod.key is not None}
-    for job in seen.jobs:
-        if job.state is JobState.ACTIVE and job.key not in over and seen.now < job.deadline_at + patience:
-            held.add(job.key or (job.namespace + "/" + job.name, 0, 0))
+        held.update(draft.held_keys)
+    ours = [job for job in seen.jobs if job.key is not None and job.owner_uid == job.key[0]]
+    over = {pod.owner_uid for pod in seen.pods if pod.is_terminal and pod.key is not None}
+    for job in ours:
+        is_held = job.state is JobState.ACTIVE and job.uid not in over and seen.now < job.deadline_at + patience
+        if is_held and job.key is not None and names.get(job.key) == job.name:
+            held.add(job.key)
     for pod in seen.pods:
-        if not pod.is_terminal and seen.now < pod.deadline_at + patience:
-            held.add(pod.key or (pod.namespace + "/" + pod.name, 0, 0))
+        if pod.is_terminal or pod.key is None or seen.now >= pod.deadline_at + patience:
+            continue
+        if pod.owner_name is not None and names.get(pod.key) == pod.owner_name:
+            held.add(pod.key)
     return held
 
 
 def slots_out_of_sight(seen: Observation) -> set[AttemptKey]:
     """Attempts that nothing is planned for, in namespaces that could not be looked at or of batches that rest after a failure.
 
-    Each holds its slot until it has an outcome, or is long overdue.
+    Each holds its slot until it has an outcome, or is long overdue; one that waited when it was last looked at has no Job.
     """
     present = {batch.uid for batch in seen.batches} - seen.resting
     hidden = {
@@ -48,6 +61,7 @@ def slots_out_of_sight(seen: Observation) -> set[AttemptKey]:
         if each.batch_uid in hidden
         and each.is_deciding
         and each.backtest_state.holds_slot
+        and (each.backtest_state is BacktestState.RUNNING or each.waiting_since is None)
         and each.id not in ended
         and seen.now < each.hard_deadline_at + patience
     }
@@ -61,24 +75,123 @@ def overdue_jobs(jobs: Iterable[SeenJob], now: datetime, limits: Limits) -> tupl
 
 
 def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> None:
-    """Launch into every free slot, one at a time, always for the batch that launched least recently.
+    """Start an attempt in every free slot, one at a time, always of the batch that did so least recently.
 
-    A batch gets a single slot until its first engine has started, so that a broken one cannot take them all.
+    Of a batch, first an attempt that waits, then a queued backtest, then a new combination. Batches of which no engine has
+    started share a slot, and at most a quarter of all, so that broken ones cannot take them from the others.
     """
     free = limits.max_concurrent - len(held)
-    room = {draft.seen.uid: _room(draft, held) for draft in drafts if may_launch(draft)}
-    turns = {draft.seen.uid: (draft.record.last_launched_at or _NEVER, 0, draft.record.accepted_at) for draft in drafts}
-    by_uid = {draft.seen.uid: draft for draft in drafts}
-    turn = 0
-    while free > 0 and room:
-        uid = min(room, key=lambda candidate: (turns[candidate], candidate))
-        if room[uid] <= 0 or not _launch(by_uid[uid]):
-            del room[uid]
+    turns = {draft.seen.uid: _Turn.of(draft, held) for draft in drafts if may_launch(draft)}
+    share = max(1, limits.max_concurrent // UNPROVEN_PART) - _held_by_unproven(drafts, held)
+    number = 0
+    while free > 0 and turns:
+        turn = min(turns.values(), key=lambda each: each.order)
+        if (turn.is_unproven and share <= 0) or not turn.take(held):
+            del turns[turn.draft.seen.uid]
             continue
-        turn += 1
+        number += 1
         free -= 1
-        room[uid] -= 1
-        turns[uid] = (by_uid[uid].now, turn, by_uid[uid].record.accepted_at)
+        share -= turn.is_unproven
+        turn.last = (turn.draft.now, number)
+
+
+def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> None:
+    """Where unproven batches fill their share, attempts that do not start make way for batches that have yet to be tried."""
+    unproven = [draft for draft in drafts if is_unproven(draft)]
+    if max(1, limits.max_concurrent // UNPROVEN_PART) > _held_by_unproven(unproven, held):
+        return
+    wanting = sum(1 for draft in unproven if may_launch(draft) and _Turn.of(draft, held).wants(held))
+    tried = [
+        (trial.job.created_at, draft.seen.uid, index, draft, trial)
+        for draft in unproven
+        for index, trial in draft.trials.items()
+    ]
+    for _, _, index, draft, trial in sorted(tried, key=lambda each: each[:3])[:wanting]:
+        if may_yield(trial, draft.attempts[index], draft.now, limits):
+            yield_for_others(draft, trial, index)
+        else:
+            draft.remind(limits.silent_seconds, trial.job.created_at)
+
+
+def is_unproven(draft: Draft) -> bool:
+    """No engine of it has started; or something keeps its attempts from starting, and none of them runs."""
+    if draft.record.first_engine_started_at is None:
+        return True
+    live = draft.attempts.values()
+    if any(each.reason is FailureReason.RECORDER_NOT_STARTED for each in live):
+        return True
+    is_kept = any(each.waiting_since is not None for each in live)
+    return is_kept and not any(_runs(each) for each in live)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A batch among those that share the free slots."""
+
+    draft: Draft
+    active: int
+    waiting: list[AttemptRecord]
+    is_trying_again: bool
+    is_unproven: bool
+    last: tuple[datetime, int]
+
+    @staticmethod
+    def of(draft: Draft, held: set[AttemptKey]) -> "_Turn":
+        live = [each for each in draft.attempts.values() if each.backtest_state is BacktestState.RUNNING]
+        return _Turn(
+            draft=draft,
+            active=sum(1 for uid, _, _ in held if uid == draft.seen.uid),
+            waiting=waiting_attempts(draft),
+            is_trying_again=any(each.waiting_since is not None and not _runs(each) for each in live),
+            is_unproven=is_unproven(draft),
+            last=(draft.record.last_launched_at or _NEVER, 0),
+        )
+
+    @property
+    def order(self) -> tuple[datetime, int, datetime, str]:
+        return *self.last, self.draft.record.accepted_at, self.draft.seen.uid
+
+    @property
+    def allowed(self) -> int:
+        most = min(self.draft.work.spec.max_concurrent, self.draft.limits.max_concurrent)
+        return 1 if self.is_unproven else most
+
+    def wants(self, held: set[AttemptKey]) -> bool:
+        """It could use a slot now."""
+        return self._waiting(held) is not None or (self._may_start_more and has_more(self.draft))
+
+    def take(self, held: set[AttemptKey]) -> bool:
+        """Start one attempt; False when there is none to start."""
+        waiting = self._waiting(held)
+        if waiting is not None:
+            try_again(self.draft, waiting)
+            self.waiting.remove(waiting)
+            self.is_trying_again |= waiting.waiting_since is not None
+        elif not (self._may_start_more and has_more(self.draft) and _launch(self.draft)):
+            return False
+        self.active += 1
+        return True
+
+    @property
+    def _may_start_more(self) -> bool:
+        """Attempts that wait count too: a broken batch does not park without bound, and one bad backtest stops no batch."""
+        return self.active + len(self.waiting) < self.allowed
+
+    def _waiting(self, held: set[AttemptKey]) -> AttemptRecord | None:
+        """The lowest waiting attempt that is due; of those that did not start, one at a time."""
+        if self.active >= self.allowed:
+            return None
+        due = (each for each in self.waiting if is_due(each, self.draft.now, held))
+        return next((each for each in due if each.waiting_since is None or not self.is_trying_again), None)
+
+
+def _held_by_unproven(drafts: Iterable[Draft], held: set[AttemptKey]) -> int:
+    unproven = {draft.seen.uid for draft in drafts if is_unproven(draft)}
+    return sum(1 for uid, _, _ in held if uid in unproven)
+
+
+def _runs(attempt: AttemptRecord) -> bool:
+    return attempt.backtest_state is BacktestState.RUNNING and attempt.engine_started_at is not None
 
 
 def _launch(draft: Draft) -> bool:
@@ -87,11 +200,3 @@ def _launch(draft: Draft) -> bool:
     except Exception as error:  # noqa: BLE001 - one batch's defect must not stop the others; it stands on its plan
         draft.fault = Fault.of(error)
         return False
-
-
-def _room(draft: Draft, held: set[AttemptKey]) -> int:
-    own = sum(1 for uid, _, _ in held if uid == draft.seen.uid)
-    allowed = min(draft.work.spec.max_concurrent, draft.limits.max_concurrent)
-    if draft.record.first_engine_started_at is None:
-        allowed = 1
-    return allowed - own

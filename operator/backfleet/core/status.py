@@ -36,6 +36,7 @@ class Sight:
     waiting: Sequence[str] = ()
     drift: str | None = None
     conflict: str | None = None
+    missing_engine: str | None = None
     overdue: Sequence[str] = ()
     """Names of Jobs far past their hard deadline, as on a lost node."""
 
@@ -130,6 +131,8 @@ def state_word(record: BatchRecord, sight: Sight) -> str:
         return "Counting"
     if sight.conflict:
         return wire.CONDITION_NAME_CONFLICT
+    if sight.missing_engine:
+        return wire.CONDITION_ENGINE_UNAVAILABLE
     if sight.is_suspended:
         return wire.CONDITION_SUSPENDED
     return "Running" if sight.active or record.counters.succeeded or record.counters.failed else "Starting"
@@ -154,7 +157,17 @@ def _conditions(record: BatchRecord, sight: Sight) -> list[Condition]:
         conditions.append(
             Condition(type=wire.CONDITION_NAME_CONFLICT, status="True", reason="ForeignJob", message=sight.conflict)
         )
+    if sight.missing_engine and record.state is not BatchState.FINISHED:
+        conditions.append(_missing_engine(sight.missing_engine))
     return conditions
+
+
+def _missing_engine(engine: str) -> Condition:
+    message = (
+        f"this installation has no engine {engine}: expected engines.{engine} in the chart's values. Nothing is launched until "
+        "it is there again; configure it, or cancel the batch"
+    )
+    return Condition(type=wire.CONDITION_ENGINE_UNAVAILABLE, status="True", reason="NotConfigured", message=message)
 
 
 def _accepted(record: BatchRecord) -> Condition:
@@ -192,6 +205,9 @@ def _progressing(record: BatchRecord, sight: Sight) -> Condition:
         return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason="WaitingToStart", message=message)
     if sight.is_suspended:
         return Condition(type=wire.CONDITION_PROGRESSING, status="False", reason="Suspended")
+    if sight.missing_engine and not sight.active:
+        reason = wire.CONDITION_ENGINE_UNAVAILABLE
+        return Condition(type=wire.CONDITION_PROGRESSING, status="False", reason=reason)
     reason = "BacktestsRunning" if sight.active else "WaitingForSlot"
     return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason=reason)
 

@@ -9,14 +9,14 @@ from datetime import datetime
 
 from backfleet.core.accepting import count_on
 from backfleet.core.drafts import Draft
-from backfleet.core.launching import may_launch
+from backfleet.core.launching import has_more, may_launch
 from backfleet.core.plans import Fault
 from backfleet.core.records import BatchState
 
 
 def allot_searches(drafts: Sequence[Draft], budget: int) -> int:
     """Give every live batch with constraints its share of half the budget; what is left for counting."""
-    searching = [draft for draft in drafts if draft.work.has_constraints and may_launch(draft)]
+    searching = [draft for draft in drafts if draft.work.has_constraints and may_launch(draft) and has_more(draft)]
     if not searching:
         return budget
     share = max(1, budget // 2 // len(searching))

@@ -5,6 +5,7 @@ Changes go to the server as one JSON array per run of equal kinds: a pass with a
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -113,9 +114,10 @@ def _mark_attempts(connection: Connection, _batch: BatchRecord, changes: Sequenc
     rows = [
         {
             **_attempt(change.attempt),
-            "state": change.state.value,
-            "job_seen_at": change.job_seen_at and change.job_seen_at.isoformat(),
-            "engine_started_at": change.engine_started_at and change.engine_started_at.isoformat(),
+            "state": change.attempt.backtest_state.value,
+            **{name: _text(getattr(change.attempt, name)) for name in _MARKED_MOMENTS},
+            "start_tries": change.attempt.start_tries,
+            "waiting_reason": change.attempt.waiting_reason,
             "pod_name": change.pod_name,
         }
         for change in changes
@@ -160,6 +162,20 @@ _WRITERS: Mapping[type[Any], Callable[[Connection, BatchRecord, Any], int]] = {
     MarkAttempt: _mark_attempts,
     LaunchAttempt: _launch_attempts,
 }
+
+
+_MARKED_MOMENTS = (
+    "job_seen_at",
+    "engine_started_at",
+    "start_deadline_at",
+    "hard_deadline_at",
+    "waiting_since",
+    "retry_at",
+)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _run(connection: Connection, rows: Rows, *texts: str) -> int:

@@ -76,6 +76,14 @@ def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreVi
     )
 
 
+def job_names(engine: Engine, attempt_ids: Collection[str]) -> dict[str, str]:
+    """The name of each attempt's Job, for those that have a row, of whatever batch."""
+    with looking(engine, "reading the names of Jobs") as connection:
+        statement = select(BacktestAttempt.attempt_id, BacktestAttempt.job_name)
+        found = connection.execute(statement.where(BacktestAttempt.attempt_id == func.any(list(attempt_ids))))
+        return {row.attempt_id: row.job_name for row in found}
+
+
 def save(engine: Engine, installation: str, epoch: int, changes: BatchChanges) -> None:
     """Write all changes of one batch in one transaction; saved twice they are refused, or change nothing.
 

@@ -113,10 +113,9 @@ class Ledger:
         attempt = self.launch(batch, index)
         seen_at = START + timedelta(minutes=31)
         mark = MarkAttempt(
-            attempt=attempt,
-            state=BacktestState.RUNNING,
-            job_seen_at=seen_at,
-            engine_started_at=seen_at,
+            attempt=replace(
+                attempt, backtest_state=BacktestState.RUNNING, job_seen_at=seen_at, engine_started_at=seen_at
+            ),
             pod_name=f"{attempt.job_name}-pod",
         )
         self.save(batch, batch, mark)

@@ -87,8 +87,9 @@ def launch(each: AttemptRecord) -> LaunchAttempt:
 
 
 def mark(each: AttemptRecord, **changes: Any) -> MarkAttempt:
-    seen = {"job_seen_at": START, "engine_started_at": START + timedelta(seconds=3), "pod_name": "pod-1"}
-    return MarkAttempt(attempt=each, state=BacktestState.RUNNING, **(seen | changes))
+    pod_name = changes.pop("pod_name", "pod-1")
+    fields = {"job_seen_at": START, "engine_started_at": START + timedelta(seconds=3)} | changes
+    return MarkAttempt(attempt=replace(each, backtest_state=BacktestState.RUNNING, **fields), pod_name=pod_name)
 
 
 FINDING = Finding(name="FlatEquityCurveAnalysis", issue="The equity is flat.", sample="[]", count=2)

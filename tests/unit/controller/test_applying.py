@@ -3,13 +3,14 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from backfleet.controller.applying import Applier, PassOverdue, effects
+from backfleet.controller.applying import LONGEST_RETRY_SECONDS, Applier, PassOverdue, effects
 from backfleet.controller.cluster import Refused
-from backfleet.core.errors import Conflict, FenceLost, Unavailable, sentence_of
+from backfleet.core.errors import Busy, Conflict, FenceLost, Unavailable, sentence_of
 from backfleet.core.observation import Refusal, RefusalKind
 from backfleet.core.plans import (
     BatchPlan,
@@ -144,18 +145,15 @@ def test_an_empty_plan_does_nothing(hands: Hands) -> None:
     assert hands.done == []
 
 
-STAGES = ["rows", "delete", "create", "status", "event", "label", "expire"]
+STAGES = {0: "rows", 1: "delete", 3: "status", 4: "event", 5: "label", 6: "expire"}
+"""All but the creation of a Job: what stands in its way is a refusal, and no failure of the pass."""
 
 
 @pytest.mark.parametrize(
     ("stage", "error"),
     [
-        *(pytest.param(number, KeyError("x"), id=f"a bug in {name}") for number, name in enumerate(STAGES)),
-        *(
-            pytest.param(number, Unavailable("away"), id=f"an outage in {name}")
-            for number, name in enumerate(STAGES)
-            if name != "create"  # remembered as a refusal, so that the status can say it
-        ),
+        *(pytest.param(number, KeyError("x"), id=f"a bug in {name}") for number, name in STAGES.items()),
+        *(pytest.param(number, Unavailable("away"), id=f"an outage in {name}") for number, name in STAGES.items()),
     ],
 )
 def test_a_failure_keeps_back_only_what_follows_of_its_own_batch(hands: Hands, stage: int, error: Exception) -> None:
@@ -195,17 +193,46 @@ def test_a_pass_that_takes_too_long_ends_between_two_effects(hands: Hands) -> No
         pytest.param(Conflict("taken"), RefusalKind.NAME_CONFLICT, id="its name is taken"),
         pytest.param(Refused("exceeded quota", is_quota=True), RefusalKind.QUOTA, id="a quota"),
         pytest.param(Refused("violates PodSecurity", is_quota=False), RefusalKind.REFUSED, id="refused"),
+        pytest.param(Unavailable("timed out"), RefusalKind.NO_ANSWER, id="no answer"),
     ],
 )
 def test_a_refused_job_is_remembered_until_it_is_created(hands: Hands, error: Exception, kind: RefusalKind) -> None:
     hands.fail["create a-new"] = error
     each = applier(hands)
     assert each.apply(BOTH, NOW) == {}, "a refusal is shown by the planner and is no failure of the pass"
-    assert each.memory.refusals == {("a", 7, 2): Refusal(kind=kind, message=str(error))}
+    assert each.memory.refusals == {("a", 7, 2): Refusal(kind=kind, message=str(error), start_tries=0, at=NOW)}
+    assert each.memory.has_news, "its slot is free for others at once"
     assert {"event a", "event b"} <= set(hands.done)
     hands.fail.clear()
     each.apply(BOTH, NOW)
-    assert each.memory.refusals == {}
+    assert (each.memory.refusals, each.memory.has_news) == ({}, False)
+
+
+@pytest.mark.parametrize(
+    ("engines", "failing", "kind", "words"),
+    [
+        pytest.param({}, None, RefusalKind.NOT_BUILT, "KeyError: 'noop'", id="its engine is not configured"),
+        pytest.param(None, KeyError("x"), RefusalKind.REFUSED, "KeyError: 'x'", id="a bug while it is created"),
+    ],
+)
+def test_any_exception_on_the_way_to_a_job_is_a_refusal(
+    hands: Hands, engines: dict[str, Any] | None, failing: Exception | None, kind: RefusalKind, words: str
+) -> None:
+    each = applier(hands, settings={} if engines is None else {"engines": engines})
+    if failing:
+        hands.fail |= {"create a-new": failing, "create b-new": failing}
+    assert each.apply(BOTH, NOW) == {}
+    assert [(refusal.kind, refusal.message) for refusal in each.memory.refusals.values()] == [(kind, words)] * 2
+    assert {"event a", "event b"} <= set(hands.done)
+
+
+@pytest.mark.parametrize(("asked", "waits"), [(17.0, 17.0), (86_400.0, LONGEST_RETRY_SECONDS)])
+def test_an_api_server_that_asks_for_a_pause_gets_it_within_bounds(hands: Hands, asked: float, waits: float) -> None:
+    hands.fail["create a-new"] = Busy("429", retry_after_seconds=asked)
+    each = applier(hands)
+    each.apply(BOTH, NOW)
+    refusal = each.memory.refusals["a", 7, 2]
+    assert (refusal.kind, refusal.not_before) == (RefusalKind.BUSY, NOW + timedelta(seconds=waits))
 
 
 def test_a_refusal_is_bounded(hands: Hands) -> None:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pytest
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.errors import Unavailable
 from backfleet.core.observation import Limits
 from backfleet.core.reasons import FailureReason
 from tests.support.life import start, status
@@ -116,18 +115,6 @@ def test_an_attempt_that_never_starts_ends_with_what_its_pod_says(world: World) 
     assert world.cluster.active_jobs == []
 
 
-def test_an_unschedulable_pod_waits_without_charge(world: World) -> None:
-    uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
-    world.turn()
-    pod = world.cluster.pods[world.cluster.active_jobs[0]]
-    waiting = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: cpu"}
-    pod["status"]["conditions"] = [waiting]
-    world.tick(700)
-    world.turn()
-    assert world.rows.states(uid) == {0: BacktestState.RUNNING}
-    assert "0/1 nodes: cpu" in world.cluster.condition(uid, "Progressing")["message"]
-
-
 def test_a_quota_is_waited_for_and_shown(world: World) -> None:
     world.cluster.quota = 0
     uid = world.cluster.add_batch(batch_spec(parameters=values(2)))
@@ -209,18 +196,6 @@ def test_a_deadline_that_passes_while_a_pod_waits_for_a_node_costs_no_attempt(wo
     assert (uid, 0, 2) in world.rows.launches
     world.run_all()
     assert world.rows.states(uid) == {0: SUCCEEDED}
-
-
-def test_an_api_server_that_fails_on_jobs_alone_is_shown_and_has_a_deadline(world: World) -> None:
-    world.cluster.job_fault = Unavailable("an admission webhook answered 500")
-    uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
-    world.turn(2)
-    world.tick(5)
-    world.turn()
-    assert "webhook answered 500" in world.cluster.condition(uid, "Progressing")["message"]
-    world.tick(700)
-    world.turn()
-    assert world.rows.reasons[(uid, 0)] == "StartTimeout"
 
 
 def test_a_suspended_batch_does_not_start_what_was_refused_before(world: World) -> None:

@@ -9,6 +9,7 @@ from backfleet.controller.listing import list_namespaces
 from backfleet.core.observation import SeenJob
 from backfleet.core.records import SettleFailure
 from tests.support.cluster import text
+from tests.support.life import go_on
 from tests.support.operator import World, batch_spec, values
 
 FORBIDDEN = (
@@ -45,28 +46,24 @@ def test_the_batch_says_who_refused_the_pod(message: str, words: str) -> None:
 
 def test_a_forbidden_pod_ends_the_backtest_at_the_start_deadline_by_its_name() -> None:
     world, uid = refused(FORBIDDEN)
-    world.tick(600)
-    (planned,) = world.turn().plan.batches
-    assert planned.rows is not None
-    (failed,) = planned.rows.changes
-    assert isinstance(failed, SettleFailure)
+    settled = go_on(world, 600)
+    assert world.rows.reasons == {}
+    settled += go_on(world, 100)
+    assert world.rows.reasons == {(uid, 0): "StartTimeout"}
+    (failed,) = (each for each in settled if isinstance(each, SettleFailure))
     assert failed.message.startswith("PodForbidden: violates PodSecurity")
-    assert world.rows.reasons[(uid, 0)] == "StartTimeout"
     assert not world.cluster.jobs
 
 
 def test_a_quota_is_waited_for_beyond_the_start_deadline() -> None:
     world, uid = refused(QUOTA)
-    world.tick(700)
-    world.turn()
+    go_on(world, 1500)
     assert world.rows.reasons == {}
+    assert "QuotaExceeded" in world.cluster.condition(uid, "Progressing")["message"]
     world.cluster.pod_fault = None
-    job = world.cluster.active_jobs[0]
-    world.cluster._create_pod(world.cluster.jobs[job])
-    world.tick(590)
-    world.turn()
-    assert world.rows.reasons == {}, "its time to start counts from its pod's creation"
-    world.cluster.start_engine(job)
+    for job in world.cluster.active_jobs:
+        world.cluster._create_pod(world.cluster.jobs[job])
+    go_on(world, 16)
     world.run_all()
     assert world.cluster.condition(uid, "Complete")["reason"] == "AllSucceeded"
     assert [number for _, _, number in world.rows.launches] == [1], "no attempt was charged, or made again"
@@ -79,15 +76,13 @@ def test_a_pod_that_waited_for_a_node_has_its_whole_time_to_start_on_it() -> Non
     (pod,) = world.cluster.pods.values()
     waiting = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes: cpu"}
     pod["status"]["conditions"] = [waiting]
-    world.tick(700)
+    world.tick(20)
     world.turn()
     found = {"type": "PodScheduled", "status": "True", "lastTransitionTime": text(world.cluster.now)}
     pod["status"]["conditions"] = [found]
-    world.tick(599)
-    world.turn()
+    go_on(world, 599)
     assert world.rows.reasons == {}
-    world.tick(1)
-    world.turn()
+    go_on(world, 2)
     assert world.rows.reasons == {(uid, 0): "StartTimeout"}
 
 
@@ -97,14 +92,15 @@ def looked(world: World) -> tuple[SeenJob, ...]:
 
 
 def test_a_role_that_does_not_let_events_be_read_only_leaves_the_reason_out() -> None:
-    world, uid = refused(FORBIDDEN)
+    world = World()
+    world.cluster.pod_fault = FORBIDDEN
+    uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
 
     def forbid(namespace: str) -> NoReturn:
         raise NotAllowed(f"events of {namespace}")
 
     world.cluster.list_pod_refusals = forbid  # type: ignore[method-assign]
-    world.tick(5)
-    world.turn()
+    go_on(world, 60)
     assert "its Job has no pod" in world.cluster.condition(uid, "Progressing")["message"]
 
 

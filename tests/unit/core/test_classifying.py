@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.classifying import classify_failure, start_problem, waits_without_charge
+from backfleet.core.classifying import classify_failure
 from backfleet.core.observation import JobState, SeenContainer, SeenJob, SeenPod
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord
@@ -119,44 +119,6 @@ def test_the_first_rule_that_matches_names_the_reason(
     found, message = classify_failure(job, pod, ATTEMPT)
     assert found is reason
     assert words in message
-
-
-@pytest.mark.parametrize(
-    ("pod", "words"),
-    [
-        pytest.param(None, "has no pod", id="no pod"),
-        pytest.param(
-            replace(POD, engine=SeenContainer(waiting_reason="ErrImagePull", waiting_message="no such image")),
-            "ErrImagePull: no such image",
-            id="image",
-        ),
-        pytest.param(replace(POD, unschedulable="0/1 nodes: cpu"), "Unschedulable: 0/1 nodes: cpu", id="no node"),
-        pytest.param(POD, "has not started", id="nothing said"),
-    ],
-)
-def test_why_an_attempt_does_not_start_is_said_in_the_pods_words(pod: SeenPod | None, words: str) -> None:
-    assert words in start_problem(JOB, pod)
-
-
-FORBIDDEN = 'violates PodSecurity "restricted:latest": runAsNonRoot != true'
-QUOTA = "exceeded quota: pods, requested: pods=1, used: pods=5, limited: pods=5"
-
-
-@pytest.mark.parametrize(
-    ("refusal", "words", "waits"),
-    [
-        pytest.param(FORBIDDEN, f"PodForbidden: {FORBIDDEN}", False, id="pod security"),
-        pytest.param(QUOTA, f"QuotaExceeded: {QUOTA}", True, id="quota"),
-        pytest.param("", "its Job has no pod", False, id="nothing said"),
-    ],
-)
-def test_a_pod_that_was_never_made_is_told_in_the_words_of_who_refused_it(
-    refusal: str, words: str, waits: bool
-) -> None:
-    job = replace(JOB, pod_refusal=refusal)
-    assert start_problem(job, None).startswith(words)
-    assert waits_without_charge(job, None) is waits
-    assert not waits_without_charge(job, POD), "once there is a pod, its own state counts"
 
 
 @pytest.mark.parametrize(
