@@ -41,6 +41,7 @@ CONDITIONS = """
 | Complete | every backtest ended, and at least one succeeded | AllSucceeded, CompletedWithFailures |
 | Failed | the batch ended otherwise | SpecInvalid, NeverStarted, RepeatedFailure, TooManyFailures, NoneSucceeded, BatchTimeout, Cancelled |
 | Finished | the batch ended, however: what to wait for | as Complete or Failed |
+| EngineVersionsMixed | results are of several versions of the engine; there once they are | SeveralVersions |
 | VerdictsCurrent | every result is judged by the criteria in force; there once they were edited | Judged, Judging |
 | SpecDrift | an edit is not in force: of what is fixed, or one that is not valid | EditIgnored |
 | NameConflict | a Job of the name that is needed belongs to somebody else | ForeignJob |

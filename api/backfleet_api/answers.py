@@ -94,6 +94,7 @@ def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
         criteria=numbers(batch.criteria),
         criteria_version=batch.criteria_version,
         stale_verdicts=batch.stale_verdicts,
+        engine_versions=list(batch.engine_versions),
         labels=dict(batch.labels),
         submitter=batch.submitter,
         message=None,

@@ -64,6 +64,7 @@ BATCH: dict[str, Any] = SUMMARY | {
     "criteria": {"minTrades": 100, "maxDrawdown": 0.2},
     "criteria_version": 1,
     "stale_verdicts": 0,
+    "engine_versions": ["3"],
     "labels": {"team": "research"},
     "submitter": None,
     "message": None,
@@ -78,6 +79,7 @@ RESULTS: dict[str, Any] = {
     "passed": 1,
     "criteria_version": 1,
     "stale_verdicts": 0,
+    "engine_versions": ["3"],
     "results": [
         {
             "rank": 1,

@@ -70,6 +70,7 @@ def list_results(services: Services, wanted: str, query: ResultsQuery) -> Result
             passed=0,
             criteria_version=0,
             stale_verdicts=0,
+            engine_versions=[],
             results=[],
             next_cursor=None,
         )
@@ -89,6 +90,7 @@ def list_results(services: Services, wanted: str, query: ResultsQuery) -> Result
         passed=batch.counts.passed,
         criteria_version=batch.criteria_version,
         stale_verdicts=batch.stale_verdicts,
+        engine_versions=list(batch.engine_versions),
         results=[rank_answer(result) for result in page.items],
         next_cursor=write_cursor(terms, page.next_place) if page.next_place else None,
     )

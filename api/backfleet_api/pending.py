@@ -46,6 +46,7 @@ def describe_pending(seen: ClusterBatch) -> Batch:
         criteria=numbers(_object(seen.spec, "successCriteria")),
         criteria_version=0,
         stale_verdicts=0,
+        engine_versions=[],
         labels=dict(seen.labels),
         submitter=None,
         message=None if finish else _text(accepted, "message") or WAITING,

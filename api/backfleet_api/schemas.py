@@ -148,6 +148,9 @@ class Batch(BatchSummary):
     criteria: dict[str, int | Number] = Field(description="the success criteria in force; empty: everything passes")
     criteria_version: int = Field(description="goes up with every edit of the criteria")
     stale_verdicts: int = Field(description="results that an older version judged, and that are being judged anew")
+    engine_versions: list[str] = Field(
+        description="versions of the engine that the results are of; figures of two may differ"
+    )
     labels: dict[str, str]
     submitter: str | None
     message: str | None = Field(description="why a pending batch waits")
@@ -184,6 +187,9 @@ class ResultPage(Answer):
     passed: int
     criteria_version: int = Field(description="the version of the criteria in force")
     stale_verdicts: int = Field(description="results that an older version judged, and that are being judged anew")
+    engine_versions: list[str] = Field(
+        description="versions of the engine that the results are of; figures of two may differ"
+    )
     results: list[RankedResult]
     next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last")
 

@@ -49,6 +49,8 @@ def batch_text(batch: "Batch") -> str:
     }
     if batch.stale_verdicts:
         fields["stale"] = f"{batch.stale_verdicts} results are still to be judged by version {batch.criteria_version}"
+    if len(batch.engine_versions) > 1:
+        fields["mixed"] = f"results are of engine versions {', '.join(batch.engine_versions)}"
     fields |= batch.counts.model_dump(exclude={"total"})
     fields["at once"] = batch.max_concurrent
     if batch.best:

@@ -44,6 +44,7 @@ def run_container(container: EngineContainer, folder: Path, timeout_seconds: flo
     assert container.config_path is not None
     config_path = str(folder / "lean-config.json")
     words = [word.replace(container.config_path, config_path) for word in container.command]
+    words = [str(results) if word == wire.RESULTS_PATH else word for word in words]
     environment = {
         **{key: text.replace(f"{wire.RESULTS_PATH}/", f"{results}/") for key, text in container.environment.items()},
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",

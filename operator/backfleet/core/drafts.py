@@ -131,7 +131,7 @@ class Draft:
                 failed=counters.failed - was_failed,
                 passed=counters.passed + verdict.passed,
             ),
-        )
+        ).with_engine_version(result.provenance.get("engineVersion"))
         self._note_start(attempt, outcome.recorded)
         if value is not None:
             self._note_best(Best(index=attempt.index, value=float(value), parameters=attempt.parameters))

@@ -42,6 +42,9 @@ class Counters:
     passed: int = 0
 
 
+MAX_ENGINE_VERSIONS = 8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRecord:
     """One row of `optimization_batches`.
@@ -52,7 +55,7 @@ class BatchRecord:
     failure so far had, "" once two differ. `never_started` counts the latest attempts in a row whose engine never started.
     `stale_verdicts` counts the results that an older version of the criteria judged.
     `recent_ends` and `suspended_at` are what `core.pace` measures by: moments with how many had ended, oldest first, and since
-    when the batch is suspended and nothing of it runs.
+    when the batch is suspended and nothing of it runs. `engine_versions` are those that its results are of, a bounded number.
     `version` is the row's when it was read: what is planned on it holds for that row alone.
     """
 
@@ -73,6 +76,7 @@ class BatchRecord:
     counters: Counters = Counters()
     best: Best | None = None
     repeated_reason: str | None = None
+    engine_versions: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     submitter: str | None = None
     accepted_at: datetime
@@ -86,6 +90,13 @@ class BatchRecord:
     finish_reason: str | None = None
     finish_message: str | None = None
     version: int = field(default=0, compare=False)
+
+    def with_engine_version(self, version: str | None) -> "BatchRecord":
+        """This batch with a result of that version of its engine."""
+        known = self.engine_versions
+        if not version or version in known or len(known) >= MAX_ENGINE_VERSIONS:
+            return self
+        return replace(self, engine_versions=(*known, version))
 
     def finished(self, now: datetime, reason: str, message: str) -> "BatchRecord":
         """This batch at its end: what has neither succeeded nor failed counts as cancelled."""

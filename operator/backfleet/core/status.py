@@ -147,6 +147,8 @@ def _conditions(record: BatchRecord, sight: Sight) -> list[Condition]:
     conditions = [_accepted(record), _progressing(record, sight), *_end_conditions(record)]
     suspended = ("True", "SuspendedByUser") if sight.is_suspended else ("False", "NotSuspended")
     conditions.append(Condition(type=wire.CONDITION_SUSPENDED, status=suspended[0], reason=suspended[1]))
+    if len(record.engine_versions) > 1:
+        conditions.append(_mixed_versions(record))
     if record.criteria_version > 1:
         conditions.append(_verdicts(record))
     if sight.drift:
@@ -183,6 +185,14 @@ def _accepted(record: BatchRecord) -> Condition:
         return Condition(type=wire.CONDITION_ACCEPTED, status="Unknown", reason="Counting", message=message)
     message = f"{record.total or 0} combinations"
     return Condition(type=wire.CONDITION_ACCEPTED, status="True", reason="SpecValid", message=message)
+
+
+def _mixed_versions(record: BatchRecord) -> Condition:
+    versions = ", ".join(record.engine_versions)
+    message = f"results are of several versions of the engine, {versions}: figures may differ for that reason alone"
+    return Condition(
+        type=wire.CONDITION_ENGINE_VERSIONS_MIXED, status="True", reason="SeveralVersions", message=message
+    )
 
 
 def _verdicts(record: BatchRecord) -> Condition:

@@ -94,6 +94,7 @@ class BatchAnswer:
     criteria: Mapping[str, Any]
     criteria_version: int
     stale_verdicts: int
+    engine_versions: tuple[str, ...]
     counts: Counts
     best: Best | None
     labels: Mapping[str, str]
@@ -253,6 +254,7 @@ def batch_answer(row: AnyRow, active: int) -> BatchAnswer:
         criteria=row.criteria,
         criteria_version=row.criteria_version,
         stale_verdicts=row.stale_verdicts,
+        engine_versions=tuple(row.engine_versions),
         counts=Counts(
             total=row.total,
             queued=max(0, (row.total or 0) - ended - active),

@@ -89,6 +89,7 @@ def batch_record(row: AnyRow) -> BatchRecord:
         counters=Counters(succeeded=row.succeeded, failed=row.failed, cancelled=row.cancelled, passed=row.passed),
         best=best,
         recent_ends=ends_of(row.recent_ends),
+        engine_versions=tuple(row.engine_versions),
         version=row.version,
         **{name: getattr(row, name) for name in _SAME_NAMES},
     )
@@ -99,6 +100,7 @@ def batch_columns(record: BatchRecord) -> dict[str, Any]:
     counters, best = record.counters, record.best
     return {
         **{name: _plain(getattr(record, name)) for name in _SAME_NAMES},
+        "engine_versions": list(record.engine_versions),
         "state": record.state.value,
         "succeeded": counters.succeeded,
         "failed": counters.failed,

@@ -83,7 +83,7 @@ class Batch(Base):
     `stale_verdicts` counts the results whose `criteria_version` is below the batch's, which are to be judged anew.
     `never_started` counts the latest attempts in a row whose engine never started. `recent_ends` holds pairs of
     a time and how many backtests had ended by then, from which the pace follows (`core.pace`); `suspended_at` is since when the
-    batch is suspended and nothing of it runs.
+    batch is suspended and nothing of it runs. `engine_versions` are those of the results.
     The columns from `strategy_name` to `objective_direction` repeat parts of `spec`, so that SQL can read them.
     """
 
@@ -142,6 +142,7 @@ class Batch(Base):
     never_started: Mapped[Count]
     suspended_at: Mapped[Moment | None]
     recent_ends: Mapped[JsonArray]
+    engine_versions: Mapped[JsonArray]
     missing_since: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]
     finish_reason: Mapped[str | None]

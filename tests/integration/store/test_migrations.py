@@ -134,6 +134,12 @@ def test_the_released_schema_with_its_rows_is_migrated_and_nothing_of_it_is_stal
         seeding.seed(connection, catalog.load())
         connection.execute(text("INSERT INTO installations (id, epoch) VALUES ('released', 1)"))
     fill(old, "released", 300)
+    with old.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE backtest_attempts SET engine_version = '2' WHERE ctid IN (SELECT min(ctid) FROM backtest_attempts)"
+            )
+        )
     migrate(settings, lambda _: None)
     assert described(old) == described(engine)
     with old.connect() as connection:
@@ -143,6 +149,7 @@ def test_the_released_schema_with_its_rows_is_migrated_and_nothing_of_it_is_stal
     old.dispose()
     assert (rows, versions) == ([(1, 0)], [1])
     assert ([each.criteria_version for each in view.batches], view.stale) == ([1], {})
+    assert [each.engine_versions for each in view.batches] == [("2",)]
 
 
 def test_two_migrators_at_once_both_end_well(settings: MigrationSettings) -> None:

@@ -11,6 +11,7 @@ from backfleet.core.plans import ClaimRef
 from backfleet.engines import shim
 from backfleet.engines.bars.engine import BarsEngine
 from backfleet.engines.lean.configuration import build_configuration, render
+from backfleet.engines.lean.data_folder import prepared
 from backfleet.engines.lean.engine import DONE_TEXT, LeanEngine
 from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
 from backfleet.settings import Settings
@@ -27,7 +28,9 @@ def test_the_container_runs_the_images_launcher_with_our_configuration() -> None
     configuration = build_configuration(REQUEST, projects_folder="/projects", data_folder="/Lean/Data")
     assert container == EngineContainer(
         image="lean:1",
-        command=("dotnet", "QuantConnect.Lean.Launcher.dll", "--config", "/tmp/lean-config.json"),
+        command=prepared(
+            "/Lean/Data", ("dotnet", "QuantConnect.Lean.Launcher.dll", "--config", "/tmp/lean-config.json")
+        ),
         working_folder="/Lean/Launcher/bin/Debug",
         environment={
             "DOTNET_gcServer": "0",
@@ -118,9 +121,8 @@ def test_projects_and_data_of_one_claim_are_one_volume(of: str) -> None:
 def test_the_shim_runs_it_in_the_launchers_folder() -> None:
     engine = engine_of(build_settings())
     assert engine["workingDir"] == "/Lean/Launcher/bin/Debug"
-    assert engine["command"] == shim.command(
-        ("dotnet", "QuantConnect.Lean.Launcher.dll", "--config", "/tmp/lean-config.json")
-    )
+    launcher = ("dotnet", "QuantConnect.Lean.Launcher.dll", "--config", "/tmp/lean-config.json")
+    assert engine["command"] == shim.command(prepared("/Lean/Data", launcher))
 
 
 def test_further_writable_folders_are_empty_volumes() -> None:

@@ -7,6 +7,7 @@ from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Recorded
 from backfleet.core.strategies import StrategyInfo
 from backfleet.engines.lean.configuration import build_configuration, render
+from backfleet.engines.lean.data_folder import prepared
 from backfleet.engines.lean.layout import LOG_FILE
 from backfleet.engines.protocol import EngineContainer, EngineSettings, mount_path
 from backfleet.engines.risk_free import RATES_PATH
@@ -41,14 +42,15 @@ class LeanEngine:
 
     def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
         """The image's launcher with a configuration of ours; volumes named `projects` and `data` are what it reads."""
+        data_folder = mount_path(settings.mounts, wire.VOLUME_DATA) or IMAGE_DATA_FOLDER
         configuration = build_configuration(
             request,
             projects_folder=mount_path(settings.mounts, wire.VOLUME_PROJECTS) or wire.PROJECTS_PATH,
-            data_folder=mount_path(settings.mounts, wire.VOLUME_DATA) or IMAGE_DATA_FOLDER,
+            data_folder=data_folder,
         )
         return EngineContainer(
             image=settings.image,
-            command=(*LAUNCHER, "--config", CONFIG_PATH),
+            command=prepared(data_folder, (*LAUNCHER, "--config", CONFIG_PATH)),
             working_folder=LAUNCHER_FOLDER,
             environment={
                 **_ENVIRONMENT,

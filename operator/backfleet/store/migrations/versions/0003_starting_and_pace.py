@@ -20,6 +20,17 @@ REASONS = (
 )
 
 
+VERSIONS_OF_RESULTS = """
+UPDATE optimization_batches AS batch SET engine_versions = found.versions
+FROM (
+    SELECT batch_uid, jsonb_agg(DISTINCT engine_version) AS versions
+    FROM backtest_attempts WHERE engine_version IS NOT NULL GROUP BY batch_uid
+) AS found
+WHERE found.batch_uid = batch.uid
+"""
+"""Results keep the version that they were made by, so a batch in flight knows that a later one is another."""
+
+
 def upgrade() -> None:
     """Widen the checks on reasons; live attempts do not wait, and a batch's pace begins with its next end."""
     for table in ("backtest_jobs", "backtest_attempts", "backtest_outcomes"):
@@ -38,3 +49,6 @@ def upgrade() -> None:
     analysis = sa.Column("analysis", postgresql.JSONB(), server_default="[]", nullable=False)
     op.add_column("backtest_results", analysis)
     run_sql_file(op.get_bind(), "triggers_0003")
+    engine_versions = sa.Column("engine_versions", postgresql.JSONB(), server_default="[]", nullable=False)
+    op.add_column("optimization_batches", engine_versions)
+    op.execute(VERSIONS_OF_RESULTS)
