@@ -74,6 +74,7 @@ def test_a_batch_is_told_in_full(life: Life, api_engine: Engine) -> None:
         criteria={"minTrades": 100},
         criteria_version=1,
         stale_verdicts=0,
+        engine_versions=(),
         counts=Counts(total=5, queued=2, active=1, succeeded=1, failed=1, cancelled=0, passed=1, version=2),
         best=best,
         labels={"team": "alpha"},
