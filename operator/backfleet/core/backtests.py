@@ -77,7 +77,11 @@ class BacktestRequest:
     prices: Prices | None = None
 
     def to_json(self) -> str:
-        """One line of JSON with sorted keys: equal requests give equal text, which fits in a variable (128 KiB)."""
+        """One line of JSON with sorted keys: equal requests give equal text, which fits in a variable (128 KiB).
+
+        Without prices of its own the text is that of 0.2.0.
+        """
+        prices = {} if self.prices is None else {"prices": self.prices.value}
         return json.dumps(
             {
                 "engine": self.engine,
@@ -90,7 +94,7 @@ class BacktestRequest:
                 "startDate": self.start_date.isoformat(),
                 "endDate": self.end_date.isoformat(),
                 "initialCash": str(self.initial_cash),
-                "prices": self.prices,
+                **prices,
             },
             sort_keys=True,
             separators=(",", ":"),

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -20,6 +21,10 @@ REQUEST = BacktestRequest(
 
 def test_a_request_survives_its_text() -> None:
     assert BacktestRequest.from_json(REQUEST.to_json()) == REQUEST
+
+
+def test_without_prices_the_text_is_that_of_the_release_before_them() -> None:
+    assert "prices" not in replace(REQUEST, prices=None).to_json()
 
 
 def test_a_request_of_an_older_version_leaves_the_prices_to_the_installation() -> None:
