@@ -10,9 +10,10 @@ from backfleet.core.drafts import Draft
 from backfleet.core.names import job_name
 from backfleet.core.observation import RefusalKind
 from backfleet.core.plans import ClaimRef, CreateJob, JobShape
+from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchState, LaunchAttempt
 from backfleet.core.spec import VolumeSpec
-from backfleet.core.starting import StartProblem
+from backfleet.core.starting import StartProblem, is_recorder_doubtful
 from backfleet.core.waiting import postpone, with_time_to_start
 
 
@@ -122,6 +123,10 @@ def _launch(draft: Draft, index: int, previous: AttemptRecord | None) -> None:
         LaunchAttempt(attempt=attempt, combination=combination.to_json(), combination_hash=combination.digest)
     )
     draft.record = replace(draft.record, last_launched_at=draft.now)
+    if previous is not None and is_recorder_doubtful(previous):
+        marked = replace(attempt, waiting_reason=FailureReason.RECORDER_NOT_STARTED.value)
+        draft.see(attempt, marked)
+        attempt = marked
     _create(draft, attempt)
 
 

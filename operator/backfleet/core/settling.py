@@ -11,7 +11,14 @@ from backfleet.core.observation import AttemptKey, JobState, Refusal, SeenJob, S
 from backfleet.core.plans import DeleteJob
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import MESSAGE_LIMIT, AttemptRecord, OutcomeRecord
-from backfleet.core.starting import StartProblem, recorder_problem, reported_problem, silence, without_wait
+from backfleet.core.starting import (
+    StartProblem,
+    is_recorder_doubtful,
+    recorder_problem,
+    reported_problem,
+    silence,
+    without_wait,
+)
 from backfleet.core.waiting import postpone, settle_without_job
 
 
@@ -112,7 +119,8 @@ def _settle_started(
     """The engine has started; after its end a recorder that cannot start has a deadline of its own."""
     problem = recorder_problem(pod)
     if problem is None:
-        draft.see(attempt, without_wait(seen), pod.name if pod else None)
+        is_open = is_recorder_doubtful(seen) and (pod is None or pod.recorder.started_at is None)
+        draft.see(attempt, seen if is_open else without_wait(seen), pod.name if pod else None)
         return
     text = f"{FailureReason.RECORDER_NOT_STARTED}: {problem}"
     since = attempt.waiting_since if attempt.engine_started_at else None

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum, unique
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.drafts import Draft
 from backfleet.core.launching import has_more, launch_one, may_launch, try_again
 from backfleet.core.observation import AttemptKey, JobState, Limits, Observation, SeenJob
 from backfleet.core.plans import Fault
-from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord
+from backfleet.core.starting import is_recorder_doubtful
 from backfleet.core.waiting import is_due, may_yield, waiting_attempts, yield_for_others
 
 UNPROVEN_PART = 4
@@ -78,27 +79,29 @@ def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) 
     """Start an attempt in every free slot, one at a time, always of the batch that did so least recently.
 
     Of a batch, first an attempt that waits, then a queued backtest, then a new combination. Batches of which no engine has
-    started share a slot, and at most a quarter of all, so that broken ones cannot take them from the others.
+    started share a slot, and at most a quarter of all, so that broken ones cannot take them from the others; those whose
+    recorders did not start share as many of their own, which they hold for as long as an engine runs.
     """
     free = limits.max_concurrent - len(held)
     turns = {draft.seen.uid: _Turn.of(draft, held) for draft in drafts if may_launch(draft)}
-    share = max(1, limits.max_concurrent // UNPROVEN_PART) - _held_by_unproven(drafts, held)
+    shares = {doubt: _share_left(drafts, held, limits, doubt) for doubt in Doubt}
     number = 0
     while free > 0 and turns:
         turn = min(turns.values(), key=lambda each: each.order)
-        if (turn.is_unproven and share <= 0) or not turn.take(held):
+        if (turn.doubt is not None and shares[turn.doubt] <= 0) or not turn.take(held):
             del turns[turn.draft.seen.uid]
             continue
         number += 1
         free -= 1
-        share -= turn.is_unproven
+        if turn.doubt is not None:
+            shares[turn.doubt] -= 1
         turn.last = (turn.draft.now, number)
 
 
 def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> None:
     """Where unproven batches fill their share, attempts that do not start make way for batches that have yet to be tried."""
-    unproven = [draft for draft in drafts if is_unproven(draft)]
-    if max(1, limits.max_concurrent // UNPROVEN_PART) > _held_by_unproven(unproven, held):
+    unproven = [draft for draft in drafts if doubt_of(draft) is Doubt.ENGINE]
+    if _share_left(drafts, held, limits, Doubt.ENGINE) > 0:
         return
     wanting = sum(1 for draft in unproven if may_launch(draft) and _Turn.of(draft, held).wants(held))
     tried = [
@@ -113,15 +116,25 @@ def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) 
             draft.remind(limits.silent_seconds, trial.job.created_at)
 
 
-def is_unproven(draft: Draft) -> bool:
+@unique
+class Doubt(StrEnum):
+    """What of a batch has yet to show that it starts."""
+
+    ENGINE = "engine"
     """No engine of it has started; or something keeps its attempts from starting, and none of them runs."""
+    RECORDER = "recorder"
+    """A recorder of it did not start in its time, and no attempt since then has shown that they do."""
+
+
+def doubt_of(draft: Draft) -> Doubt | None:
+    """Why the batch gets one slot at a time, from a share; None when it runs."""
     if draft.record.first_engine_started_at is None:
-        return True
+        return Doubt.ENGINE
     live = draft.attempts.values()
-    if any(each.reason is FailureReason.RECORDER_NOT_STARTED for each in live):
-        return True
+    if any(is_recorder_doubtful(each) for each in live):
+        return Doubt.RECORDER
     is_kept = any(each.waiting_since is not None for each in live)
-    return is_kept and not any(_runs(each) for each in live)
+    return Doubt.ENGINE if is_kept and not any(_runs(each) for each in live) else None
 
 
 @dataclass(slots=True)
@@ -132,7 +145,7 @@ class _Turn:
     active: int
     waiting: list[AttemptRecord]
     is_trying_again: bool
-    is_unproven: bool
+    doubt: Doubt | None
     last: tuple[datetime, int]
 
     @staticmethod
@@ -143,7 +156,7 @@ class _Turn:
             active=sum(1 for uid, _, _ in held if uid == draft.seen.uid),
             waiting=waiting_attempts(draft),
             is_trying_again=any(each.waiting_since is not None and not _runs(each) for each in live),
-            is_unproven=is_unproven(draft),
+            doubt=doubt_of(draft),
             last=(draft.record.last_launched_at or _NEVER, 0),
         )
 
@@ -154,7 +167,7 @@ class _Turn:
     @property
     def allowed(self) -> int:
         most = min(self.draft.work.spec.max_concurrent, self.draft.limits.max_concurrent)
-        return 1 if self.is_unproven else most
+        return 1 if self.doubt is not None else most
 
     def wants(self, held: set[AttemptKey]) -> bool:
         """It could use a slot now."""
@@ -185,9 +198,9 @@ class _Turn:
         return next((each for each in due if each.waiting_since is None or not self.is_trying_again), None)
 
 
-def _held_by_unproven(drafts: Iterable[Draft], held: set[AttemptKey]) -> int:
-    unproven = {draft.seen.uid for draft in drafts if is_unproven(draft)}
-    return sum(1 for uid, _, _ in held if uid in unproven)
+def _share_left(drafts: Iterable[Draft], held: set[AttemptKey], limits: Limits, doubt: Doubt) -> int:
+    sharing = {draft.seen.uid for draft in drafts if doubt_of(draft) is doubt}
+    return max(1, limits.max_concurrent // UNPROVEN_PART) - sum(1 for uid, _, _ in held if uid in sharing)
 
 
 def _runs(attempt: AttemptRecord) -> bool:

@@ -150,6 +150,12 @@ def without_wait(attempt: AttemptRecord) -> AttemptRecord:
     return replace(attempt, waiting_since=None, waiting_reason=None, retry_at=None)
 
 
+def is_recorder_doubtful(attempt: AttemptRecord) -> bool:
+    """The recorder of this attempt, or of the one before it, did not start; it has yet to show that it does."""
+    is_marked = (attempt.waiting_reason or "").startswith(FailureReason.RECORDER_NOT_STARTED)
+    return is_marked or attempt.reason is FailureReason.RECORDER_NOT_STARTED
+
+
 def _back_off(attempt: AttemptRecord, problem: StartProblem, limits: Limits) -> timedelta:
     """Doubled with every try; short where room may come at any moment."""
     longest = limits.room_back_off_seconds if problem.patience is Patience.ROOM else limits.last_back_off_seconds
