@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backfleet.engines.lean.data_folder import RATES_FILE, SCRIPT, read_rates
-from backfleet.engines.risk_free import NO_RATE, RATES_PATH, RiskFreeRates
+from backfleet.engines.lean.data_folder import SCRIPT
 
 TOOLS = ("sh", "echo", "ls", "grep", "sort", "tail", "head", "mkdir", "ln", "cp")
 """What an image without unzip has."""
@@ -30,8 +29,7 @@ def write_zip(path: Path, **entries: str) -> None:
 
 def run(folder: Path, path: str | None = None) -> subprocess.CompletedProcess[str]:
     """Prepare, then print the arguments that LEAN would get."""
-    (folder / "results").mkdir(exist_ok=True)
-    words = [str(folder / "data"), str(folder / "links"), str(folder / "results"), "echo", "--config", "x"]
+    words = [str(folder / "data"), str(folder / "links"), "echo", "--config", "x"]
     environment = None if path is None else {"PATH": path}
     return subprocess.run(
         [shutil.which("sh") or "/bin/sh", "-c", SCRIPT, "lean-data", *words],
@@ -101,12 +99,3 @@ def test_a_zip_that_cannot_be_unpacked_ends_the_run_with_the_reason(tmp_path: Pa
     ended = run(tmp_path, path)
     assert (ended.stdout, ended.returncode) == ("", 1)
     assert "cannot unpack the zips of factor and map files" in ended.stderr
-
-
-def test_the_rates_of_the_data_folder_are_left_for_the_recorder(tmp_path: Path) -> None:
-    data = usual_folder(tmp_path)
-    write(data / RATES_PATH, "date,rate\n2003-01-09,2.25\n")
-    run(tmp_path)
-    assert read_rates(tmp_path / "results") == RiskFreeRates(("20030109",), (0.0225,))
-    (tmp_path / "results" / RATES_FILE).unlink()
-    assert read_rates(tmp_path / "results") is NO_RATE

@@ -42,9 +42,6 @@ class Counters:
     passed: int = 0
 
 
-MAX_ENGINE_VERSIONS = 8
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchRecord:
     """One row of `optimization_batches`.
@@ -90,13 +87,6 @@ class BatchRecord:
     finish_reason: str | None = None
     finish_message: str | None = None
     version: int = field(default=0, compare=False)
-
-    def with_engine_version(self, version: str | None) -> "BatchRecord":
-        """This batch with a result of that version of its engine."""
-        known = self.engine_versions
-        if not version or version in known or len(known) >= MAX_ENGINE_VERSIONS:
-            return self
-        return replace(self, engine_versions=(*known, version))
 
     def finished(self, now: datetime, reason: str, message: str) -> "BatchRecord":
         """This batch at its end: what has neither succeeded nor failed counts as cancelled."""

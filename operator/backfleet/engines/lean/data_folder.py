@@ -1,40 +1,31 @@
-"""The shell text that prepares LEAN's data folder before LEAN starts, and leaves the risk-free rates for the recorder.
+"""The shell text that prepares LEAN's data folder before LEAN starts.
 
 LEAN's providers for the dated zips of `lean data download` look back nine days (factor files) and a month (map files) from
 today, and its providers for plain files do not see the zips. So, where there are such zips, LEAN gets a folder of links to all
 that is there, with the newest zips unpacked beside the plain files, which go first. No result depends on today's date.
 """
 
-from pathlib import Path
-
 from backfleet.core import wire
-from backfleet.engines.files import FileProblem, read_bytes
-from backfleet.engines.risk_free import NO_RATE, RATES_PATH, RiskFreeRates, parse_rates
 
 LINKS_FOLDER = f"{wire.SCRATCH_PATH}/lean-data"
-RATES_FILE = "backfleet-interest-rate.csv"
-"""A copy of the data folder's rates among the results: the recorder has no data folder."""
-MAX_RATES_BYTES = 1024 * 1024
 
-SCRIPT = f"""\
-data=$1 links=$2 results=$3; shift 3
-rates=$data/{RATES_PATH}
-if [ -f "$rates" ]; then head -c {MAX_RATES_BYTES} "$rates" > "$results/{RATES_FILE}"; fi
-newest() {{ ls "$data/equity/usa/$1" 2>/dev/null | grep -E "^$1_[0-9]{{8}}\\.zip$" | sort | tail -n 1; }}
-link() {{ for each in "$1"/*; do if [ "${{each##*/}}" != "$3" ] && [ -e "$each" ]; then ln -s "$each" "$2/"; fi; done; }}
-unpack() {{
+SCRIPT = """\
+data=$1 links=$2; shift 2
+newest() { ls "$data/equity/usa/$1" 2>/dev/null | grep -E "^$1_[0-9]{8}\\.zip$" | sort | tail -n 1; }
+link() { for each in "$1"/*; do if [ "${each##*/}" != "$3" ] && [ -e "$each" ]; then ln -s "$each" "$2/"; fi; done; }
+unpack() {
   if command -v unzip > /dev/null; then unzip -q -n "$1" -d "$2"; return; fi
   "$(command -v python3 || command -v python)" -c 'import os, sys, zipfile
 with zipfile.ZipFile(sys.argv[1]) as archive:
     for name in archive.namelist():
         if os.path.basename(name) == name and not os.path.lexists(os.path.join(sys.argv[2], name)):
             archive.extract(name, sys.argv[2])' "$1" "$2"
-}}
-prepare() {{
+}
+prepare() {
   mkdir -p "$links/equity/usa" || return
   link "$data" "$links" equity && link "$data/equity" "$links/equity" usa || return
   for each in "$data"/equity/usa/*; do
-    kind=${{each##*/}}
+    kind=${each##*/}
     case $kind in
       factor_files | map_files)
         zip=$(newest "$kind")
@@ -43,7 +34,7 @@ prepare() {{
       *) ln -s "$each" "$links/equity/usa/" || return ;;
     esac
   done
-}}
+}
 if [ -n "$(newest factor_files)$(newest map_files)" ]; then
   if ! prepare; then
     echo "backfleet: cannot unpack the zips of factor and map files below $data; the image needs unzip or python3" >&2
@@ -58,13 +49,4 @@ exec "$@"
 
 def prepared(data_folder: str, launcher: tuple[str, ...]) -> tuple[str, ...]:
     """The launcher's words behind the preparation of its data folder."""
-    return ("/bin/sh", "-c", SCRIPT, "lean-data", data_folder, LINKS_FOLDER, wire.RESULTS_PATH, *launcher)
-
-
-def read_rates(folder: Path) -> RiskFreeRates:
-    """The rates that the preparation left in a results folder; none (0) where it found no file."""
-    try:
-        content = read_bytes(folder, RATES_FILE, MAX_RATES_BYTES)
-    except FileProblem:
-        return NO_RATE
-    return parse_rates(content.decode("utf-8-sig", "replace")) or NO_RATE
+    return ("/bin/sh", "-c", SCRIPT, "lean-data", data_folder, LINKS_FOLDER, *launcher)
