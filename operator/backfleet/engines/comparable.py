@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from math import sqrt, sumprod
 
-from backfleet.engines.moments import Moments, is_rounding
+from backfleet.engines.moments import RATIO_ROUNDING, Moments
 from backfleet.engines.risk_free import NO_RATE, RiskFreeRates
 
 DAYS_PER_YEAR = 365.25
@@ -22,25 +22,28 @@ def comparable_figures(daily: Sequence[tuple[date, float]], rates: RiskFreeRates
     """The figures of a series of (day, return), oldest first, one a day; Saturdays and Sundays go where nothing moves on any."""
     kept = without_idle_weekends(daily)
     if not kept:
-        return figures_of([], 0.0, 0.0, None)
+        return figures_of([], None, 0.0, 0.0, None)
     returns = [value for _, value in kept]
-    per_year = returns_per_year(kept[0][0], kept[-1][0], len(kept))
-    risk_free = rates.of([f"{day:%Y%m%d}" for day, _ in kept])
-    return figures_of(returns, per_year, risk_free, deepest_fall(returns))
+    is_ruined = min(returns) <= -1.0
+    per_year = 0.0 if is_ruined else returns_per_year(kept[0][0], kept[-1][0], len(kept))
+    rate = rates.of([f"{day:%Y%m%d}" for day, _ in kept])
+    return figures_of(returns, Moments.of(returns), per_year, rate, deepest_fall(returns))
 
 
 def figures_of(
-    returns: Sequence[float], per_year: float, risk_free: float | Sequence[float], drawdown: float | None
+    returns: Sequence[float],
+    moments: Moments | None,
+    per_year: float,
+    risk_free: float | Sequence[float],
+    drawdown: float | None,
 ) -> Figures:
-    """The figures of daily returns; `risk_free` are annual rates, one or one a return. What cannot be computed is None.
+    """The figures of daily returns and their moments; `risk_free` are annual rates, one or one a return.
 
-    The Sortino ratio is that of Sortino and Price (1994), the mean excess over the root mean square of the negative ones over
-    all days: LEAN's, over the deviation of the losses alone, changes with the number of days on which nothing moves. A loss of
-    everything leaves no ratio.
+    What cannot be computed is None: every ratio where no number of returns a year is known (0). The Sortino ratio is that of
+    Sortino and Price (1994), the mean excess over the root mean square of the negative ones over all days: LEAN's, over the
+    deviation of the losses alone, changes with the number of days on which nothing moves.
     """
-    is_ruined = bool(returns) and min(returns) <= -1.0
-    moments = Moments.of(returns) if per_year > 0 and not is_ruined else None
-    if moments is None:
+    if moments is None or not per_year:
         return _figures(None, None, None, drawdown)
     excess = excess_returns(returns, risk_free, per_year)
     over = moments if excess is returns else Moments.of(excess)
@@ -48,8 +51,7 @@ def figures_of(
     sharpe = over.mean / over.deviation * year if over and over.deviation else None
     losses = [value for value in excess if value < 0.0]
     downside = sqrt(sumprod(losses, losses) / len(excess))
-    has_losses = bool(sharpe is not None and losses and not is_rounding(downside, losses))
-    sortino = over.mean / downside * year if over and has_losses else None
+    sortino = over.mean / downside * year if over and over.deviation and downside > RATIO_ROUNDING else None
     return _figures(sharpe, sortino, moments.deviation * year, drawdown)
 
 

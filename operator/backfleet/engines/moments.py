@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import fsum, sqrt, sumprod
 
 ROUNDING = 1e-9
-"""Relative to the largest value: deviations below this are rounding of equal values."""
+"""Relative to the values: deviations below this are rounding of equal ones."""
 RATIO_ROUNDING = 1e-14
 """Absolute: a return is a ratio of about 1 less 1, so nothing below this can be told from rounding."""
 
@@ -26,10 +26,6 @@ class Moments:
         mean = fsum(values) / len(values)
         distances = [value - mean for value in values]
         deviation = sqrt(sumprod(distances, distances) / (len(values) - 1))
-        return Moments(mean, 0.0 if is_rounding(deviation, values) else deviation, distances)
-
-
-def is_rounding(deviation: float, values: Sequence[float]) -> bool:
-    """Whether a deviation of these returns is no more than what rounding leaves of equal ones."""
-    largest = max(abs(max(values)), abs(min(values)))
-    return deviation <= ROUNDING * largest + RATIO_ROUNDING
+        # Where all values are equal but for rounding, the mean is as large as the largest of them.
+        is_rounding = deviation <= ROUNDING * abs(mean) + RATIO_ROUNDING
+        return Moments(mean, 0.0 if is_rounding else deviation, distances)

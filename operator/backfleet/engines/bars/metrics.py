@@ -44,8 +44,10 @@ def measure(
     """All of `core.metrics.METRICS` for a ledger and its `daily_returns`; `risk_free` are annual rates, one or one a return."""
     end = ledger.equity[-1]
     deepest = drawdown(ledger.equity)
+    plain = Moments.of(returns)
+    risk_free = risk_free if returns else 0.0
     return {
-        **_ratios(returns, risk_free),
+        **_ratios(returns, plain, risk_free),
         **_trade_metrics(ledger),
         "net_profit": end / ledger.initial_cash - 1,
         "annual_return": annual_return(ledger.initial_cash, end, calendar.days),
@@ -53,7 +55,7 @@ def measure(
         "exposure": ledger.held_bars / len(ledger.equity),
         "start_equity": ledger.initial_cash,
         "end_equity": end,
-        **figures_of(returns, calendar.returns_per_year, risk_free if returns else 0.0, deepest),
+        **figures_of(returns, plain, calendar.returns_per_year, risk_free, deepest),
     }
 
 
@@ -130,9 +132,8 @@ def return_blocks(returns: Sequence[float]) -> tuple[tuple[int, float, float], .
     return tuple((len(part), fsum(part), sumprod(part, part)) for part in parts)
 
 
-def _ratios(returns: Sequence[float], risk_free: float | Sequence[float]) -> dict[str, Number]:
-    excess = excess_returns(returns, risk_free if returns else 0.0, TRADING_DAYS)
-    plain = Moments.of(returns)
+def _ratios(returns: Sequence[float], plain: Moments | None, risk_free: float | Sequence[float]) -> dict[str, Number]:
+    excess = excess_returns(returns, risk_free, TRADING_DAYS)
     moments = plain if excess is returns else Moments.of(excess)
     return {
         "sharpe_ratio": sharpe_ratio(moments),
