@@ -22,7 +22,7 @@ def build_passes(api: ApiServer, rows: MemoryRows) -> Passes:
     applier = Applier(cluster=cluster, save=rows.save, settings=settings)
     return Passes(
         cluster=cluster,
-        rows=Rows(observe=rows.observe, catalog=rows.catalog),
+        rows=Rows(observe=rows.observe, catalog=rows.catalog, job_names=rows.job_names),
         applier=applier,
         settings=settings,
         limits=Limits(),

@@ -203,7 +203,7 @@ def test_a_batch_whose_status_cannot_be_written_gets_an_event_and_disturbs_no_ot
 def test_a_refused_job_is_shown_and_tried_again(scene: Scene) -> None:
     scene.api.faults.append(Fault("/jobs", "POST", code=403, message="exceeded quota: compute", times=3))
     scene.add_batch()
-    for _ in range(6):
+    for _ in range(12):
         scene.loop.turn()
         scene.tick(5)
         if scene.stored("jobs"):
