@@ -1,8 +1,6 @@
 """Batches on a real cluster, seen by an observer of its own: results, limits, sharing, deletion, cancellation, restarts."""
 
 import json
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -93,55 +91,6 @@ def test_six_combinations_end_with_six_results_equal_to_those_computed_directly(
     values = [row["metrics"]["sharpe_ratio"] for row in ranked]
     assert len(ranked) == 6
     assert values == sorted(values, reverse=True)
-
-
-def operator_pids(live: Live) -> list[int]:
-    """The operator's processes as the host sees them; none where the cluster is not on this host."""
-    selector = "app.kubernetes.io/component=operator"
-    names = live.kubectl("get", "pods", "-l", selector, "-o", "jsonpath={.items[*].metadata.name}").stdout.split()
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                command = (folder / "cmdline").read_bytes()
-                environment = (folder / "environ").read_bytes()
-            except OSError:
-                continue
-            if b"backfleet-operator" in command and any(f"HOSTNAME={name}\0".encode() in environment for name in names):
-                found.append(int(folder.name))
-    return found
-
-
-def kill_operator(live: Live) -> None:
-    """SIGKILL, in the middle of whatever it does."""
-    pids = operator_pids(live)
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
-    if not pids:
-        live.kubectl("delete", "pod", "-l", "app.kubernetes.io/component=operator", "--grace-period=0", "--force")
-
-
-def wait_for_outcomes(live: Live, uid: str, count: int) -> None:
-    statement = f"SELECT count(*) FROM backtest_outcomes WHERE attempt_id LIKE '{uid}-%'"
-    wait_until(f"{count} outcomes", lambda: int(live.psql(statement)[0][0]) >= count, 180)
-
-
-def test_108_combinations_survive_the_operator_being_killed_and_leave_nothing(live: Live) -> None:
-    manifest = example("sma-crossover", ttlSecondsAfterFinished=TTL)
-    with live.observe() as observer:
-        uid = live.apply(manifest)
-        for share in (10, 50):
-            wait_for_outcomes(live, uid, share)
-            kill_operator(live)
-        batch = live.wait_finished("sma-crossover", 420)
-    assert batch["status"]["progress"] == "108/108"
-    assert (batch["status"]["failed"], batch["status"]["cancelled"]) == (0, 0)
-    assert recorded(live, uid) == direct(manifest)
-    assert observer.most_alive <= 4
-    assert observer.limits == {("1", "2Gi")}
-    states = live.psql(f"SELECT state, count(*) FROM backtest_jobs WHERE batch_uid = '{uid}' GROUP BY state")
-    assert states == [["succeeded", "108"]]
-    wait_until("no Job or pod is left after the TTL", lambda: not live.jobs(uid) and not live.pods(uid), TTL + 60)
 
 
 def test_two_batches_share_the_four_slots(live: Live) -> None:

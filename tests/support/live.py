@@ -75,8 +75,13 @@ class Live:
 
     def psql(self, statement: str) -> list[list[str]]:
         """Rows of a statement, run by the owner inside the evaluation Postgres."""
-        done = self.kubectl("exec", "-i", "statefulset/backfleet-postgres", "--", "sh", "-c", PSQL, stdin=statement)
+        done = self.kubectl(*PSQL_COMMAND, stdin=statement)
         return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def try_psql(self, statement: str) -> list[list[str]]:
+        """The same while Postgres may be away: no rows then."""
+        done = self.kubectl(*PSQL_COMMAND, stdin=statement, check=False)
+        return [line.split("\t") for line in done.stdout.splitlines()] if done.returncode == 0 else []
 
     def jobs(self, uid: str) -> list[Any]:
         found = client.BatchV1Api(self.api).list_namespaced_job(
@@ -98,3 +103,4 @@ class Live:
 
 
 PSQL = "exec /usr/lib/postgresql/*/bin/psql -h /tmp -U postgres -d backfleet -X -A -t -F \"$(printf '\\t')\""
+PSQL_COMMAND = ("exec", "-i", "statefulset/backfleet-postgres", "--", "sh", "-c", PSQL)
