@@ -68,6 +68,7 @@ def test_a_batch_in_full(api: TestClient, ledger: Ledger) -> None:
         "criteria": {"minTrades": 100},
         "criteria_version": 1,
         "stale_verdicts": 0,
+        "engine_versions": [],
         "labels": {"team": "research"},
         "submitter": "ann",
         "message": None,

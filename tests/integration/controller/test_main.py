@@ -124,6 +124,7 @@ def test_a_pod_that_ends_wakes_the_loop_at_once_and_a_settled_job_leaves_every_w
         "name": f"{name}-x",
         "labels": template["labels"] | {"job-name": name},
         "annotations": template["annotations"],
+        "ownerReferences": [{"kind": "Job", "name": name, "uid": job["metadata"]["uid"], "controller": True}],
     }
     engine = {"name": "engine", "state": {"running": {"startedAt": "2026-01-05T09:00:00Z"}}}
     api.objects.create(
