@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,17 +105,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("suites", nargs="+", metavar="NAME=COMMAND", type=_parse_suite)
     options = parser.parse_args(arguments)
     options.logs.mkdir(parents=True, exist_ok=True)
-    for number in _SIGNALS:
-        signal.signal(number, _interrupt)
+    early: list[int] = []
+    # Until every suite is known, a signal only waits: raised while one starts, it would leave that one running.
+    _handle(lambda number, _: early.append(number))
     suites: list[Suite] = []
     try:
         for name, command in options.suites:
             suites.append(Suite.start(name, command, options.logs))
             print(f"{name}: started, its output is in {suites[-1].log}", flush=True)
+        _handle(_interrupt)
+        if early:
+            _interrupt(early[0], None)
         _follow(suites)
     except Interrupted as error:
-        for number in _SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
         print(f"\nended by {signal.Signals(error.number).name}, stopping what runs", flush=True)
         for suite in suites:
             suite.stop()
@@ -205,8 +207,15 @@ def _parse_suite(text: str) -> tuple[str, str]:
     return name, command
 
 
+def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in _SIGNALS:
+        signal.signal(number, handler)
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise once: the clean-up that follows must not be interrupted itself."""
     del frame
+    _handle(signal.SIG_IGN)
     raise Interrupted(number)
 
 
