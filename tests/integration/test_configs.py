@@ -1,5 +1,6 @@
 """The shipped configs on their way to the end: `convert`, an API server, the real operator, a real Postgres."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,8 @@ def scene(database: Database) -> Iterator[Scene]:
     assert epoch is not None
     rows = StoreRows(engine, epoch)
     with ApiServer.running() as api:
-        yield Scene(api, Operator(Cluster(api.client()), rows), rows)  # type: ignore[arg-type]
+        cluster = Cluster(api.client())
+        yield Scene(api, Operator(cluster, rows, clock=time.monotonic), rows)  # type: ignore[arg-type]
     fence.close()
     engine.dispose()
 

@@ -64,6 +64,8 @@ class Operator:
     limits: Limits = field(default_factory=Limits)
     checkpoint: Callable[[Effect], None] = lambda _: None
     settings: Settings = field(default_factory=build_settings)
+    clock: Callable[[], float] | None = None
+    """Seconds by which failing batches rest; None: the fake cluster's."""
 
     def __post_init__(self) -> None:
         applier = Applier(
@@ -79,7 +81,7 @@ class Operator:
             applier=applier,
             settings=self.settings,
             limits=self.limits,
-            clock=lambda: self.cluster.now.timestamp(),
+            clock=self.clock or (lambda: self.cluster.now.timestamp()),
         )
 
     def turn(self) -> PassReport:

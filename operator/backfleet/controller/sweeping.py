@@ -14,6 +14,8 @@ from backfleet.core.errors import NotFound
 from backfleet.core.observation import SettledJob
 
 ROUND = timedelta(seconds=60)
+PAGE_GAP = timedelta(seconds=5)
+"""Between two pages with Jobs, so that a round over thousands of them costs frequent passes little."""
 CALLS_PER_PASS = 5
 
 
@@ -24,16 +26,19 @@ class Sweep:
     _left: list[tuple[str, str]] = field(default_factory=list)
     """Namespaces that this round has not read to their end, with the token of the next page."""
     _next_round_at: datetime | None = None
+    _next_page_at: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
         """Whether a new round begins."""
         return not self._left and (self._next_round_at is None or now >= self._next_round_at)
 
     def look(self, cluster: ClusterPort, namespaces: Iterable[str], now: datetime) -> tuple[SettledJob, ...]:
-        """The next settled Jobs; none while no round is under way."""
+        """The next settled Jobs; none while no round is under way, or where the last page was read just now."""
         if self.is_due(now):
             self._left = [(namespace, "") for namespace in sorted(namespaces)]
             self._next_round_at = now + ROUND
+        if self._next_page_at is not None and now < self._next_page_at:
+            return ()
         found: list[SettledJob] = []
         for _ in range(CALLS_PER_PASS):
             if not self._left or found:
@@ -44,4 +49,5 @@ class Sweep:
                 found += map(parse_settled_job, items)
                 if token:
                     self._left.insert(0, (namespace, token))
+        self._next_page_at = now + PAGE_GAP if found else None
         return tuple(found)

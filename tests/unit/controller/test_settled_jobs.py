@@ -118,10 +118,11 @@ def test_settled_jobs_are_deleted_page_by_page_when_their_time_is_over(world: Wo
     assert len(world.cluster.jobs) == 5
     world.tick(65)
     left = []
-    for _ in range(3):
-        world.turn()
+    for _ in range(4):
+        world.turn(2)
         left.append(len(world.cluster.jobs))
-    assert left == [3, 1, 0]
+        world.tick(5)
+    assert left == [3, 2, 0, 0]
 
 
 def test_settled_jobs_are_looked_at_once_a_minute(world: World) -> None:
