@@ -14,7 +14,7 @@ from backfleet.core.errors import NotFound
 from backfleet.core.observation import SettledJob
 
 ROUND = timedelta(seconds=60)
-PAGE_GAP = timedelta(seconds=5)
+PAGE_GAP = timedelta(seconds=15)
 """Between two pages with Jobs, so that a round over thousands of them costs frequent passes little."""
 CALLS_PER_PASS = 5
 

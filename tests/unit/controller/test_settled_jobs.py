@@ -121,7 +121,7 @@ def test_settled_jobs_are_deleted_page_by_page_when_their_time_is_over(world: Wo
     for _ in range(4):
         world.turn(2)
         left.append(len(world.cluster.jobs))
-        world.tick(5)
+        world.tick(15)
     assert left == [3, 2, 0, 0]
 
 
