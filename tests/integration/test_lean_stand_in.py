@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -12,6 +13,7 @@ from backfleet.core.backtests import BacktestRequest, Failure, Result
 from backfleet.engines.bars.backtest import load_bars, run
 from backfleet.engines.lean.engine import LeanEngine
 from backfleet.engines.shim import read_report
+from tests.lean_stand_in import scenarios
 from tests.lean_stand_in.scenarios import SCENARIOS
 from tests.support.lean import PROJECT, container_of, run_container, with_scenario
 
@@ -104,12 +106,22 @@ def test_a_symbol_without_data_is_no_data(tmp_path: Path) -> None:
     assert outcome.reason.value == "NoData"
 
 
-def test_a_version_from_half_way_is_there_while_it_runs(tmp_path: Path) -> None:
-    outcome_of(with_scenario(REQUEST, "hang"), tmp_path, 1.5)
-    body = json.loads((tmp_path / "results" / "backtest.json").read_text())
+def test_a_version_from_half_way_is_there_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # In this process: from outside, a slow machine would show a file that is half written.
+    def hang(scenario: str) -> NoReturn:
+        raise TimeoutError(scenario)
+
+    monkeypatch.setattr(scenarios, "misbehave", hang)
+    container = container_of(with_scenario(REQUEST, "hang"), tmp_path)
+    assert container.config is not None
+    results = tmp_path / "results"
+    results.mkdir()
+    with pytest.raises(TimeoutError, match="hang"):
+        scenarios.run(json.loads(container.config) | {"results-destination-folder": str(results)})
+    body = json.loads((results / "backtest.json").read_text())
     assert (body["statistics"], body["state"]["EndTime"], body["state"]["Status"]) == ({}, "", "Running")
     assert "algorithmConfiguration" not in body
-    assert not (tmp_path / "results" / "backtest-summary.json").exists()
+    assert not (results / "backtest-summary.json").exists()
 
 
 def test_the_files_are_those_of_lean(tmp_path: Path) -> None:

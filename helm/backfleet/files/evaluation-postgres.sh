@@ -3,6 +3,7 @@
 # Wants OPERATOR_, RECORDER_ and API_ each with ROLE and PASSWORD; data below /var/lib/backfleet, a writable /tmp.
 set -eu
 umask 077
+trap 'exit 143' TERM  # the first process of a container has no other way to hear it
 
 data=/var/lib/backfleet/data
 for each in /usr/lib/postgresql/*/bin; do bin=$each; done
@@ -46,4 +47,13 @@ SQL
 "$bin/pg_ctl" stop -D "$data" -w -t 120 -m fast
 
 unset OPERATOR_PASSWORD RECORDER_PASSWORD API_PASSWORD
-exec "$bin/postgres" -D "$data" -c "listen_addresses=*" -k /tmp -c max_connections=200
+# SIGTERM alone would let Postgres wait for its clients, which stay connected, until the pod is killed.
+trap 'kill -INT "$server"' TERM
+"$bin/postgres" -D "$data" -c "listen_addresses=*" -k /tmp -c max_connections=200 &
+server=$!
+ended=0
+# A signal ends a wait before the server has ended.
+while kill -0 "$server" 2>/dev/null; do
+    wait "$server" && ended=0 || ended=$?
+done
+exit "$ended"
