@@ -157,7 +157,7 @@ def test_a_project_that_the_catalog_does_not_know_is_registered_for_testing(live
     live.apply(lean("lean-own", strategy={"name": "Own_Idea", "leanProjectPath": "mine/own"}, suspend=True))
     wait_until("it is accepted", lambda: live.condition("lean-own", "Accepted").get("status") == "True", 30)
     found = live.psql("SELECT status, lean_project_path FROM strategies WHERE name = 'Own_Idea'")
-    assert found == [["testing", "mine/own"]]
+    assert found == [["testing", ""]]
 
 
 @pytest.mark.parametrize("engine", ["bars", "lean"])

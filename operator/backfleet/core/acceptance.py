@@ -94,7 +94,7 @@ def _known_strategy(spec: BatchSpec, strategies: Strategies, limits: AcceptanceL
         raise SpecInvalid(
             "spec.strategy.leanProjectPath",
             f"the catalog has no project for {name!r}",
-            "give the project's path within the volume of projects",
+            "give the project's path within the volume of projects; one that another batch gave holds for that batch alone",
         )
     return None if known is None else known[name]
 

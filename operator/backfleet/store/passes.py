@@ -180,7 +180,7 @@ def _lock(connection: Connection, installation: str, changes: BatchChanges) -> A
 
 def _insert(connection: Connection, installation: str, record: BatchRecord) -> None:
     columns = {**batch_columns(record), **spec_columns(record.spec)}
-    ensure_strategy(connection, columns["strategy_name"], record.spec["strategy"].get("leanProjectPath"))
+    ensure_strategy(connection, columns["strategy_name"])
     connection.execute(Batch.__table__.insert().values(installation_id=installation, **columns))  # type: ignore[attr-defined]
 
 

@@ -33,15 +33,18 @@ def load_catalog(engine: Engine) -> Catalog:
     return Catalog(strategies=strategies, default_criteria={} if default is None else _criteria(default._mapping))
 
 
-def register_strategy(engine: Engine, name: str, lean_project_path: str | None = None) -> None:
-    """Have a row for a strategy that a batch brings, as `testing`; one that is there stays as it is."""
+def register_strategy(engine: Engine, name: str) -> None:
+    """Have a row for a strategy that a batch brings, as `testing`; one that is there stays as it is.
+
+    The project that the batch names is not kept here: the row counts for every namespace and installation of the database.
+    """
     with writing(engine, f"registering strategy {name}") as connection:
-        ensure_strategy(connection, name, lean_project_path)
+        ensure_strategy(connection, name)
 
 
-def ensure_strategy(connection: Connection, name: str, lean_project_path: str | None) -> None:
+def ensure_strategy(connection: Connection, name: str) -> None:
     """`register_strategy` inside the caller's transaction."""
-    statement = insert(Strategy).values(name=name, lean_project_path=lean_project_path, status="testing")
+    statement = insert(Strategy).values(name=name, status="testing")
     connection.execute(statement.on_conflict_do_nothing())
 
 

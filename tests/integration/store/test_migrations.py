@@ -152,6 +152,31 @@ def test_the_released_schema_with_its_rows_is_migrated_and_nothing_of_it_is_stal
     assert [each.engine_versions for each in view.batches] == [("2",)]
 
 
+def test_a_project_that_a_batch_of_the_released_version_brought_is_nobody_elses(settings: MigrationSettings) -> None:
+    old = open_engine(settings.url, application_name="test", timeouts=QUICK)
+    bring = """
+        INSERT INTO optimization_batches (uid, installation_id, namespace, name, state, strategy_name, engine,
+            initial_cash, objective_metric, objective_direction, spec, controls, axes, criteria, accepted_at)
+        VALUES (:name, 'released', 'research', :name, 'live', :name, 'lean', 1000, 'sharpe_ratio', 'maximize',
+            '{"strategy": {"leanProjectPath": "mine"}}', '{}', '{}', '{}', now())
+    """
+    insert = "INSERT INTO strategies (name, lean_project_path) VALUES (:name, 'mine')"
+    with old.begin() as connection:
+        command.upgrade(revisions.script_config(connection), "0001")
+        seeding.seed(connection, catalog.load())
+        connection.execute(text("INSERT INTO installations (id, epoch) VALUES ('released', 1)"))
+    with old.begin() as connection:
+        connection.execute(text(insert), {"name": "By_A_User"})
+    with old.begin() as connection:
+        connection.execute(text(insert), {"name": "By_A_Batch"})
+        for name in ("By_A_User", "By_A_Batch"):
+            connection.execute(text(bring), {"name": name})
+    migrate(settings, lambda _: None)
+    stored = load_catalog(old).strategies
+    old.dispose()
+    assert (stored["By_A_User"].lean_project_path, stored["By_A_Batch"].lean_project_path) == ("mine", None)
+
+
 def test_two_migrators_at_once_both_end_well(settings: MigrationSettings) -> None:
     said: list[str] = []
     errors: list[BaseException] = []
@@ -307,11 +332,15 @@ def test_seeding_keeps_what_a_user_changed_and_updates_the_rest(engine: Engine) 
     assert stored.default_criteria == {"minSharpe": 2.0}
 
 
-def test_a_registered_strategy_is_testing_and_stays(engine: Engine) -> None:
-    register_strategy(engine, "Mine", "STR-100_Mine")
-    register_strategy(engine, "Mine", "elsewhere")
+def test_a_registered_strategy_stays_as_a_user_made_it(engine: Engine) -> None:
+    register_strategy(engine, "Mine")
+    with engine.begin() as connection:
+        connection.execute(
+            text("UPDATE strategies SET status = 'deployed', lean_project_path = 'a' WHERE name = 'Mine'")
+        )
+    register_strategy(engine, "Mine")
     mine = load_catalog(engine).strategies["Mine"]
-    assert (mine.status, mine.lean_project_path, mine.criteria) == ("testing", "STR-100_Mine", None)
+    assert (mine.status, mine.lean_project_path, mine.criteria) == ("deployed", "a", None)
 
 
 def _with(strategy: catalog.CatalogStrategy, **changes: object) -> catalog.CatalogStrategy:

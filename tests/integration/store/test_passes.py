@@ -81,11 +81,13 @@ def test_columns_that_sql_reads_repeat_the_spec(life: Life) -> None:
     )
 
 
-def test_a_strategy_that_nobody_catalogued_is_registered_with_its_batch(life: Life) -> None:
+def test_a_strategy_that_nobody_catalogued_is_registered_with_its_batch_and_no_project_for_others(life: Life) -> None:
     spec = dict(batch().spec) | {"strategy": {"name": "Mine", "leanProjectPath": "STR-100_Mine"}}
     life.save(spec=spec)
     rows = life.query("SELECT status, lean_project_path FROM strategies WHERE name = 'Mine'")
-    assert rows == [{"status": "testing", "lean_project_path": "STR-100_Mine"}]
+    assert rows == [{"status": "testing", "lean_project_path": None}]
+    (kept,) = life.look(life.record.uid).batches
+    assert kept.spec["strategy"]["leanProjectPath"] == "STR-100_Mine"
 
 
 def test_launched_attempts_are_seen_as_launching(life: Life) -> None:

@@ -74,7 +74,7 @@ def test_lean_needs_a_project_that_the_catalog_or_the_batch_names():
     error = refusal(strategies=LEAN, engine={"name": "lean"})
     assert (error.field, error.mend) == (
         "spec.strategy.leanProjectPath",
-        "give the project's path within the volume of projects",
+        "give the project's path within the volume of projects; one that another batch gave holds for that batch alone",
     )
     own = {"name": "Mine", "leanProjectPath": "mine"}
     assert accept(strategies=LEAN, engine={"name": "lean"}, strategy=own).lean_project_path == "mine"

@@ -30,6 +30,15 @@ WHERE found.batch_uid = batch.uid
 """
 """Results keep the version that they were made by, so a batch in flight knows that a later one is another."""
 
+PROJECTS_OF_BATCHES = """
+UPDATE strategies AS strategy SET lean_project_path = NULL
+FROM optimization_batches AS batch
+WHERE strategy.seeded_status IS NULL
+    AND batch.strategy_name = strategy.name AND batch.created_at = strategy.created_at
+    AND batch.spec #>> '{strategy,leanProjectPath}' = strategy.lean_project_path
+"""
+"""A batch brought these rows, in one transaction with its own: its project counted for everybody in the database."""
+
 
 def upgrade() -> None:
     """Widen the checks on reasons; live attempts do not wait, and a batch's pace begins with its next end."""
@@ -52,3 +61,4 @@ def upgrade() -> None:
     engine_versions = sa.Column("engine_versions", postgresql.JSONB(), server_default="[]", nullable=False)
     op.add_column("optimization_batches", engine_versions)
     op.execute(VERSIONS_OF_RESULTS)
+    op.execute(PROJECTS_OF_BATCHES)
