@@ -70,9 +70,16 @@ test-e2e: preflight setup ## The end-to-end tests, on a real Kubernetes
 
 # Not written as make itself in the recipe: make -n would run that line.
 HALF := $(MAKE)
+LOGS := build/tests
 .PHONY: test
-test: preflight setup ## Every test; what CI runs. Those below the cluster take what processor the others leave
-	@$(BIN)/python hack/suites.py "below-the-cluster=nice -n 10 $(HALF) test-below" "end-to-end=$(HALF) test-e2e"
+test: suites ## Every test; what CI runs. Those below the cluster take what processor the others leave
+	@$(eval FAILED := $(shell cat $(LOGS)/failed 2> /dev/null; rm -f $(LOGS)/failed))$(if $(FAILED),$(error $(FAILED))):
+
+# make ends with a line of its own after a recipe that fails. So a failure with a verdict is left to `test`: its line is the verdict.
+.PHONY: suites
+suites: preflight setup
+	@$(BIN)/python hack/suites.py --logs $(LOGS) "below-the-cluster=nice -n 10 $(HALF) test-below" "end-to-end=$(HALF) test-e2e" \
+	  || test -s $(LOGS)/failed
 
 .PHONY: test-ahead
 test-ahead: setup ## Unit, property and contract tests with the clock 400 days ahead (needs Debian's faketime)

@@ -1,8 +1,9 @@
 """Runs the test suites side by side, so that a person can read them: progress, each suite's closing lines, and a verdict.
 
 `python hack/suites.py [--logs FOLDER] NAME=COMMAND...` runs every command in a process group of its own, with its output in
-`FOLDER/NAME.log`. The last line says passed or FAILED, which suite, and in which log. Exit codes: 0 when every suite passed, 1
-when one failed, 128 and the signal's number when a signal ended it; then no process of a suite is left.
+`FOLDER/NAME.log`. The last line says passed or FAILED, which suite, and in which log; after a failure it is in `FOLDER/failed`
+too, from where make takes its own last words. Exit codes: 0 when every suite passed, 1 when one failed, 128 and the signal's
+number when a signal ended it; then no process of a suite is left.
 """
 
 import argparse
@@ -105,6 +106,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("suites", nargs="+", metavar="NAME=COMMAND", type=_parse_suite)
     options = parser.parse_args(arguments)
     options.logs.mkdir(parents=True, exist_ok=True)
+    (options.logs / "failed").unlink(missing_ok=True)
     early: list[int] = []
     # Until every suite is known, a signal only waits: raised while one starts, it would leave that one running.
     _handle(lambda number, _: early.append(number))
@@ -123,8 +125,11 @@ def main(arguments: Sequence[str]) -> int:
             suite.stop()
         print(f"INTERRUPTED: {_where(suites)}", flush=True)
         return 128 + error.number
-    print(verdict(suites), flush=True)
-    return 0 if all(suite.has_passed for suite in suites) else 1
+    said, has_passed = verdict(suites), all(suite.has_passed for suite in suites)
+    if not has_passed:
+        (options.logs / "failed").write_text(f"{said}\n", encoding="utf-8")
+    print(said, flush=True)
+    return 0 if has_passed else 1
 
 
 def verdict(suites: Sequence[Suite]) -> str:

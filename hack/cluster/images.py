@@ -74,6 +74,7 @@ class Buildah:
 
 def build_images(root: Path, buildah: Buildah, *, for_tests: bool) -> dict[str, str]:
     """Build what the storage lacks; target to image's name."""
+    packages.install(packages.IMAGES)
     built = {target.name: build_image(target, root, buildah) for target in TARGETS}
     if for_tests:
         built |= {each.name: build_image(each, root, buildah, built["backfleet"]) for each in TEST_TARGETS}
@@ -84,9 +85,9 @@ def build_image(target: Target, root: Path, buildah: Buildah, product: str | Non
     """Build one target unless the storage has it; returns the image's name. `product` is the base of a test's image."""
     base = BASES.get(target.base_argument)
     base_reference = base.reference if base else str(product)
-    reference = reference_of(target, root, base_reference)
-    packages.install(packages.IMAGES)
     with locked(buildah.lock, "images"):
+        # Only here: while another build is waited for, the sources may change.
+        reference = reference_of(target, root, base_reference)
         if buildah.has_image(reference):
             return reference
         if base and not buildah.has_image(base_reference):

@@ -13,7 +13,8 @@ import pytest
 
 from hack.suites import SHOWN_LINES, closing, progress
 
-SCRIPT = Path(__file__).parents[2] / "hack" / "suites.py"
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "hack" / "suites.py"
 SECONDS = 60.0
 PASSES = "sh -c 'echo working; echo \"3 passed in 0.12s\"'"
 FAILS = 'sh -c \'echo "=== FAILURES ==="; echo assert 1 == 2; echo "1 failed, 2 passed in 0.12s"; exit 2\''
@@ -34,6 +35,17 @@ def run(logs: Path, *given: str) -> tuple[int, list[str]]:
     with suites(logs, *given) as process:
         output, _ = process.communicate(timeout=SECONDS)
     return process.returncode, output.splitlines()
+
+
+def make_test(logs: Path, half: str) -> subprocess.CompletedProcess[str]:
+    """`make test` of this repository, each half another command, its two outputs as a terminal shows them."""
+    ready = ["-o", "preflight", "-o", "setup", f"BIN={Path(sys.executable).parent}"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(
+        ["make", "--no-print-directory", *ready, f"LOGS={logs}", f"HALF={half}", "test"],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        timeout=SECONDS,
+    )  # fmt: skip
 
 
 def wait_for_output(*logs: Path) -> None:
@@ -69,6 +81,27 @@ def test_a_suite_that_fails_is_named_with_its_log_and_shows_its_failures(tmp_pat
     assert code == 1
     assert lines[-1] == f"FAILED: e2e (exit code 2, see {tmp_path / 'e2e.log'}); passed: below"
     assert {"assert 1 == 2", "1 failed, 2 passed in 0.12s"} <= set(lines)
+
+
+def test_make_test_ends_with_the_verdict_when_all_passes(tmp_path: Path) -> None:
+    ended = make_test(tmp_path, "true")
+    assert (ended.returncode, ended.stdout.splitlines()[-1].partition(" in ")[0]) == (0, "PASSED: below-the-cluster")
+
+
+def test_the_last_line_of_make_test_says_what_failed_and_where(tmp_path: Path) -> None:
+    first, again = make_test(tmp_path, "false"), make_test(tmp_path, "false")
+    told = " and ".join(
+        f"{name} (exit code 1, see {tmp_path / name}.log)" for name in ("below-the-cluster", "end-to-end")
+    )
+    assert (first.returncode, again.returncode) == (2, 2)
+    assert first.stdout.splitlines()[-1].partition(" *** ")[2] == f"FAILED: {told}.  Stop."
+    assert f"FAILED: {told}" in first.stdout.splitlines(), "for those who keep standard output alone"
+    assert make_test(tmp_path, "true").returncode == 0, "what failed before is not remembered"
+
+
+def test_make_test_fails_when_it_ends_without_a_verdict(tmp_path: Path) -> None:
+    (tmp_path / "end-to-end.log").mkdir()
+    assert make_test(tmp_path, "true").returncode == 2
 
 
 def test_a_suite_that_a_signal_ended_has_failed(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from hack.cluster.borrowed import IMAGE_VARIABLES, TEST_IMAGE_VARIABLES, NamedContext
+from hack.cluster.caches import locked
 from hack.cluster.dockerfile import content_tag, parse_stages, sources_of
-from hack.cluster.images import TARGETS, TEST_TARGETS, reference_of
+from hack.cluster.images import TARGETS, TEST_TARGETS, Buildah, build_image, reference_of
 from hack.cluster.layout import Layout
 from hack.cluster.progress import ClusterError
 
@@ -75,6 +78,40 @@ def test_tag_follows_content_name_mode_and_base(tree: Path) -> None:
     (tree / "src" / "a.py").rename(tree / "src" / "b.py")
     tags.add(content_tag(tree, ["src"], "base"))
     assert len(tags) == 5
+
+
+class FullStorage(Buildah):
+    """A storage that has every image, with a lock of its own."""
+
+    def __init__(self, lock: Path) -> None:
+        super().__init__()
+        self.lock = lock
+
+    def has_image(self, reference: str) -> bool:
+        return True
+
+
+def test_sources_that_change_while_another_build_is_waited_for_are_in_the_tag(
+    tree: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (target,) = TEST_TARGETS
+    context = tree / target.context
+    context.mkdir(parents=True)
+    (context / "Dockerfile").write_text(f"FROM base AS {target.name}\nCOPY program.py /\n")
+    (context / "program.py").write_text("before")
+    buildah = FullStorage(tmp_path / "lock")
+    built: list[str] = []
+    build = threading.Thread(target=lambda: built.append(build_image(target, tree, buildah, "product:1")))
+    with locked(buildah.lock, "images"):
+        build.start()
+        said, give_up_at = "", time.monotonic() + 60
+        while "-- waiting: another process works on images" not in said:
+            assert time.monotonic() < give_up_at
+            said += "".join(capfd.readouterr())
+            time.sleep(0.01)
+        (context / "program.py").write_text("after")
+    build.join(60)
+    assert built == [reference_of(target, tree, "product:1")]
 
 
 def test_a_tests_image_is_built_on_the_product_and_no_part_of_what_is_shipped() -> None:
