@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.alias_generators import to_camel
 
 from backfleet.core.errors import SpecInvalid
+from backfleet.core.quantities import SIZE_PATTERN
 
 ENV_SETTINGS_FILE = "BACKFLEET_SETTINGS_FILE"
 ENV_DATABASE_URL = "BACKFLEET_DATABASE_URL"
@@ -69,7 +70,7 @@ class PodSettings(_Settings):
     tolerations: tuple[dict[str, Any], ...] = ()
     priority_class_name: str | None = None
     termination_grace_seconds: Positive = 10
-    results_size_limit: str = "256Mi"
+    results_size_limit: str = Field(default="256Mi", pattern=SIZE_PATTERN)
     run_as_user: Positive = 10001
     limits: dict[str, str] = Field(default_factory=lambda: {"cpu": "1", "memory": "2Gi"})
     recorder_limits: dict[str, str] = Field(default_factory=lambda: {"cpu": "1", "memory": "256Mi"})

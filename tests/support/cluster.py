@@ -196,6 +196,12 @@ class FakeCluster:
         condition = {"type": "Failed" if failed else "Complete", "status": "True", "lastTransitionTime": text(self.now)}
         job["status"] = {"conditions": [condition | ({"reason": "BackoffLimitExceeded"} if failed else {})]}
 
+    def evict(self, name: str, message: str) -> None:
+        """The kubelet ends the pod, with its words on it, and the Job fails."""
+        self.pods[name]["status"].update(phase="Failed", reason="Evicted", message=message)
+        condition = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
+        self.jobs[name]["status"] = {"conditions": [condition | {"lastTransitionTime": text(self.now)}]}
+
     def exceed_deadline(self, name: str) -> None:
         """The Job controller's own backstop: the pod is deleted and the Job fails."""
         self.pods.pop(name, None)

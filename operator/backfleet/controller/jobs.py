@@ -1,11 +1,13 @@
 """Builds the manifest of an attempt's Job: the engine as init container under the shim, the recorder after it. Pure."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.plans import BatchRef, ClaimRef, CreateJob
+from backfleet.core.quantities import parse_quantity
 from backfleet.engines import shim
 from backfleet.engines.protocol import Engine, EngineContainer, EngineSettings, VolumeMount
 from backfleet.settings import EngineImageSettings, Settings
@@ -13,6 +15,12 @@ from backfleet.settings import EngineImageSettings, Settings
 _RESULTS = "results"
 _SCRATCH = "scratch"
 _WRITABLE = "writable"
+_STORAGE = "ephemeral-storage"
+_BESIDE_VOLUMES_MEBIBYTES = 1024
+"""What an engine may write beside its volumes, to its log and its image's own file system, where no limit is set."""
+_RECORDER_STORAGE = "64Mi"
+_NO_REQUEST = {_STORAGE: "0"}
+"""Without a request of its own a container requests what its limit is, and so much of a node's disk is kept free for it."""
 _RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -174,8 +182,8 @@ def _engine_container(create: CreateJob, container: EngineContainer, settings: S
         **folder,
         "env": _env(environment),
         "resources": {
-            "requests": {**configured.requests, **(create.shape.requests or {})},
-            "limits": dict(settings.pods.limits),
+            "requests": {**_NO_REQUEST, **configured.requests, **(create.shape.requests or {})},
+            "limits": {_STORAGE: _storage_limit(configured, settings), **settings.pods.limits},
         },
         "securityContext": {**_RESTRICTED, **configured.security_context},
         "volumeMounts": mounts,
@@ -200,6 +208,13 @@ def _writable(configured: EngineImageSettings) -> dict[str, str]:
     return {f"{_WRITABLE}-{position}": path for position, path in enumerate(configured.writable_paths)}
 
 
+def _storage_limit(configured: EngineImageSettings, settings: Settings) -> str:
+    """All that the pod may write: what its volumes may hold, and some more, so that a volume's own limit is met first."""
+    volumes = 2 + len(configured.writable_paths)
+    mebibytes = volumes * parse_quantity(settings.pods.results_size_limit) / 2**20
+    return f"{math.ceil(mebibytes) + _BESIDE_VOLUMES_MEBIBYTES}Mi"
+
+
 def _recorder_container(create: CreateJob, settings: Settings) -> dict[str, Any]:
     recorder = settings.recorder
     environment = {
@@ -216,8 +231,8 @@ def _recorder_container(create: CreateJob, settings: Settings) -> dict[str, Any]
         "command": ["backfleet-recorder"],
         "env": [*_env(environment), {"name": wire.ENV_RECORDER_DATABASE_URL, "valueFrom": secret}],
         "resources": {
-            "requests": {"cpu": "50m", "memory": "64Mi"},
-            "limits": dict(settings.pods.recorder_limits),
+            "requests": {**_NO_REQUEST, "cpu": "50m", "memory": "64Mi"},
+            "limits": {_STORAGE: _RECORDER_STORAGE, **settings.pods.recorder_limits},
         },
         "securityContext": dict(_RESTRICTED),
         "volumeMounts": [{"name": _RESULTS, "mountPath": wire.RESULTS_PATH, "readOnly": True}],

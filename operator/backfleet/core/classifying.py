@@ -1,5 +1,6 @@
 """Reads what became of an attempt from its Job and pod: one ordered rule table, first match wins."""
 
+import re
 from collections.abc import Callable
 
 from backfleet.core.observation import SeenJob, SeenPod
@@ -10,11 +11,24 @@ RECORDER_NOT_RECORDED = 4
 """The recorder's exit code when it judged but could not append its outcome."""
 
 _ADMISSION_REASONS = frozenset({"UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory", "OutOfpods", "NodeAffinity"})
+_OWN_STORAGE = re.compile(
+    "Usage of EmptyDir volume .* exceeds the limit"
+    "|ephemeral local storage usage exceeds the total limit of containers"
+    "|Container .* exceeded its local ephemeral storage limit"
+)
+"""How a kubelet says that a pod is evicted for what it wrote itself; when its node is full it names the node."""
+_STORAGE_HINT = "have the strategy write less, or raise backtests.resultsSizeLimit"
 _PREEMPTING = frozenset({"Preempting", "PreemptionByScheduler"})
 
 Rule = tuple[FailureReason, Callable[[SeenJob, SeenPod], bool], Callable[[SeenJob, SeenPod], str]]
 
 _RULES: tuple[Rule, ...] = (
+    # The strategy wrote more than its volumes, or its whole pod, may hold.
+    (
+        FailureReason.STORAGE_LIMIT_EXCEEDED,
+        lambda _, pod: pod.reason == "Evicted" and _OWN_STORAGE.search(pod.message) is not None,
+        lambda _, pod: f"{pod.message.strip()} Fix: {_STORAGE_HINT}",
+    ),
     # The node gave the pod up: nothing that the strategy did.
     (FailureReason.EVICTED, lambda _, pod: pod.reason == "Evicted", lambda _, pod: pod.message),
     (FailureReason.UNEXPECTED_ADMISSION, lambda _, pod: pod.reason in _ADMISSION_REASONS, lambda _, pod: pod.message),

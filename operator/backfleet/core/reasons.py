@@ -81,6 +81,7 @@ DETERMINISTIC = frozenset(
         FailureReason.INITIALIZE_ERROR,
         FailureReason.INVALID_COMBINATION,
         FailureReason.NO_DATA,
+        FailureReason.STORAGE_LIMIT_EXCEEDED,
     }
 )
 """Reasons that depend on the strategy and its data alone: the same one on the first backtests of a batch ends it.

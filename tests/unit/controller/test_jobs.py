@@ -127,8 +127,8 @@ GOLDEN = {
                             {"name": "BACKFLEET_BACKTEST_TIMEOUT_SECONDS", "value": "1800"},
                         ],
                         "resources": {
-                            "requests": {"cpu": "100m", "memory": "128Mi"},
-                            "limits": {"cpu": "1", "memory": "2Gi"},
+                            "requests": {"ephemeral-storage": "0", "cpu": "100m", "memory": "128Mi"},
+                            "limits": {"ephemeral-storage": "1536Mi", "cpu": "1", "memory": "2Gi"},
                         },
                         "securityContext": RESTRICTED,
                         "volumeMounts": [
@@ -154,8 +154,8 @@ GOLDEN = {
                             },
                         ],
                         "resources": {
-                            "requests": {"cpu": "50m", "memory": "64Mi"},
-                            "limits": {"cpu": "1", "memory": "256Mi"},
+                            "requests": {"ephemeral-storage": "0", "cpu": "50m", "memory": "64Mi"},
+                            "limits": {"ephemeral-storage": "64Mi", "cpu": "1", "memory": "256Mi"},
                         },
                         "securityContext": RESTRICTED,
                         "volumeMounts": [{"name": "results", "mountPath": "/results", "readOnly": True}],
@@ -218,7 +218,7 @@ def test_what_the_batch_decides_is_in_it() -> None:
     spec = pod(create, settings)
     (engine,) = spec["initContainers"]
     assert engine["image"] == "registry.example/mine:1"
-    assert engine["resources"]["requests"] == {"cpu": "700m", "memory": "128Mi"}
+    assert engine["resources"]["requests"] == {"ephemeral-storage": "0", "cpu": "700m", "memory": "128Mi"}
     claims = {"data": "bars", "projects": "strategies"}
     assert [volume for volume in spec["volumes"] if volume["name"] in claims] == [
         {"name": name, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}

@@ -37,6 +37,15 @@ ATTEMPT = AttemptRecord(
     hard_deadline_at=START,
 )
 RAN = SeenContainer(started_at=START, exit_code=0)
+OWN_STORAGE = {
+    "its results are too large": 'Usage of EmptyDir volume "results" exceeds the limit "256Mi". ',
+    "all that it writes is too large": "Pod ephemeral local storage usage exceeds the total limit of containers 1536Mi. ",
+    "its log is too large": 'Container engine exceeded its local ephemeral storage limit "1536Mi". ',
+}
+"""The kubelet's words."""
+NODE_IS_FULL = (
+    "The node was low on resource: ephemeral-storage. Container engine was using 9Mi, which exceeds its request of 0. "
+)
 LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer than specified deadline")
 
 
@@ -51,6 +60,19 @@ LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer th
             FailureReason.EVICTED,
             "low on disk",
             id="evicted",
+        ),
+        *(
+            pytest.param(
+                JOB, replace(POD, reason="Evicted", message=said), FailureReason.STORAGE_LIMIT_EXCEEDED, said, id=words
+            )
+            for words, said in OWN_STORAGE.items()
+        ),
+        pytest.param(
+            JOB,
+            replace(POD, reason="Evicted", message=NODE_IS_FULL),
+            FailureReason.EVICTED,
+            "The node was low on resource",
+            id="the node's disk is full, and this pod uses some of it",
         ),
         pytest.param(
             JOB, replace(POD, reason="OutOfcpu"), FailureReason.UNEXPECTED_ADMISSION, "", id="the node did not admit it"
