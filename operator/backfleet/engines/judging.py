@@ -17,6 +17,7 @@ from backfleet.engines.shim import ShimReport, read_report
 
 CODE_NOT_EXECUTABLE = 126
 CODE_NOT_FOUND = 127
+CODE_KILLED = 128 + signal.SIGKILL
 MAX_SIGNAL = 64
 MAX_ERROR_BYTES = 64 * 1024
 MAX_LAST_WORDS = 1000
@@ -101,7 +102,7 @@ def _outcome(
         problem = f"the engine's command could not be started (exit code {code}): is it in the image?"
         return Failure(reason=FailureReason.ENGINE_ERROR, message=problem)
     if 128 < code <= 128 + MAX_SIGNAL:
-        return Failure(reason=FailureReason.ENGINE_CRASH, message=_with_last_words(folder, _ending(code)))
+        return Failure(reason=FailureReason.ENGINE_CRASH, message=_with_last_words(folder, _crash(code, report)))
     return Failure(reason=FailureReason.ENGINE_ERROR, message=_message(folder, _ending(code)))
 
 
@@ -153,6 +154,13 @@ def _with_last_words(folder: Path, message: str) -> str:
         return message
     shown = words if len(words) <= MAX_LAST_WORDS else "…" + words[-MAX_LAST_WORDS + 1 :]
     return f"{message}\nits last words:\n{clean_text(shown)}"
+
+
+def _crash(code: int, report: ShimReport) -> str:
+    if code != CODE_KILLED or not report.is_early:
+        return _ending(code)
+    times = f"after {report.ran_seconds} s of at most {report.limit_seconds} s"
+    return f"{_ending(code)} {times}, and not by Backfleet: most likely it needed more memory than it may have"
 
 
 def _ending(code: int) -> str:

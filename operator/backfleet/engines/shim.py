@@ -28,6 +28,9 @@ oom() {{
   cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null |
     grep '^oom_kill ' | tail -n 1 | cut -d' ' -f2
 }}
+seconds() {{
+  read -r up _ 2>/dev/null < /proc/uptime && echo "${{up%.*}}" || date -u +%s
+}}
 start() {{
   rm -f "$words.pipe"
   if [ -n "${wire.ENV_NEEDED_FILE}" ] && [ ! -f "${wire.ENV_NEEDED_FILE}" ]; then
@@ -45,6 +48,7 @@ is_done() {{
   [ -f "${wire.ENV_DONE_FILE}" ] && tail -c 4096 "${wire.ENV_DONE_FILE}" 2>/dev/null | grep -qF "${wire.ENV_DONE_TEXT}"
 }}
 started=$(date -u +%s)
+began=$(seconds)
 ended=0
 rm -rf "$words.pipe" "$words.part"
 if mkfifo "$words.pipe" 2>/dev/null && : > "$words.part"; then
@@ -68,11 +72,15 @@ done
 wait "$engine"
 code=$?
 [ "$code" = 137 ] || ended=0
+ran=$(($(seconds) - began))
 kill -KILL "-$engine" 2>/dev/null
 tries=0
 while [ -e "$words.part" ] && [ "$tries" -lt 20 ]; do sleep 0.1; tries=$((tries + 1)); done
 rm -rf "$out"
-printf 'code=%s\\nstarted=%s\\nfinished=%s\\noom=%s\\nended=%s\\n' "$code" "$started" "$(date -u +%s)" "$(oom)" "$ended" > "$out"
+{{
+  printf 'code=%s\\nstarted=%s\\nfinished=%s\\n' "$code" "$started" "$(date -u +%s)"
+  printf 'oom=%s\\nended=%s\\nran=%s\\nlimit=%s\\n' "$(oom)" "$ended" "$ran" "${wire.ENV_BACKTEST_TIMEOUT}"
+}} > "$out"
 exit 0
 """
 """The same for every image: needs /bin/sh, coreutils or busybox, and grep.
@@ -97,11 +105,23 @@ class ShimReport:
     oom_kills: int = 0
     is_ended: bool = False
     """The engine had said that all was written, and the shim ended it."""
+    ran_seconds: int | None = None
+    """By a clock that nobody sets: rounded, but never less than the limit when that was reached."""
+    limit_seconds: int | None = None
 
     @property
     def is_timeout(self) -> bool:
-        """Code 124 is `timeout`'s own; 137 without an OOM kill is its KILL after the grace."""
+        """Code 124 is `timeout`'s own; 137 without an OOM kill is its KILL after the grace; both once the limit is over."""
+        if self.is_early:
+            return False
         return self.exit_code == 124 or (self.exit_code == 137 and self.oom_kills == 0 and not self.is_ended)
+
+    @property
+    def is_early(self) -> bool:
+        """It ended before its limit; a shim of 0.2.0 did not say."""
+        if self.ran_seconds is None or self.limit_seconds is None:
+            return False
+        return self.ran_seconds < self.limit_seconds
 
 
 def parse_report(text: str) -> ShimReport:
@@ -117,6 +137,8 @@ def parse_report(text: str) -> ShimReport:
         finished_at=_moment(values.get("finished")),
         oom_kills=values.get("oom", 0),
         is_ended=values.get("ended", 0) == 1,
+        ran_seconds=values.get("ran"),
+        limit_seconds=values.get("limit"),
     )
 
 

@@ -69,9 +69,9 @@ def write_data(folder: Path, symbol: str, csv_text: str, factors: str | None = N
     return folder
 
 
-def write_exit(folder: Path, code: object = 0, oom: object = 0) -> None:
-    """What the shim leaves."""
-    lines = f"code={code}\nstarted=1700000000\nfinished=1700000060\noom={oom}\n"
+def write_exit(folder: Path, code: object = 0, oom: object = 0, more: str = "") -> None:
+    """What the shim leaves; without `more` as that of 0.2.0 did."""
+    lines = f"code={code}\nstarted=1700000000\nfinished=1700000060\noom={oom}\n{more}"
     (folder / wire.SHIM_EXIT_FILE).write_text(lines)
 
 

@@ -75,6 +75,31 @@ def test_reason_by_exit_code_and_memory_kills_without_a_result(
     assert recorded.exit_code == (code if isinstance(code, int) and code < 256 else None)
 
 
+@pytest.mark.parametrize(
+    ("code", "ran", "reason"),
+    [
+        pytest.param(137, 1805, FailureReason.BACKTEST_TIMEOUT, id="killed after its timeout"),
+        pytest.param(124, 1800, FailureReason.BACKTEST_TIMEOUT, id="ended at its timeout"),
+        pytest.param(137, 3, FailureReason.ENGINE_CRASH, id="killed after 3 s"),
+        pytest.param(137, 1799, FailureReason.ENGINE_CRASH, id="killed a second too early to be a timeout"),
+        pytest.param(124, 3, FailureReason.ENGINE_ERROR, id="the strategy's own code 124"),
+    ],
+)
+def test_what_ended_before_its_timeout_is_not_a_timeout(
+    tmp_path: Path, code: int, ran: int, reason: FailureReason
+) -> None:
+    write_exit(tmp_path, code, more=f"ran={ran}\nlimit=1800\n")
+    assert failure(tmp_path).reason is reason
+
+
+def test_a_kill_before_the_timeout_is_told_with_its_times(tmp_path: Path) -> None:
+    write_exit(tmp_path, 137, more="ran=3\nlimit=1800\n")
+    message = failure(tmp_path).message
+    assert "SIGKILL" in message
+    assert "after 3 s of at most 1800 s" in message
+    assert "memory" in message
+
+
 def test_a_failure_is_not_hidden_by_a_result_that_looks_good(tmp_path: Path) -> None:
     write_exit(tmp_path, 1)
     write_result(tmp_path, result_to_json(GOOD))

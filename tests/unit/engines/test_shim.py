@@ -30,7 +30,22 @@ def test_the_exit_code_and_the_times_are_kept_and_the_shim_ends_with_0(tmp_path:
 
 
 def test_a_run_past_its_timeout_is_ended(tmp_path: Path) -> None:
-    assert run_shim(tmp_path, "sleep", "600", timeout="0.2").is_timeout
+    report = run_shim(tmp_path, "sleep", "600", timeout="1")
+    assert report.is_timeout
+    assert (report.limit_seconds, report.exit_code) == (1, 124)
+
+
+def test_an_engine_that_is_killed_before_its_timeout_is_no_timeout(tmp_path: Path) -> None:
+    report = run_shim(tmp_path, "sh", "-c", "kill -9 $$", timeout="600")
+    assert report.exit_code == 137
+    assert report.ran_seconds in range(60)
+    assert not report.is_timeout
+
+
+def test_an_engine_that_needs_the_kill_after_its_timeout_is_a_timeout(tmp_path: Path) -> None:
+    report = run_shim(tmp_path, "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done", timeout="1")
+    assert report.exit_code == 137
+    assert report.is_timeout
 
 
 def test_a_crash_is_128_and_the_signal(tmp_path: Path) -> None:
@@ -92,9 +107,16 @@ def test_a_time_beyond_the_calendar_is_absent() -> None:
         (ShimReport(exit_code=124), True),
         (ShimReport(exit_code=137), True),
         (ShimReport(exit_code=137, oom_kills=1), False),
+        (ShimReport(exit_code=137, ran_seconds=3, limit_seconds=1800), False),
+        (ShimReport(exit_code=124, ran_seconds=3, limit_seconds=1800), False),
+        (ShimReport(exit_code=137, ran_seconds=1805, limit_seconds=1800), True),
+        (ShimReport(exit_code=124, ran_seconds=1800, limit_seconds=1800), True),
+        (ShimReport(exit_code=137, limit_seconds=1800), True),
         (ShimReport(exit_code=1), False),
         (ShimReport(), False),
     ],
 )
-def test_a_timeout_is_its_own_code_or_a_kill_that_was_not_for_memory(report: ShimReport, is_timeout: bool) -> None:
+def test_a_timeout_is_its_own_code_or_a_kill_that_was_not_for_memory_once_its_time_is_over(
+    report: ShimReport, is_timeout: bool
+) -> None:
     assert report.is_timeout is is_timeout
