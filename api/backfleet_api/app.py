@@ -35,7 +35,7 @@ def create_app(settings: ApiSettings, cluster: Cluster | None = None, now: Calla
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        logger.info("started, version %s, namespace %s", version(), settings.namespace)
+        logger.info("started, version %s, installation %s, namespace %s", version(), settings.realm, settings.namespace)
         yield
         services.close()
         logger.info("stopped")

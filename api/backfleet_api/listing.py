@@ -80,6 +80,7 @@ def list_results(services: Services, wanted: str, query: ResultsQuery) -> Result
     with postgres():
         page = reading.list_results(
             services.engine,
+            services.settings.realm,
             batch.uid,
             ResultQuery(objective=order, only_passed=query.passed, after=after, limit=query.limit),
         )
@@ -108,7 +109,7 @@ def _scan(services: Services, query: BatchesQuery, place: BatchPlace | None, sca
         limit=query.limit if is_exact else scan_size,
     )
     with postgres():
-        return reading.list_batches(services.engine, asked)
+        return reading.list_batches(services.engine, services.settings.realm, asked)
 
 
 def _objective(query: ResultsQuery, own: Objective) -> Objective:

@@ -59,7 +59,7 @@ def find_backtest(services: Services, identifier: str) -> BacktestAnswer | tuple
     """The backtest, or its batch and computed combination when it was never launched; NotFound says what is wrong."""
     with postgres():
         try:
-            return reading.get_backtest(services.engine, identifier)
+            return reading.get_backtest(services.engine, services.settings.realm, identifier)
         except NotFound:
             uid, _, index = identifier.rpartition("-")
             batch = _find_row(services, uid, None)
@@ -83,6 +83,6 @@ def _combination(batch: BatchAnswer, index: int) -> Combination:
 def _find_row(services: Services, wanted: str, namespace: str | None) -> BatchAnswer | None:
     with postgres():
         try:
-            return reading.get_batch(services.engine, wanted, namespace)
+            return reading.get_batch(services.engine, services.settings.realm, wanted, namespace)
         except NotFound:
             return None

@@ -20,12 +20,13 @@ class Pace(NamedTuple):
     backtests: int
 
 
-def read_pace(engine: Engine, strategy: str, engine_name: str) -> Pace | None:
+def read_pace(engine: Engine, installation: str, strategy: str, engine_name: str) -> Pace | None:
     """Of the newest batch of the strategy, under that engine, that has any; None when the last few have none."""
-    for batch in reading.list_batches(engine, BatchQuery(strategy=strategy, limit=RECENT_BATCHES)).items:
+    recent = BatchQuery(strategy=strategy, limit=RECENT_BATCHES)
+    for batch in reading.list_batches(engine, installation, recent).items:
         if batch.engine != engine_name:
             continue
-        page = reading.list_backtests(engine, batch.uid, BacktestState.SUCCEEDED, limit=RECENT_BACKTESTS)
+        page = reading.list_backtests(engine, installation, batch.uid, BacktestState.SUCCEEDED, limit=RECENT_BACKTESTS)
         took = [each.finished_at - each.started_at for each in page.items if each.started_at and each.finished_at]
         if took:
             return Pace(round(sum(took, timedelta()).total_seconds() / len(took), 3), len(took))

@@ -13,6 +13,7 @@ ENV_PORT = "BACKFLEET_API_PORT"
 ENV_DATABASE_URL = "BACKFLEET_API_DATABASE_URL"
 ENV_NAMESPACE = "BACKFLEET_NAMESPACE"
 ENV_NAMESPACES = "BACKFLEET_NAMESPACES"
+ENV_INSTALLATION = "BACKFLEET_INSTALLATION"
 ENV_TOKEN = "BACKFLEET_API_TOKEN"  # noqa: S105 - a variable's name
 ENV_TOKEN_FILE = "BACKFLEET_API_TOKEN_FILE"  # noqa: S105 - a variable's name
 ENV_CONFIGS = "BACKFLEET_API_CONFIGS"
@@ -20,6 +21,7 @@ ENV_DATABASE_VOLUME = "BACKFLEET_API_DATABASE_VOLUME"
 
 DEFAULT_HOST = "0.0.0.0"  # noqa: S104 - a container's port; who reaches it is decided by its Service
 DEFAULT_PORT = 8230
+USUAL_RELEASE = "backfleet"
 MIN_TOKEN_LENGTH = 16
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{16,512}")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -47,6 +49,8 @@ class ApiSettings:
     token: str | None = field(default=None, repr=False)
     namespace: str = "default"
     namespaces: tuple[str, ...] = ()
+    installation: str | None = None
+    """The operator's; its batches are all that is shown and cancelled, whoever else shares the database."""
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     configs_folder: str | None = None
@@ -61,6 +65,11 @@ class ApiSettings:
     directory_seconds: float = 5.0
     """How long a list of all watched namespaces serves requests for what Postgres does not know."""
     retry_after_seconds: int = 5
+
+    @property
+    def realm(self) -> str:
+        """The installation, by default that of the release `backfleet` in the API's namespace, as the chart names it."""
+        return self.installation or f"{self.namespace}/{USUAL_RELEASE}"
 
     @property
     def watched(self) -> tuple[str, ...]:
@@ -82,6 +91,7 @@ def load_settings(environment: Mapping[str, str]) -> ApiSettings:
         token=_parse_token(environment),
         namespace=_parse_namespace(environment.get(ENV_NAMESPACE) or "default", ENV_NAMESPACE),
         namespaces=tuple(_parse_namespace(each, ENV_NAMESPACES) for each in several.split(",") if several),
+        installation=environment.get(ENV_INSTALLATION) or None,
         host=environment.get(ENV_HOST) or DEFAULT_HOST,
         port=_parse_port(environment.get(ENV_PORT)),
         configs_folder=_parse_folder(environment.get(ENV_CONFIGS)),

@@ -142,7 +142,7 @@ def _estimate(services: Services, judged: Judged) -> Estimate | None:
     if judged.total is None:
         return None
     with postgres():
-        pace = read_pace(services.engine, spec.strategy.name, spec.engine.name.value)
+        pace = read_pace(services.engine, services.settings.realm, spec.strategy.name, spec.engine.name.value)
     if pace is None:
         return None
     rounds = -(-judged.total // spec.max_concurrent)

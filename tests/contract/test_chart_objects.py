@@ -1,5 +1,6 @@
 """What the chart renders is valid Kubernetes, restricted, and probed; values reach the pods."""
 
+import json
 from typing import Any
 
 import helm_python
@@ -171,6 +172,7 @@ def test_variables_are_those_that_the_code_reads():
         ("schema", migrate.ENV_DATABASE_URL),
         ("api", api_settings.ENV_NAMESPACE),
         ("api", api_settings.ENV_NAMESPACES),
+        ("api", api_settings.ENV_INSTALLATION),
         ("api", api_settings.ENV_DATABASE_URL),
         ("api", api_settings.ENV_TOKEN),
     }
@@ -188,6 +190,15 @@ def test_a_volume_of_configs_is_mounted_for_the_api_alone_and_read_only():
     volumes = {name: [each for each in pod["volumes"] if each["name"] == "configs"] for name, pod in pods.items()}
     source = {"name": "configs", "persistentVolumeClaim": {"claimName": "team"}}
     assert {name: found for name, found in volumes.items() if found} == {"demo-backfleet-api": [source]}
+
+
+@pytest.mark.parametrize(("values", "installation"), [({}, "prod/demo"), ({"installation": "mine"}, "mine")])
+def test_the_api_and_the_operator_are_of_one_installation(values: dict[str, Any], installation: str) -> None:
+    objects = render_objects(values)
+    (api,) = pods_of(objects)["demo-backfleet-api"]["containers"]
+    assert {"name": api_settings.ENV_INSTALLATION, "value": installation} in api["env"]
+    (settings,) = (each for each in objects if "settings.json" in each.get("data", {}))
+    assert json.loads(settings["data"]["settings.json"])["installation"] == installation
 
 
 def test_a_digest_wins_over_the_tag():

@@ -1,4 +1,6 @@
-"""The API's verbs: batches, ranked results and backtests, read with a role that may do nothing else.
+"""The API's verbs: batches, ranked results and backtests of one installation, read with a role that may do nothing else.
+
+What another installation of the same database has is as unknown as what is nowhere.
 
 Pages go on after a place: what `next_place` of one page says is `after` of the next. Every query is bounded by its limit.
 """
@@ -40,9 +42,10 @@ _ACTIVE = (BacktestState.LAUNCHING.value, BacktestState.RUNNING.value)
 _ALIVE = tuple(state.value for state in BacktestState if state.is_alive)
 
 
-def list_batches(engine: Engine, query: BatchQuery) -> Page[BatchAnswer]:
+def list_batches(engine: Engine, installation: str, query: BatchQuery) -> Page[BatchAnswer]:
     """Batches, newest first; a place is (accepted_at in ISO format, uid)."""
-    statement = select(Batch.__table__).order_by(Batch.accepted_at.desc(), Batch.uid.desc()).limit(query.limit + 1)
+    newest = select(Batch.__table__).order_by(Batch.accepted_at.desc(), Batch.uid.desc()).limit(query.limit + 1)
+    statement = newest.where(Batch.installation_id == installation)
     for column, value in (
         (Batch.namespace, query.namespace),
         (Batch.name, query.name),
@@ -62,26 +65,26 @@ def list_batches(engine: Engine, query: BatchQuery) -> Page[BatchAnswer]:
     return Page(items=tuple(batch_answer(row, active.get(row.uid, 0)) for row in shown), next_place=place)
 
 
-def get_batch(engine: Engine, uid_or_name: str, namespace: str | None = None) -> BatchAnswer:
+def get_batch(engine: Engine, installation: str, uid_or_name: str, namespace: str | None = None) -> BatchAnswer:
     """The batch of that uid, else the newest of that name (in the namespace, if one is given); NotFound when there is none."""
     with looking(engine, "reading the batch") as connection:
-        row = _find_batch(connection, uid_or_name, namespace)
+        row = _find_batch(connection, installation, uid_or_name, namespace)
         return batch_answer(row, _active(connection, [row.uid]).get(row.uid, 0))
 
 
-def counts(engine: Engine, uid: str) -> Counts:
+def counts(engine: Engine, installation: str, uid: str) -> Counts:
     """Backtests of a batch by state, and the batch's version; NotFound when there is no such batch."""
-    return get_batch(engine, uid).counts
+    return get_batch(engine, installation, uid).counts
 
 
-def list_results(engine: Engine, batch_uid: str, query: ResultQuery) -> Page[RankedResult]:
+def list_results(engine: Engine, installation: str, batch_uid: str, query: ResultQuery) -> Page[RankedResult]:
     """Succeeded backtests of a batch, best first under the objective (by default the batch's own).
 
     Absent values come last, ties go to the lowest index, as `core.ranking` has it. Ranks count from 1 among what the query
     lists, and shift when results arrive between two pages. NotFound without such a batch.
     """
     with looking(engine, "reading the results") as connection:
-        batch = _get_batch_row(connection, batch_uid)
+        batch = _get_batch_row(connection, installation, batch_uid)
         own = Objective(batch.objective_metric, Direction(batch.objective_direction))
         objective = query.objective or own
         key = BacktestResult.__table__.c.rank_key if objective == own else _rank_key(objective)
@@ -97,7 +100,13 @@ def list_results(engine: Engine, batch_uid: str, query: ResultQuery) -> Page[Ran
 
 
 def list_backtests(
-    engine: Engine, batch_uid: str, state: BacktestState | None = None, after: int = -1, limit: int = 50
+    engine: Engine,
+    installation: str,
+    batch_uid: str,
+    state: BacktestState | None = None,
+    *,
+    after: int = -1,
+    limit: int = 50,
 ) -> Page[BacktestSummary]:
     """Launched backtests of a batch by index, of one state or all; a place is an index. NotFound without such a batch."""
     statement = (
@@ -109,19 +118,19 @@ def list_backtests(
     if state is not None:
         statement = statement.where(BacktestJob.state == state.value)
     with looking(engine, "reading the backtests") as connection:
-        axes = _get_batch_row(connection, batch_uid).axes
+        axes = _get_batch_row(connection, installation, batch_uid).axes
         rows = connection.execute(statement).all()
     items = tuple(_summary(row, axes) for row in rows[:limit])
     return Page(items=items, next_place=items[-1].index if len(rows) > limit else None)
 
 
-def get_backtest(engine: Engine, identifier: str) -> BacktestAnswer:
+def get_backtest(engine: Engine, installation: str, identifier: str) -> BacktestAnswer:
     """A backtest with its attempts, oldest first, and its result; NotFound when it was never launched."""
     with looking(engine, "reading the backtest") as connection:
         row = connection.execute(select(BacktestJob.__table__).where(BacktestJob.id == identifier)).one_or_none()
         if row is None:
             raise NotFound(f"no backtest {identifier} was launched")
-        batch = _get_batch_row(connection, row.batch_uid)
+        batch = _get_batch_row(connection, installation, row.batch_uid)
         attempts = connection.execute(
             select(BacktestAttempt.__table__)
             .where(BacktestAttempt.backtest_id == identifier)
@@ -140,11 +149,12 @@ def get_backtest(engine: Engine, identifier: str) -> BacktestAnswer:
     )
 
 
-def _find_batch(connection: Connection, uid_or_name: str, namespace: str | None) -> AnyRow:
-    row = connection.execute(select(Batch.__table__).where(Batch.uid == uid_or_name)).one_or_none()
+def _find_batch(connection: Connection, installation: str, uid_or_name: str, namespace: str | None) -> AnyRow:
+    ours = select(Batch.__table__).where(Batch.installation_id == installation)
+    row = connection.execute(ours.where(Batch.uid == uid_or_name)).one_or_none()
     if row is not None and namespace in (None, row.namespace):
         return row
-    newest = select(Batch.__table__).where(Batch.name == uid_or_name).order_by(Batch.accepted_at.desc()).limit(1)
+    newest = ours.where(Batch.name == uid_or_name).order_by(Batch.accepted_at.desc()).limit(1)
     if namespace is not None:
         newest = newest.where(Batch.namespace == namespace)
     row = connection.execute(newest).one_or_none()
@@ -153,11 +163,11 @@ def _find_batch(connection: Connection, uid_or_name: str, namespace: str | None)
     return row
 
 
-def _get_batch_row(connection: Connection, uid: str) -> AnyRow:
+def _get_batch_row(connection: Connection, installation: str, uid: str) -> AnyRow:
     row = connection.execute(
         select(
             Batch.uid, Batch.name, Batch.namespace, Batch.axes, Batch.objective_metric, Batch.objective_direction
-        ).where(Batch.uid == uid)
+        ).where(Batch.uid == uid, Batch.installation_id == installation)
     ).one_or_none()
     if row is None:
         raise NotFound(f"no batch {uid}")

@@ -96,9 +96,9 @@ class Batch(Base):
         CheckConstraint("stale_verdicts >= 0 AND stale_verdicts <= succeeded", name="stale_verdicts"),
         Index("ix_optimization_batches_stale", "installation_id", postgresql_where=text("stale_verdicts > 0")),
         Index("ix_optimization_batches_live", "installation_id", postgresql_where=NOT_FINISHED),
-        Index("ix_optimization_batches_newest", desc("accepted_at"), desc("uid")),
-        Index("ix_optimization_batches_name", "name", desc("accepted_at")),
-        Index("ix_optimization_batches_strategy", "strategy_name", desc("accepted_at")),
+        Index("ix_optimization_batches_newest", "installation_id", desc("accepted_at"), desc("uid")),
+        Index("ix_optimization_batches_name", "installation_id", "name", desc("accepted_at")),
+        Index("ix_optimization_batches_strategy", "installation_id", "strategy_name", desc("accepted_at")),
     )
 
     uid: Mapped[str] = mapped_column(primary_key=True)

@@ -53,6 +53,7 @@ class Ledger:
     engine: Engine
     epoch: int
     count: int = 0
+    installation: str = INSTALLATION
 
     def accept(self, name: str = "rsi-small", *, spec: dict[str, Any] | None = None, **changes: Any) -> BatchRecord:
         """A live batch; later ones are newer."""
@@ -78,10 +79,10 @@ class Ledger:
     def save(self, before: BatchRecord | None, after: BatchRecord, *changes: AttemptChange) -> BatchRecord:
         if before is not None:
             (seen,) = (
-                each for each in observe(self.engine, INSTALLATION, [before.uid]).batches if each.uid == before.uid
+                each for each in observe(self.engine, self.installation, [before.uid]).batches if each.uid == before.uid
             )
             before = replace(before, version=seen.version)
-        save(self.engine, INSTALLATION, self.epoch, BatchChanges(before=before, after=after, changes=changes))
+        save(self.engine, self.installation, self.epoch, BatchChanges(before=before, after=after, changes=changes))
         return after
 
     def change(self, batch: BatchRecord, **changes: Any) -> BatchRecord:
@@ -165,10 +166,12 @@ class Ledger:
 
     def judge(self, batch: BatchRecord) -> BatchRecord:
         """The passes that follow it."""
-        look = observe(self.engine, INSTALLATION, [batch.uid]).stale[batch.uid]
+        look = observe(self.engine, self.installation, [batch.uid]).stale[batch.uid]
         after, verdicts = judge_stale(batch, look)
-        (seen,) = (each for each in observe(self.engine, INSTALLATION, [batch.uid]).batches if each.uid == batch.uid)
-        save(self.engine, INSTALLATION, self.epoch, BatchChanges(before=seen, after=after, verdicts=verdicts))
+        (seen,) = (
+            each for each in observe(self.engine, self.installation, [batch.uid]).batches if each.uid == batch.uid
+        )
+        save(self.engine, self.installation, self.epoch, BatchChanges(before=seen, after=after, verdicts=verdicts))
         return after
 
     def finish(self, batch: BatchRecord, reason: str, message: str = "it is over") -> BatchRecord:

@@ -11,7 +11,7 @@ from backfleet.core.records import BatchRecord
 from backfleet.store.reading import get_batch
 from backfleet_api.answers import describe_batch
 from backfleet_client.views import batch_text
-from tests.integration.api.ledger import START, Ledger, uid
+from tests.integration.api.ledger import INSTALLATION, START, Ledger, uid
 
 BATCHES = "/api/optimization/batches"
 METRIC_ROWS: list[dict[str, float | int | None]] = [
@@ -143,6 +143,6 @@ def test_edited_criteria_show_which_version_judged_each_result(
 def test_the_command_line_tells_of_results_that_are_still_to_be_judged(ledger: Ledger, batch: BatchRecord) -> None:
     edited = ledger.edit_criteria(batch, {"minSharpe": 1.0})
     line = "5 results are still to be judged by version 2"
-    assert line in batch_text(describe_batch(get_batch(ledger.engine, batch.uid), START))
+    assert line in batch_text(describe_batch(get_batch(ledger.engine, INSTALLATION, batch.uid), START))
     ledger.judge(edited)
-    assert "stale" not in batch_text(describe_batch(get_batch(ledger.engine, batch.uid), START))
+    assert "stale" not in batch_text(describe_batch(get_batch(ledger.engine, INSTALLATION, batch.uid), START))

@@ -81,22 +81,25 @@ def test_a_look_at_results_to_be_judged_anew_reads_one_chunk_of_them(busy: Engin
 
 PLACE = (-5.0, 6_789, 400)
 READS: dict[str, tuple[Callable[[Engine], object], int]] = {
-    "first page of results": (lambda e: reading.list_results(e, BIG_UID, ResultQuery(limit=20)), 60),
-    "later page of results": (lambda e: reading.list_results(e, BIG_UID, ResultQuery(limit=20, after=PLACE)), 60),
+    "first page of results": (lambda e: reading.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20)), 60),
+    "later page of results": (
+        lambda e: reading.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20, after=PLACE)),
+        60,
+    ),
     "page of absent values": (
-        lambda e: reading.list_results(e, BIG_UID, ResultQuery(limit=20, after=(None, 6_789, 400))),
+        lambda e: reading.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20, after=(None, 6_789, 400))),
         60,
     ),
     "page of passed results": (
-        lambda e: reading.list_results(e, BIG_UID, ResultQuery(limit=20, after=PLACE, only_passed=True)),
+        lambda e: reading.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20, after=PLACE, only_passed=True)),
         60,
     ),
-    "page of batches": (lambda e: reading.list_batches(e, BatchQuery(limit=20)), 60),
-    "batch by name": (lambda e: reading.get_batch(e, "big", "research"), 60),
-    "backtest": (lambda e: reading.get_backtest(e, f"{BIG_UID}-777"), 10),
-    "page of backtests": (lambda e: reading.list_backtests(e, BIG_UID, after=3_000, limit=20), 30),
+    "page of batches": (lambda e: reading.list_batches(e, INSTALLATION, BatchQuery(limit=20)), 60),
+    "batch by name": (lambda e: reading.get_batch(e, INSTALLATION, "big", "research"), 60),
+    "backtest": (lambda e: reading.get_backtest(e, INSTALLATION, f"{BIG_UID}-777"), 10),
+    "page of backtests": (lambda e: reading.list_backtests(e, INSTALLATION, BIG_UID, after=3_000, limit=20), 30),
     "page of failed ones": (
-        lambda e: reading.list_backtests(e, BIG_UID, BacktestState.FAILED, after=3_000, limit=20),
+        lambda e: reading.list_backtests(e, INSTALLATION, BIG_UID, BacktestState.FAILED, after=3_000, limit=20),
         30,
     ),
 }
@@ -112,7 +115,7 @@ def test_a_read_touches_what_it_shows(api: Engine, name: str) -> None:
 
 def test_another_metric_ranks_by_sorting_one_batch(api: Engine) -> None:
     order = Objective("total_orders", Direction.MAXIMIZE)
-    found = explain(api, lambda: reading.list_results(api, UID, ResultQuery(objective=order, limit=20)))
+    found = explain(api, lambda: reading.list_results(api, INSTALLATION, UID, ResultQuery(objective=order, limit=20)))
     assert found.sequential & BIG_TABLES == set()
 
 

@@ -27,6 +27,7 @@ from backfleet.store.answers import (
 )
 from tests.integration.store.builders import (
     FINDING,
+    INSTALLATION,
     SPEC,
     START,
     UID,
@@ -58,7 +59,7 @@ def test_a_batch_is_told_in_full(life: Life, api_engine: Engine) -> None:
         first_engine_started_at=START,
         recent_ends=((START, 0),),
     )
-    told = reading.get_batch(api_engine, UID)
+    told = reading.get_batch(api_engine, INSTALLATION, UID)
     assert told == BatchAnswer(
         uid=UID,
         installation="backfleet/test",
@@ -87,7 +88,7 @@ def test_a_batch_is_told_in_full(life: Life, api_engine: Engine) -> None:
         finish_reason=None,
         finish_message=None,
     )
-    assert reading.counts(api_engine, UID) == told.counts
+    assert reading.counts(api_engine, INSTALLATION, UID) == told.counts
 
 
 def test_a_name_finds_the_newest_batch_in_its_namespace(life: Life, api_engine: Engine) -> None:
@@ -96,12 +97,12 @@ def test_a_name_finds_the_newest_batch_in_its_namespace(life: Life, api_engine: 
     elsewhere = batch(uid=other_uid(2), namespace="elsewhere", accepted_at=START + timedelta(hours=2))
     for record in (newer, elsewhere):
         Life(life.engine, life.epoch, record).save()
-    assert reading.get_batch(api_engine, "rsi-small", "research").uid == newer.uid
-    assert reading.get_batch(api_engine, "rsi-small").uid == elsewhere.uid
-    assert reading.get_batch(api_engine, UID, "research").uid == UID
+    assert reading.get_batch(api_engine, INSTALLATION, "rsi-small", "research").uid == newer.uid
+    assert reading.get_batch(api_engine, INSTALLATION, "rsi-small").uid == elsewhere.uid
+    assert reading.get_batch(api_engine, INSTALLATION, UID, "research").uid == UID
     for unknown in (("nothing", None), ("rsi-small", "nowhere"), (UID, "elsewhere")):
         with pytest.raises(NotFound):
-            reading.get_batch(api_engine, *unknown)
+            reading.get_batch(api_engine, INSTALLATION, *unknown)
 
 
 def test_pages_of_batches_show_each_once_newest_first(life: Life, api_engine: Engine) -> None:
@@ -112,7 +113,7 @@ def test_pages_of_batches_show_each_once_newest_first(life: Life, api_engine: En
     seen: list[str] = []
     query = BatchQuery(limit=3)
     for _ in range(3):
-        page = reading.list_batches(api_engine, query)
+        page = reading.list_batches(api_engine, INSTALLATION, query)
         seen += [each.uid for each in page.items]
         query = replace(query, after=page.next_place)
     assert seen == [record.uid for record in reversed(records)]
@@ -126,7 +127,7 @@ def test_batches_are_filtered(life: Life, api_engine: Engine) -> None:
     other.finish()
 
     def listed(**filters: object) -> list[str]:
-        return [each.uid for each in reading.list_batches(api_engine, BatchQuery(**filters)).items]  # type: ignore[arg-type]
+        return [each.uid for each in reading.list_batches(api_engine, INSTALLATION, BatchQuery(**filters)).items]  # type: ignore[arg-type]
 
     assert listed(namespace="lab") == listed(name="other") == listed(strategy="Mine") == [other_uid(1)]
     assert listed(state=BatchState.FINISHED) == [other_uid(1)]
@@ -136,7 +137,7 @@ def test_batches_are_filtered(life: Life, api_engine: Engine) -> None:
 
 def test_a_place_that_is_none_is_refused(api_engine: Engine) -> None:
     with pytest.raises(SpecInvalid, match="cursor"):
-        reading.list_batches(api_engine, BatchQuery(after=("yesterday", "x")))
+        reading.list_batches(api_engine, INSTALLATION, BatchQuery(after=("yesterday", "x")))
 
 
 VALUES = [1.5, None, -0.5, 1.5, 0.0, None, 9.25]
@@ -164,7 +165,7 @@ def test_pages_of_results_follow_the_one_ranking(
     query = ResultQuery(objective=None if own else objective, limit=limit)
     seen: list[tuple[int, float | int | None, int]] = []
     while True:
-        page = reading.list_results(api_engine, UID, query)
+        page = reading.list_results(api_engine, INSTALLATION, UID, query)
         assert len(page.items) <= limit
         seen += [(each.rank, each.value, each.index) for each in page.items]
         if page.next_place is None:
@@ -175,7 +176,7 @@ def test_pages_of_results_follow_the_one_ranking(
 
 def test_only_passed_results_are_ranked_among_themselves(life: Life, api_engine: Engine) -> None:
     save_results(life, {"metric": "sharpe_ratio"})
-    page = reading.list_results(api_engine, UID, ResultQuery(only_passed=True))
+    page = reading.list_results(api_engine, INSTALLATION, UID, ResultQuery(only_passed=True))
     assert [(each.rank, each.index, each.passed) for each in page.items] == [(1, 3, True), (2, 1, True), (3, 5, True)]
 
 
@@ -184,7 +185,9 @@ def test_results_rank_by_a_metric_without_a_column(life: Life, api_engine: Engin
     low, high = succeed(attempt(0)), succeed(attempt(1))
     with_orders = replace(high, result=replace(high.result, metrics=dict(high.result.metrics) | {"total_orders": 12}))
     life.save(low, with_orders)
-    page = reading.list_results(api_engine, UID, ResultQuery(objective=Objective("total_orders", Direction.MAXIMIZE)))
+    page = reading.list_results(
+        api_engine, INSTALLATION, UID, ResultQuery(objective=Objective("total_orders", Direction.MAXIMIZE))
+    )
     assert [(each.index, each.value) for each in page.items] == [(1, 12), (0, None)]
 
 
@@ -192,7 +195,7 @@ def test_a_ranked_result_tells_all_of_its_row(life: Life, api_engine: Engine) ->
     life.save(launch(attempt(0)))
     settled = succeed(attempt(0), 1.25, ("high_drawdown",))
     life.save(settled)
-    (told,) = reading.list_results(api_engine, UID, ResultQuery()).items
+    (told,) = reading.list_results(api_engine, INSTALLATION, UID, ResultQuery()).items
     assert told == RankedResult(
         rank=1,
         backtest_id=f"{UID}-0",
@@ -215,7 +218,7 @@ def test_a_ranked_result_tells_all_of_its_row(life: Life, api_engine: Engine) ->
 def test_an_unknown_batch_is_not_found(api_engine: Engine, verb: object) -> None:
     arguments = (ResultQuery(),) if verb is reading.list_results else ()
     with pytest.raises(NotFound, match="no batch"):
-        verb(api_engine, "unknown", *arguments)  # type: ignore[operator]
+        verb(api_engine, INSTALLATION, "unknown", *arguments)  # type: ignore[operator]
 
 
 def test_a_backtest_is_told_with_its_attempts_and_result(life: Life, api_engine: Engine) -> None:
@@ -225,7 +228,7 @@ def test_a_backtest_is_told_with_its_attempts_and_result(life: Life, api_engine:
     life.save(mark(second))
     settled = succeed(second)
     life.save(settled)
-    told = reading.get_backtest(api_engine, f"{UID}-0")
+    told = reading.get_backtest(api_engine, INSTALLATION, f"{UID}-0")
     parameters = Parameters(
         values={"rsi_period": 14, "entry_threshold": 25.5}, texts={"rsi_period": "14", "entry_threshold": "25.5"}
     )
@@ -281,22 +284,22 @@ def test_a_backtest_is_told_with_its_attempts_and_result(life: Life, api_engine:
 def test_a_backtest_that_was_never_launched_is_not_found(life: Life, api_engine: Engine) -> None:
     life.save()
     with pytest.raises(NotFound, match="launched"):
-        reading.get_backtest(api_engine, f"{UID}-2")
+        reading.get_backtest(api_engine, INSTALLATION, f"{UID}-2")
 
 
 def test_backtests_are_listed_by_index_and_state(life: Life, api_engine: Engine) -> None:
     life.save(*(launch(attempt(index)) for index in range(4)))
     life.save(fail(attempt(1)), fail(attempt(3)), succeed(attempt(2)))
-    page = reading.list_backtests(api_engine, UID, limit=3)
+    page = reading.list_backtests(api_engine, INSTALLATION, UID, limit=3)
     assert [(each.index, each.state.value) for each in page.items] == [
         (0, "launching"),
         (1, "failed"),
         (2, "succeeded"),
     ]
     assert page.next_place == 2
-    rest = reading.list_backtests(api_engine, UID, after=page.next_place, limit=3)
+    rest = reading.list_backtests(api_engine, INSTALLATION, UID, after=page.next_place, limit=3)
     assert ([each.index for each in rest.items], rest.next_place) == ([3], None)
-    failed = reading.list_backtests(api_engine, UID, BacktestState.FAILED)
+    failed = reading.list_backtests(api_engine, INSTALLATION, UID, BacktestState.FAILED)
     assert [(each.index, each.reason) for each in failed.items] == [
         (1, FailureReason.OOM_KILLED),
         (3, FailureReason.OOM_KILLED),

@@ -224,11 +224,11 @@ def test_filters_and_the_leaderboard_follow_the_new_verdicts(life: Life, api_eng
     settled(life, 1.0, 3.0, None)
     edit(life, SuccessCriteria(min_sharpe=2.0))
     judge_once(life.engine, life.epoch, UID)
-    page = reading.list_results(api_engine, UID, ResultQuery(only_passed=True))
+    page = reading.list_results(api_engine, INSTALLATION, UID, ResultQuery(only_passed=True))
     assert [(each.index, each.criteria_version) for each in page.items] == [(1, 2)]
     ranked = life.query("SELECT sharpe_ratio FROM strategy_leaderboard")
     assert ranked == [{"sharpe_ratio": 3.0}]
-    answer = reading.get_batch(api_engine, UID)
+    answer = reading.get_batch(api_engine, INSTALLATION, UID)
     assert (answer.criteria, answer.criteria_version, answer.stale_verdicts) == ({"minSharpe": 2.0}, 2, 0)
 
 

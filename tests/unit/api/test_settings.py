@@ -24,6 +24,14 @@ def test_everything_can_be_set_and_empty_is_unset() -> None:
     assert load_settings({**given, "BACKFLEET_API_PORT": ""}).port == 8230
 
 
+@pytest.mark.parametrize(
+    ("given", "wanted"), [("", "team/backfleet"), ("prod/demo", "prod/demo")], ids=["the usual release's", "its own"]
+)
+def test_the_installation_is_the_operators(given: str, wanted: str) -> None:
+    named = {"BACKFLEET_NAMESPACE": "team", "BACKFLEET_INSTALLATION": given}
+    assert load_settings({"BACKFLEET_API_DATABASE_URL": URL, **named}).realm == wanted
+
+
 @pytest.mark.parametrize(("namespaces", "watched"), [("", ("home",)), ("lab", ("lab",)), ("lab,home", ("lab", "home"))])
 def test_the_watched_namespaces_are_the_own_one_unless_they_are_named(
     namespaces: str, watched: tuple[str, ...]

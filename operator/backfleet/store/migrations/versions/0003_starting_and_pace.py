@@ -39,6 +39,13 @@ WHERE strategy.seeded_status IS NULL
 """
 """A batch brought these rows, in one transaction with its own: its project counted for everybody in the database."""
 
+INDEXES_OF_LISTS = {
+    "ix_optimization_batches_newest": [sa.literal_column("accepted_at DESC"), sa.literal_column("uid DESC")],
+    "ix_optimization_batches_name": ["name", sa.literal_column("accepted_at DESC")],
+    "ix_optimization_batches_strategy": ["strategy_name", sa.literal_column("accepted_at DESC")],
+}
+"""Every list is of one installation."""
+
 
 def upgrade() -> None:
     """Widen the checks on reasons; live attempts do not wait, and a batch's pace begins with its next end."""
@@ -62,3 +69,6 @@ def upgrade() -> None:
     op.add_column("optimization_batches", engine_versions)
     op.execute(VERSIONS_OF_RESULTS)
     op.execute(PROJECTS_OF_BATCHES)
+    for name, columns in INDEXES_OF_LISTS.items():
+        op.drop_index(name, "optimization_batches")
+        op.create_index(name, "optimization_batches", ["installation_id", *columns])
