@@ -111,10 +111,15 @@ class ShimReport:
 
     @property
     def is_timeout(self) -> bool:
-        """Code 124 is `timeout`'s own; 137 without an OOM kill is its KILL after the grace; both once the limit is over."""
+        """Once the limit is over: 124 is `timeout`'s code, 143 busybox's; 137 without an OOM kill is the KILL after the grace."""
         if self.is_early:
             return False
-        return self.exit_code == 124 or (self.exit_code == 137 and self.oom_kills == 0 and not self.is_ended)
+        is_past = self.ran_seconds is not None and self.limit_seconds is not None
+        return (
+            self.exit_code == 124
+            or (self.exit_code == 143 and is_past)
+            or (self.exit_code == 137 and self.oom_kills == 0 and not self.is_ended)
+        )
 
     @property
     def is_early(self) -> bool:
