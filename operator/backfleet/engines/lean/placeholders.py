@@ -34,10 +34,11 @@ def correct(exact: Exact, portfolio: Mapping[str, str], samples: int | None) -> 
     if end is not None and end <= 0:
         # No yearly rate leads from a stake to nothing; LEAN writes 0.
         exact["annual_return"] = None
-    if drawdown is None or profit is None or -profit - drawdown <= DRAWDOWN_TOLERANCE:
+    end_to_end = exact["net_profit"] if profit is None else profit
+    if drawdown is None or end_to_end is None or -end_to_end - drawdown <= DRAWDOWN_TOLERANCE:
         return ()
-    exact["drawdown"] = -profit
-    return (f"LEAN's drawdown of {drawdown:f} is less than the loss over the whole run: it is taken as {-profit:.4f}",)
+    loss = exact["drawdown"] = -end_to_end
+    return (f"LEAN's drawdown of {drawdown:f} is less than the loss over the whole run: it is taken as {loss:.4f}",)
 
 
 def _profit(exact: Exact) -> Decimal | None:
