@@ -11,7 +11,13 @@ TEMPLATE = (ROOT / "configs" / "optimizations" / "template.yaml").read_text()
 NAMED = set(re.findall(r"[A-Za-z_-]+", " ".join(re.findall(r"`([^`\n]+)`", PAGE))))
 SECTIONS = (converting.TOP, converting.OPTIMIZATION, strategies.KEYS, data.KEYS, criteria.KEYS, axes.KEYS)
 # Other words for the same, which the page leaves to the errors.
-SYNONYMS = {"min_sharpe_ratio", "max_fee_pct", "fee_model"}
+SYNONYMS = {
+    "min_sharpe_ratio",
+    "min_comparable_sharpe_ratio",
+    "min_comparable_sortino_ratio",
+    "max_fee_pct",
+    "fee_model",
+}
 
 
 def test_every_key_that_is_read_is_named() -> None:

@@ -28,7 +28,7 @@ def test_the_page_has_every_rule_of_the_code_in_its_order() -> None:
 
 def test_every_criterion_has_a_rejection_of_its_own() -> None:
     rejections = [rule.rejection for rule in RULES]
-    assert len(set(rejections)) == len(RULES) == 8
+    assert len(set(rejections)) == len(RULES) == 12
     assert {"insufficient_trades", "low_sharpe_ratio", "high_drawdown", "low_win_rate", "high_fees"} <= {*rejections}
 
 

@@ -32,6 +32,12 @@ NAMES = {
     "min_psr": "min_psr",
     "max_fee_pct": "max_fee_share",
     "max_fee_share": "max_fee_share",
+    "min_comparable_sharpe": "min_comparable_sharpe",
+    "min_comparable_sharpe_ratio": "min_comparable_sharpe",
+    "min_comparable_sortino": "min_comparable_sortino",
+    "min_comparable_sortino_ratio": "min_comparable_sortino",
+    "max_comparable_drawdown": "max_comparable_drawdown",
+    "max_comparable_deviation": "max_comparable_deviation",
 }
 """The criteria as configs call them."""
 _RULES_OF_THE_STRATEGY = (
@@ -57,6 +63,7 @@ _FEES = frozenset({"feepct", "feespct", "feepercentage"})
 TARGET = "target_"
 """Free words about what one hopes for; nobody judges by them."""
 COUNTS = frozenset({"min_trades", "max_trades"})
+RATIOS = frozenset({"min_sharpe", "min_comparable_sharpe", "min_comparable_sortino"})
 _SIGN = re.compile(r"<=|>=|==|!=|=|<|>")
 _RULES = {rule.field: rule for rule in RULES}
 
@@ -130,7 +137,7 @@ def _bound(rule: Rule, entry: Entry, value: Decimal | None = None) -> _Bound:
             raise ConfigInvalid(entry.place, f"{value_text(value)} is not a count", "write a whole number, 0 or more")
         return _Bound(rule, value, entry.place)
     value = fraction_of(entry) if value is None else value
-    if rule.field != "min_sharpe":
+    if rule.field not in RATIOS:
         if value > 1:
             mend = f"write the fraction, {value_text(value / 100)}, or a percentage, {value_text(value)}%"
             raise ConfigInvalid(entry.place, f"{value_text(value)} is over 1, which is 100 %", mend)

@@ -20,6 +20,10 @@ class SuccessCriteria:
     min_avg_win: float | None = None
     min_psr: float | None = None
     max_fee_share: float | None = None
+    min_comparable_sharpe: float | None = None
+    min_comparable_sortino: float | None = None
+    max_comparable_drawdown: float | None = None
+    max_comparable_deviation: float | None = None
 
     def to_json(self) -> dict[str, int | float]:
         """The criteria that are set, under the custom resource's field names; `from_json` reads them back equal."""
@@ -52,6 +56,24 @@ RULES = (
     Rule("min_avg_win", "minAvgWin", "average_win", True, "low_average_win"),
     Rule("min_psr", "minPsr", "probabilistic_sharpe_ratio", True, "low_psr"),
     Rule("max_fee_share", "maxFeeShare", "fee_share", False, "high_fees"),
+    Rule(
+        "min_comparable_sharpe", "minComparableSharpe", "comparable_sharpe_ratio", True, "low_comparable_sharpe_ratio"
+    ),
+    Rule(
+        "min_comparable_sortino",
+        "minComparableSortino",
+        "comparable_sortino_ratio",
+        True,
+        "low_comparable_sortino_ratio",
+    ),
+    Rule("max_comparable_drawdown", "maxComparableDrawdown", "comparable_drawdown", False, "high_comparable_drawdown"),
+    Rule(
+        "max_comparable_deviation",
+        "maxComparableDeviation",
+        "comparable_annual_standard_deviation",
+        False,
+        "high_comparable_deviation",
+    ),
 )
 
 

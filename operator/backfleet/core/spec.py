@@ -181,6 +181,10 @@ class CriteriaSpec(_Model):
     min_avg_win: Annotated[Number, Field(ge=0, le=1000)] | None = None
     min_psr: Fraction | None = None
     max_fee_share: Annotated[Number, Field(ge=0, le=1000)] | None = None
+    min_comparable_sharpe: Annotated[Number, Field(ge=-1000, le=1000)] | None = None
+    min_comparable_sortino: Annotated[Number, Field(ge=-1000, le=1000)] | None = None
+    max_comparable_drawdown: Fraction | None = None
+    max_comparable_deviation: Annotated[Number, Field(ge=0, le=1000)] | None = None
 
     def criteria(self) -> SuccessCriteria:
         """The plain form that `core.criteria` judges by."""

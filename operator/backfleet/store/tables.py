@@ -72,6 +72,10 @@ class SuccessCriteriaRow(Base):
     min_avg_win: Mapped[float | None]
     min_psr: Mapped[float | None]
     max_fee_share: Mapped[float | None]
+    min_comparable_sharpe: Mapped[float | None]
+    min_comparable_sortino: Mapped[float | None]
+    max_comparable_drawdown: Mapped[float | None]
+    max_comparable_deviation: Mapped[float | None]
     version: Mapped[int] = mapped_column(server_default="1")
     seeded: Mapped[Json | None]
     updated_at: Mapped[CreatedAt]

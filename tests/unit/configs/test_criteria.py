@@ -24,6 +24,10 @@ success_criteria:
   max_fee_share: 0.25
   min_avg_win: 0.01
   min_psr: 0.7
+  min_comparable_sharpe: 0.7
+  min_comparable_sortino: -1.5
+  max_comparable_drawdown: 20%
+  max_comparable_deviation: 0.3
   target_trades_per_year: 5 to 10
   target_sharpe: 2
   description: words
@@ -38,6 +42,10 @@ success_criteria:
             "minAvgWin": 0.01,
             "minPsr": 0.7,
             "maxFeeShare": 0.25,
+            "minComparableSharpe": 0.7,
+            "minComparableSortino": -1.5,
+            "maxComparableDrawdown": 0.2,
+            "maxComparableDeviation": 0.3,
         },
         (),
     )
@@ -70,6 +78,10 @@ def test_without_criteria_the_strategys_own_count() -> None:
         ("Sharpe Ratio >= 1.0", {"minSharpe": 1}),
         ("TotalPerformance.PortfolioStatistics.SharpeRatio > 1", {"minSharpe": 1}),
         ("Average Win > 0.01", {"minAvgWin": 0.01}),
+        ("Comparable Sharpe Ratio >= 1.5", {"minComparableSharpe": 1.5}),
+        ("comparable_sortino_ratio > -0.5", {"minComparableSortino": -0.5}),
+        ("Comparable Drawdown < 15%", {"maxComparableDrawdown": 0.15}),
+        ("Comparable Annual Standard Deviation <= 0.3", {"maxComparableDeviation": 0.3}),
     ],
 )
 def test_a_constraint_on_a_statistic_is_a_criterion(constraint: str, criterion: dict[str, Any]) -> None:

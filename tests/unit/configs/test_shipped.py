@@ -71,4 +71,8 @@ def test_the_template_shows_every_criterion() -> None:
         min_avg_win=0.01,
         min_psr=0.7,
         max_fee_share=0.3,
+        min_comparable_sharpe=0.7,
+        min_comparable_sortino=0.9,
+        max_comparable_drawdown=0.15,
+        max_comparable_deviation=0.25,
     )

@@ -11,6 +11,10 @@ GOOD = {
     "average_win": 0.02,
     "probabilistic_sharpe_ratio": 0.8,
     "fee_share": 0.2,
+    "comparable_sharpe_ratio": 0.9,
+    "comparable_sortino_ratio": 1.2,
+    "comparable_drawdown": 0.1,
+    "comparable_annual_standard_deviation": 0.2,
 }
 ALL = SuccessCriteria(
     min_trades=100,
@@ -21,6 +25,10 @@ ALL = SuccessCriteria(
     min_avg_win=0.01,
     min_psr=0.7,
     max_fee_share=0.3,
+    min_comparable_sharpe=0.7,
+    min_comparable_sortino=0.9,
+    max_comparable_drawdown=0.15,
+    max_comparable_deviation=0.25,
 )
 CASES = [
     pytest.param("min_trades", "total_trades", 100, 99, "insufficient_trades", id="min trades"),
@@ -31,6 +39,38 @@ CASES = [
     pytest.param("min_avg_win", "average_win", 0.01, 0.009, "low_average_win", id="average win"),
     pytest.param("min_psr", "probabilistic_sharpe_ratio", 0.7, 0.69, "low_psr", id="psr"),
     pytest.param("max_fee_share", "fee_share", 0.3, 0.31, "high_fees", id="fees"),
+    pytest.param(
+        "min_comparable_sharpe",
+        "comparable_sharpe_ratio",
+        0.7,
+        0.69,
+        "low_comparable_sharpe_ratio",
+        id="comparable sharpe",
+    ),
+    pytest.param(
+        "min_comparable_sortino",
+        "comparable_sortino_ratio",
+        0.9,
+        0.89,
+        "low_comparable_sortino_ratio",
+        id="comparable sortino",
+    ),
+    pytest.param(
+        "max_comparable_drawdown",
+        "comparable_drawdown",
+        0.15,
+        0.16,
+        "high_comparable_drawdown",
+        id="comparable drawdown",
+    ),
+    pytest.param(
+        "max_comparable_deviation",
+        "comparable_annual_standard_deviation",
+        0.25,
+        0.26,
+        "high_comparable_deviation",
+        id="comparable deviation",
+    ),
 ]
 
 
@@ -132,4 +172,8 @@ def test_no_default_lets_a_result_without_trades_pass():
         "low_average_win",
         "low_psr",
         "high_fees",
+        "low_comparable_sharpe_ratio",
+        "low_comparable_sortino_ratio",
+        "high_comparable_drawdown",
+        "high_comparable_deviation",
     )

@@ -1,5 +1,7 @@
 """Further failure reasons, attempts that wait without a slot, a batch's recent pace, and the engine's own analysis."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -39,7 +41,14 @@ WHERE strategy.seeded_status IS NULL
 """
 """A batch brought these rows, in one transaction with its own: its project counted for everybody in the database."""
 
-INDEXES_OF_LISTS = {
+NEW_CRITERIA = (
+    "min_comparable_sharpe",
+    "min_comparable_sortino",
+    "max_comparable_drawdown",
+    "max_comparable_deviation",
+)
+
+INDEXES_OF_LISTS: dict[str, list[str | sa.ColumnElement[Any]]] = {
     "ix_optimization_batches_newest": [sa.literal_column("accepted_at DESC"), sa.literal_column("uid DESC")],
     "ix_optimization_batches_name": ["name", sa.literal_column("accepted_at DESC")],
     "ix_optimization_batches_strategy": ["strategy_name", sa.literal_column("accepted_at DESC")],
@@ -69,6 +78,8 @@ def upgrade() -> None:
     op.add_column("optimization_batches", engine_versions)
     op.execute(VERSIONS_OF_RESULTS)
     op.execute(PROJECTS_OF_BATCHES)
-    for name, columns in INDEXES_OF_LISTS.items():
-        op.drop_index(name, "optimization_batches")
-        op.create_index(name, "optimization_batches", ["installation_id", *columns])
+    for criterion in NEW_CRITERIA:
+        op.add_column("success_criteria", sa.Column(criterion, sa.Double(), nullable=True))
+    for index, columns in INDEXES_OF_LISTS.items():
+        op.drop_index(index, "optimization_batches")
+        op.create_index(index, "optimization_batches", ["installation_id", *columns])
