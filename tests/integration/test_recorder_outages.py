@@ -82,7 +82,7 @@ def test_an_attempt_that_the_database_does_not_know_is_not_tried_again(
 ) -> None:
     write_exit(tmp_path, 10)
     environment = environment_of(tmp_path, url) | {"BACKFLEET_ATTEMPT_ID": attempt_id(UID, 7, 1)}
-    assert run(environment, append_outcome, NEVER_SLEEPS) == 4
+    assert run(environment, append_outcome, NEVER_SLEEPS) == 5
     word = json.loads((tmp_path / "last-word").read_text())
     assert (word["recorded"], word["reason"]) == (False, "NoData")
     assert "foreign key" in word["message"]

@@ -3,12 +3,10 @@
 import re
 from collections.abc import Callable
 
+from backfleet.core import wire
 from backfleet.core.observation import SeenJob, SeenPod
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord
-
-RECORDER_NOT_RECORDED = 4
-"""The recorder's exit code when it judged but could not append its outcome."""
 
 _ADMISSION_REASONS = frozenset({"UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory", "OutOfpods", "NodeAffinity"})
 _OWN_STORAGE = re.compile(
@@ -55,6 +53,11 @@ _RULES: tuple[Rule, ...] = (
     ),
     # The engine ended; the recorder did not say what.
     (
+        FailureReason.RECORDER_GAVE_UP,
+        lambda _, pod: pod.recorder.exit_code == wire.RECORDER_EXIT_GAVE_UP,
+        lambda _, pod: f"the recorder gave up: {pod.recorder.termination_message or 'no message'}",
+    ),
+    (
         FailureReason.RECORDER_ERROR,
         lambda _, pod: bool(pod.recorder.exit_code),
         lambda _, pod: (
@@ -85,4 +88,6 @@ def _classify_deadline(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord
         return FailureReason.UNSCHEDULABLE, waited or "no engine had started when the Job's deadline passed"
     if started_at > attempt.start_deadline_at:
         return FailureReason.UNSCHEDULABLE, "it waited so long for a node that its run met the Job's deadline"
+    if pod is not None and pod.recorder.started_at is not None:
+        return FailureReason.RECORDER_GAVE_UP, "the Job's deadline passed while its recorder still tried"
     return FailureReason.DEADLINE_EXCEEDED, job.message or "the Job's deadline passed"

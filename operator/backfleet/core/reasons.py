@@ -33,6 +33,7 @@ class FailureReason(StrEnum):
     RESULT_INVALID = "ResultInvalid"
     RECORDER_ERROR = "RecorderError"
     RECORDER_NOT_STARTED = "RecorderNotStarted"
+    RECORDER_GAVE_UP = "RecorderGaveUp"
     OOM_KILLED = "OOMKilled"
     BACKTEST_TIMEOUT = "BacktestTimeout"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
@@ -60,6 +61,7 @@ POLICIES: dict[FailureReason, Policy] = {
     FailureReason.RESULT_INVALID: Policy.ONCE_MORE,
     FailureReason.RECORDER_ERROR: Policy.ONCE_MORE,
     FailureReason.RECORDER_NOT_STARTED: Policy.UNCHARGED,
+    FailureReason.RECORDER_GAVE_UP: Policy.UNCHARGED,
     FailureReason.OOM_KILLED: Policy.ONCE_MORE,
     FailureReason.BACKTEST_TIMEOUT: Policy.FINAL,
     FailureReason.DEADLINE_EXCEEDED: Policy.FINAL,

@@ -115,3 +115,5 @@ REASON_DELETED = "Deleted"
 EVENT_LATE_JOB = "LateJobDeleted"
 EVENT_CRITERIA_CHANGED = "CriteriaChanged"
 EVENT_REJUDGED = "Rejudged"
+RECORDER_EXIT_GAVE_UP = 4
+"""How a recorder ends whose patience with Postgres was over, or that was told to end, before anything was recorded."""

@@ -1,6 +1,7 @@
 """The command `backfleet-recorder`: turn what the engine left into one outcome in Postgres, then end.
 
-Exit codes: 0 a success was recorded, 3 a failure was recorded, 4 nothing was recorded, 2 the environment is wrong.
+Exit codes: 0 a success was recorded, 3 a failure was recorded, 2 the environment is wrong. Nothing was recorded: 4 because
+Postgres was away for too long or the pod was to end, 5 because Postgres does not take it.
 The last word, at most 4 KiB of JSON, goes to the container's termination message: recorded, kind, reason, message.
 """
 
@@ -25,7 +26,7 @@ from backfleet.recorder.recording import Clock, Ending, judge, record
 EXIT_SUCCESS = 0
 EXIT_ORDERS_INVALID = 2
 EXIT_FAILURE_RECORDED = 3
-EXIT_NOT_RECORDED = 4
+EXIT_NOT_TAKEN = 5
 MAX_TERMINATION_BYTES = 4096
 
 MONOTONIC = Clock(now=time.monotonic, sleep=time.sleep)
@@ -56,7 +57,7 @@ def run(environment: Mapping[str, str], append: Append, clock: Clock) -> int:
         log("terminated", level="warning")
         word = {"recorded": False, "message": "terminated before the outcome was recorded"}
         _leave_last_word(orders.termination_log, word, log)
-        return EXIT_NOT_RECORDED
+        return wire.RECORDER_EXIT_GAVE_UP
 
 
 def _run(orders: Orders, append: Append, clock: Clock, log: Log) -> Ending:
@@ -79,7 +80,7 @@ def _finish(orders: Orders, ending: Ending, log: Log) -> int:
         word |= {"message": ending.message}
     _leave_last_word(orders.termination_log, word, log)
     if not ending.is_recorded:
-        return EXIT_NOT_RECORDED
+        return EXIT_NOT_TAKEN if ending.is_refused else wire.RECORDER_EXIT_GAVE_UP
     return EXIT_FAILURE_RECORDED if is_failure else EXIT_SUCCESS
 
 

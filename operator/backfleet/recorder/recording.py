@@ -28,10 +28,11 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What stands in the end: the outcome, and whether the database has it."""
+    """What stands in the end: the outcome, and whether the database has it, or would not take it."""
 
     recorded: Recorded
     is_recorded: bool
+    is_refused: bool = False
     message: str = ""
 
 
@@ -58,11 +59,11 @@ def record(orders: Orders, recorded: Recorded, append: Append, clock: Clock, log
                 return Ending(recorded=recorded, is_recorded=True)
             case Answer.UNKNOWN_ATTEMPT:
                 log("not recorded", level="error", answer=reply.answer.value, message=reply.message)
-                return Ending(recorded=recorded, is_recorded=False, message=reply.message)
+                return Ending(recorded=recorded, is_recorded=False, is_refused=True, message=reply.message)
             case Answer.REFUSED:
                 if was_refused:
                     log("not recorded", level="error", answer=reply.answer.value, message=reply.message)
-                    return Ending(recorded=recorded, is_recorded=False, message=reply.message)
+                    return Ending(recorded=recorded, is_recorded=False, is_refused=True, message=reply.message)
                 log("refused", level="error", message=reply.message)
                 recorded, was_refused = _instead_of(recorded, reply), True
             case Answer.AWAY:

@@ -119,9 +119,23 @@ LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer th
         pytest.param(
             JOB,
             replace(POD, engine=RAN, recorder=replace(RAN, exit_code=4, termination_message="not recorded")),
-            FailureReason.RECORDER_ERROR,
+            FailureReason.RECORDER_GAVE_UP,
             "not recorded",
-            id="the recorder could not append",
+            id="the recorder gave up on Postgres",
+        ),
+        pytest.param(
+            LATE,
+            replace(POD, engine=RAN, recorder=replace(RAN, exit_code=None)),
+            FailureReason.RECORDER_GAVE_UP,
+            "still tried",
+            id="deadline while the recorder tried",
+        ),
+        pytest.param(
+            JOB,
+            replace(POD, engine=RAN, recorder=replace(RAN, exit_code=5, termination_message="not taken")),
+            FailureReason.RECORDER_ERROR,
+            "not taken",
+            id="Postgres did not take the outcome",
         ),
         pytest.param(
             JOB, replace(POD, engine=RAN, recorder=RAN), FailureReason.RESULT_MISSING, "neither", id="no word"

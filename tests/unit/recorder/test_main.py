@@ -60,6 +60,13 @@ def test_an_outcome_that_could_not_be_recorded_ends_with_4(tmp_path: Path) -> No
     assert ended(tmp_path, FakeDatabase(AWAY), BACKFLEET_RECORDER_PATIENCE_SECONDS="3") == (4, expected)
 
 
+@pytest.mark.parametrize("answer", [Answer.REFUSED, Answer.UNKNOWN_ATTEMPT])
+def test_an_outcome_that_the_database_does_not_take_ends_with_5(tmp_path: Path, answer: Answer) -> None:
+    write_exit(tmp_path, 10)
+    code, word = ended(tmp_path, FakeDatabase(Reply(answer, "not this one")))
+    assert (code, word["recorded"], word["message"]) == (5, False, "not this one")
+
+
 def test_an_unknown_engine_is_recorded_as_a_recorder_error(tmp_path: Path) -> None:
     code, word = ended(tmp_path, FakeDatabase(Reply(Answer.APPENDED)), BACKFLEET_ENGINE="lean9")
     assert (code, word["reason"]) == (3, "RecorderError")

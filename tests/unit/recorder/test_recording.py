@@ -88,7 +88,9 @@ def test_without_patience_it_is_tried_once() -> None:
 
 def test_an_unknown_attempt_is_final() -> None:
     database = FakeDatabase(Reply(Answer.UNKNOWN_ATTEMPT, "no such attempt"), APPENDED)
-    assert recorded_with(database) == Ending(recorded=GOOD, is_recorded=False, message="no such attempt")
+    assert recorded_with(database) == Ending(
+        recorded=GOOD, is_recorded=False, is_refused=True, message="no such attempt"
+    )
     assert len(database.offers) == 1
 
 

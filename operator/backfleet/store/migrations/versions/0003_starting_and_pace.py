@@ -16,7 +16,7 @@ depends_on = None
 REASONS = (
     "'EngineError', 'RuntimeError', 'InitializeError', 'InvalidCombination', 'NoData', "
     "'StoppedByStrategy', 'StorageLimitExceeded', 'EngineCrash', 'ResultMissing', 'ResultInvalid', "
-    "'RecorderError', 'RecorderNotStarted', 'OOMKilled', 'BacktestTimeout', 'DeadlineExceeded', "
+    "'RecorderError', 'RecorderNotStarted', 'RecorderGaveUp', 'OOMKilled', 'BacktestTimeout', 'DeadlineExceeded', "
     "'StartTimeout', 'Unschedulable', 'QuotaExceeded', 'Evicted', 'Preempted', 'NodeLost', "
     "'JobVanished', 'UnexpectedAdmission', 'Cancelled'"
 )
