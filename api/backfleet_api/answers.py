@@ -9,6 +9,7 @@ from typing import Any
 from backfleet.core import ranking, wire
 from backfleet.core.backtests import BacktestState, backtest_id
 from backfleet.core.ending import COMPLETE_REASONS
+from backfleet.core.engine_versions import IMAGE, VERSION, mixing_warning
 from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text, round_figures
 from backfleet.core.parameters import Combination, ParameterSpace
 from backfleet.core.records import BatchRecord, BatchState, Counters
@@ -95,6 +96,7 @@ def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
         criteria_version=batch.criteria_version,
         stale_verdicts=batch.stale_verdicts,
         engine_versions=list(batch.engine_versions),
+        warnings=mixing_warnings(batch, batch.objective),
         labels=dict(batch.labels),
         submitter=batch.submitter,
         message=None,
@@ -114,7 +116,15 @@ def rank_answer(result: stored.RankedResult) -> RankedResult:
         passed=result.passed,
         rejections=list(result.rejections),
         criteria_version=result.criteria_version,
+        engine_version=result.provenance.get(VERSION),
+        engine_image=result.provenance.get(IMAGE),
     )
+
+
+def mixing_warnings(batch: stored.BatchAnswer, order: ranking.Objective) -> list[str]:
+    """What to know of the batch's results in that order."""
+    warning = mixing_warning(batch.engine_versions, batch.engine, order.metric)
+    return [] if warning is None else [warning]
 
 
 def describe_backtest(found: stored.BacktestAnswer) -> Backtest:

@@ -65,6 +65,7 @@ BATCH: dict[str, Any] = SUMMARY | {
     "criteria_version": 1,
     "stale_verdicts": 0,
     "engine_versions": ["3"],
+    "warnings": [],
     "labels": {"team": "research"},
     "submitter": None,
     "message": None,
@@ -80,6 +81,7 @@ RESULTS: dict[str, Any] = {
     "criteria_version": 1,
     "stale_verdicts": 0,
     "engine_versions": ["3"],
+    "warnings": [],
     "results": [
         {
             "rank": 1,
@@ -91,6 +93,8 @@ RESULTS: dict[str, Any] = {
             "passed": False,
             "rejections": ["low_sharpe_ratio"],
             "criteria_version": 1,
+            "engine_version": "3",
+            "engine_image": "registry.example/backfleet:0.3.0",
         }
     ],
     "next_cursor": None,
@@ -124,7 +128,11 @@ BACKTEST: dict[str, Any] = {
         "statistics": {"Total Orders": "224"},
         "equity_curve": [{"date": "2000-03-01", "equity": 1000.0}, {"date": "2013-03-01", "equity": 1873.0}],
         "warnings": [],
-        "provenance": {"engine": "bars"},
+        "provenance": {
+            "engine": "bars",
+            "engineVersion": "3",
+            "engineImage": "registry.example/backfleet:0.3.0",
+        },
         "analysis": [],
     },
 }

@@ -9,7 +9,7 @@ from backfleet.core.ranking import Direction, Objective
 from backfleet.core.records import BatchState
 from backfleet.store import reading
 from backfleet.store.answers import BatchAnswer, BatchPlace, BatchQuery, Page, ResultPlace, ResultQuery
-from backfleet_api.answers import objective_answer, phase_of, rank_answer, summarize_batch
+from backfleet_api.answers import mixing_warnings, objective_answer, phase_of, rank_answer, summarize_batch
 from backfleet_api.cluster import ClusterBatch
 from backfleet_api.cursors import Place, read_cursor, write_cursor
 from backfleet_api.dependencies import Services
@@ -71,6 +71,7 @@ def list_results(services: Services, wanted: str, query: ResultsQuery) -> Result
             criteria_version=0,
             stale_verdicts=0,
             engine_versions=[],
+            warnings=[],
             results=[],
             next_cursor=None,
         )
@@ -92,6 +93,7 @@ def list_results(services: Services, wanted: str, query: ResultsQuery) -> Result
         criteria_version=batch.criteria_version,
         stale_verdicts=batch.stale_verdicts,
         engine_versions=list(batch.engine_versions),
+        warnings=mixing_warnings(batch, order),
         results=[rank_answer(result) for result in page.items],
         next_cursor=write_cursor(terms, page.next_place) if page.next_place else None,
     )

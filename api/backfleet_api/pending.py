@@ -47,6 +47,7 @@ def describe_pending(seen: ClusterBatch) -> Batch:
         criteria_version=0,
         stale_verdicts=0,
         engine_versions=[],
+        warnings=[],
         labels=dict(seen.labels),
         submitter=None,
         message=None if finish else _text(accepted, "message") or WAITING,

@@ -151,6 +151,7 @@ class Batch(BatchSummary):
     engine_versions: list[str] = Field(
         description="versions of the engine that the results are of; figures of two may differ"
     )
+    warnings: list[str] = Field(description="what to know before the results are compared: versions that are mixed")
     labels: dict[str, str]
     submitter: str | None
     message: str | None = Field(description="why a pending batch waits")
@@ -176,6 +177,8 @@ class RankedResult(Answer):
     passed: bool
     rejections: list[str] = Field(description="the criteria that the result does not meet")
     criteria_version: int = Field(description="the version of the batch's criteria that judged it")
+    engine_version: str | None = Field(description="of the engine that computed it; null when it did not say")
+    engine_image: str | None = Field(description="the image that it ran in; null for results of 0.2.0")
 
 
 class ResultPage(Answer):
@@ -190,6 +193,7 @@ class ResultPage(Answer):
     engine_versions: list[str] = Field(
         description="versions of the engine that the results are of; figures of two may differ"
     )
+    warnings: list[str] = Field(description="what to know of this order: versions that are mixed")
     results: list[RankedResult]
     next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last")
 
@@ -234,7 +238,9 @@ class BacktestResult(Answer):
     statistics: dict[str, str] = Field(description="the engine's own texts, as they were")
     equity_curve: list[EquityPoint]
     warnings: list[str]
-    provenance: dict[str, str]
+    provenance: dict[str, str] = Field(
+        description="what computed it: engine, engineVersion, engineImage, and what else the engine says"
+    )
     analysis: list[Finding] = Field(description="what the engine itself found remarkable (LEAN since 2026)")
 
 

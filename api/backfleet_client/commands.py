@@ -168,9 +168,8 @@ def results(client: "ApiClient", batch: str, top: int, output: str, passed: bool
     else:
         rows = views.result_rows(page.results, page.order.metric)
         click.echo(render_table(*rows) if page.results else "no results" + (" that pass" if passed else " yet"))
-    if len(page.engine_versions) > 1:
-        versions = ", ".join(page.engine_versions)
-        click.echo(f"note: the results are of engine versions {versions}; figures may differ for that reason", err=True)
+    for warning in page.warnings:
+        click.echo(f"warning: {clean(warning)}", err=True)
 
 
 @cli.command()

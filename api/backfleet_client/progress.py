@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from typing import TextIO
 
+from backfleet.core.metrics import as_shown
 from backfleet_api.schemas import Batch, BatchSummary
 from backfleet_client.output import clean
 from backfleet_client.watching import sight
@@ -58,6 +59,12 @@ class BarDisplay:
         self._is_open = False
 
 
+def best_value(batch: BatchSummary) -> float:
+    """The value of the best backtest as people read it; only where there is one."""
+    assert batch.best is not None
+    return as_shown(batch.objective.metric, batch.best.value)
+
+
 def bar(batch: BatchSummary) -> str:
     """The share of the backtests that ended; empty while the total is unknown."""
     counts = batch.counts
@@ -72,7 +79,7 @@ def describe(batch: Batch) -> str:
     parts = [batch.state.value, batch.progress, f"active {counts.active}"]
     parts += [f"{word} {count}" for word, count in _ended(batch) if count]
     if batch.best:
-        parts.append(f"best {batch.objective.metric} {batch.best.value:.6g}")
+        parts.append(f"best {batch.objective.metric} {best_value(batch):.6g}")
     if batch.estimated_finish_at:
         parts.append(f"done about {batch.estimated_finish_at.astimezone():%Y-%m-%d %H:%M}")
     if batch.message:
@@ -86,7 +93,7 @@ def conclude(batch: Batch) -> str:
     lines = [f"{batch.name}: {batch.state.value}" + (f" ({finish.reason}): {finish.message}" if finish else "")]
     if batch.best:
         texts = " ".join(f"{name}={text}" for name, text in batch.best.parameters.texts.items())
-        lines.append(f"best {batch.objective.metric} {batch.best.value:.6g} at index {batch.best.index}: {texts}")
+        lines.append(f"best {batch.objective.metric} {best_value(batch):.6g} at index {batch.best.index}: {texts}")
     return "\n".join(map(clean, lines))
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from backfleet.core.metrics import METRICS
+from backfleet.core.engine_versions import IMAGE, VERSION
+from backfleet.core.metrics import METRICS, as_shown
 from backfleet_client.output import Cell, Row, clean, render_fields, render_table
 
 if TYPE_CHECKING:
-    from backfleet_api.schemas import Attempt, Backtest, Batch, BatchSummary, Finding, RankedResult
+    from backfleet_api.schemas import Attempt, Backtest, Batch, BatchSummary, Finding, Metrics, RankedResult
     from backfleet_api.submission import Preview, PreviewedCombination, Submitted
 
 Table = tuple[list[str], list[Row]]
@@ -25,7 +26,7 @@ def batch_rows(batches: "Sequence[BatchSummary]") -> Table:
             batch.counts.active,
             batch.counts.failed,
             batch.counts.passed,
-            batch.best.value if batch.best else None,
+            as_shown(batch.objective.metric, batch.best.value) if batch.best else None,
             batch.strategy,
             batch.accepted_at,
             batch.batch_id,
@@ -49,12 +50,14 @@ def batch_text(batch: "Batch") -> str:
     }
     if batch.stale_verdicts:
         fields["stale"] = f"{batch.stale_verdicts} results are still to be judged by version {batch.criteria_version}"
-    if len(batch.engine_versions) > 1:
-        fields["mixed"] = f"results are of engine versions {', '.join(batch.engine_versions)}"
+    if batch.engine_versions:
+        fields["version"] = ", ".join(batch.engine_versions)
+    if batch.warnings:
+        fields["warning"] = "; ".join(batch.warnings)
     fields |= batch.counts.model_dump(exclude={"total"})
     fields["at once"] = batch.max_concurrent
     if batch.best:
-        fields["best"] = f"{batch.best.value:.6g} at index {batch.best.index}"
+        fields["best"] = f"{as_shown(batch.objective.metric, batch.best.value):.6g} at index {batch.best.index}"
         fields |= {f"  {name}": text for name, text in batch.best.parameters.texts.items()}
     fields |= {
         "accepted": batch.accepted_at,
@@ -70,13 +73,14 @@ def result_rows(results: "Sequence[RankedResult]", order_metric: str) -> Table:
     """Rank, parameters, and the metrics that matter most."""
     names = list(results[0].parameters.texts) if results else []
     metrics = list(dict.fromkeys([order_metric, *SHOWN_METRICS]))
-    header = ["RANK", "INDEX", *names, *(metric.upper() for metric in metrics), "PASSED", "REJECTIONS"]
+    header = ["RANK", "INDEX", *names, *(metric.upper() for metric in metrics), "VERSION", "PASSED", "REJECTIONS"]
     return header, [
         (
             result.rank,
             result.index,
             *(result.parameters.texts.get(name) for name in names),
-            *(result.metrics.get(metric) for metric in metrics),
+            *(_shown_figure(metric, result.metrics.get(metric)) for metric in metrics),
+            result.engine_version,
             result.passed,
             ",".join(result.rejections),
         )
@@ -87,7 +91,17 @@ def result_rows(results: "Sequence[RankedResult]", order_metric: str) -> Table:
 def result_rows_in_full(results: "Sequence[RankedResult]") -> Table:
     """Everything, for programs: every known metric has its column, filled or not."""
     names = list(results[0].parameters.texts) if results else []
-    header = ["rank", "index", "backtest_id", *names, *METRICS, "passed", "rejections"]
+    header = [
+        "rank",
+        "index",
+        "backtest_id",
+        *names,
+        *METRICS,
+        "passed",
+        "rejections",
+        "engine_version",
+        "engine_image",
+    ]
     return header, [
         (
             result.rank,
@@ -97,6 +111,8 @@ def result_rows_in_full(results: "Sequence[RankedResult]") -> Table:
             *(result.metrics.get(metric) for metric in METRICS),
             result.passed,
             ",".join(result.rejections),
+            result.engine_version,
+            result.engine_image,
         )
         for result in results
     ]
@@ -116,12 +132,22 @@ def backtest_text(backtest: "Backtest") -> str:
         verdict: dict[str, Cell] = {
             "passed": backtest.result.passed,
             "rejections": ",".join(backtest.result.rejections),
+            "engine version": backtest.result.provenance.get(VERSION),
+            "engine image": backtest.result.provenance.get(IMAGE),
         }
-        parts.append(render_fields({**backtest.result.metrics, **verdict}))
+        parts.append(render_fields({**_shown_figures(backtest.result.metrics), **verdict}))
         parts += [f"warning: {clean(warning)}" for warning in backtest.result.warnings]
         if backtest.result.analysis:
             parts.append(_analysis_text(backtest.result.analysis))
     return "\n\n".join(parts)
+
+
+def _shown_figures(metrics: "Metrics") -> dict[str, Cell]:
+    return {metric: _shown_figure(metric, value) for metric, value in metrics.items()}
+
+
+def _shown_figure(metric: str, value: float | None) -> float | None:
+    return None if value is None else as_shown(metric, value)
 
 
 def _analysis_text(findings: Sequence["Finding"]) -> str:

@@ -103,7 +103,7 @@ def _pod_spec(create: CreateJob, engine: Engine, settings: Settings) -> dict[str
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "initContainers": [_engine_container(create, container, settings)],
-        "containers": [_recorder_container(create, settings)],
+        "containers": [_recorder_container(create, container.image, settings)],
         "volumes": [
             {"name": _RESULTS, "emptyDir": {"sizeLimit": pods.results_size_limit}},
             {"name": _SCRATCH, "emptyDir": {"sizeLimit": pods.results_size_limit}},
@@ -215,10 +215,11 @@ def _storage_limit(configured: EngineImageSettings, settings: Settings) -> str:
     return f"{math.ceil(mebibytes) + _BESIDE_VOLUMES_MEBIBYTES}Mi"
 
 
-def _recorder_container(create: CreateJob, settings: Settings) -> dict[str, Any]:
+def _recorder_container(create: CreateJob, engine_image: str, settings: Settings) -> dict[str, Any]:
     recorder = settings.recorder
     environment = {
         wire.ENV_ENGINE: create.request.engine,
+        wire.ENV_ENGINE_IMAGE: engine_image,
         wire.ENV_REQUEST: create.request.to_json(),
         wire.ENV_ATTEMPT_ID: create.attempt.id,
         wire.ENV_RECORDER_PATIENCE: str(recorder.patience_seconds),

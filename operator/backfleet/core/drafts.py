@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from backfleet.core.backtests import BacktestState, Failure, Recorded, Result
 from backfleet.core.criteria import judge
-from backfleet.core.engine_versions import with_version
+from backfleet.core.engine_versions import version_of, with_version
 from backfleet.core.observation import AttemptKey, Limits, SeenBatch, SeenJob
 from backfleet.core.plans import BatchRef, CreateJob, DeleteJob, Fault
 from backfleet.core.ranking import is_better
@@ -132,7 +132,7 @@ class Draft:
                 failed=counters.failed - was_failed,
                 passed=counters.passed + verdict.passed,
             ),
-            engine_versions=with_version(self.record.engine_versions, result.provenance.get("engineVersion")),
+            engine_versions=with_version(self.record.engine_versions, version_of(result.provenance)),
         )
         self._note_start(attempt, outcome.recorded)
         if value is not None:

@@ -64,6 +64,15 @@ METRICS: Mapping[str, Metric] = {
 }
 
 
+RATIO_DECIMALS = 3
+
+
+def as_shown(metric: str, value: float) -> float:
+    """A figure as people read it: a ratio with the three decimals that LEAN shows. It ranks and is judged with all of them."""
+    known = METRICS.get(metric)
+    return round(value, RATIO_DECIMALS) if known is not None and known.unit is Unit.RATIO else value
+
+
 def fee_share(total_fees: float | None, gross_profit: float | None) -> float | None:
     """Fees over gross profit, both in account currency: the one formula of every engine; None without a gross profit.
 

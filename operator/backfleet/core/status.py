@@ -7,8 +7,11 @@ from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.ending import COMPLETE_REASONS
+from backfleet.core.engine_versions import mixing_warning
+from backfleet.core.metrics import as_shown
 from backfleet.core.observation import SeenBatch
 from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text
+from backfleet.core.ranking import Objective
 from backfleet.core.records import BatchRecord, BatchState
 
 WAITING_SHOWN = 3
@@ -61,7 +64,8 @@ def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: dateti
     }
     if record.best:
         best = record.best
-        status["best"] = {"index": best.index, "value": f"{best.value:.6g}", "parameters": dict(best.parameters)}
+        value = as_shown(_objective_metric(record), best.value)
+        status["best"] = {"index": best.index, "value": f"{value:.6g}", "parameters": dict(best.parameters)}
     if (pace := backtests_per_second(record, now)) is not None:
         status["pace"] = pace_text(pace)
     if record.finished_at:
@@ -147,8 +151,8 @@ def _conditions(record: BatchRecord, sight: Sight) -> list[Condition]:
     conditions = [_accepted(record), _progressing(record, sight), *_end_conditions(record)]
     suspended = ("True", "SuspendedByUser") if sight.is_suspended else ("False", "NotSuspended")
     conditions.append(Condition(type=wire.CONDITION_SUSPENDED, status=suspended[0], reason=suspended[1]))
-    if len(record.engine_versions) > 1:
-        conditions.append(_mixed_versions(record))
+    if mixed := _mixed_versions(record):
+        conditions.append(mixed)
     if record.criteria_version > 1:
         conditions.append(_verdicts(record))
     if sight.drift:
@@ -187,12 +191,17 @@ def _accepted(record: BatchRecord) -> Condition:
     return Condition(type=wire.CONDITION_ACCEPTED, status="True", reason="SpecValid", message=message)
 
 
-def _mixed_versions(record: BatchRecord) -> Condition:
-    versions = ", ".join(record.engine_versions)
-    message = f"results are of several versions of the engine, {versions}: figures may differ for that reason alone"
+def _mixed_versions(record: BatchRecord) -> Condition | None:
+    message = mixing_warning(record.engine_versions, record.spec["engine"]["name"], _objective_metric(record))
+    if message is None:
+        return None
     return Condition(
         type=wire.CONDITION_ENGINE_VERSIONS_MIXED, status="True", reason="SeveralVersions", message=message
     )
+
+
+def _objective_metric(record: BatchRecord) -> str:
+    return (record.spec.get("objective") or {}).get("metric") or Objective().metric
 
 
 def _verdicts(record: BatchRecord) -> Condition:

@@ -21,7 +21,7 @@ from backfleet.engines.registry import ENGINES
 from backfleet.recorder.appending import Append, append_outcome
 from backfleet.recorder.logs import Log, json_log
 from backfleet.recorder.orders import Orders, OrdersInvalid, read_orders, termination_log
-from backfleet.recorder.recording import Clock, Ending, judge, record
+from backfleet.recorder.recording import Clock, Ending, judge, record, with_image
 
 EXIT_SUCCESS = 0
 EXIT_ORDERS_INVALID = 2
@@ -62,6 +62,7 @@ def run(environment: Mapping[str, str], append: Append, clock: Clock) -> int:
 
 def _run(orders: Orders, append: Append, clock: Clock, log: Log) -> Ending:
     recorded = judge(ENGINES.get(orders.engine), orders.engine, orders.folder, orders.request)
+    recorded = with_image(recorded, orders.engine_image)
     outcome = recorded.outcome
     if isinstance(outcome, Failure):
         log("judged", kind="failed", reason=outcome.reason.value, message=outcome.message)

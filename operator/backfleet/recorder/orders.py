@@ -23,9 +23,10 @@ class OrdersInvalid(BackfleetError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What to judge, as which attempt, and where to append it."""
+    """What to judge, as which attempt, and where to append it; an operator of 0.2.0 does not say the engine's image."""
 
     engine: str
+    engine_image: str | None = None
     request: BacktestRequest
     attempt_id: str
     database_url: str
@@ -43,6 +44,7 @@ def read_orders(environment: Mapping[str, str]) -> Orders:
     """All of it; OrdersInvalid names the first variable that is missing or wrong."""
     return Orders(
         engine=_required(environment, wire.ENV_ENGINE),
+        engine_image=environment.get(wire.ENV_ENGINE_IMAGE) or None,
         request=_request(_required(environment, wire.ENV_REQUEST)),
         attempt_id=_required(environment, wire.ENV_ATTEMPT_ID),
         database_url=_database_url(_required(environment, wire.ENV_RECORDER_DATABASE_URL)),

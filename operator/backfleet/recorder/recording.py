@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backfleet.core.backtests import BacktestRequest, Failure, Recorded
+from backfleet.core.backtests import BacktestRequest, Failure, Recorded, Result
+from backfleet.core.engine_versions import IMAGE
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import clean_text
 from backfleet.engines.protocol import Engine
@@ -44,6 +45,14 @@ def judge(engine: Engine | None, name: str, folder: Path, request: BacktestReque
         return engine.outcome(folder, request)
     except Exception as error:  # noqa: BLE001 (the last line of defence: a judge that fails must still be recorded)
         return _recorder_error(f"judging failed: {type(error).__name__}: {error}")
+
+
+def with_image(recorded: Recorded, image: str | None) -> Recorded:
+    """The outcome with the engine's image in its provenance, whatever the engine's own files say of it."""
+    outcome = recorded.outcome
+    if image is None or not isinstance(outcome, Result):
+        return recorded
+    return replace(recorded, outcome=replace(outcome, provenance={**outcome.provenance, IMAGE: clean_text(image)}))
 
 
 def record(orders: Orders, recorded: Recorded, append: Append, clock: Clock, log: Log) -> Ending:

@@ -122,6 +122,7 @@ class RankedResult:
     rejections: tuple[str, ...]
     criteria_version: int
     warnings: tuple[str, ...]
+    provenance: Mapping[str, str]
     recorded_at: datetime
 
 

@@ -194,6 +194,7 @@ def _ranking(batch_uid: str, key: ColumnElement[float], query: ResultQuery) -> S
             BacktestResult.rejections,
             BacktestResult.criteria_version,
             BacktestResult.warnings,
+            BacktestResult.provenance,
             BacktestResult.recorded_at,
             BacktestJob.parameters,
             BacktestJob.combination,
@@ -234,6 +235,7 @@ def _ranked(row: AnyRow, rank: int, objective: Objective, axes: Mapping[str, Any
         rejections=tuple(row.rejections),
         criteria_version=row.criteria_version,
         warnings=tuple(row.warnings),
+        provenance=row.provenance,
         recorded_at=row.recorded_at,
     )
 

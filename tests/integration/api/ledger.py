@@ -1,6 +1,6 @@
 """Rows as the operator writes them, and custom resources without a Kubernetes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -54,6 +54,7 @@ class Ledger:
     epoch: int
     count: int = 0
     installation: str = INSTALLATION
+    provenance: dict[str, str] = field(default_factory=lambda: {"engine": "bars"})
 
     def accept(self, name: str = "rsi-small", *, spec: dict[str, Any] | None = None, **changes: Any) -> BatchRecord:
         """A live batch; later ones are newer."""
@@ -136,7 +137,7 @@ class Ledger:
             first_engine_started_at=batch.first_engine_started_at or START + timedelta(minutes=31),
             recent_ends=batch.recent_ends or ((START + timedelta(minutes=31), 0),),
         )
-        result = build_result(metrics)
+        result = build_result(metrics, self.provenance)
         settled = SettleResult(
             attempt=attempt,
             result=result,
@@ -187,14 +188,14 @@ class Ledger:
         )
 
 
-def build_result(metrics: dict[str, float | int | None]) -> Result:
+def build_result(metrics: dict[str, float | int | None], provenance: dict[str, str]) -> Result:
     return Result(
         metrics=metrics,
         statistics={"Total Orders": "224"},
         equity_curve=((date(2000, 3, 1), 1000.0), (date(2013, 3, 1), 1873.5)),
         blocks=((10, 0.1, 0.01),),
         warnings=("few trades",),
-        provenance={"engine": "bars"},
+        provenance=provenance,
         analysis=(Finding(name="FlatEquityCurveAnalysis", issue="The equity is flat.", sample="[]", count=2),),
     )
 

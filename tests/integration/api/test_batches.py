@@ -69,6 +69,7 @@ def test_a_batch_in_full(api: TestClient, ledger: Ledger) -> None:
         "criteria_version": 1,
         "stale_verdicts": 0,
         "engine_versions": [],
+        "warnings": [],
         "labels": {"team": "research"},
         "submitter": "ann",
         "message": None,

@@ -48,6 +48,7 @@ def test_a_batch_that_was_not_accepted_yet_is_pending_under_its_name_and_uid(
         "criteria_version": 0,
         "stale_verdicts": 0,
         "engine_versions": [],
+        "warnings": [],
         "labels": {"team": "research"},
         "submitter": None,
         "message": "the operator has not accepted it yet",
@@ -94,6 +95,7 @@ def test_the_results_of_a_pending_batch_are_an_empty_page(serve: Serve, cluster:
         "criteria_version": 0,
         "stale_verdicts": 0,
         "engine_versions": [],
+        "warnings": [],
         "results": [],
         "next_cursor": None,
     }

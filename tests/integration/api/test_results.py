@@ -68,6 +68,8 @@ def test_a_result_in_full(api: TestClient, batch: BatchRecord) -> None:
         "passed": False,
         "rejections": ["insufficient_trades"],
         "criteria_version": 1,
+        "engine_version": None,
+        "engine_image": None,
     }
 
 

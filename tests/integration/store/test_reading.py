@@ -209,6 +209,7 @@ def test_a_ranked_result_tells_all_of_its_row(life: Life, api_engine: Engine) ->
         rejections=("high_drawdown",),
         criteria_version=1,
         warnings=("one bar was missing",),
+        provenance={"engine": "bars", "engineVersion": "1"},
         recorded_at=START + timedelta(seconds=10),
     )
     assert list(told.parameters.texts) == ["rsi_period", "entry_threshold"], "in the order of the axes"

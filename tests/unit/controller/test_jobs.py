@@ -145,6 +145,7 @@ GOLDEN = {
                         "command": ["backfleet-recorder"],
                         "env": [
                             {"name": "BACKFLEET_ENGINE", "value": "noop"},
+                            {"name": "BACKFLEET_ENGINE_IMAGE", "value": "localhost/backfleet:test"},
                             {"name": "BACKFLEET_REQUEST", "value": REQUEST},
                             {"name": "BACKFLEET_ATTEMPT_ID", "value": f"{UID}-7.2"},
                             {"name": "BACKFLEET_RECORDER_PATIENCE_SECONDS", "value": "900"},

@@ -35,10 +35,12 @@ def test_the_environment_becomes_orders_with_defaults() -> None:
 def test_what_has_a_default_may_be_set() -> None:
     more = {
         "BACKFLEET_RECORDER_PATIENCE_SECONDS": "7.5",
+        "BACKFLEET_ENGINE_IMAGE": "registry.example/lean:1",
         "BACKFLEET_RESULTS_PATH": "/other",
         "BACKFLEET_TERMINATION_LOG": "/last/word",
     }
-    expected = replace(ORDERS, patience_seconds=7.5, folder=Path("/other"), termination_log=Path("/last/word"))
+    changes = {"folder": Path("/other"), "termination_log": Path("/last/word")}
+    expected = replace(ORDERS, engine_image="registry.example/lean:1", patience_seconds=7.5, **changes)
     assert read_orders(ENVIRONMENT | more) == expected
 
 

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from backfleet.core.backtests import BacktestRequest, Failure, Recorded
+from backfleet.core.backtests import BacktestRequest, Failure, Recorded, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.noop import NoopEngine, run
 from backfleet.recorder.appending import Answer, Reply, row
 from backfleet.recorder.main import Terminated
-from backfleet.recorder.recording import Clock, Ending, judge, record
+from backfleet.recorder.recording import Clock, Ending, judge, record, with_image
 from tests.unit.engines.builders import make_request
 from tests.unit.recorder.test_orders import ORDERS
 
@@ -137,6 +137,17 @@ def test_an_unknown_engine_is_an_outcome() -> None:
     judged = judge(None, "lean9", Path("/none"), REQUEST)
     message = "this recorder knows no engine 'lean9'"
     assert judged == Recorded(outcome=Failure(reason=FailureReason.RECORDER_ERROR, message=message))
+
+
+def test_a_result_keeps_the_image_of_its_engine_whatever_the_engine_says() -> None:
+    assert isinstance(GOOD.outcome, Result)
+    lying = replace(GOOD, outcome=replace(GOOD.outcome, provenance={"engine": "noop", "engineImage": "mine"}))
+    kept = with_image(lying, "registry.example/noop:1").outcome
+    assert isinstance(kept, Result)
+    assert kept.provenance == {"engine": "noop", "engineImage": "registry.example/noop:1"}
+    assert with_image(GOOD, None) == GOOD
+    failed = Recorded(outcome=Failure(reason=FailureReason.NO_DATA, message="none"))
+    assert with_image(failed, "registry.example/noop:1") == failed
 
 
 def test_the_row_of_a_success_has_a_body_and_no_reason() -> None:
