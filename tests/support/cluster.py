@@ -52,6 +52,7 @@ class FakeCluster:
     settled_looks: int = 0
     status_writes: int = 0
     uids: int = 0
+    changes: int = 0
 
     # what the loop calls
 
@@ -140,6 +141,7 @@ class FakeCluster:
         if batch is not None and batch["metadata"]["name"] == name and batch["metadata"]["namespace"] == namespace:
             kept = {**batch.get("status", {}), **copy.deepcopy(dict(status))}
             batch["status"] = {key: value for key, value in kept.items() if value is not None}
+            self._note_change(uid)
             self.status_writes += 1
 
     def create_event(self, event: Json) -> None:
@@ -157,11 +159,17 @@ class FakeCluster:
         uid = uid or self.next_uid()
         meta = {"uid": uid, "name": name, "namespace": namespace, "generation": 1, "creationTimestamp": text(self.now)}
         self.batches[uid] = {"metadata": meta, "spec": copy.deepcopy(spec)}
+        self._note_change(uid)
         return uid
 
     def edit_batch(self, uid: str, **changes: Any) -> None:
         self.batches[uid]["spec"].update(changes)
         self.batches[uid]["metadata"]["generation"] += 1
+        self._note_change(uid)
+
+    def _note_change(self, uid: str) -> None:
+        self.changes += 1
+        self.batches[uid]["metadata"]["resourceVersion"] = str(self.changes)
 
     def delete_batch(self, uid: str) -> None:
         """The custom resource goes at once; the garbage collector takes its Jobs and pods."""

@@ -28,6 +28,7 @@ def parse_batch(item: Json) -> SeenBatch:
         spec=spec if isinstance(spec, Mapping) else {},
         status=status if isinstance(status, Mapping) else {},
         labels=meta.get("labels") or {},
+        resource_version=str(meta.get("resourceVersion") or ""),
     )
 
 

@@ -17,6 +17,7 @@ from backfleet.controller.listing import (
     pods_out_of_list,
 )
 from backfleet.controller.lived import Lived
+from backfleet.controller.quiet import QuietBatches
 from backfleet.controller.sweeping import Sweep
 from backfleet.core import wire
 from backfleet.core.accepting import is_refused, needs_catalog
@@ -92,6 +93,10 @@ class Passes:
     failing: FailingBatches = field(default_factory=FailingBatches)
     refused: dict[str, RefusedBatch] = field(default_factory=dict)
     """Batches without a row that were refused, by uid; forgotten with a restart, which may bring other settings."""
+    quiet: QuietBatches = field(default_factory=QuietBatches)
+    catalog: Catalog | None = None
+    """As it was read last, by the clock at `catalog_at`."""
+    catalog_at: float = 0.0
     sweep: Sweep = field(default_factory=Sweep)
     lived: Lived = field(default_factory=Lived)
 
@@ -105,6 +110,7 @@ class Passes:
         errors = self.applier.apply(planned, seen.now)
         is_news = self._note_refused(planned, errors, seen) or self.applier.memory.has_news
         self.failing.note_pass(errors, seen.resting, seen, self.clock())
+        self.quiet.note_pass(planned, seen.batches)
         self._show(errors, seen)
         self._forget(seen)
         return PassReport(
@@ -120,6 +126,8 @@ class Passes:
 
     def observe(self, sight: Sight) -> Observation:
         """What there is, with the rows: Kubernetes was looked at first, so that a finished Job's outcome is always in sight."""
+        self._look_at_catalog()
+        quiet = self.quiet.take_out(sight)
         resting = self.failing.resting(sight.batches, self.clock())
         # The outcomes of a batch that rests must not fill the look that the others' outcomes need.
         uids = [batch.uid for batch in sight.batches if batch.uid not in resting]
@@ -129,6 +137,7 @@ class Passes:
             store = self.rows.observe(uids)
         sight.pods += pods_out_of_list(self.cluster, sight, store)
         records = {record.uid: record for record in store.batches}
+        self.quiet.wake(records.keys())
         jobs = jobs_with_pod_refusals(self.cluster, sight, store.now)
         self._note_look(store.now, jobs, sight)
         memory = self.applier.memory
@@ -144,10 +153,11 @@ class Passes:
             pods=tuple(sight.pods),
             settled=self._settled(sight, store.now),
             store=store,
-            catalog=self.rows.catalog() if reads_catalog else Catalog(),
+            catalog=self._read_catalog() if reads_catalog else Catalog(),
             strategies=available_strategies(self.settings),
             status_written_at=dict(memory.status_written_at),
             refusals=dict(memory.refusals),
+            quiet=quiet,
             refused=dict(self.refused),
             last_lived=self._last_lived(sight, store),
             may_label=self.applier.memory.may_label,
@@ -158,6 +168,19 @@ class Passes:
             resting=resting,
             limits=self.limits,
         )
+
+    def _read_catalog(self) -> Catalog:
+        """Another one than the last may take what that one refused."""
+        before, self.catalog, self.catalog_at = self.catalog, self.rows.catalog(), self.clock()
+        if before is not None and before != self.catalog:
+            self.quiet.wake(self.refused)
+            self.refused.clear()
+        return self.catalog
+
+    def _look_at_catalog(self) -> None:
+        """Now and then, while refused batches are quiet."""
+        if self.clock() >= self.catalog_at + self.limits.judge_again_seconds and self.quiet.has_any(self.refused):
+            self._read_catalog()
 
     def _settled(self, sight: Sight, now: datetime) -> tuple[SettledJob, ...]:
         if self.sweep.is_due(now):
@@ -237,7 +260,7 @@ class Passes:
         return min((each for each in moments if each is not None), default=None)
 
     def _forget(self, seen: Observation) -> None:
-        present = {batch.uid for batch in seen.batches}
+        present = {batch.uid for batch in seen.batches} | seen.quiet.keys()
         memory = self.applier.memory
         memory.status_written_at = {u: at for u, at in memory.status_written_at.items() if u in present}
         self.refused = {uid: each for uid, each in self.refused.items() if uid in present}

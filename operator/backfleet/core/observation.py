@@ -27,6 +27,8 @@ class SeenBatch:
     status: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     submitter: str | None = None
+    resource_version: str = ""
+    """Another one after every change, whoever made it."""
 
 
 @unique
@@ -205,6 +207,9 @@ class Observation:
     strategies: Mapping[str, Mapping[str, StrategyInfo] | None] = field(default_factory=dict)
     status_written_at: Mapping[str, datetime] = field(default_factory=dict)
     refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
+    quiet: Mapping[str, int] = field(default_factory=dict)
+    """Batches that are there and as they were when nothing was left to do for them, by uid with the seconds that their finished
+    Jobs stay: they are not among `batches`, and their rows not in `store`."""
     refused: Mapping[str, RefusedBatch] = field(default_factory=dict)
     """Batches without a row that were refused lately, by uid: they are not judged again until they are edited."""
     last_lived: Mapping[str, datetime] = field(default_factory=dict)

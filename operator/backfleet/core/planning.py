@@ -15,7 +15,7 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.core.observation import AttemptKey, Observation, RefusedBatch, SeenBatch, SeenJob, SeenPod
 from backfleet.core.plans import BatchPlan, Fault, Plan
 from backfleet.core.records import AttemptRecord, BatchChanges, BatchRecord, BatchState
-from backfleet.core.retiring import bound_labels, expire_settled
+from backfleet.core.retiring import bound_labels, expire_settled, ttl_after_end
 from backfleet.core.settling import Facts, settle
 from backfleet.core.slots import occupied_slots, overdue_jobs, share_slots, slots_out_of_sight, yield_slots
 from backfleet.core.snapshots import restore
@@ -32,6 +32,7 @@ class _Board:
     plans: list[BatchPlan] = field(default_factory=list)
     due: list[datetime] = field(default_factory=list)
     refused: dict[str, RefusedBatch] = field(default_factory=dict)
+    quiet: dict[str, int] = field(default_factory=dict)
     judging: int = 0
 
     def may_judge(self, seen: Observation, batch: SeenBatch) -> bool:
@@ -41,6 +42,12 @@ class _Board:
             return False
         self.judging += cost_of_judging(batch)
         return True
+
+    def rest(self, seen: Observation, batch: SeenBatch, record: BatchRecord | None, made: BatchPlan) -> BatchPlan:
+        """The plan of a batch that is over; one without anything to do, now or at some time, is quiet."""
+        if made.is_empty and made.due_at is None:
+            self.quiet[batch.uid] = ttl_after_end(batch, record, seen.limits)
+        return made
 
     def add(self, uid: str, make: Callable[[], BatchPlan | None]) -> None:
         """Add a batch's plan; when it cannot be made, its error in place of it."""
@@ -84,14 +91,25 @@ def plan(seen: Observation, between: Callable[[], None] = lambda: None) -> Plan:
         board.add(draft.seen.uid, lambda each=draft: _close(seen, each, held, jobs))  # type: ignore[misc]
         board.due.extend(draft.due)
     for batch, record in board.finished:
-        board.add(batch.uid, lambda b=batch, r=record: close_finished(seen, b, r, held, jobs[b.uid]))  # type: ignore[misc]
+        board.add(
+            batch.uid,
+            lambda b=batch, r=record: board.rest(seen, b, r, close_finished(seen, b, r, held, jobs[b.uid])),  # type: ignore[misc]
+        )
     board.plans.extend(_sweep(seen, records.values(), board))
     made = bound_labels(expire_settled(seen, board.plans), seen.limits, seen.now)
     plans = sorted((each for each in made if not each.is_empty), key=lambda each: each.uid)
     due = [moment for moment in board.due if moment >= seen.now] + [each.due_at for each in made if each.due_at]
     late = overdue_jobs(seen.jobs, seen.now, seen.limits)
     overdue = tuple(f"{job.namespace}/{job.name}" for job in late)
-    return Plan(batches=tuple(plans), look_again_at=min(due, default=None), overdue=overdue, refused=board.refused)
+    keys = [*(job.key for job in seen.jobs), *(pod.key for pod in seen.pods)]
+    named = {key[0] for key in keys if key is not None}
+    return Plan(
+        batches=tuple(plans),
+        look_again_at=min(due, default=None),
+        overdue=overdue,
+        refused=board.refused,
+        quiet={uid: ttl for uid, ttl in board.quiet.items() if uid not in named},
+    )
 
 
 def gather_facts(seen: Observation) -> Facts:
@@ -134,7 +152,7 @@ def _enter(
     is_new = record is None or record.state is BatchState.FINISHED
     refused = seen.refused.get(batch.uid)
     if is_new and refused is not None and is_refused(refused, batch, seen.now, seen.limits.judge_again_seconds):
-        return refuse(seen, batch, refused.message)
+        return board.rest(seen, batch, record, refuse(seen, batch, refused.message))
     if is_new and not board.may_judge(seen, batch):
         return None
     try:
@@ -207,7 +225,7 @@ def _jobs_by_batch(jobs: Iterable[SeenJob]) -> dict[str, list[SeenJob]]:
 
 def _sweep(seen: Observation, records: Iterable[BatchRecord], board: _Board) -> Iterable[BatchPlan]:
     """A batch whose custom resource is gone in two complete looks, far enough apart, is over; what is stale is still judged."""
-    present = {batch.uid for batch in seen.batches}
+    present = {batch.uid for batch in seen.batches} | seen.quiet.keys()
     for record in records:
         if record.uid in present or record.uid in seen.resting:
             continue

@@ -138,10 +138,12 @@ class Plan:
     """The plans of all batches; `look_again_at` is when something becomes due by itself, None when nothing does.
 
     `overdue` names the Jobs past their hard deadline that no longer hold a slot; `refused` are the batches that were judged
-    and refused in this pass.
+    and refused in this pass. `quiet` are those for which nothing is left to do as long as they stay as they are, with the
+    seconds that their finished Jobs stay.
     """
 
     batches: tuple[BatchPlan, ...] = ()
     look_again_at: datetime | None = None
     overdue: tuple[str, ...] = ()
     refused: Mapping[str, RefusedBatch] = field(default_factory=dict)
+    quiet: Mapping[str, int] = field(default_factory=dict)

@@ -77,12 +77,12 @@ def expire_settled(seen: Observation, plans: Iterable[BatchPlan]) -> list[BatchP
     alive = {each.key for each in seen.store.attempts if each.is_deciding and each.backtest_state.is_alive}
     expired: dict[str, list[DeleteJob]] = defaultdict(list)
     for job in sorted(seen.settled, key=lambda each: (each.namespace, each.name)):
-        batch = batches.get(job.owner_uid or "")
-        if batch is None or job.key in alive:
-            continue
-        ttl = ttl_after_end(batch, records.get(batch.uid), seen.limits)
-        if seen.now >= job.finished_at + timedelta(seconds=ttl):
-            expired[batch.uid].append(DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid))
+        uid = job.owner_uid or ""
+        batch, ttl = batches.get(uid), seen.quiet.get(uid)
+        if batch is not None:
+            ttl = ttl_after_end(batch, records.get(uid), seen.limits)
+        if ttl is not None and job.key not in alive and seen.now >= job.finished_at + timedelta(seconds=ttl):
+            expired[uid].append(DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid))
     made = [replace(each, expired=tuple(expired.pop(each.uid, ()))) for each in plans]
     return [*made, *(BatchPlan(uid=uid, expired=tuple(deletes)) for uid, deletes in expired.items())]
 

@@ -43,7 +43,9 @@ def batch(**changes: Any) -> dict[str, Any]:
     }
 
 
-SEEN_BATCH = SeenBatch(uid="u", name="demo", namespace="research", generation=1, created_at=AT, spec={})
+SEEN_BATCH = SeenBatch(
+    uid="u", name="demo", namespace="research", generation=1, created_at=AT, spec={}, resource_version="1"
+)
 
 
 def test_a_batch_is_read_whole() -> None:
