@@ -61,7 +61,15 @@ METRICS: Mapping[str, Metric] = {
         "largest fall from a peak of the daily series by one formula for every engine, positive",
         is_better_high=False,
     ),
+    "lean_win_rate": Metric(Unit.FRACTION, "LEAN's own win rate, of its portfolio; absent in other engines"),
+    "lean_average_win": Metric(Unit.FRACTION, "LEAN's own average win, of its portfolio; absent in other engines"),
+    "lean_average_loss": Metric(Unit.FRACTION, "LEAN's own average loss, of its portfolio; absent in other engines"),
+    "lean_profit_loss_ratio": Metric(Unit.RATIO, "LEAN's own profit-loss ratio; absent in other engines"),
 }
+OWN_OF_LEAN: Mapping[str, str] = {
+    name: f"lean_{name}" for name in ("win_rate", "average_win", "average_loss", "profit_loss_ratio")
+}
+"""What LEAN has figures of its own for, beside those that are computed from closed trades."""
 
 
 RATIO_DECIMALS = 3

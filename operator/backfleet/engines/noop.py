@@ -25,7 +25,7 @@ from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Recorded, Result, result_to_json
-from backfleet.core.metrics import METRICS
+from backfleet.core.metrics import METRICS, OWN_OF_LEAN
 from backfleet.core.strategies import StrategyInfo
 from backfleet.engines.files import MAX_RESULT_BYTES, MEBIBYTE
 from backfleet.engines.judging import judge
@@ -124,6 +124,7 @@ def run(request: BacktestRequest) -> Result:
         "end_equity": float(request.initial_cash) * (1 + value / 100),
     }
     metrics = shaped | plain
+    metrics |= {own: metrics[name] for name, own in OWN_OF_LEAN.items()}
     end = max(request.end_date, request.start_date + timedelta(days=1))
     return Result(
         metrics={name: metrics[name] for name in METRICS},

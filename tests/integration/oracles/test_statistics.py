@@ -9,7 +9,7 @@ import numpy
 import pytest
 from scipy import optimize, stats
 
-from backfleet.core.metrics import METRICS
+from backfleet.core.metrics import METRICS, OWN_OF_LEAN
 from backfleet.engines.bars.backtest import load_bars, run, trade
 from backfleet.engines.bars.fees import basis_points
 from backfleet.engines.bars.lean_folder import day_date
@@ -166,7 +166,7 @@ def test_every_metric_of_a_real_backtest_is_that_of_the_packages(strategy: str) 
         present = {name: value for name, value in expected.items() if value is not None}
         assert {name for name, value in metrics.items() if value is not None} == set(present), (symbol, parameters)
         assert {name: metrics[name] for name in present} == pytest.approx(present, rel=TOLERANCE, abs=1e-12)
-        assert set(expected) == set(METRICS)
+        assert {*expected, *OWN_OF_LEAN.values()} == set(METRICS)
 
 
 def test_blocks_add_up_to_the_packages_moments() -> None:

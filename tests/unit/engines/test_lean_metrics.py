@@ -49,6 +49,10 @@ MORE_DIGITS = {
     "comparable_sortino_ratio": None,
     "comparable_annual_standard_deviation": None,
     "comparable_drawdown": None,
+    "lean_win_rate": 0.6471,
+    "lean_average_win": 0.0123,
+    "lean_average_loss": -0.0077,
+    "lean_profit_loss_ratio": 1.5974,
 }
 FEWER_DIGITS = {
     "sharpe_ratio": 0.912,
@@ -56,6 +60,8 @@ FEWER_DIGITS = {
     "annual_standard_deviation": 0.113,
     "win_rate": 0.65,
     "profit_loss_ratio": 1.6,
+    "lean_win_rate": 0.65,
+    "lean_profit_loss_ratio": 1.6,
 }
 
 
@@ -249,6 +255,8 @@ def test_rates_are_computed_from_the_closed_trades_after_fees(in_layout: Any) ->
     win, loss = 98 / 1000, -(0.5 / 1098 + 52 / 1097.5) / 2
     assert (found["win_rate"], found["average_win"]) == (pytest.approx(1 / 3), pytest.approx(win))
     assert (found["average_loss"], found["profit_loss_ratio"]) == (pytest.approx(loss), pytest.approx(win / -loss))
+    own = ("lean_win_rate", "lean_average_win", "lean_average_loss", "lean_profit_loss_ratio")
+    assert [found[name] for name in own] == [0.6471, 0.0123, -0.0077, 1.5974], "LEAN's own figures, of its portfolio"
 
 
 def test_without_readable_closed_trades_the_rates_are_those_of_lean() -> None:

@@ -10,7 +10,7 @@ from itertools import islice, pairwise
 from math import erf, fsum, sqrt, sumprod
 from operator import truediv
 
-from backfleet.core.metrics import fee_share
+from backfleet.core.metrics import OWN_OF_LEAN, fee_share
 from backfleet.engines.bars.lean_folder import day_date
 from backfleet.engines.bars.portfolio import Ledger
 from backfleet.engines.comparable import excess_returns, figures_of, returns_per_year
@@ -55,6 +55,7 @@ def measure(
         "exposure": ledger.held_bars / len(ledger.equity),
         "start_equity": ledger.initial_cash,
         "end_equity": end,
+        **dict.fromkeys(OWN_OF_LEAN.values()),
         **figures_of(returns, plain, calendar.returns_per_year, risk_free, deepest),
     }
 

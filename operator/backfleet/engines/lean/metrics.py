@@ -1,7 +1,7 @@
 """Our metrics from LEAN's figures: per metric the field with more digits, the other one where that is absent.
 
-Win rate, average win and average loss are computed from the closed trades where the full result has them; what LEAN computed
-nothing for is absent (`engines.lean.placeholders`).
+Win rate, average win and average loss are computed from the closed trades where the full result has them, and LEAN's own stand
+beside them as `lean_win_rate` and so on; what LEAN computed nothing for is absent (`engines.lean.placeholders`).
 
 LEAN writes `statistics` with two or three decimals (a percent with three has five as a fraction) and `portfolioStatistics` with
 four. docs/metrics.md has this table for people.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 
-from backfleet.core.metrics import METRICS, Unit, fee_share
+from backfleet.core.metrics import METRICS, OWN_OF_LEAN, Unit, fee_share
 from backfleet.engines.comparable import comparable_figures
 from backfleet.engines.files import clean_text
 from backfleet.engines.lean.curve import daily_returns
@@ -122,6 +122,7 @@ def measure(document: Document, whole: Document | None = None, rates: RiskFreeRa
     exact = {metric: _first(document, sources, warnings) for metric, sources in SOURCES.items()}
     warnings += correct(exact, document.portfolio, len(whole.returns) if whole.returns else None)
     values = {metric: _number(metric, exact.get(metric)) for metric in METRICS}
+    values |= {own: values[name] for name, own in OWN_OF_LEAN.items()}
     values |= trade_rates(whole.closed_trades or (), values["start_equity"])
     values |= comparable_figures(daily_returns(whole.returns), rates or NO_RATE)
     values["fee_share"] = fee_share(values["total_fees"], values["gross_profit"])
