@@ -64,6 +64,7 @@ class Fault:
     after: int = 0
     meta: Json = field(default_factory=dict)
     """Metadata of the Status that is answered."""
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -100,10 +101,7 @@ class ApiServer:
             server.server_close()
 
     def client(self) -> ApiClient:
-        """The official client, as `controller.main` configures it."""
-        configuration = Configuration(host=self.url)
-        configuration.retries = 0
-        return ApiClient(configuration)
+        return client_of(self.url)
 
     def write_kubeconfig(self, path: Path) -> Path:
         """A kubeconfig that leads here."""
@@ -207,6 +205,13 @@ class ApiServer:
         return None
 
 
+def client_of(url: str) -> ApiClient:
+    """The official client, as `controller.main` configures it."""
+    configuration = Configuration(host=url)
+    configuration.retries = 0
+    return ApiClient(configuration)
+
+
 def selector_of(resource: str, query: dict[str, str]) -> Selector:
     """What a list or watch asks for; Problem for a field that this resource cannot be selected by."""
     try:
@@ -261,8 +266,12 @@ def _handler(api: ApiServer) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815
 
-        def _send(self, code: int, body: bytes, promised: int | None = None) -> None:
+        def _send(
+            self, code: int, body: bytes, promised: int | None = None, headers: dict[str, str] | None = None
+        ) -> None:
             self.send_response(code)
+            for name, value in (headers or {}).items():
+                self.send_header(name, value)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(promised or len(body)))
             if self.close_connection:
@@ -275,12 +284,8 @@ def _handler(api: ApiServer) -> type[BaseHTTPRequestHandler]:
             self.close_connection = fault.kind != "status"
             match fault.kind:
                 case "status":
-                    self._send(
-                        fault.code,
-                        json.dumps(
-                            Problem(fault.code, "Fault", fault.message).body() | {"metadata": fault.meta}
-                        ).encode(),
-                    )
+                    status = Problem(fault.code, "Fault", fault.message).body() | {"metadata": fault.meta}
+                    self._send(fault.code, json.dumps(status).encode(), headers=fault.headers)
                 case "hang":
                     api.wait_until_closing(30)
                 case "garbage":

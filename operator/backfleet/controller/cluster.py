@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -229,8 +230,7 @@ class Cluster:
             API_WRITES.labels(verb=method).inc()
         answer = _parse(text)
         if response.status == 429:
-            answered: Mapping[str, str] = response.getheaders()  # type: ignore[no-untyped-call]
-            after = _seconds(answered.get("Retry-After"))
+            after = retry_after(response.getheaders())  # type: ignore[no-untyped-call]
             raise Busy(f"{method} {path}: 429 {answer.get('message', '')}", retry_after_seconds=after)
         if response.status < 300 and "kind" not in answer:
             raise Unavailable(f"{method} {path}: the answer is not an object of Kubernetes: {answer.get('message')}")
@@ -256,8 +256,16 @@ def build_event(ref: Mapping[str, str], reason: str, message: str, kind: str, no
     }
 
 
-def _seconds(header: str | None) -> float:
-    return float(header) if header and header.isdecimal() and len(header) < 10 else DEFAULT_RETRY_SECONDS
+def retry_after(headers: Mapping[str, str]) -> float:
+    """The pause that an answer asks for, in seconds; a date counts from the answer's own date, whatever the clock here says."""
+    asked = headers.get("Retry-After", "").strip()
+    if asked.isdecimal() and len(asked) < 10:
+        return float(asked)
+    try:
+        until, since = (parsedate_to_datetime(text) for text in (asked, headers.get("Date", "")))
+        return max((until - since).total_seconds(), 0.0)
+    except (ValueError, TypeError, OverflowError):
+        return DEFAULT_RETRY_SECONDS
 
 
 def _parse(text: bytes) -> Json:

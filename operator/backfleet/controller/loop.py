@@ -63,9 +63,12 @@ class Loop:
     start_passes: Callable[[int], PassesPort]
     tick_seconds: float
     health: Health = field(default_factory=Health)
+    clock: Callable[[], float] = time.monotonic
     _wake: threading.Event = field(default_factory=threading.Event)
     _wanted_lock: threading.Lock = field(default_factory=threading.Lock)
     _wanted_at: float = math.inf
+    _not_before: float = -math.inf
+    """Until then the API server is left alone, whatever happens: it asked for that."""
     _stopping: threading.Event = field(default_factory=threading.Event)
     _passes: PassesPort | None = None
     _told: bool = False
@@ -74,7 +77,7 @@ class Loop:
     def wake(self, within_seconds: float = 0.0) -> None:
         """Have a pass within that time; safe from any thread, cheap, and many calls are one pass."""
         with self._wanted_lock:
-            self._wanted_at = min(self._wanted_at, time.monotonic() + within_seconds)
+            self._wanted_at = min(self._wanted_at, self.clock() + within_seconds)
         self._wake.set()
 
     def beat(self) -> None:
@@ -105,16 +108,20 @@ class Loop:
 
     def _sleep(self, seconds: float) -> None:
         """Until the seconds are over, a pass is wanted, or the end; what is wanted from here on is the next sleep's."""
-        end = time.monotonic() + seconds
+        end = self.clock() + seconds
         while not self.is_stopping:
             self._wake.clear()
-            left = min(end, self._wanted_at) - time.monotonic()
+            left = self.seconds_left(end)
             if left <= 0:
                 time.sleep(GATHER_SECONDS)
                 break
             self._wake.wait(left)
         with self._wanted_lock:
             self._wanted_at = math.inf
+
+    def seconds_left(self, end: float) -> float:
+        """Until the next turn is due: at `end`, sooner when a pass is wanted, but not while the API server has a pause."""
+        return max(min(end, self._wanted_at), self._not_before) - self.clock()
 
     def turn(self) -> float:
         """One turn: hold the fence, do a pass; seconds until the next turn is due."""
@@ -166,7 +173,9 @@ class Loop:
         if is_database and was_holder and not self._told:
             self._tell(error.public if isinstance(error, DatabaseUnavailable) else DatabaseUnavailable().public)
         if isinstance(error, Busy):
-            return min(max(RETRY_SECONDS, error.retry_after_seconds), LONGEST_PAUSE_SECONDS)
+            pause = min(max(RETRY_SECONDS, error.retry_after_seconds), LONGEST_PAUSE_SECONDS)
+            self._not_before = self.clock() + pause
+            return pause
         return RETRY_SECONDS
 
     def _fence_answers(self) -> bool:

@@ -225,6 +225,7 @@ def test_a_taken_name_that_is_free_a_moment_later_is_left_to_the_next_pass(api: 
 
 
 QUOTA = 'jobs.batch "demo-1" is forbidden: exceeded quota: compute, requested: count/jobs.batch=1'
+WEBHOOK = 'Internal error occurred: failed calling webhook "policy.example": Post "https://policy": connection refused'
 POD_SECURITY = 'jobs.batch "demo-1" is forbidden: violates PodSecurity "restricted:latest"'
 
 
@@ -237,6 +238,7 @@ POD_SECURITY = 'jobs.batch "demo-1" is forbidden: violates PodSecurity "restrict
         pytest.param(422, 'Job "demo-1" is invalid: spec', False, id="invalid"),
         pytest.param(400, "strict decoding error", False, id="not understood"),
         pytest.param(404, 'namespaces "research" not found', False, id="no namespace"),
+        pytest.param(500, WEBHOOK, False, id="a webhook that is away"),
     ],
 )
 def test_a_refused_job_says_why(api: ApiServer, cluster: Cluster, code: int, message: str, is_quota: bool) -> None:

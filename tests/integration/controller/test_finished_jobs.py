@@ -8,9 +8,8 @@ import pytest
 from backfleet.controller.passes import Passes
 from backfleet.core import wire
 from tests.support.api_server import ApiServer
-from tests.support.finished import NAMESPACE, add_finished, build_passes
+from tests.support.finished import add_batch, add_finished, build_passes
 from tests.support.memory import MemoryRows
-from tests.support.operator import batch_spec, values
 
 COUNT = 10_000
 
@@ -29,17 +28,15 @@ def cost(api: ApiServer, passes: Passes) -> tuple[list[str], int]:
 
 
 def test_a_pass_costs_the_same_with_ten_thousand_settled_jobs_as_with_none(api: ApiServer) -> None:
-    created = api.objects.create(
-        wire.PLURAL, NAMESPACE, {"metadata": {"name": "demo"}, "spec": batch_spec(parameters=values(50))}
-    )
+    owner = add_batch(api)
     rows = MemoryRows(now=datetime.now(UTC).replace(microsecond=0))
-    passes = build_passes(api, rows)
+    passes = build_passes(api.client(), rows)
     for _ in range(3):
         rows.now += timedelta(seconds=3)
         passes.run()
     calls, sent = cost(api, passes)
 
-    add_finished(api, {"uid": created["metadata"]["uid"], "name": "demo"}, COUNT)
+    add_finished(api, owner, COUNT)
     rows.now += timedelta(seconds=3)
     calls_then, sent_then = cost(api, passes)
     assert calls_then == calls

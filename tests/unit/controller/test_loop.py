@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import pytest
 
 from backfleet.controller.applying import PassOverdue
-from backfleet.controller.loop import RETRY_SECONDS, STANDBY_SECONDS, Loop
+from backfleet.controller.loop import LONGEST_PAUSE_SECONDS, RETRY_SECONDS, STANDBY_SECONDS, Loop
 from backfleet.controller.passes import PassReport
-from backfleet.core.errors import DatabaseUnavailable, FenceLost, NotFound, SpecInvalid, Unavailable, sentence_of
+from backfleet.core.errors import Busy, DatabaseUnavailable, FenceLost, NotFound, SpecInvalid, Unavailable, sentence_of
 from backfleet.core.plans import Plan
 
 TICK_SECONDS = 15.0
@@ -227,6 +227,25 @@ def test_a_pass_that_raises_goes_on(scene: Scene, error: Exception, wait: float,
     assert scene.state == (True, None)
 
 
+@pytest.mark.parametrize(
+    ("asked", "pause"),
+    [
+        pytest.param(17.0, 17.0, id="as long as it asks for"),
+        pytest.param(0.0, RETRY_SECONDS, id="no shorter than after any outage"),
+        pytest.param(86_400.0, LONGEST_PAUSE_SECONDS, id="no longer than probes are patient"),
+    ],
+)
+def test_a_busy_api_server_has_its_pause_whatever_happens(scene: Scene, asked: float, pause: float) -> None:
+    now = [1_000.0]
+    scene.loop.clock = lambda: now[0]
+    scene.fail(Busy("429 too many requests", retry_after_seconds=asked))
+    assert scene.loop.turn() == pause
+    scene.loop.wake()  # a watch event, an outcome: there are many of them
+    assert scene.loop.seconds_left(now[0] + pause) == pause
+    now[0] += pause
+    assert scene.loop.seconds_left(now[0] + TICK_SECONDS) == 0.0, "what was wanted meanwhile comes at once"
+
+
 def test_a_failed_batch_delays_nothing_that_is_due(scene: Scene) -> None:
     scene.passes.do = lambda: report(due_seconds=0.0, uid="ValueError: a bug")
     assert [scene.loop.turn() for _ in range(6)] == [0.0] * 6
@@ -333,6 +352,16 @@ def test_what_may_wait_waits_for_what_may_not(scene: Scene, running: threading.T
 def test_what_may_wait_comes_when_its_time_is_over(scene: Scene, running: threading.Thread) -> None:
     scene.loop.wake(0.05)
     wait_until(lambda: scene.passes.runs == 2)
+
+
+def test_no_wake_shortens_the_pause_of_a_busy_api_server(scene: Scene, running: threading.Thread) -> None:
+    scene.fail(Busy("429 too many requests", retry_after_seconds=3600.0))
+    scene.loop.wake()
+    wait_until(lambda: scene.passes.runs == 2)
+    for _ in range(10):
+        scene.loop.wake()
+        time.sleep(0.01)  # nothing to wait for: no pass must come
+    assert scene.passes.runs == 2
 
 
 def test_a_due_moment_wakes_it(scene: Scene, running: threading.Thread) -> None:

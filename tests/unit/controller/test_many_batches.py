@@ -10,31 +10,17 @@ from backfleet.core.constraints import compile_known, work_between
 from backfleet.core.observation import Limits
 from backfleet.core.parameters import ParameterSpace
 from backfleet.core.records import BatchState, Catalog, StrategyRecord
+from tests.support.broken import DEAR, EMPTY, GOOD, INVALID, MANY, SPARSE, passes_until_the_end
 from tests.support.cluster import START, FakeCluster
 from tests.support.life import status
-from tests.support.operator import Operator, World, batch_spec, build_settings, result, values
+from tests.support.operator import Operator, World, batch_spec, build_settings, values
 
-MANY = 200
-AXIS = {
-    "type": "float",
-    "range": {"start": "0.123456789012347", "end": "0.123456789013436", "step": "0.000000000000011"},
-}
-DEAR = batch_spec(
-    parameters=[AXIS | {"name": name} for name in "abc"],
-    constraints=["*".join(["a", "b", "c"] * 16) + " < 0"],
-    engine={"name": "lean"},
-    strategy={"name": "S", "leanProjectPath": "p"},
-)
-EMPTY = batch_spec(parameters=values(50_000), constraints=["value < 0"])
-SPARSE = batch_spec(parameters=values(1_000_000), constraints=["value == 999999"])
-INVALID = batch_spec(strategy={"name": "Nope"})
-KINDS = [
+CASES = [
     pytest.param(DEAR, True, id="a million dear tests, applied together"),
     pytest.param(DEAR, False, id="a million dear tests, applied before"),
     pytest.param(EMPTY, True, id="nothing is left, applied together"),
     pytest.param(INVALID, True, id="refused, applied together"),
 ]
-GOOD = batch_spec(parameters=values(60), constraints=["value < 41"])
 
 
 def work_done(world: World) -> int:
@@ -47,21 +33,7 @@ def work_done(world: World) -> int:
     return done
 
 
-def passes_until_the_end(world: World, uid: str) -> int:
-    for number in range(1, 500):
-        world.turn()
-        for job in world.cluster.active_jobs:
-            if world.attempt_of(job).startswith(uid):
-                world.record(job, result())
-        world.tick(1)
-        record = world.rows.batches.get(uid)
-        if record is not None and record.finished_at is not None:
-            assert record.counters.succeeded == 40
-            return number
-    raise AssertionError("the good batch did not end")
-
-
-@pytest.mark.parametrize(("spec", "at_once"), KINDS)
+@pytest.mark.parametrize(("spec", "at_once"), CASES)
 def test_a_good_batch_ends_as_soon_as_alone(spec: dict[str, Any], at_once: bool) -> None:
     alone = World()
     expected = passes_until_the_end(alone, alone.cluster.add_batch(GOOD, name="good"))
