@@ -6,7 +6,7 @@ symbol as benchmark. Every 50th close is kept here; where the shared folder is t
 
 import csv
 import json
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,9 @@ import pytest
 
 from backfleet.core.backtests import BacktestRequest, Prices
 from backfleet.engines.bars.backtest import load_bars, run, trade
-from backfleet.engines.bars.lean_folder import day_date
 from backfleet.engines.bars.market_data import PACKAGED_FOLDER
 from backfleet.engines.bars.portfolio import Ledger
 from backfleet.engines.bars.settings import BarsSettings
-from backfleet.engines.comparable import comparable_figures
 
 TWINS = Path(__file__).parent / "twins"
 SHARED = Path(__file__).parents[4] / "shared/lean-results/twins"
@@ -120,20 +118,6 @@ def test_the_figures_of_trades_and_equity_are_those_that_lean_wrote(name: str, t
     theirs = {metric: float(portfolio[field]) for metric, field in four_digits.items()}
     assert {metric: metrics[metric] for metric in theirs} == pytest.approx(theirs, abs=0.00006)
     assert metrics["drawdown"] == pytest.approx(float(portfolio["drawdown"]), abs=0.0006)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_comparable_figures_of_lean_s_calendar_days_are_those_of_bars(name: str, tmp_path: Path) -> None:
-    request, data = request_of(name)
-    settings = settings_of(data, tmp_path)
-    series = load_bars(request, settings)
-    days = [day_date(day) for day in series[0].days]
-    equity = trade(request, series, settings).equity
-    by_day = {day: after / before - 1 for day, before, after in zip(days[1:], equity, equity[1:], strict=False)}
-    calendar = [days[0] + timedelta(days=place) for place in range((days[-1] - days[0]).days + 1)]
-    of_lean = comparable_figures([(day, by_day.get(day, 0.0)) for day in calendar])
-    metrics = run(request, series, settings).metrics
-    assert of_lean == pytest.approx({figure: metrics[figure] for figure in of_lean}, rel=0.002)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the shared folder is not there")
