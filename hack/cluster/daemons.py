@@ -213,6 +213,8 @@ def _kubelet_configuration(layout: Layout) -> dict[str, object]:
         "serializeImagePulls": False,
         # Bounds how long a stopped pod lingers: the kubelet looks at all pods so often.
         "syncFrequency": "10s",
+        # What volumes hold is measured so often, and a pod that overfills one evicted.
+        "volumeStatsAggPeriod": "10s",
         # Ready after two seconds instead of ten; unchanged, it is still written seldom.
         "nodeStatusUpdateFrequency": "2s",
         "nodeStatusReportFrequency": "5m",

@@ -17,6 +17,7 @@ def reasons(live: Live, uid: str) -> dict[str, str]:
 
 
 CASES = [
+    pytest.param({"write_mib": 300}, "StorageLimitExceeded", 1, id="writes more than its volume may hold"),
     pytest.param({"exit_code": 7}, "EngineError", 1, id="engine exits with a code"),
     pytest.param({"allocate_mib": 3000}, "OOMKilled", 2, id="out of memory"),
     pytest.param({"hang": "forever"}, "BacktestTimeout", 1, id="hangs"),
@@ -45,7 +46,8 @@ def uids(live: Live) -> dict[str, str]:
         if isinstance(value, str):
             kind, good = "string", {"hang": "no", "result": "ok"}[key]
         axes = [{"name": key, "type": kind, "values": [value, good]}, {"name": "value", "type": "int", "value": 1}]
-        policy = {"backtestTimeoutSeconds": 8}
+        # A kubelet looks at what volumes hold about once a minute.
+        policy = {"backtestTimeoutSeconds": 240 if key == "write_mib" else 8}
         found[name] = live.apply(noop(name, 1, parameters=axes, failurePolicy=policy))
     return found
 

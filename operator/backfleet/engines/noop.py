@@ -5,12 +5,13 @@
     sleep_seconds  wait first
     hang           forever: sleep for ever (SIGTERM ends it); stubborn: also ignore SIGTERM
     allocate_mib   touch this much memory, and keep it
+    write_mib      write this much to the results, and wait to be evicted
     signal         end by this signal, e.g. 11
     exit_code      end with this code and, unless it is 0, an error.json
     result         ok, or missing, broken (half a file), huge (over 8 MiB), link (to /etc/passwd), nan
 
-They act in the order allocate_mib, sleep_seconds, hang, signal, exit_code, result. Run as `python -m backfleet.engines.noop`
-with the request in the environment, like every engine.
+They act in the order allocate_mib, sleep_seconds, write_mib, hang, signal, exit_code, result. Run as
+`python -m backfleet.engines.noop` with the request in the environment, like every engine.
 """
 
 import os
@@ -52,6 +53,7 @@ PARAMETERS = (
     Parameter("sleep_seconds", "0", float, least=0),
     Parameter("hang", "no", str, choices=("no", "forever", "stubborn")),
     Parameter("allocate_mib", "0", int, least=0),
+    Parameter("write_mib", "0", int, least=0),
     Parameter("signal", "0", int, least=0),
     Parameter("exit_code", "0", int, least=0),
     Parameter("result", "ok", str, choices=("ok", "missing", "broken", "huge", "link", "nan")),
@@ -134,20 +136,29 @@ def run(request: BacktestRequest) -> Result:
     )
 
 
-def behave(values: Mapping[str, Any]) -> None:
+def behave(folder: Path, values: Mapping[str, Any]) -> None:
     """Do what the parameters ask for before a result; may never return."""
     ballast = bytearray(values["allocate_mib"] * MEBIBYTE)
     for page in range(0, len(ballast), 4096):
         ballast[page] = 1
     time.sleep(values["sleep_seconds"])
+    if values["write_mib"]:
+        fill(folder / "ballast", values["write_mib"])
     if values["hang"] == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    while values["hang"] != "no":
+    while values["hang"] != "no" or values["write_mib"]:
         time.sleep(3600)
     if values["signal"]:
         with suppress(OSError):  # KILL and STOP have no handler to take away
             signal.signal(values["signal"], signal.SIG_DFL)
         os.kill(os.getpid(), values["signal"])
+
+
+def fill(path: Path, mebibytes: int) -> None:
+    """Write a file of that size."""
+    with path.open("wb") as file:
+        for _ in range(mebibytes):
+            file.write(bytes(MEBIBYTE))
 
 
 def leave_result(folder: Path, kind: str, result: Result) -> None:
@@ -183,7 +194,7 @@ def main(environment: Mapping[str, str] | None = None) -> int:
     except (ValueError, KeyError, TypeError) as error:
         print(f"noop: {wire.ENV_REQUEST} is not a request: {error!r}", file=sys.stderr)
         return EXIT_ERROR
-    behave(values)
+    behave(folder, values)
     code: int = values["exit_code"]
     if code:
         reason = REASON_BY_EXIT_CODE.get(code, EngineFailure.reason)

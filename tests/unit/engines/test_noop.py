@@ -13,6 +13,7 @@ from backfleet.core.metrics import METRICS
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.noop import main, run
 from backfleet.engines.registry import ENGINES
+from tests.support.observer import wait_until
 from tests.unit.engines.builders import make_request, write_exit
 
 
@@ -131,6 +132,13 @@ def test_a_stubborn_run_ignores_sigterm(running: Running) -> None:
 def test_it_touches_the_memory_that_it_allocates(running: Running) -> None:
     process = running({"allocate_mib": "100", "hang": "forever"})
     await_line(process.pid, "VmRSS", lambda size: int((size or "0").split()[0]) > 100 * 1024)
+    assert process.poll() is None
+
+
+def test_what_it_writes_stays_until_it_is_ended(running: Running, tmp_path: Path) -> None:
+    process = running({"write_mib": "3"})
+    ballast = tmp_path / "ballast"
+    wait_until("3 MiB are written", lambda: ballast.exists() and ballast.stat().st_size == 3 * 1024 * 1024, 30)
     assert process.poll() is None
 
 
