@@ -128,6 +128,25 @@ def test_what_lean_did_not_compute_is_absent_but_for_what_the_equities_show(row:
     assert len(measured.warnings) == (shown["drawdown"] is not None)
 
 
+@pytest.mark.parametrize("row", [*rows(COMPUTED), *rows(WITHOUT_EQUITIES)], ids=lambda row: " ".join(row.values()))
+def test_a_probability_of_0_beside_a_positive_sharpe_ratio_is_absent(row: dict[str, str]) -> None:
+    """LEAN writes 0 where it has too few returns for a kurtosis; beside a negative ratio 0 may be what it computed."""
+    written, sharpe = row.get("Probabilistic Sharpe Ratio"), float(row["Sharpe Ratio"])
+    found = read(row).metrics["probabilistic_sharpe_ratio"]
+    if written is None or (float(written.rstrip("%")) == 0 and sharpe >= 0):
+        assert found is None
+    else:
+        assert found == pytest.approx(float(written.rstrip("%")) / 100)
+
+
+@pytest.mark.parametrize(
+    ("sharpe", "expected"), [("0", None), ("-15.959", 0.0)], ids=["not computed", "computed, and rounded to 0"]
+)
+def test_a_deviation_of_0_is_kept_only_where_lean_computed_a_ratio_of_it(sharpe: str, expected: float | None) -> None:
+    (row,) = rows(f"2 -39.406% 0.700% 100000 99498 -0.502% {sharpe} 0 0%\n")
+    assert read(row | {"Annual Standard Deviation": "0"}).metrics["annual_standard_deviation"] == expected
+
+
 def test_a_drawdown_below_the_net_profit_is_put_right_where_the_equities_are_not_written() -> None:
     (row,) = rows("9 -40.000% 5.000% - - -20.000% -1.5 - 0%\n")
     measured = read(row)

@@ -11,6 +11,8 @@ DRAWDOWN_TOLERANCE = Decimal("0.0005")
 """LEAN rounds its drawdown to three places."""
 LEAST_SAMPLES = 2
 """Of daily performance; below it LEAN computes no figure at all but the equities."""
+LEAST_FOR_KURTOSIS = 4
+"""Of daily returns; below it LEAN's probabilistic Sharpe ratio is 0 (Statistics.cs: NaN becomes 0)."""
 OF_PERFORMANCE = (
     "sharpe_ratio", "sortino_ratio", "probabilistic_sharpe_ratio", "net_profit", "annual_return", "drawdown",
     "annual_standard_deviation", "win_rate", "average_win", "average_loss", "profit_loss_ratio",
@@ -29,7 +31,10 @@ def correct(exact: Exact, portfolio: Mapping[str, str], samples: int | None) -> 
         _drop_zeros(exact, *OF_PERFORMANCE)
         exact["net_profit"] = profit if exact["net_profit"] is None else exact["net_profit"]
     _drop_without_trades(exact)
-    _drop_ratios(exact, portfolio)
+    _drop_ratios(exact, portfolio, samples)
+    if profit is not None and abs(profit) >= LEAST_RETURN and not exact["sharpe_ratio"]:
+        # What moved has a deviation; LEAN computed none where it has no ratio of it either.
+        _drop_zeros(exact, "annual_standard_deviation")
     end = exact["end_equity"]
     if end is not None and end <= 0:
         # No yearly rate leads from a stake to nothing; LEAN writes 0.
@@ -60,13 +65,16 @@ def _drop_without_trades(exact: Exact) -> None:
         _drop_zeros(exact, "profit_loss_ratio")
 
 
-def _drop_ratios(exact: Exact, portfolio: Mapping[str, str]) -> None:
+def _drop_ratios(exact: Exact, portfolio: Mapping[str, str], samples: int | None) -> None:
     """One rule for all ratios of a run: without deviation there is none; a deviation that only rounds to 0 takes none away."""
     if not exact["annual_standard_deviation"] and not exact["sharpe_ratio"]:
         _drop_zeros(exact, "sharpe_ratio", "sortino_ratio", "probabilistic_sharpe_ratio")
     if portfolio.get("sortinoRatio", "0") == "0":
         # With fewer than two losing days; a ratio that was computed has its four decimals.
         _drop_zeros(exact, "sortino_ratio")
+    if (exact["sharpe_ratio"] or 0) > 0 or (samples is not None and samples < LEAST_FOR_KURTOSIS):
+        # Beside a negative ratio 0 may be what LEAN computed.
+        _drop_zeros(exact, "probabilistic_sharpe_ratio")
 
 
 def _drop_zeros(exact: Exact, *metrics: str) -> None:
