@@ -95,3 +95,18 @@ def test_a_kubernetes_that_does_not_answer_is_asked_once_not_in_every_namespace(
     watching.kubernetes.faults.append(Fault(PATH, code=500, times=100))
     assert_problem(watching.client.get(f"{BATCHES}/x"), 503)
     assert len(watching.kubernetes.calls) == 1
+
+
+def test_a_project_that_a_batch_brought_is_no_other_batchs(watching: Written, ledger: Ledger) -> None:
+    brought = {"engine": {"name": "lean"}, "strategy": {"name": "Mine", "leanProjectPath": "research/mine"}}
+    ledger.accept("first", spec=brought, namespace=TEAM)
+    spec = SPEC | brought | {"strategy": {"name": "Mine"}}
+    (error,) = assert_problem(watching.run(spec, namespace=LAB), 422).errors
+    assert (error.field, error.problem) == (
+        "batch.strategy.leanProjectPath",
+        "the catalog has no project for 'Mine'",
+    )
+    assert "one that another batch gave holds for that batch alone" in str(error.mend)
+    own = {"name": "Mine", "leanProjectPath": "lab/mine"}
+    watching.run(spec | {"strategy": own}, namespace=LAB, name="second")
+    assert watching.kubernetes.objects.get(PATH, LAB, "second")["spec"]["strategy"] == own
