@@ -30,6 +30,8 @@ CASES = [
     pytest.param({"signal": 11}, "EngineCrash", 2, id="crashes"),
 ]
 
+NO_IMAGE = "no-image"
+
 
 def name_of(parameters: dict) -> str:
     return "fails-" + "-".join(f"{key}-{value}" for key, value in parameters.items()).replace("_", "-")
@@ -37,8 +39,9 @@ def name_of(parameters: dict) -> str:
 
 @pytest.fixture(scope="module")
 def uids(live: Live) -> dict[str, str]:
-    """All cases at once: one backtest that fails and one that does not, in a batch each."""
-    found = {}
+    """All cases at once: one backtest that fails and one that does not, in a batch each; and one that cannot start."""
+    absent = {"name": "noop", "image": "localhost/backfleet:absent"}
+    found = {NO_IMAGE: live.apply(noop(NO_IMAGE, 1, engine=absent, failurePolicy={"startTimeoutSeconds": 15}))}
     for case in CASES:
         parameters, name = case.values[0], name_of(case.values[0])
         (key, value), kind = next(iter(parameters.items())), "int"
@@ -83,16 +86,13 @@ def test_a_job_deleted_by_hand_is_made_again(live: Live) -> None:
     assert first[0][1] == "JobVanished"
 
 
-def test_an_image_that_cannot_be_pulled_ends_with_start_timeout(live: Live) -> None:
-    policy = {"startTimeoutSeconds": 15}
-    manifest = noop("no-image", 1, engine={"name": "noop", "image": "localhost/backfleet:absent"}, failurePolicy=policy)
-    uid = live.apply(manifest)
-    batch = live.wait_finished("no-image", 120)
+def test_an_image_that_cannot_be_pulled_ends_with_start_timeout(live: Live, uids: dict[str, str]) -> None:
+    batch = live.wait_finished(NO_IMAGE, 120)
     assert batch["status"]["failed"] == 1
-    assert reasons(live, uid) == {"0": "StartTimeout"}
-    message = live.get(f"/api/backtests/{uid}-0")["attempts"][-1]["message"]
+    assert reasons(live, uids[NO_IMAGE]) == {"0": "StartTimeout"}
+    message = live.get(f"/api/backtests/{uids[NO_IMAGE]}-0")["attempts"][-1]["message"]
     assert "Image" in message or "Pull" in message
-    wait_until("its pod is gone", lambda: not live.pods(uid), 60)
+    wait_until("its pod is gone", lambda: not live.pods(uids[NO_IMAGE]), 60)
 
 
 @pytest.fixture(scope="module", autouse=True)
