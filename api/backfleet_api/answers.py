@@ -8,11 +8,12 @@ from typing import Any
 
 from backfleet.core import ranking, wire
 from backfleet.core.backtests import BacktestState, backtest_id
+from backfleet.core.counts import progress, queued
 from backfleet.core.ending import COMPLETE_REASONS
 from backfleet.core.engine_versions import IMAGE, VERSION, mixing_warning
 from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text, round_figures
 from backfleet.core.parameters import Combination, ParameterSpace
-from backfleet.core.records import BatchRecord, BatchState, Counters
+from backfleet.core.records import BatchState
 from backfleet.store import answers as stored
 from backfleet_api.schemas import (
     Attempt,
@@ -38,11 +39,11 @@ DEFAULT_MAX_CONCURRENT = 4
 
 def phase_of(batch: stored.BatchAnswer) -> BatchPhase:
     """The state of a batch that Postgres knows."""
-    if batch.state is BatchState.COUNTING:
+    if batch.record.state is BatchState.COUNTING:
         return BatchPhase.COUNTING
-    if batch.state is BatchState.FINISHED:
-        return ended_phase(batch.finish_reason)
-    return BatchPhase.SUSPENDED if batch.controls.get("suspend") else BatchPhase.RUNNING
+    if batch.record.state is BatchState.FINISHED:
+        return ended_phase(batch.record.finish_reason)
+    return BatchPhase.SUSPENDED if batch.record.controls.get("suspend") else BatchPhase.RUNNING
 
 
 def ended_phase(reason: str | None) -> BatchPhase:
@@ -54,53 +55,53 @@ def ended_phase(reason: str | None) -> BatchPhase:
 
 def summarize_batch(batch: stored.BatchAnswer) -> BatchSummary:
     """A batch as lists show it."""
-    counts, is_finished = batch.counts, batch.state is BatchState.FINISHED
-    finish = Finish(reason=batch.finish_reason or "", message=batch.finish_message or "")
+    counters, is_finished = batch.record.counters, batch.record.state is BatchState.FINISHED
+    finish = Finish(reason=batch.record.finish_reason or "", message=batch.record.finish_message or "")
     return BatchSummary(
-        batch_id=batch.uid,
-        name=batch.name,
-        namespace=batch.namespace,
+        batch_id=batch.record.uid,
+        name=batch.record.name,
+        namespace=batch.record.namespace,
         state=phase_of(batch),
         strategy=batch.strategy,
         engine=batch.engine,
         objective=objective_answer(batch.objective),
         counts=Counts(
-            total=counts.total,
-            queued=0 if is_finished else counts.queued,
-            active=counts.active,
-            succeeded=counts.succeeded,
-            failed=counts.failed,
-            cancelled=counts.cancelled,
-            passed=counts.passed,
+            total=batch.record.total,
+            queued=queued(batch.record, batch.active),
+            active=batch.active,
+            succeeded=counters.succeeded,
+            failed=counters.failed,
+            cancelled=counters.cancelled,
+            passed=counters.passed,
         ),
-        progress=f"{counts.succeeded + counts.failed}/{counts.total or 0}",
+        progress=progress(batch.record),
         best=_best(batch),
-        accepted_at=batch.accepted_at,
-        finished_at=batch.finished_at,
+        accepted_at=batch.record.accepted_at,
+        finished_at=batch.record.finished_at,
         finish=finish if is_finished else None,
     )
 
 
 def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
     """A batch in full."""
-    record = _record(batch)
+    record = batch.record
     pace = backtests_per_second(record, now)
     return Batch(
         **dict(summarize_batch(batch)),
-        max_concurrent=batch.controls.get("maxConcurrent") or DEFAULT_MAX_CONCURRENT,
-        started_at=batch.started_at,
+        max_concurrent=batch.record.controls.get("maxConcurrent") or DEFAULT_MAX_CONCURRENT,
+        started_at=batch.record.first_engine_started_at,
         pace=None if pace is None else pace_text(pace),
         backtests_per_minute=None if pace is None else round_figures(pace * 60),
         estimated_finish_at=estimate_finish(record, now),
-        criteria=numbers(batch.criteria),
-        criteria_version=batch.criteria_version,
-        stale_verdicts=batch.stale_verdicts,
-        engine_versions=list(batch.engine_versions),
+        criteria=numbers(batch.record.criteria),
+        criteria_version=batch.record.criteria_version,
+        stale_verdicts=batch.record.stale_verdicts,
+        engine_versions=list(batch.record.engine_versions),
         warnings=mixing_warnings(batch, batch.objective),
-        labels=dict(batch.labels),
-        submitter=batch.submitter,
+        labels=dict(batch.record.labels),
+        submitter=batch.record.submitter,
         message=None,
-        spec=dict(batch.spec),
+        spec=dict(batch.record.spec),
     )
 
 
@@ -123,7 +124,7 @@ def rank_answer(result: stored.RankedResult) -> RankedResult:
 
 def mixing_warnings(batch: stored.BatchAnswer, order: ranking.Objective) -> list[str]:
     """What to know of the batch's results in that order."""
-    warning = mixing_warning(batch.engine_versions, batch.engine, order.metric)
+    warning = mixing_warning(batch.record.engine_versions, batch.engine, order.metric)
     return [] if warning is None else [warning]
 
 
@@ -143,11 +144,11 @@ def describe_backtest(found: stored.BacktestAnswer) -> Backtest:
 
 def describe_unlaunched(batch: stored.BatchAnswer, combination: Combination) -> Backtest:
     """A backtest that waits for its first launch, or never gets one since the batch has ended."""
-    is_finished = batch.state is BatchState.FINISHED
+    is_finished = batch.record.state is BatchState.FINISHED
     return Backtest(
-        backtest_id=backtest_id(batch.uid, combination.index),
-        batch_id=batch.uid,
-        batch_name=batch.name,
+        backtest_id=backtest_id(batch.record.uid, combination.index),
+        batch_id=batch.record.uid,
+        batch_name=batch.record.name,
         index=combination.index,
         state=BacktestState.CANCELLED if is_finished else BacktestState.QUEUED,
         parameters=combination_answer(combination),
@@ -188,36 +189,14 @@ def numbers(values: Mapping[str, Any]) -> dict[str, int | float]:
 
 
 def _best(batch: stored.BatchAnswer) -> Best | None:
-    best = batch.best
+    best = batch.record.best
     if best is None or (value := finite(best.value)) is None:
         return None
     return Best(
-        backtest_id=backtest_id(batch.uid, best.index),
+        backtest_id=backtest_id(batch.record.uid, best.index),
         index=best.index,
         value=value,
-        parameters=combination_answer(ParameterSpace.from_json(batch.axes).combination(best.index)),
-    )
-
-
-def _record(batch: stored.BatchAnswer) -> BatchRecord:
-    """The record that `core.pace` measures."""
-    counts = batch.counts
-    return BatchRecord(
-        uid=batch.uid,
-        namespace=batch.namespace,
-        name=batch.name,
-        state=batch.state,
-        spec=batch.spec,
-        controls=batch.controls,
-        axes=batch.axes,
-        criteria=batch.criteria,
-        total=counts.total,
-        counters=Counters(succeeded=counts.succeeded, failed=counts.failed),
-        accepted_at=batch.accepted_at,
-        first_engine_started_at=batch.started_at,
-        suspended_at=batch.suspended_at,
-        recent_ends=batch.recent_ends,
-        finished_at=batch.finished_at,
+        parameters=combination_answer(ParameterSpace.from_json(batch.record.axes).combination(best.index)),
     )
 
 

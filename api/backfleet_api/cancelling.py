@@ -1,5 +1,6 @@
 """Ends a batch by its custom resource's `cancel`; blocking, for the threads of `calls`."""
 
+from backfleet.core.records import BatchRecord
 from backfleet_api.answers import phase_of
 from backfleet_api.cluster import ClusterBatch
 from backfleet_api.dependencies import Services
@@ -17,22 +18,26 @@ OVER = "it had ended before; nothing was changed"
 def cancel(services: Services, wanted: str, namespace: str | None) -> Cancellation:
     """Set `cancel`, again or for the first time; a batch that has ended is left as it is. NotFound without such a batch."""
     found = find_batch(services, wanted, namespace)
-    phase = describe_pending(found).state if isinstance(found, ClusterBatch) else phase_of(found)
+    if isinstance(found, ClusterBatch):
+        batch: ClusterBatch | BatchRecord = found
+        phase = describe_pending(found).state
+    else:
+        batch, phase = found.record, phase_of(found)
     has_ended = phase in ENDED
     if not has_ended:
         watched = services.settings.watched
-        if found.namespace not in watched:
+        if batch.namespace not in watched:
             raise Forbidden(
                 "namespace",
-                f"the batch is in namespace {found.namespace}, this API writes in {', '.join(watched)} only",
+                f"the batch is in namespace {batch.namespace}, this API writes in {', '.join(watched)} only",
                 "use kubectl",
             )
-        services.cluster.cancel_batch(found.namespace, found.name, found.uid)
+        services.cluster.cancel_batch(batch.namespace, batch.name, batch.uid)
     return Cancellation(
-        batch_id=found.uid,
-        name=found.name,
-        namespace=found.namespace,
+        batch_id=batch.uid,
+        name=batch.name,
+        namespace=batch.namespace,
         state=phase,
         message=OVER if has_ended else FOLLOWS,
-        status_url=status_url(found.uid),
+        status_url=status_url(batch.uid),
     )

@@ -50,7 +50,7 @@ def list_batches(services: Services, query: BatchesQuery, scan_size: int = MAX_L
         if len(found) >= query.limit or place is None:
             break
     if len(found) > query.limit:
-        last = found[query.limit - 1]
+        last = found[query.limit - 1].record
         found, place = found[: query.limit], (last.accepted_at.isoformat(), last.uid)
     return BatchPage(
         batches=[summarize_batch(batch) for batch in found],
@@ -76,23 +76,23 @@ def list_results(services: Services, wanted: str, query: ResultsQuery) -> Result
             next_cursor=None,
         )
     order = _objective(query, batch.objective)
-    terms = ("results", batch.uid, order.metric, order.direction, query.passed)
+    terms = ("results", batch.record.uid, order.metric, order.direction, query.passed)
     after = _result_place(read_cursor(terms, query.cursor)) if query.cursor else None
     with postgres():
         page = reading.list_results(
             services.engine,
             services.settings.realm,
-            batch.uid,
+            batch.record.uid,
             ResultQuery(objective=order, only_passed=query.passed, after=after, limit=query.limit),
         )
     return ResultPage(
-        batch_id=batch.uid,
+        batch_id=batch.record.uid,
         order=objective_answer(order),
-        succeeded=batch.counts.succeeded,
-        passed=batch.counts.passed,
-        criteria_version=batch.criteria_version,
-        stale_verdicts=batch.stale_verdicts,
-        engine_versions=list(batch.engine_versions),
+        succeeded=batch.record.counters.succeeded,
+        passed=batch.record.counters.passed,
+        criteria_version=batch.record.criteria_version,
+        stale_verdicts=batch.record.stale_verdicts,
+        engine_versions=list(batch.record.engine_versions),
         warnings=mixing_warnings(batch, order),
         results=[rank_answer(result) for result in page.items],
         next_cursor=write_cursor(terms, page.next_place) if page.next_place else None,

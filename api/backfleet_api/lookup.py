@@ -37,7 +37,7 @@ def postgres() -> Iterator[None]:
 def find_batch(services: Services, wanted: str, namespace: str | None) -> BatchAnswer | ClusterBatch:
     """The batch with that uid, else the newest with that name; NotFound when neither Postgres nor Kubernetes has it."""
     known = _find_row(services, wanted, namespace)
-    if known is not None and known.uid == wanted:
+    if known is not None and known.record.uid == wanted:
         return known
     try:
         seen = services.directory.find(wanted, namespace, is_uid=_UID.fullmatch(wanted) is not None)
@@ -63,17 +63,17 @@ def find_backtest(services: Services, identifier: str) -> BacktestAnswer | tuple
         except NotFound:
             uid, _, index = identifier.rpartition("-")
             batch = _find_row(services, uid, None)
-    if batch is None or batch.uid != uid:
+    if batch is None or batch.record.uid != uid:
         raise NotFound(f"no batch has the uid {uid}, or it was not accepted yet")
     return batch, _combination(batch, int(index))
 
 
 def _combination(batch: BatchAnswer, index: int) -> Combination:
-    space = ParameterSpace.from_json(batch.axes)
+    space = ParameterSpace.from_json(batch.record.axes)
     if index >= space.total:
         raise NotFound(f"index {index} is outside the batch's parameter space: 0 to {space.total - 1}")
     combination = space.combination(index)
-    constraints = compile_constraints(batch.spec.get("constraints") or [], space)
+    constraints = compile_constraints(batch.record.spec.get("constraints") or [], space)
     broken = next((each.text for each in constraints if not each.is_satisfied(combination.values)), None)
     if broken is not None:
         raise NotFound(f"index {index} is no backtest of the batch: it does not meet the constraint {broken}")

@@ -26,7 +26,9 @@ def read_pace(engine: Engine, installation: str, strategy: str, engine_name: str
     for batch in reading.list_batches(engine, installation, recent).items:
         if batch.engine != engine_name:
             continue
-        page = reading.list_backtests(engine, installation, batch.uid, BacktestState.SUCCEEDED, limit=RECENT_BACKTESTS)
+        page = reading.list_backtests(
+            engine, installation, batch.record.uid, BacktestState.SUCCEEDED, limit=RECENT_BACKTESTS
+        )
         took = [each.finished_at - each.started_at for each in page.items if each.started_at and each.finished_at]
         if took:
             return Pace(round(sum(took, timedelta()).total_seconds() / len(took), 3), len(took))

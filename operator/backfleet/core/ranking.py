@@ -49,8 +49,16 @@ def rank(standings: Iterable[Standing], objective: Objective) -> list[Standing]:
     return sorted(standings, key=lambda standing: _order(standing, objective))
 
 
-def _order(standing: Standing, objective: Objective) -> tuple[bool, float, int]:
+def rank_key(value: float | None, direction: Direction) -> float:
+    """Return the number that results are sorted by, smallest first; infinity for a value that is absent, NaN or infinite.
+
+    The column `rank_key` of `backtest_results` holds it for the batch's own objective.
+    """
+    if value is None or not math.isfinite(value):
+        return math.inf
+    return -value if direction is Direction.MAXIMIZE else value
+
+
+def _order(standing: Standing, objective: Objective) -> tuple[float, int]:
     value, index = standing
-    if value is None or math.isnan(value):
-        return (True, 0.0, index)
-    return (False, -value if objective.direction is Direction.MAXIMIZE else value, index)
+    return rank_key(value, objective.direction), index

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from backfleet.core import wire
+from backfleet.core.counts import progress, queued
 from backfleet.core.ending import COMPLETE_REASONS
 from backfleet.core.engine_versions import mixing_warning
 from backfleet.core.metrics import as_shown
@@ -47,18 +48,15 @@ class Sight:
 def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: datetime) -> dict[str, Any]:
     """The whole status of an accepted batch; times of unchanged conditions are kept."""
     counters = record.counters
-    total = record.total or 0
-    ended = counters.succeeded + counters.failed + counters.cancelled
-    is_finished = record.state is BatchState.FINISHED
     status: dict[str, Any] = {
-        "total": total,
-        "queued": max(0, total - ended - sight.active) if not is_finished else 0,
+        "total": record.total or 0,
+        "queued": queued(record, sight.active),
         "active": sight.active,
         "succeeded": counters.succeeded,
         "failed": counters.failed,
         "cancelled": counters.cancelled,
         "passed": counters.passed,
-        "progress": f"{counters.succeeded + counters.failed}/{total}",
+        "progress": progress(record),
         "effectiveMaxConcurrent": sight.max_concurrent,
         "startedAt": time_text(record.accepted_at),
     }

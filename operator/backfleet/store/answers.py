@@ -8,9 +8,9 @@ from typing import Any
 from backfleet.core.backtests import BacktestState, Finding
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import BatchState, Best
+from backfleet.core.records import BatchRecord, BatchState
 from backfleet.store.base import AnyRow
-from backfleet.store.rows import ends_of
+from backfleet.store.rows import batch_record
 
 BatchPlace = tuple[str, str]
 """accepted_at in ISO format and uid of the last batch of a page."""
@@ -49,23 +49,6 @@ class ResultQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """Backtests by state. `queued` counts those never launched too; `total` is None while constraints are counted.
-
-    `version` goes up with every change of the batch or its backtests.
-    """
-
-    total: int | None
-    queued: int
-    active: int
-    succeeded: int
-    failed: int
-    cancelled: int
-    passed: int
-    version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
     """One combination twice, in the order of the axes: typed JSON values, and the exact texts that the engine read."""
 
@@ -75,37 +58,13 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchAnswer:
-    """A batch in full; `spec` is as accepted, `controls` are the editable fields in force.
+    """A batch in full: its record, the parts of its spec that have columns, and how many of its backtests hold a slot."""
 
-    `stale_verdicts` counts the results that an older version of the criteria judged; they are judged anew by and by.
-    """
-
-    uid: str
-    installation: str
-    namespace: str
-    name: str
-    state: BatchState
+    record: BatchRecord
     strategy: str
     engine: str
     objective: Objective
-    spec: Mapping[str, Any]
-    controls: Mapping[str, Any]
-    axes: Mapping[str, Any]
-    criteria: Mapping[str, Any]
-    criteria_version: int
-    stale_verdicts: int
-    engine_versions: tuple[str, ...]
-    counts: Counts
-    best: Best | None
-    labels: Mapping[str, str]
-    submitter: str | None
-    accepted_at: datetime
-    started_at: datetime | None
-    suspended_at: datetime | None
-    recent_ends: tuple[tuple[datetime, int], ...]
-    finished_at: datetime | None
-    finish_reason: str | None
-    finish_message: str | None
+    active: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,44 +195,10 @@ def parameters_of(row: AnyRow, axes: Mapping[str, Any]) -> Parameters:
 
 def batch_answer(row: AnyRow, active: int) -> BatchAnswer:
     """Of a row of `optimization_batches`; `active` counts its backtests that hold a slot."""
-    best = None
-    if row.best_index is not None:
-        best = Best(index=row.best_index, value=row.best_value, parameters=row.best_parameters)
-    ended = row.succeeded + row.failed + row.cancelled
     return BatchAnswer(
-        uid=row.uid,
-        installation=row.installation_id,
-        namespace=row.namespace,
-        name=row.name,
-        state=BatchState(row.state),
+        record=batch_record(row),
         strategy=row.strategy_name,
         engine=row.engine,
         objective=Objective(row.objective_metric, Direction(row.objective_direction)),
-        spec=row.spec,
-        controls=row.controls,
-        axes=row.axes,
-        criteria=row.criteria,
-        criteria_version=row.criteria_version,
-        stale_verdicts=row.stale_verdicts,
-        engine_versions=tuple(row.engine_versions),
-        counts=Counts(
-            total=row.total,
-            queued=max(0, (row.total or 0) - ended - active),
-            active=active,
-            succeeded=row.succeeded,
-            failed=row.failed,
-            cancelled=row.cancelled,
-            passed=row.passed,
-            version=row.version,
-        ),
-        best=best,
-        labels=row.labels,
-        submitter=row.submitter,
-        accepted_at=row.accepted_at,
-        started_at=row.first_engine_started_at,
-        suspended_at=row.suspended_at,
-        recent_ends=ends_of(row.recent_ends),
-        finished_at=row.finished_at,
-        finish_reason=row.finish_reason,
-        finish_message=row.finish_message,
+        active=active,
     )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from backfleet.core.backtests import backtest_id, result_to_json
 from backfleet.core.errors import Conflict
-from backfleet.core.ranking import Direction
+from backfleet.core.ranking import Direction, rank_key
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import (
     AttemptChange,
@@ -208,13 +208,12 @@ def _recorded(change: SettleResult | SettleFailure | CloseOutcome) -> dict[str, 
 def _result(change: SettleResult, direction: Direction) -> dict[str, Any]:
     body = result_to_json(change.result)
     value = change.objective_value
-    if value is not None and not math.isfinite(value):
-        value = None
-    rank_key = -value if value is not None and direction is Direction.MAXIMIZE else value
+    key = rank_key(value, direction)
+    is_ranked = math.isfinite(key)
     return {
         "index": change.attempt.index,
-        "objective_value": value,
-        "rank_key": rank_key,
+        "objective_value": value if is_ranked else None,
+        "rank_key": key if is_ranked else None,  # JSON has no infinity: the statement writes it
         "passed": change.passed,
         "rejections": list(change.rejections),
         "criteria_version": change.criteria_version,

@@ -23,7 +23,6 @@ from backfleet.store.answers import (
     BacktestSummary,
     BatchAnswer,
     BatchQuery,
-    Counts,
     Page,
     RankedResult,
     ResultAnswer,
@@ -70,11 +69,6 @@ def get_batch(engine: Engine, installation: str, uid_or_name: str, namespace: st
     with looking(engine, "reading the batch") as connection:
         row = _find_batch(connection, installation, uid_or_name, namespace)
         return batch_answer(row, _active(connection, [row.uid]).get(row.uid, 0))
-
-
-def counts(engine: Engine, installation: str, uid: str) -> Counts:
-    """Backtests of a batch by state, and the batch's version; NotFound when there is no such batch."""
-    return get_batch(engine, installation, uid).counts
 
 
 def list_results(engine: Engine, installation: str, batch_uid: str, query: ResultQuery) -> Page[RankedResult]:

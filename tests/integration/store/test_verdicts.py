@@ -228,7 +228,7 @@ def test_filters_and_the_leaderboard_follow_the_new_verdicts(life: Life, api_eng
     assert [(each.index, each.criteria_version) for each in page.items] == [(1, 2)]
     ranked = life.query("SELECT sharpe_ratio FROM strategy_leaderboard")
     assert ranked == [{"sharpe_ratio": 3.0}]
-    answer = reading.get_batch(api_engine, INSTALLATION, UID)
+    answer = reading.get_batch(api_engine, INSTALLATION, UID).record
     assert (answer.criteria, answer.criteria_version, answer.stale_verdicts) == ({"minSharpe": 2.0}, 2, 0)
 
 

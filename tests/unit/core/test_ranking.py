@@ -1,6 +1,8 @@
+from math import inf
+
 import pytest
 
-from backfleet.core.ranking import Direction, Objective, is_better, natural_direction, rank
+from backfleet.core.ranking import Direction, Objective, is_better, natural_direction, rank, rank_key
 
 HIGH = Objective("sharpe_ratio", Direction.MAXIMIZE)
 LOW = Objective("drawdown", Direction.MINIMIZE)
@@ -40,3 +42,17 @@ def test_an_objective_without_a_direction_takes_the_metrics_own(metric, directio
     assert natural_direction(metric) is direction
     assert Objective.of(metric) == Objective(metric, direction)
     assert Objective.of(metric, Direction.MINIMIZE) == Objective(metric, Direction.MINIMIZE)
+
+
+@pytest.mark.parametrize(
+    ("value", "direction", "key"),
+    [
+        pytest.param(1.5, Direction.MAXIMIZE, -1.5, id="the highest is smallest when maximizing"),
+        pytest.param(1.5, Direction.MINIMIZE, 1.5, id="the lowest is smallest when minimizing"),
+        pytest.param(None, Direction.MINIMIZE, inf, id="absent"),
+        pytest.param(NAN, Direction.MAXIMIZE, inf, id="NaN"),
+        pytest.param(inf, Direction.MAXIMIZE, inf, id="infinite"),
+    ],
+)
+def test_the_key_sorts_ascending_and_what_cannot_be_ranked_comes_last(value, direction, key):
+    assert rank_key(value, direction) == key
