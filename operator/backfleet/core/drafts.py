@@ -206,6 +206,7 @@ class Draft:
         """End the batch: what has not ended is cancelled."""
         self.record = self.record.finished(self.now, reason, message)
         self.attempts.clear()
+        self.trials.clear()
 
     def _after_failure(self, attempt: AttemptRecord, reason: FailureReason) -> tuple[BacktestState, bool]:
         policy = POLICIES[reason]

@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 
 from backfleet.controller.cluster import Refused
+from backfleet.core.observation import Limits
 from tests.support.life import go_on
 from tests.support.operator import World, batch_spec, result, values
 
@@ -168,3 +169,16 @@ def test_a_slow_image_beside_broken_batches_is_waited_for_longer_each_time() -> 
 
     go_on(fair.world, 1500, act)
     assert fair.world.rows.batches[slow].first_engine_started_at is not None
+
+
+def test_a_batch_that_is_cancelled_before_its_engine_starts_lets_the_next_one_start() -> None:
+    world = World(limits=Limits(max_concurrent=1))
+    first = world.cluster.add_batch(batch_spec(), name="first")
+    world.turn(2)
+    second = world.cluster.add_batch(batch_spec(), name="second")
+    world.turn(2)
+    world.cluster.edit_batch(first, cancel=True)
+    world.tick(3)
+    world.turn(3)
+    assert world.cluster.condition(first, "Failed")["reason"] == "Cancelled"
+    assert [world.attempt_of(job) for job in world.cluster.active_jobs] == [f"{second}-0.1"]
