@@ -36,7 +36,7 @@ def test_alerts_ask_for_metrics_that_the_operator_has():
     known = {sample for each in REGISTRY.collect() for sample in (each.name, f"{each.name}_total")}
     (group,) = find_object(render_objects(MONITORED), "PrometheusRule", NAME)["spec"]["groups"]
     asked = {name for rule in group["rules"] for name in re.findall(r"backfleet_\w+", rule["expr"])}
-    assert len(asked) == len(group["rules"]) == 4
+    assert len(asked) == len(group["rules"]) == 5
     assert asked <= known
 
 

@@ -30,6 +30,7 @@ def use_everything(cluster: Cluster, api: ApiServer) -> set[str]:
     owner = [{"uid": "u", "controller": True}]
     job = {"metadata": {"name": "demo-1", "namespace": NAMESPACE, "ownerReferences": owner}, "spec": {}}
     calls: dict[str, list[tuple[Any, ...]]] = {
+        "read_clock": [()],
         "list_batches": [(NAMESPACE,)],
         "list_jobs": [(NAMESPACE,)],
         "list_settled_jobs": [(NAMESPACE, "")],

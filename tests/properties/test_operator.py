@@ -30,6 +30,7 @@ TestWithoutAnEngine = worlds(troubles.EngineTroubles, 15)
 TestWithRefusals = worlds(troubles.RefusalTroubles, 15)
 TestWithPodsThatDoNotStart = worlds(troubles.StartTroubles, 15)
 TestWithoutAnswers = worlds(troubles.SilenceTroubles, 20)
+TestWithAnotherClock = worlds(troubles.ClockTroubles, 20)
 TestWithStrangers = worlds(troubles.StrangerTroubles, 10)
 TestWithEveryTrouble = worlds(troubles.EveryTrouble, 30)
 

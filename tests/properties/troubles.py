@@ -1,11 +1,13 @@
 """What one team's batches, or the cluster's owners, may do to everybody: each kind as rules to be added to the machine."""
 
+from typing import Any
+
 from hypothesis import strategies as st
-from hypothesis.stateful import precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from backfleet.core import wire
 from backfleet.core.reasons import FailureReason
-from tests.properties.machine import MEANWHILE, OperatorMachine
+from tests.properties.machine import BATCHES, MEANWHILE, OperatorMachine
 from tests.support.faults import ENGINES, NAMESPACES, Problem, Silence
 from tests.support.operator import failure, result
 
@@ -165,6 +167,21 @@ class SilenceTroubles(OperatorMachine):
     @rule()
     def answers_come_again(self) -> None:
         self.world.cluster.be_silent(None)
+
+
+class ClockTroubles(EverydayTroubles, StartTroubles):
+    """The clock of Postgres is wrong from the beginning; every node is there."""
+
+    @invariant()
+    def no_job_is_taken_for_one_of_a_lost_node(self) -> None:
+        reasons = {attempt.reason for attempt in self.world.rows.attempts.values()}
+        assert FailureReason.NODE_LOST not in reasons
+
+    @initialize(limit=st.integers(1, 3), batch=BATCHES, seconds=st.sampled_from([-86_400, -3_600, 7, 3_600, 86_400]))
+    def begin(self, limit: int, batch: dict[str, Any], seconds: float) -> None:  # type: ignore[override]
+        super().begin(limit, batch)
+        self.world.skew_seconds = seconds
+        self.world.tick(0)
 
 
 class StrangerTroubles(OperatorMachine):

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,6 +79,8 @@ class ApiServer:
     sent: int = 0
     """Bytes of all bodies that were sent."""
     url: str = ""
+    ahead_seconds: float = 0.0
+    """By how much its Date is ahead of this machine's clock."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
 
@@ -279,6 +282,9 @@ def _handler(api: ApiServer) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             api.count(len(body))
             self.wfile.write(body)
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            return super().date_time_string((timestamp or time.time()) + api.ahead_seconds)
 
         def _misbehave(self, fault: Fault) -> None:
             self.close_connection = fault.kind != "status"

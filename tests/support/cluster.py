@@ -53,6 +53,7 @@ class FakeCluster:
     status_writes: int = 0
     uids: int = 0
     changes: int = 0
+    has_clock: bool = True
 
     # what the loop calls
 
@@ -147,6 +148,9 @@ class FakeCluster:
     def create_event(self, event: Json) -> None:
         self._answer()
         self.events.setdefault(event["metadata"]["name"], event)
+
+    def read_clock(self) -> datetime | None:
+        return self.now if self.has_clock else None
 
     # what the rest of the world does
 

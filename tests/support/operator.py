@@ -95,9 +95,12 @@ class World:
     cluster: FakeCluster = field(default_factory=lambda: FakeCluster(now=START))
     rows: MemoryRows = field(default_factory=lambda: MemoryRows(now=START))
     limits: Limits = field(default_factory=Limits)
+    skew_seconds: float = 0.0
+    """By how much the clock of the rows is ahead of the cluster's."""
 
     def __post_init__(self) -> None:
         self.operator = Operator(self.cluster, self.rows, self.limits)
+        self.tick(0)
 
     def restart(self, checkpoint: Callable[[Effect], None] = lambda _: None) -> None:
         self.operator = Operator(self.cluster, self.rows, self.limits, checkpoint)
@@ -110,7 +113,7 @@ class World:
 
     def tick(self, seconds: float) -> datetime:
         self.cluster.now += timedelta(seconds=seconds)
-        self.rows.now = self.cluster.now
+        self.rows.now = self.cluster.now + timedelta(seconds=self.skew_seconds)
         return self.cluster.now
 
     def attempt_of(self, job: str) -> str:

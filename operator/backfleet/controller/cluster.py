@@ -5,9 +5,9 @@ The client's own errors are turned into ours here and nowhere else.
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from kubernetes.client import ApiClient
 from kubernetes.client.exceptions import ApiException
 from prometheus_client import Counter
 
+from backfleet.controller.api_clock import ApiClock, retry_after
 from backfleet.core import wire
 from backfleet.core.errors import BackfleetError, Busy, Conflict, NotFound, Unavailable
 
@@ -32,7 +33,6 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 MERGE_PATCH = "application/merge-patch+json"
 WEBHOOK_FAILED = "failed calling webhook"
 """How a 500 begins that says for sure that nothing was created: an admission webhook comes before storage."""
-DEFAULT_RETRY_SECONDS = 1.0
 POD_REFUSED = "involvedObject.kind=Job,reason=FailedCreate"
 
 RULES: tuple[tuple[str, str, frozenset[str]], ...] = (
@@ -72,6 +72,7 @@ class ClusterPort(Protocol):
     def delete_job(self, namespace: str, name: str, uid: str) -> None: ...
     def patch_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> None: ...
     def create_event(self, event: Json) -> None: ...
+    def read_clock(self) -> datetime | None: ...
 
 
 class Cluster:
@@ -80,6 +81,7 @@ class Cluster:
     def __init__(self, client: ApiClient, read_seconds: float = READ_SECONDS) -> None:
         self._client = client
         self._timeout = (CONNECT_SECONDS, read_seconds)
+        self._clock = ApiClock()
 
     def list_batches(self, namespace: str) -> list[Json]:
         """Every batch of a namespace; NotFound or NotAllowed when the kind is not served or not allowed."""
@@ -180,6 +182,10 @@ class Cluster:
         if status not in (404, 409):
             _raise_unless_ok(status, body, path)
 
+    def read_clock(self) -> datetime | None:
+        """The API server's time now; None when it never said."""
+        return self._clock.read()
+
     def _check_owner(self, path: str, meta: Json) -> None:
         status, there = self._call("GET", f"{path}/{quote(meta['name'])}")
         if status == 404:
@@ -221,6 +227,7 @@ class Cluster:
         )
         # The body is JSON already: it needs none of the client's own preparation.
         target, url, all_headers = request[0], request[1], request[2]
+        began = time.monotonic()
         try:
             response = self._client.call_api(target, url, all_headers, body, _request_timeout=self._timeout)
             text = bytes(response.read())  # type: ignore[no-untyped-call]
@@ -228,9 +235,11 @@ class Cluster:
             raise Unavailable(f"Kubernetes did not answer {method} {path}: {error}") from error
         if method != "GET":
             API_WRITES.labels(verb=method).inc()
+        answered: Mapping[str, str] = response.getheaders()  # type: ignore[no-untyped-call]
+        self._clock.note(answered.get("Date"), began)
         answer = _parse(text)
         if response.status == 429:
-            after = retry_after(response.getheaders())  # type: ignore[no-untyped-call]
+            after = retry_after(answered)
             raise Busy(f"{method} {path}: 429 {answer.get('message', '')}", retry_after_seconds=after)
         if response.status < 300 and "kind" not in answer:
             raise Unavailable(f"{method} {path}: the answer is not an object of Kubernetes: {answer.get('message')}")
@@ -254,18 +263,6 @@ def build_event(ref: Mapping[str, str], reason: str, message: str, kind: str, no
         "lastTimestamp": stamp,
         "count": 1,
     }
-
-
-def retry_after(headers: Mapping[str, str]) -> float:
-    """The pause that an answer asks for, in seconds; a date counts from the answer's own date, whatever the clock here says."""
-    asked = headers.get("Retry-After", "").strip()
-    if asked.isdecimal() and len(asked) < 10:
-        return float(asked)
-    try:
-        until, since = (parsedate_to_datetime(text) for text in (asked, headers.get("Date", "")))
-        return max((until - since).total_seconds(), 0.0)
-    except (ValueError, TypeError, OverflowError):
-        return DEFAULT_RETRY_SECONDS
 
 
 def _parse(text: bytes) -> Json:

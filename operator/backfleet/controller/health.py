@@ -39,6 +39,7 @@ def answer(path: str, health: Health, stale_seconds: float) -> Answer:
         "problem": health.problem,
         "namespacesLeftOut": dict(health.refused),
         "failingBatches": dict(health.failing),
+        "clockSkewSeconds": health.skew_seconds,
     }
     match path.partition("?")[0]:
         case "/healthz":

@@ -51,6 +51,8 @@ class Health:
     problem: str | None = "starting"
     refused: Mapping[str, str] = field(default_factory=dict)
     """Watched namespaces that the last pass could not look at, with the reason; the others are served."""
+    skew_seconds: float = 0.0
+    """How far the clock of Postgres is ahead of that of Kubernetes."""
     failing: Mapping[str, str] = field(default_factory=dict)
     """Batches whose last pass failed, by namespace and name, with the problem; each is tried again, the others go on."""
 
@@ -208,6 +210,7 @@ class Loop:
         self._note_refused(report.refused)
         metrics.observe_pass(report)
         self.health.failing = report.failing
+        self.health.skew_seconds = report.skew_seconds
         if report.due_seconds is None:
             return self.tick_seconds
         return min(self.tick_seconds, max(0.0, report.due_seconds))

@@ -17,9 +17,10 @@ from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import Cluster, ClusterPort
 from backfleet.controller.handlers import Attention, watch
 from backfleet.controller.health import serve
+from backfleet.controller.limits import limits_of
 from backfleet.controller.logs import configure_logging
 from backfleet.controller.loop import SOON_SECONDS, Loop
-from backfleet.controller.passes import Passes, Rows, limits_of
+from backfleet.controller.passes import Passes, Rows
 from backfleet.core.errors import BackfleetError, SpecInvalid
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings, load_settings

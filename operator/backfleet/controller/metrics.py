@@ -17,6 +17,10 @@ NAMESPACES_LEFT_OUT = Gauge(
     "backfleet_namespaces_left_out", "Watched namespaces that the API server did not let the last pass look at"
 )
 
+CLOCK_SKEW_SECONDS = Gauge(
+    "backfleet_clock_skew_seconds", "How far the clock of Postgres is ahead of that of Kubernetes; 0 within 5 seconds"
+)
+
 
 def observe_pass(report: PassReport) -> None:
     """Count one pass that was done to its end."""
@@ -26,3 +30,4 @@ def observe_pass(report: PassReport) -> None:
     FAILING_BATCHES.set(report.failing_count)
     OVERDUE_JOBS.set(len(report.plan.overdue))
     NAMESPACES_LEFT_OUT.set(len(report.refused))
+    CLOCK_SKEW_SECONDS.set(report.skew_seconds)

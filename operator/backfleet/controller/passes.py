@@ -6,9 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from backfleet.controller.applying import Applier, PassOverdue
+from backfleet.controller.applying import Applier, Memory, PassOverdue
 from backfleet.controller.cluster import ClusterPort, build_event
 from backfleet.controller.failing import FailingBatches
+from backfleet.controller.limits import available_strategies
 from backfleet.controller.listing import (
     Sight,
     jobs_out_of_list,
@@ -18,11 +19,11 @@ from backfleet.controller.listing import (
 )
 from backfleet.controller.lived import Lived
 from backfleet.controller.quiet import QuietBatches
+from backfleet.controller.skew import TOLERANCE, Skew
 from backfleet.controller.sweeping import Sweep
 from backfleet.core import wire
 from backfleet.core.accepting import is_refused, needs_catalog
 from backfleet.core.backtests import attempt_id
-from backfleet.core.ceilings import Ceilings
 from backfleet.core.errors import BackfleetError
 from backfleet.core.observation import (
     AttemptKey,
@@ -37,11 +38,8 @@ from backfleet.core.observation import (
 from backfleet.core.planning import plan
 from backfleet.core.plans import Plan
 from backfleet.core.records import Catalog, StoreView
-from backfleet.core.spec import EngineName
 from backfleet.core.starting import problems_since
 from backfleet.core.status import database_unavailable_status
-from backfleet.core.strategies import StrategyInfo
-from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -76,6 +74,8 @@ class PassReport:
     refused: Mapping[str, str] = field(default_factory=dict)
     failing: Mapping[str, str] = field(default_factory=dict)
     failing_count: int = 0
+    skew_seconds: float = 0.0
+    """By how much the clock of Postgres is ahead of that of Kubernetes."""
 
 
 @dataclass(slots=True)
@@ -97,6 +97,7 @@ class Passes:
     catalog: Catalog | None = None
     """As it was read last, by the clock at `catalog_at`."""
     catalog_at: float = 0.0
+    skew: Skew = field(default_factory=Skew)
     sweep: Sweep = field(default_factory=Sweep)
     lived: Lived = field(default_factory=Lived)
 
@@ -122,6 +123,7 @@ class Passes:
             refused=sight.refused,
             failing=self.failing.shown(),
             failing_count=len(self.failing),
+            skew_seconds=self.skew.ahead.total_seconds(),
         )
 
     def observe(self, sight: Sight) -> Observation:
@@ -131,11 +133,12 @@ class Passes:
         resting = self.failing.resting(sight.batches, self.clock())
         # The outcomes of a batch that rests must not fill the look that the others' outcomes need.
         uids = [batch.uid for batch in sight.batches if batch.uid not in resting]
-        store = self.rows.observe(uids)
+        store = self.skew.look(self.cluster, lambda: self.rows.observe(uids))
         if found := jobs_out_of_list(self.cluster, sight, store, resting):
             sight.jobs += found
             store = self.rows.observe(uids)
         sight.pods += pods_out_of_list(self.cluster, sight, store)
+        self.skew.correct(sight)
         records = {record.uid: record for record in store.batches}
         self.quiet.wake(records.keys())
         jobs = jobs_with_pod_refusals(self.cluster, sight, store.now)
@@ -203,6 +206,10 @@ class Passes:
 
     def _note_look(self, now: datetime, jobs: Iterable[SeenJob], sight: Sight) -> None:
         memory = self.applier.memory
+        if memory.looked_at is not None and now < memory.looked_at - TOLERANCE:
+            # The clock of Postgres was set back: what is remembered lies ahead of it.
+            self.applier.memory = memory = Memory()
+            self.sweep, self.lived = Sweep(), Lived()
         if memory.looked_at is not None and now - memory.looked_at > BLIND:
             memory.blind = (memory.looked_at, now)
         memory.looked_at = now
@@ -265,28 +272,3 @@ class Passes:
         memory.status_written_at = {u: at for u, at in memory.status_written_at.items() if u in present}
         self.refused = {uid: each for uid, each in self.refused.items() if uid in present}
         memory.refusals = {key: refusal for key, refusal in memory.refusals.items() if key[0] in present}
-
-
-def available_strategies(settings: Settings) -> dict[str, Mapping[str, StrategyInfo] | None]:
-    """Per configured engine, the strategies that it knows; None where any project may run."""
-    return {name: ENGINES[name].strategies() for name in settings.engines}
-
-
-def limits_of(settings: Settings) -> Limits:
-    """The planner's view of the settings."""
-    return Limits(
-        max_concurrent=settings.max_concurrent,
-        max_combinations=settings.max_combinations,
-        result_grace_seconds=settings.result_grace_seconds,
-        recorder_seconds=settings.recorder.patience_seconds,
-        missing_seconds=settings.missing_seconds,
-        room_timeout_seconds=settings.room_timeout_seconds,
-        never_started_attempts=settings.never_started_attempts,
-        recorder_start_seconds=settings.recorder.start_seconds,
-        image_prefixes=settings.image_prefixes,
-        volume_claims=settings.volume_claims,
-        has_projects_volume=settings.has_mount(EngineName.LEAN, wire.VOLUME_PROJECTS),
-        cpu_ceiling=settings.pods.limits["cpu"],
-        memory_ceiling=settings.pods.limits["memory"],
-        ceilings=Ceilings(**settings.ceilings.model_dump()),
-    )

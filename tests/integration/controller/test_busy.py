@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from backfleet.controller.cluster import Cluster, retry_after
+from backfleet.controller.api_clock import retry_after
+from backfleet.controller.cluster import Cluster
 from backfleet.core.errors import Busy
 from tests.support.api_server import ApiServer, Fault
 

@@ -9,8 +9,9 @@ import pytest
 
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import Cluster
+from backfleet.controller.limits import limits_of
 from backfleet.controller.loop import RETRY_SECONDS, Loop
-from backfleet.controller.passes import Passes, Rows, limits_of
+from backfleet.controller.passes import Passes, Rows
 from backfleet.core import wire
 from backfleet.core.errors import Unavailable
 from tests.support.api_server import ApiServer, Fault

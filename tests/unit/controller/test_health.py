@@ -51,7 +51,7 @@ def test_an_answer_says_why() -> None:
     facts = json.loads(answer("/readyz?verbose", state, STALE_SECONDS).body)
     assert facts.pop("lastTurnSecondsAgo") == pytest.approx(7.0, abs=5)
     assert facts.pop("lastListenedSecondsAgo") == pytest.approx(0.0, abs=5)
-    wanted = {"holdsFence": False, "problem": "another holds the fence", "failingBatches": {}}
+    wanted = {"holdsFence": False, "problem": "another holds the fence", "failingBatches": {}, "clockSkewSeconds": 0.0}
     assert facts == {**wanted, "namespacesLeftOut": {"lab": "not allowed: 403"}}
 
 

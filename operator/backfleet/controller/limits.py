@@ -1,0 +1,36 @@
+"""The settings as the planner sees them."""
+
+from collections.abc import Mapping
+
+from backfleet.core import wire
+from backfleet.core.ceilings import Ceilings
+from backfleet.core.observation import Limits
+from backfleet.core.spec import EngineName
+from backfleet.core.strategies import StrategyInfo
+from backfleet.engines.registry import ENGINES
+from backfleet.settings import Settings
+
+
+def available_strategies(settings: Settings) -> dict[str, Mapping[str, StrategyInfo] | None]:
+    """Per configured engine, the strategies that it knows; None where any project may run."""
+    return {name: ENGINES[name].strategies() for name in settings.engines}
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The planner's view of the settings."""
+    return Limits(
+        max_concurrent=settings.max_concurrent,
+        max_combinations=settings.max_combinations,
+        result_grace_seconds=settings.result_grace_seconds,
+        recorder_seconds=settings.recorder.patience_seconds,
+        missing_seconds=settings.missing_seconds,
+        room_timeout_seconds=settings.room_timeout_seconds,
+        never_started_attempts=settings.never_started_attempts,
+        recorder_start_seconds=settings.recorder.start_seconds,
+        image_prefixes=settings.image_prefixes,
+        volume_claims=settings.volume_claims,
+        has_projects_volume=settings.has_mount(EngineName.LEAN, wire.VOLUME_PROJECTS),
+        cpu_ceiling=settings.pods.limits["cpu"],
+        memory_ceiling=settings.pods.limits["memory"],
+        ceilings=Ceilings(**settings.ceilings.model_dump()),
+    )
