@@ -58,11 +58,11 @@ def jobs_out_of_list(cluster: ClusterPort, sight: Sight, store: StoreView, resti
     Only an attempt whose Job is not there under its name either has none. Batches that are left alone are not looked after.
     """
     namespaces = {batch.uid: batch.namespace for batch in sight.batches if batch.uid not in resting}
-    listed = {job.key for job in sight.jobs}
+    listed = {(job.key, job.name) for job in sight.jobs}
     found = []
     for attempt in live_attempts(store):
         namespace = namespaces.get(attempt.batch_uid)
-        if namespace is None or attempt.key in listed:
+        if namespace is None or (attempt.key, attempt.job_name) in listed:
             continue
         item = cluster.get_job(namespace, attempt.job_name)
         job = parse_job(item) if item else None
@@ -76,12 +76,12 @@ def pods_out_of_list(cluster: ClusterPort, sight: Sight, store: StoreView) -> li
 
     An unfinished Job whose pod has ended holds no slot, and a failed one whose attempt has no outcome is judged by its pod.
     """
-    with_pod = {pod.key for pod in sight.pods}
+    with_pod = {pod.owner_uid for pod in sight.pods}
     live = {attempt.key for attempt in live_attempts(store)}
     asked: dict[str, list[str]] = defaultdict(list)
     for job in sorted(sight.jobs, key=lambda each: each.name):
         is_failed = job.state is JobState.FAILED and job.key in live
-        if job.key not in with_pod and (job.state is JobState.ACTIVE or is_failed):
+        if job.uid not in with_pod and (job.state is JobState.ACTIVE or is_failed):
             asked[job.namespace].append(job.name)
     return [
         parse_pod(item) for namespace in sorted(asked) for item in cluster.list_pods_of(namespace, asked[namespace])
@@ -98,11 +98,11 @@ def live_attempts(store: StoreView) -> Iterator[AttemptRecord]:
 
 def jobs_with_pod_refusals(cluster: ClusterPort, sight: Sight, now: datetime) -> tuple[SeenJob, ...]:
     """The Jobs; those that have had no pod for a while with what their events say of it (quota, pod security, admission)."""
-    with_pod = {pod.key for pod in sight.pods}
+    with_pod = {pod.owner_uid for pod in sight.pods}
     without = {
         job.uid: job.namespace
         for job in sight.jobs
-        if job.state is JobState.ACTIVE and job.key not in with_pod and now - job.created_at >= WITHOUT_POD
+        if job.state is JobState.ACTIVE and job.uid not in with_pod and now - job.created_at >= WITHOUT_POD
     }
     said: dict[str, str] = {}
     for namespace in sorted(set(without.values())):

@@ -118,8 +118,11 @@ def gather_facts(seen: Observation) -> Facts:
     for pod in sorted(seen.pods, key=lambda each: (each.created_at, each.name)):
         if pod.key is not None:
             pods[pod.key].append(pod)
+    names = {attempt.key: attempt.job_name for attempt in seen.store.attempts}
+    ours = [job for job in seen.jobs if job.key is not None and job.owner_uid == job.key[0]]
     return Facts(
-        jobs={job.key: job for job in seen.jobs if job.key is not None and job.owner_uid == job.key[0]},
+        # Not a copy that somebody made of an attempt's Job, with all its labels under another name.
+        jobs={job.key: job for job in ours if job.key and names.get(job.key, job.name) == job.name},
         pods=pods,
         outcomes={outcome.attempt_id: outcome for outcome in seen.store.outcomes},
         refusals=seen.refusals,

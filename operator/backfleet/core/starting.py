@@ -117,21 +117,28 @@ def postponed(
     attempt: AttemptRecord, problem: StartProblem, now: datetime, limits: Limits, not_before: datetime | None = None
 ) -> AttemptRecord:
     """The attempt as it waits for its next try after a problem; the time of a problem that is not its own is not charged."""
-    before = StartProblem.of(attempt)
-    is_same = before is not None and before.patience is problem.patience
+    before, since = StartProblem.of(attempt), attempt.waiting_since
+    reason: str | None = str(problem)[:MESSAGE_LIMIT]
     deadline = attempt.start_deadline_at
-    if before is not None and attempt.waiting_since is not None and not is_same and before.patience != Patience.START:
-        deadline += now - attempt.waiting_since
     retry_at = now + _back_off(attempt, problem, limits)
+    retry_at = max(retry_at, not_before or retry_at)
+    if before is None or since is None:
+        since = now
+    elif (before.patience, problem.patience) == (Patience.ROOM, Patience.ANSWER):
+        # The wait for room goes on, but for the time until the next try: else an answer that is missing now and then ends none.
+        since, reason = min(since + (retry_at - now), now), attempt.waiting_reason
+    elif before.patience is not problem.patience:
+        deadline += now - since if before.patience is not Patience.START else timedelta(0)
+        since = now
     return replace(
         attempt,
         backtest_state=BacktestState.LAUNCHING,
         job_seen_at=None,
         start_deadline_at=deadline,
         start_tries=attempt.start_tries + 1,
-        waiting_since=attempt.waiting_since if is_same else now,
-        waiting_reason=str(problem)[:MESSAGE_LIMIT],
-        retry_at=max(retry_at, not_before or retry_at),
+        waiting_since=since,
+        waiting_reason=reason,
+        retry_at=retry_at,
     )
 
 

@@ -8,7 +8,7 @@ from backfleet.core.drafts import Draft, Trial
 from backfleet.core.observation import AttemptKey, Limits, Refusal, RefusalKind, SeenJob
 from backfleet.core.plans import DeleteJob
 from backfleet.core.records import AttemptRecord
-from backfleet.core.starting import StartProblem, is_given_up, postponed, without_wait
+from backfleet.core.starting import Patience, StartProblem, is_given_up, postponed, without_wait
 
 
 def waiting_attempts(draft: Draft) -> list[AttemptRecord]:
@@ -24,7 +24,8 @@ def settle_without_job(draft: Draft, attempt: AttemptRecord, refusal: Refusal | 
         draft.unanswered.add(attempt.key)
         draft.waiting.append(str(StartProblem.of_refusal(refusal)))
     elif draft.is_paused:
-        draft.see(attempt, without_wait(attempt))
+        # A refusal is news once: after the pause it must not be judged by the time that has passed.
+        draft.see(attempt, replace(without_wait(attempt), start_tries=attempt.start_tries + is_news))
     elif refusal is not None and is_news:
         postpone(draft, attempt, StartProblem.of_refusal(refusal), not_before=refusal.not_before)
     elif problem := StartProblem.of(attempt):
@@ -46,7 +47,7 @@ def postpone(
         draft.trials.pop(attempt.index, None)
         draft.remind(draft.limits.first_look_seconds)
     room_seconds = max(draft.limits.room_timeout_seconds, draft.start_timeout_seconds)
-    if is_given_up(after, draft.now, room_seconds):
+    if problem.patience is not Patience.ANSWER and is_given_up(after, draft.now, room_seconds):
         draft.fail(attempt, problem.failure, str(problem))
         return
     draft.see(attempt, after)

@@ -96,3 +96,29 @@ def test_an_old_pod_does_not_speak_for_a_newer_job_of_its_attempt(world: World) 
     del world.cluster.pods["old"]
     world.run_all()
     assert world.rows.states(uid) == {0: BacktestState.SUCCEEDED}
+
+
+@pytest.mark.parametrize("is_first", [True, False], ids=["listed first", "listed last"])
+def test_a_copy_of_a_job_under_another_name_does_not_speak_for_its_attempt(world: World, is_first: bool) -> None:
+    uid = start(world, parameters=values(1))
+    (job,) = world.cluster.active_jobs
+    copied = copy.deepcopy(world.cluster.jobs[job])
+    copied["metadata"].update(name="a-copy", uid="a-copy")
+    failed = {"type": "Failed", "status": "True", "lastTransitionTime": copied["metadata"]["creationTimestamp"]}
+    copied["status"] = {"conditions": [failed]}
+    jobs = world.cluster.jobs
+    world.cluster.jobs = {"a-copy": copied, **jobs} if is_first else {**jobs, "a-copy": copied}
+    go_on(world, 60)
+    assert (world.rows.states(uid), world.rows.reasons) == ({0: BacktestState.RUNNING}, {})
+    world.cluster.vanish(job)
+    world.turn()
+    assert list(world.rows.reasons.values()) == ["JobVanished"]
+
+
+def test_a_foreign_pod_with_an_attempts_labels_does_not_hide_how_its_own_pod_ended(world: World) -> None:
+    uid = start(world, parameters=values(1), failurePolicy={"maxAttempts": 1})
+    (job,) = world.cluster.active_jobs
+    lay_pod(world, "sleeper", labels(uid), None)
+    world.cluster.end_job(job, failed=True, engine={"exitCode": 137, "reason": "OOMKilled"})
+    world.turn()
+    assert world.rows.reasons == {(uid, 0): "OOMKilled"}

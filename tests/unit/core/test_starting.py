@@ -169,6 +169,20 @@ def moments(*problems: tuple[float, StartProblem]) -> list[bool]:
             [False, False, False, False, False, True],
             id="problems in turn still come to an end",
         ),
+        pytest.param(
+            # Not charged is the time until the next try after one without an answer: 10, 40 and 60 s.
+            [
+                (1, ROOM),
+                (1800, NO_ANSWER),
+                (1801, ROOM),
+                (3500, NO_ANSWER),
+                (3610, NO_ANSWER),
+                (3710, ROOM),
+                (3711, ROOM),
+            ],
+            [False, False, False, False, False, False, True],
+            id="the time for room goes on where an answer is missing now and then",
+        ),
     ],
 )
 def test_an_attempt_has_its_time_for_each_kind_of_problem(

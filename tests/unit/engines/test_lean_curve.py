@@ -42,6 +42,7 @@ def test_points_come_in_order_of_time_whatever_the_order_of_the_file() -> None:
         {"x": 60, "y": False},
         [-1, 1.0],
         [253402300800, 1.0],
+        [253402300799, 1.0],
         [10**400, 1.0],
         [60, float("inf")],
         [60, 10**400],

@@ -162,3 +162,13 @@ STILL = [
 @pytest.mark.parametrize(("equity", "benchmark"), STILL)
 def test_what_stands_still_alone_or_not_for_long_is_no_hole(equity: Any, benchmark: Any) -> None:
     assert find_standstills(equity, benchmark) == ()
+
+
+def test_points_at_the_end_of_time_end_no_judgement(tmp_path: Path) -> None:
+    """A day after the last one that Python knows cannot be computed."""
+    body = make_result()
+    points = body["charts"]["Strategy Equity"]["series"]["Equity"]["values"]
+    points.append([253402300799, 1.0])
+    body["charts"]["Benchmark"] = {"series": {"Benchmark": {"values": points}}}
+    write_run(tmp_path, body)
+    assert result(tmp_path).equity_curve[-1][0] == date(2020, 12, 31)

@@ -1,5 +1,5 @@
 from datetime import UTC, date, datetime, timedelta
-from math import sqrt
+from math import isfinite, sqrt
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -139,6 +139,16 @@ def test_a_figure_beyond_all_numbers_is_absent() -> None:
     found = measured(make_result(statistics=statistics)).metrics
     assert found["annual_return"] is None
     assert found["net_profit"] == 7.9228162514264337593543950335e26
+
+
+def test_what_is_computed_of_huge_trades_and_returns_is_a_number_or_absent() -> None:
+    trades = [{"profitLoss": 1e308, "totalFees": 0, "exitTime": f"2020-01-0{day}"} for day in range(1, 4)]
+    returns = [[day * 86_400, value] for day, value in enumerate((1e308, -1e308, 1e308, 5.0))]
+    charts = {"Strategy Equity": {"series": {"Return": {"values": returns}}}}
+    performance = make_performance() | {"closedTrades": trades}
+    found = measured(make_result(totalPerformance=performance, charts=charts)).metrics
+    assert [name for name, value in found.items() if value is not None and not isfinite(value)] == []
+    assert found["win_rate"] == 1.0
 
 
 def test_a_run_without_orders_has_no_ratios_and_no_rates() -> None:

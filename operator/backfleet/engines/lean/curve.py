@@ -12,8 +12,8 @@ Points = tuple[tuple[int, float], ...]
 """Seconds since 1970 (UTC) and the value at their end, in order of time."""
 
 HALF_A_DAY = 12 * 3600
-LAST_SECOND = 253402300799
-"""9999-12-31T23:59:59Z, the last time that Python can show."""
+LAST_SECOND = 253370764799
+"""9998-12-31T23:59:59Z: a year before the last day that Python knows, so that days can be added."""
 
 
 def chart_points(charts: Mapping[str, Any], chart: str, *names: str) -> Points:

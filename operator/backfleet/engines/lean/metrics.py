@@ -126,7 +126,12 @@ def measure(document: Document, whole: Document | None = None, rates: RiskFreeRa
     values |= trade_rates(whole.closed_trades or (), values["start_equity"])
     values |= comparable_figures(daily_returns(whole.returns), rates or NO_RATE)
     values["fee_share"] = fee_share(values["total_fees"], values["gross_profit"])
-    return Measured(values, tuple(warnings))
+    # Trades and returns are single numbers that are finite, but what is computed of them need not be.
+    return Measured({name: each if _is_figure(each) else None for name, each in values.items()}, tuple(warnings))
+
+
+def _is_figure(value: Number) -> bool:
+    return value is not None and isfinite(value)
 
 
 def _first(document: Document, sources: tuple[Source, ...], warnings: list[str]) -> Decimal | None:
