@@ -6,7 +6,7 @@ Each effect is safe to repeat, so a crash between any two is repaired by the nex
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -16,7 +16,7 @@ from backfleet.controller.jobs import build_job
 from backfleet.core.errors import BackfleetError, Busy, Conflict, FenceLost, Unavailable, ValuesRefused, sentence_of
 from backfleet.core.observation import AttemptKey, Refusal, RefusalKind
 from backfleet.core.plans import BatchPlan, CreateJob, DeleteJob, Effect, Fault, LabelJob, Plan, PostEvent, WriteStatus
-from backfleet.core.records import BatchChanges
+from backfleet.core.records import AttemptRecord, BatchChanges
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 
@@ -45,6 +45,11 @@ class Memory:
     """New batches that Postgres did not take, with its sentence; until the pass has made refusals of them."""
     may_label: bool = True
     """False once the Role did not allow it, until the settled Jobs are looked at again."""
+
+    def keep_news(self, attempts: Iterable[AttemptRecord]) -> None:
+        """Forget the refusals that the rows have, or that no live attempt waits for any more."""
+        tries = {each.key: each.start_tries for each in attempts}
+        self.refusals = {key: each for key, each in self.refusals.items() if tries.get(key) == each.start_tries}
 
 
 @dataclass(slots=True)

@@ -144,6 +144,7 @@ class Passes:
         jobs = jobs_with_pod_refusals(self.cluster, sight, store.now)
         self._note_look(store.now, jobs, sight)
         memory = self.applier.memory
+        memory.keep_news(store.attempts)
         reads_catalog = any(
             needs_catalog(batch, records.get(batch.uid))
             for batch in sight.batches
@@ -271,4 +272,3 @@ class Passes:
         memory = self.applier.memory
         memory.status_written_at = {u: at for u, at in memory.status_written_at.items() if u in present}
         self.refused = {uid: each for uid, each in self.refused.items() if uid in present}
-        memory.refusals = {key: refusal for key, refusal in memory.refusals.items() if key[0] in present}

@@ -1,0 +1,42 @@
+"""What the process remembers is bounded by what is alive, however long it runs."""
+
+from backfleet.controller.cluster import Refused
+from backfleet.core.errors import Unavailable
+from tests.support.operator import World, batch_spec, result, values
+
+DENIED = Refused("admission webhook denied the request", is_quota=False)
+
+
+def is_odd(job: str) -> bool:
+    return int(job.split("-")[-2]) % 2 == 1
+
+
+def test_refusals_are_forgotten_once_the_rows_have_them() -> None:
+    """Every other backtest is refused until it is given up; the batch goes on, and its custom resource stays."""
+    world = World()
+    world.cluster.job_fault_of = lambda job: DENIED if is_odd(job) else None
+    uid = world.cluster.add_batch(batch_spec(parameters=values(60), failurePolicy={"startTimeoutSeconds": 1}))
+    for _ in range(400):
+        world.turn()
+        memory = world.operator.passes.applier.memory
+        alive = [each for each in world.rows.attempts.values() if each.is_deciding and each.backtest_state.is_alive]
+        assert len(memory.refusals) <= len(alive) + world.limits.max_concurrent
+        for job in world.cluster.active_jobs:
+            world.record(job, result())
+        world.tick(2)
+    record = world.rows.batches[uid]
+    assert (record.finish_reason, record.counters.failed) == ("CompletedWithFailures", 30)
+    assert memory.refusals == {}
+    assert (memory.problems_since, list(memory.status_written_at)) == ({}, [uid])
+
+
+def test_a_refusal_that_the_rows_do_not_have_yet_is_kept() -> None:
+    world = World()
+    world.cluster.job_fault = Unavailable("POST jobs: no answer")
+    world.cluster.add_batch(batch_spec(parameters=values(1)))
+    for _ in range(5):
+        world.turn()
+        world.tick(1)
+    (refusal,) = world.operator.passes.applier.memory.refusals.values()
+    assert refusal.start_tries == 0
+    assert len(world.cluster.tried) == 1, "its Job may come yet"
