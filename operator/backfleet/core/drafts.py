@@ -1,6 +1,6 @@
 """One batch's plan while it is being made: the row as it will be, its live attempts, and the effects so far."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -71,7 +71,7 @@ class Draft:
     last_problem: str | None = None
     """What the last attempt that never started ended with."""
     fault: Fault | None = None
-    """Why its launches could not be planned."""
+    """Why it could not be planned."""
     drift: str | None = None
     conflict: str | None = None
 
@@ -98,6 +98,14 @@ class Draft:
     @property
     def start_timeout_seconds(self) -> int:
         return self.work.spec.failure_policy.start_timeout_seconds
+
+    def guard[Answer](self, step: Callable[[], Answer], otherwise: Answer) -> Answer:
+        """The step's answer; what it raises is this batch's fault alone, and stands on its plan."""
+        try:
+            return step()
+        except Exception as error:  # noqa: BLE001 - one batch's defect must not stop the others
+            self.fault = Fault.of(error)
+            return otherwise
 
     def remind(self, seconds: float, since: datetime | None = None) -> datetime:
         """Have the loop look again that long after `since` (default: now), and return that moment."""
@@ -144,6 +152,7 @@ class Draft:
     ) -> None:
         """The attempt ended without a result: queue the backtest for another one, or count it as failed."""
         state, is_charged = self._after_failure(attempt, reason)
+        self.trials.pop(attempt.index, None)
         self.changes.append(
             SettleFailure(
                 attempt=attempt,

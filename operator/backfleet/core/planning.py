@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from backfleet.core import wire
 from backfleet.core.accepting import accept, acceptance_limits, cost_of_judging, count_on, is_refused, may_accept_again
@@ -83,7 +84,7 @@ def plan(seen: Observation, between: Callable[[], None] = lambda: None) -> Plan:
     else:
         yield_slots(board.drafts, held, seen.limits)
         for draft in board.drafts:
-            _end_if_over(draft)
+            draft.guard(partial(_end_if_over, draft), None)
         share_slots(board.drafts, held, seen.limits)
     jobs = _jobs_by_batch(seen.jobs)
     for draft in board.drafts:

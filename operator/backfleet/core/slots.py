@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum, unique
+from functools import partial
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.drafts import Draft
+from backfleet.core.drafts import Draft, Trial
 from backfleet.core.launching import has_more, launch_one, may_launch, try_again
 from backfleet.core.observation import AttemptKey, JobState, Limits, Observation, SeenJob
-from backfleet.core.plans import Fault
 from backfleet.core.records import AttemptRecord
 from backfleet.core.starting import is_recorder_doubtful
 from backfleet.core.waiting import is_due, may_yield, waiting_attempts, yield_for_others
@@ -83,12 +83,13 @@ def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) 
     recorders did not start share as many of their own, which they hold for as long as an engine runs.
     """
     free = limits.max_concurrent - len(held)
-    turns = {draft.seen.uid: _Turn.of(draft, held) for draft in drafts if may_launch(draft)}
+    turns = {draft.seen.uid: _Turn.of(draft, held) for draft in drafts if may_launch(draft) and draft.fault is None}
     shares = {doubt: _share_left(drafts, held, limits, doubt) for doubt in Doubt}
     number = 0
     while free > 0 and turns:
         turn = min(turns.values(), key=lambda each: each.order)
-        if (turn.doubt is not None and shares[turn.doubt] <= 0) or not turn.take(held):
+        is_out = turn.doubt is not None and shares[turn.doubt] <= 0
+        if is_out or not turn.draft.guard(partial(turn.take, held), False):
             del turns[turn.draft.seen.uid]
             continue
         number += 1
@@ -110,10 +111,14 @@ def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) 
         for index, trial in draft.trials.items()
     ]
     for _, _, index, draft, trial in sorted(tried, key=lambda each: each[:3])[:wanting]:
-        if may_yield(trial, draft.attempts[index], draft.now, limits):
-            yield_for_others(draft, trial, index)
-        else:
-            draft.remind(limits.silent_seconds, trial.job.created_at)
+        draft.guard(partial(_yield, draft, trial, index), None)
+
+
+def _yield(draft: Draft, trial: Trial, index: int) -> None:
+    if may_yield(trial, draft.attempts[index], draft.now, draft.limits):
+        yield_for_others(draft, trial, index)
+    else:
+        draft.remind(draft.limits.silent_seconds, trial.job.created_at)
 
 
 @unique
@@ -180,7 +185,7 @@ class _Turn:
             try_again(self.draft, waiting)
             self.waiting.remove(waiting)
             self.is_trying_again |= waiting.waiting_since is not None
-        elif not (self._may_start_more and has_more(self.draft) and _launch(self.draft)):
+        elif not (self._may_start_more and has_more(self.draft) and launch_one(self.draft)):
             return False
         self.active += 1
         return True
@@ -205,11 +210,3 @@ def _share_left(drafts: Iterable[Draft], held: set[AttemptKey], limits: Limits, 
 
 def _runs(attempt: AttemptRecord) -> bool:
     return attempt.backtest_state is BacktestState.RUNNING and attempt.engine_started_at is not None
-
-
-def _launch(draft: Draft) -> bool:
-    try:
-        return launch_one(draft)
-    except Exception as error:  # noqa: BLE001 - one batch's defect must not stop the others; it stands on its plan
-        draft.fault = Fault.of(error)
-        return False

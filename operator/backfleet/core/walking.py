@@ -6,11 +6,11 @@ batches that need least, so that a small one never waits behind large ones, and 
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from backfleet.core.accepting import count_on
 from backfleet.core.drafts import Draft
 from backfleet.core.launching import has_more, may_launch
-from backfleet.core.plans import Fault
 from backfleet.core.records import BatchState
 
 
@@ -35,18 +35,10 @@ def count_batches(drafts: Sequence[Draft], budget: int, between: Callable[[], No
                 break
             if draft.record.state is BatchState.COUNTING and draft.fault is None:
                 between()
-                left -= _count(draft, left - floor)
+                left -= draft.guard(partial(count_on, draft, left - floor), 0)
     for draft in counting:
         if draft.record.state is BatchState.COUNTING:
             draft.due.append(draft.now)
-
-
-def _count(draft: Draft, limit: int) -> int:
-    try:
-        return count_on(draft, limit)
-    except Exception as error:  # noqa: BLE001 - one batch's defect must not stop the others; it stands on its plan
-        draft.fault = Fault.of(error)
-        return 0
 
 
 def _by_what_is_left(draft: Draft) -> tuple[int, datetime, str]:

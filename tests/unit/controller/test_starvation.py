@@ -182,3 +182,13 @@ def test_a_batch_that_is_cancelled_before_its_engine_starts_lets_the_next_one_st
     world.turn(3)
     assert world.cluster.condition(first, "Failed")["reason"] == "Cancelled"
     assert [world.attempt_of(job) for job in world.cluster.active_jobs] == [f"{second}-0.1"]
+
+
+def test_an_engine_that_is_silent_until_its_start_deadline_stops_no_pass_while_another_batch_waits() -> None:
+    world = World(limits=Limits(max_concurrent=1))
+    silent = world.cluster.add_batch(batch_spec(failurePolicy={"startTimeoutSeconds": 60}), name="silent")
+    world.turn()
+    second = world.cluster.add_batch(batch_spec(), name="second")
+    go_on(world, 65)
+    assert world.rows.reasons == {(silent, 0): "StartTimeout"}
+    assert [world.attempt_of(job) for job in world.cluster.active_jobs] == [f"{second}-0.1"]
