@@ -12,6 +12,7 @@ from tests.support.faults import ENGINES, NAMESPACES, Problem, Silence
 from tests.support.operator import failure, result
 
 REASONS = st.sampled_from([FailureReason.ENGINE_ERROR, FailureReason.ENGINE_CRASH, FailureReason.BACKTEST_TIMEOUT])
+WAYS = ["vanish", "oom", "silent", "deadline", "start", "evicted", "overfull", "unrecorded"]
 CRITERIA = st.sampled_from(
     [
         {},
@@ -46,7 +47,7 @@ class EverydayTroubles(OperatorMachine):
         self.world.record(data.draw(st.sampled_from(self.world.healthy_jobs)), failure(reason))
 
     @precondition(lambda self: self.world.healthy_jobs)
-    @rule(data=st.data(), how=st.sampled_from(["vanish", "oom", "silent", "deadline", "start"]))
+    @rule(data=st.data(), how=st.sampled_from(WAYS))
     def something_happens_to_a_job(self, data: st.DataObject, how: str) -> None:
         cluster = self.world.cluster
         job = data.draw(st.sampled_from(self.world.healthy_jobs))
@@ -55,6 +56,12 @@ class EverydayTroubles(OperatorMachine):
                 cluster.vanish(job)
             case "oom":
                 cluster.end_job(job, failed=True, engine={"exitCode": 137, "reason": "OOMKilled"})
+            case "evicted":
+                cluster.evict(job, "The node was low on resource: ephemeral-storage. ")
+            case "overfull":
+                cluster.evict(job, 'Usage of EmptyDir volume "results" exceeds the limit "256Mi". ')
+            case "unrecorded":
+                cluster.end_job(job, failed=True, recorder={"exitCode": wire.RECORDER_EXIT_GAVE_UP})
             case "silent":
                 cluster.end_job(job, failed=False)
             case "deadline":
