@@ -11,7 +11,13 @@ from tests.support.manifests.specs import LIMITS, STRATEGIES
 
 FOLDER = Path(__file__).parents[2] / "manifests" / "examples"
 EXAMPLES = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))}
-COMBINATIONS = {"rsi-small": 6, "sma-crossover": 108}
+COMBINATIONS = {
+    "rsi-small": 6,
+    "sma-crossover": 108,
+    "tutorial-search": 16,
+    "tutorial-refine": 15,
+    "tutorial-holdout": 15,
+}
 
 each_example = pytest.mark.parametrize("name", EXAMPLES)
 
