@@ -23,7 +23,7 @@ What defines the work (strategy, engine, data, parameters, constraints, search, 
 edit of it is not in force, and the condition `SpecDrift` says so. maxConcurrent, suspend, cancel, failurePolicy,
 ttlSecondsAfterFinished and resources stay editable, and so does successCriteria, after the end of the batch too: every
 result is then judged anew, and nothing runs again ([criteria](criteria.md)). An edit that is not valid leaves what was in
-force, and `SpecDrift` names the field and the mend.
+force, and `SpecDrift` names the field and the mend; suspend and cancel count all the same.
 
 ## An example
 

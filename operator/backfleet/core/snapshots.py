@@ -16,6 +16,8 @@ from backfleet.core.spec import BatchSpec, EngineName, parse_spec
 
 CONTROLS = ("maxConcurrent", "suspend", "cancel", "failurePolicy", "ttlSecondsAfterFinished", "resources")
 """Fields of the spec that stay editable after acceptance; all others but `CRITERIA` define the work."""
+SWITCHES = ("suspend", "cancel")
+"""Controls that are taken as they are now, whatever is wrong with the others."""
 CRITERIA = "successCriteria"
 """Editable too, and kept beside the controls: an edit is taken or not by itself, see `core.verdicts`."""
 
@@ -59,6 +61,10 @@ def definition_of(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in spec.items() if name not in (*CONTROLS, CRITERIA)}
 
 
+def _switches(present: Mapping[str, Any]) -> dict[str, bool]:
+    return {name: value for name in SWITCHES if isinstance(value := present.get(name), bool)}
+
+
 def declared_criteria(record: BatchRecord) -> Any:  # noqa: ANN401 - any JSON
     """`spec.successCriteria` as it was last taken; None for none. A batch of 0.1.0 has it in its accepted spec alone."""
     return record.controls[CRITERIA] if CRITERIA in record.controls else record.spec.get(CRITERIA)
@@ -85,7 +91,8 @@ def restore(
 ) -> tuple[Work, dict[str, Any], Drift | None]:
     """The work of an accepted batch under the present spec's controls, those controls, and what is not in force.
 
-    Controls that are not valid leave the last valid ones in force: a typo never stops a running batch. Times above the
+    Controls that are not valid leave the last valid ones in force: a typo never stops a running batch, and never keeps it from
+    being stopped. Times above the
     installation's ceilings are held to them, since the ceilings may be younger than the batch. The criteria are the record's,
     whatever the present spec says of them.
     """
@@ -98,7 +105,8 @@ def restore(
         check_controls(spec, limits)
     except SpecInvalid as error:
         faults.append(f"not in force: {error}")
-        controls = {**record.controls, **criteria}
+        kept = {name: value for name, value in record.controls.items() if name not in SWITCHES}
+        controls = {**kept, **_switches(present), **criteria}
         spec = parse_spec({**definition, **controls})
     spec, above = clamp(spec, limits.ceilings)
     faults += above
