@@ -47,6 +47,8 @@ class FakeCluster:
     deleted: list[str] = field(default_factory=list)
     labelled: list[str] = field(default_factory=list)
     label_fault: Exception | None = None
+    label_faults: dict[str, Exception] = field(default_factory=dict)
+    """Faults of `label_fault`'s kind by namespace."""
     delete_fault: Exception | None = None
     settled_page: int = 100
     settled_looks: int = 0
@@ -120,8 +122,8 @@ class FakeCluster:
 
     def label_job(self, namespace: str, name: str, uid: str, finished: str) -> None:
         self._answer()
-        if self.label_fault is not None:
-            raise self.label_fault
+        if fault := self.label_fault or self.label_faults.get(namespace):
+            raise fault
         job = self.jobs.get(name)
         if job is not None and job["metadata"]["uid"] == uid and job["metadata"]["namespace"] == namespace:
             job["metadata"].setdefault("labels", {})[wire.LABEL_SETTLED] = finished

@@ -43,8 +43,8 @@ class Memory:
     status_written_at: dict[str, datetime] = field(default_factory=dict)
     unsavable: dict[str, str] = field(default_factory=dict)
     """New batches that Postgres did not take, with its sentence; until the pass has made refusals of them."""
-    may_label: bool = True
-    """False once the Role did not allow it, until the settled Jobs are looked at again."""
+    unlabelled: set[str] = field(default_factory=set)
+    """Namespaces in which a Job may not be labelled, until the settled Jobs are looked at again."""
 
     def keep_news(self, attempts: Iterable[AttemptRecord]) -> None:
         """Forget the refusals that the rows have, or that no live attempt waits for any more."""
@@ -155,7 +155,7 @@ class Applier:
         self.memory.status_written_at[write.batch.uid] = now
 
     def _label(self, label: LabelJob) -> None:
-        if not self.memory.may_label:
+        if label.namespace in self.memory.unlabelled:
             return
         finished = str(int(label.finished_at.timestamp()))
         try:
@@ -163,12 +163,16 @@ class Applier:
         except NotAllowed as error:
             # A Role of an earlier version: then finished Jobs are listed until they are deleted.
             logger.warning("settled Jobs are not labelled: %s; apply this version's Role", error)
-            self.memory.may_label = False
+            self.memory.unlabelled.add(label.namespace)
 
     def _post(self, event: PostEvent, now: datetime) -> None:
         ref = {"uid": event.batch.uid, "name": event.batch.name, "namespace": event.batch.namespace}
         kind = "Warning" if event.is_warning else "Normal"
-        self.cluster.create_event(build_event(ref, event.reason, event.message, kind, now))
+        try:
+            self.cluster.create_event(build_event(ref, event.reason, event.message, kind, now))
+        except NotAllowed as error:
+            # A Role, a policy or a quota of events: the batch goes on without words.
+            logger.warning("event %s not posted: %s", event.reason, error, extra={"batch": event.batch.uid})
 
 
 def effects(plan: Plan) -> Iterator[tuple[str, Effect]]:

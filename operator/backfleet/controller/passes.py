@@ -164,7 +164,7 @@ class Passes:
             quiet=quiet,
             refused=dict(self.refused),
             last_lived=self._last_lived(sight, store),
-            may_label=self.applier.memory.may_label,
+            unlabelled=frozenset(memory.unlabelled),
             problems_since=dict(memory.problems_since),
             job_names=self._job_names(sight, store),
             blind=memory.blind,
@@ -188,7 +188,7 @@ class Passes:
 
     def _settled(self, sight: Sight, now: datetime) -> tuple[SettledJob, ...]:
         if self.sweep.is_due(now):
-            self.applier.memory.may_label = True
+            self.applier.memory.unlabelled.clear()
         return self.sweep.look(self.cluster, sight.listed, now)
 
     def _last_lived(self, sight: Sight, store: StoreView) -> Mapping[str, datetime]:

@@ -193,7 +193,7 @@ class Observation:
     those that tell what became of such a Job; `settled` is a part of the settled Jobs, now and then. `job_names` are the names
     of the Jobs of known attempts that are not in `store`. `last_lived` says of an unfinished Job, by its uid, when its attempt
     was last seen alive, `problems_since` since when its start problem has been reported; `blind` is the last span of more than
-    a minute in which nothing could be observed. These three, `status_written_at`, `refusals` and `may_label` are this
+    a minute in which nothing could be observed. These three, `status_written_at`, `refusals` and `unlabelled` are this
     process's memory; losing it costs a repeat, never a result.
     """
 
@@ -213,7 +213,8 @@ class Observation:
     refused: Mapping[str, RefusedBatch] = field(default_factory=dict)
     """Batches without a row that were refused lately, by uid: they are not judged again until they are edited."""
     last_lived: Mapping[str, datetime] = field(default_factory=dict)
-    may_label: bool = True
+    unlabelled: frozenset[str] = frozenset()
+    """Namespaces in which a Job may not be labelled as settled."""
     problems_since: Mapping[str, datetime] = field(default_factory=dict)
     job_names: Mapping[AttemptKey, str] = field(default_factory=dict)
     blind: tuple[datetime, datetime] | None = None

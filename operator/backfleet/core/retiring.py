@@ -110,7 +110,7 @@ def _retire_finished(retired: Retired, seen: Observation, job: SeenJob, expires_
     assert job.finished_at is not None
     if seen.now >= expires_at:
         retired.deletes.append(delete(job))
-    elif seen.may_label:
+    elif job.namespace not in seen.unlabelled:
         label = LabelJob(namespace=job.namespace, name=job.name, uid=job.uid, finished_at=job.finished_at)
         retired.labels.append(label)
     else:

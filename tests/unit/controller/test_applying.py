@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backfleet.controller.applying import LONGEST_RETRY_SECONDS, Applier, PassOverdue, effects
-from backfleet.controller.cluster import Refused
+from backfleet.controller.cluster import NotAllowed, Refused
 from backfleet.core.errors import Busy, Conflict, FenceLost, Unavailable, sentence_of
 from backfleet.core.observation import Refusal, RefusalKind
 from backfleet.core.plans import (
@@ -162,6 +162,12 @@ def test_a_failure_keeps_back_only_what_follows_of_its_own_batch(hands: Hands, s
     assert errors == {"a": sentence_of(error)}
     assert [deed for deed in hands.done if deed in deeds("a")] == deeds("a")[:stage]
     assert [deed for deed in hands.done if deed in deeds("b")] == deeds("b")
+
+
+def test_an_event_that_is_not_allowed_is_left_out_and_the_batch_goes_on(hands: Hands) -> None:
+    hands.fail = {"event a": NotAllowed("events is forbidden: exceeded quota: count/events")}
+    assert applier(hands).apply(BOTH, NOW) == {}
+    assert [deed for deed in deeds("a") if deed not in hands.done] == ["event a"]
 
 
 def test_a_batch_without_a_plan_is_reported_and_disturbs_no_other(hands: Hands) -> None:

@@ -15,7 +15,7 @@ from backfleet.core.plans import Effect, LabelJob
 from backfleet.core.reasons import FailureReason
 from tests.support.cluster import NAMESPACE, START, FakeCluster, Json, is_settled
 from tests.support.life import start
-from tests.support.operator import World, batch_spec, failure, result, values
+from tests.support.operator import Operator, World, batch_spec, build_settings, failure, result, values
 
 
 @pytest.fixture
@@ -108,6 +108,19 @@ def test_a_role_that_does_not_allow_labels_costs_nothing_but_the_labels(world: W
     world.tick(61)
     world.turn()
     assert unsettled(world) == []
+
+
+def test_a_namespace_that_does_not_allow_labels_keeps_none_from_others() -> None:
+    world = World()
+    settings = build_settings(namespaces=["closed", NAMESPACE])
+    world.operator = Operator(world.cluster, world.rows, world.limits, settings=settings)
+    world.cluster.label_faults["closed"] = NotAllowed("jobs is forbidden: cannot patch resource")
+    world.cluster.add_batch(batch_spec(parameters=values(2)), name="closed", namespace="closed")
+    world.cluster.add_batch(batch_spec(parameters=values(2)), name="open")
+    world.run_all()
+    world.turn()
+    assert len(unsettled(world)) == 2
+    assert all(name.startswith("closed") for name in unsettled(world))
 
 
 def test_settled_jobs_are_deleted_page_by_page_when_their_time_is_over(world: World) -> None:
