@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 LONGEST_RETRY_SECONDS = 300.0
 """The API server may ask for more patience; a minute's mistake there must not stop a batch for a day."""
 
+RETRIES_SECONDS = 5.0
+"""So long a pass may spend on creating what was refused before: an admission webhook that hangs takes ten seconds to fail."""
+
 
 class PassOverdue(BackfleetError):
     """The pass took longer than it may; what is left is done by the next one."""
@@ -36,7 +39,7 @@ class Memory:
 
     refusals: dict[AttemptKey, Refusal] = field(default_factory=dict)
     has_news: bool = False
-    """A Job was refused in this pass: the next one gives its slot to another."""
+    """A Job was refused or put off in this pass: the next one is due at once."""
     problems_since: dict[str, datetime] = field(default_factory=dict)
     looked_at: datetime | None = None
     blind: tuple[datetime, datetime] | None = None
@@ -61,6 +64,8 @@ class Applier:
     settings: Settings
     memory: Memory = field(default_factory=Memory)
     checkpoint: Callable[[Effect], None] = lambda _: None
+    clock: Callable[[], float] = time.monotonic
+    _retries_seconds: float = 0.0
 
     def apply(self, plan: Plan, now: datetime) -> dict[str, str]:
         """Carry out everything in order; the batches that failed, with a sentence for each. Their other effects wait.
@@ -69,11 +74,12 @@ class Applier:
         """
         errors = {each.uid: self._note_fault(each.uid, each.fault) for each in plan.batches if each.fault}
         self.memory.has_news = False
-        give_up_at = time.monotonic() + self.settings.pass_seconds
+        self._retries_seconds = 0.0
+        give_up_at = self.clock() + self.settings.pass_seconds
         for uid, effect in effects(plan):
             if uid in errors:
                 continue
-            if time.monotonic() > give_up_at:
+            if self.clock() > give_up_at:
                 raise PassOverdue(f"the pass was not done after {self.settings.pass_seconds:g} s")
             self.checkpoint(effect)
             try:
@@ -99,6 +105,8 @@ class Applier:
                 self.save(effect)
             case DeleteJob():
                 self.cluster.delete_job(effect.namespace, effect.name, effect.uid)
+            case CreateJob() if effect.attempt.start_tries:
+                self._create_again(effect, now)
             case CreateJob():
                 self._create(effect, now)
             case WriteStatus():
@@ -109,6 +117,15 @@ class Applier:
                 self._label(effect)
             case _:
                 assert_never(effect)
+
+    def _create_again(self, create: CreateJob, now: datetime) -> None:
+        """Create a Job that was refused before; by the next pass where others like it have taken their part of this one."""
+        if self._retries_seconds >= RETRIES_SECONDS:
+            self.memory.has_news = True
+            return
+        began = self.clock()
+        self._create(create, now)
+        self._retries_seconds += self.clock() - began
 
     def _create(self, create: CreateJob, now: datetime) -> None:
         """Create the Job; whatever stands in the way is a refusal, which the next pass writes into the attempt's row."""
@@ -176,11 +193,15 @@ class Applier:
 
 
 def effects(plan: Plan) -> Iterator[tuple[str, Effect]]:
-    """Every effect of a plan in the order in which they must happen, with the batch that it belongs to."""
+    """Every effect of a plan in the order in which they must happen, with the batch that it belongs to.
+
+    Jobs that were refused before come after the others, which must not wait for them.
+    """
     stages: tuple[Callable[[BatchPlan], tuple[Effect, ...]], ...] = (
         lambda each: (each.rows,) if each.rows else (),
         lambda each: each.deletes,
-        lambda each: each.creates,
+        lambda each: tuple(create for create in each.creates if not create.attempt.start_tries),
+        lambda each: tuple(create for create in each.creates if create.attempt.start_tries),
         lambda each: (each.status,) if each.status else (),
         lambda each: each.events,
         lambda each: each.labels,

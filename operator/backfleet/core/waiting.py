@@ -66,13 +66,14 @@ def may_yield(trial: Trial, attempt: AttemptRecord, now: datetime, limits: Limit
 
 
 def with_time_to_start(draft: Draft, attempt: AttemptRecord, deadline_seconds: int) -> AttemptRecord:
-    """The attempt as its Job is created (again): the time in which it waited for a slot is not charged."""
-    if attempt.retry_at is None:
+    """The attempt as its Job is created (again): the time in which it waited for a slot is not charged, and only once."""
+    retry_at = attempt.retry_at
+    if retry_at is None:
         start = max(attempt.start_deadline_at, draft.now + timedelta(seconds=draft.start_timeout_seconds))
     else:
-        start = attempt.start_deadline_at + max(draft.now - attempt.retry_at, timedelta(0))
+        start, retry_at = attempt.start_deadline_at + max(draft.now - retry_at, timedelta(0)), draft.now
     hard = draft.now + timedelta(seconds=deadline_seconds)
-    return replace(attempt, start_deadline_at=start, hard_deadline_at=hard)
+    return replace(attempt, start_deadline_at=start, hard_deadline_at=hard, retry_at=retry_at)
 
 
 def is_due(attempt: AttemptRecord, now: datetime, held: set[AttemptKey]) -> bool:

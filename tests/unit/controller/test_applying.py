@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -191,6 +191,27 @@ def test_a_pass_that_takes_too_long_ends_between_two_effects(hands: Hands) -> No
     with pytest.raises(PassOverdue, match=r"not done after 0\.05 s"):
         applier(hands, settings={"passSeconds": 0.05}, checkpoint=checkpoint).apply(BOTH, NOW)
     assert hands.done == ["rows a"]
+
+
+def test_jobs_that_were_refused_before_come_last_and_take_a_part_of_the_pass(hands: Hands) -> None:
+    """An admission webhook that hangs takes ten seconds of every pass for each of them."""
+    seconds = iter(range(0, 1000, 3))
+    attempts = {"a": 1, "b": 0, "c": 4, "d": 2}
+    plans = tuple(
+        batch_plan(
+            uid, creates=tuple(replace(each, attempt=replace(each.attempt, start_tries=tries)) for each in creates)
+        )
+        for uid, tries in attempts.items()
+        if (creates := batch_plan(uid).creates)
+    )
+    acting = applier(hands, clock=lambda: float(next(seconds)), settings={"passSeconds": 600})
+    assert acting.apply(Plan(batches=plans), NOW) == {}
+    assert [deed for deed in hands.done if deed.startswith("create")] == [
+        "create b-new",
+        "create a-new",
+        "create c-new",
+    ]
+    assert (acting.memory.has_news, acting.memory.refusals) == (True, {})
 
 
 @pytest.mark.parametrize(

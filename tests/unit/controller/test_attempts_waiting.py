@@ -131,18 +131,6 @@ def test_rows_without_a_job_and_a_resume_never_pass_the_limit(world: World) -> N
     assert world.cluster.most_alive == 4
 
 
-def test_a_refusal_from_just_before_a_suspension_is_not_judged_after_it(world: World) -> None:
-    world.cluster.job_fault = INVALID
-    uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
-    world.turn()
-    world.cluster.edit_batch(uid, suspend=True)
-    go_on(world, 3000)
-    world.cluster.job_fault = None
-    world.cluster.edit_batch(uid, suspend=False)
-    world.run_all()
-    assert world.rows.states(uid) == {0: BacktestState.SUCCEEDED}
-
-
 def test_suspended_time_is_not_charged_to_an_attempt_that_waits(world: World) -> None:
     world.cluster.job_fault = INVALID
     uid = world.cluster.add_batch(batch_spec(parameters=values(1), failurePolicy={"startTimeoutSeconds": 120}))
