@@ -54,7 +54,12 @@ class OperatorMachine(RuleBasedStateMachine):
         self.world.rows.catalog_rows = Catalog(default_criteria={"minTrades": 6})
         self.add(**batch)
 
-    @precondition(lambda self: len(self.world.cluster.batches) < 3)
+    @property
+    def has_room(self) -> bool:
+        """More batches than three would need more patience."""
+        return len(self.world.cluster.batches) < 3
+
+    @precondition(lambda self: self.has_room)
     @rule(batch=BATCHES)
     def add_batch(self, batch: dict[str, Any]) -> None:
         self.add(**batch)
@@ -200,16 +205,16 @@ class OperatorMachine(RuleBasedStateMachine):
             self.world.pass_time(seconds)
         raise AssertionError(f"waits for ever: {[batches[uid]['metadata']['name'] for uid in refused]}")
 
-    def add_good_batch(self) -> str:
-        """A batch of three backtests that nothing is wrong with, where nothing is refused."""
+    def add_good_batch(self, count: int = 3) -> str:
+        """A batch that nothing is wrong with, where nothing is refused."""
         engine = min(self.world.engines)
         for namespace in NAMESPACES:
-            uid = self.world.cluster.add_batch(self.spec_of(engine, 3), "good", namespace=namespace)
+            uid = self.world.cluster.add_batch(self.spec_of(engine, count), "good", namespace=namespace)
             if self.world.can_progress(uid):
                 return uid
             self.world.cluster.delete_batch(uid)
         self.world.cluster.admit_all(NAMESPACES[0])
-        return self.world.cluster.add_batch(self.spec_of(engine, 3), "good", namespace=NAMESPACES[0])
+        return self.world.cluster.add_batch(self.spec_of(engine, count), "good", namespace=NAMESPACES[0])
 
     def every_batch_ends(self) -> None:
         for uid in list(self.world.cluster.batches):
@@ -255,11 +260,11 @@ class OperatorMachine(RuleBasedStateMachine):
     def draw_batch(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(sorted(self.world.cluster.batches)))
 
-    def add(self, *, count: int, limit: int, is_constrained: bool, engine: str, namespace: str, timeout: int) -> None:
+    def add(self, *, count: int, limit: int, is_constrained: bool, engine: str, namespace: str, timeout: int) -> str:
         constraints = ["value != 2"] if is_constrained and count > 2 else []
         spec = self.spec_of(engine, count, maxConcurrent=limit, constraints=constraints)
         spec["failurePolicy"] = {"startTimeoutSeconds": timeout}
-        self.world.cluster.add_batch(spec, f"batch-{self.world.cluster.uids}", namespace=namespace)
+        return self.world.cluster.add_batch(spec, f"batch-{self.world.cluster.uids}", namespace=namespace)
 
     def spec_of(self, engine: str, count: int, **changes: Any) -> dict[str, Any]:
         strategy = {"name": "Noop"} | ({"leanProjectPath": "noop"} if engine == "lean" else {})

@@ -24,15 +24,15 @@ def worlds(machine: type[OperatorMachine], count: int) -> type:
     return machine.TestCase
 
 
-TestAnOrdinaryWorld = worlds(troubles.EverydayTroubles, 30)
-TestWithEdits = worlds(troubles.EditTroubles, 20)
+TestAnOrdinaryWorld = worlds(troubles.EverydayTroubles, 25)
+TestWithEdits = worlds(troubles.EditTroubles, 25)
 TestWithoutAnEngine = worlds(troubles.EngineTroubles, 15)
 TestWithRefusals = worlds(troubles.RefusalTroubles, 15)
-TestWithPodsThatDoNotStart = worlds(troubles.StartTroubles, 15)
-TestWithoutAnswers = worlds(troubles.SilenceTroubles, 20)
+TestWithPodsThatDoNotStart = worlds(troubles.StartTroubles, 20)
+TestWithoutAnswers = worlds(troubles.SilenceTroubles, 25)
 TestWithAnotherClock = worlds(troubles.ClockTroubles, 20)
 TestWithStrangers = worlds(troubles.StrangerTroubles, 10)
-TestWithEveryTrouble = worlds(troubles.EveryTrouble, 30)
+TestWithEveryTrouble = worlds(troubles.EveryTrouble, 25)
 
 
 def test_the_order_of_what_is_observed_is_irrelevant() -> None:

@@ -27,6 +27,8 @@ CRITERIA = st.sampled_from(
 )
 """What people write into a running batch; None takes the batch's own criteria away, the last two are not valid."""
 
+SILENCES = st.sampled_from([*Silence, Silence.CREATE_LOST, Silence.CREATE_DONE])
+
 
 class EverydayTroubles(OperatorMachine):
     """Backtests succeed and fail, Jobs are lost, outcomes and commits come late, criteria are edited, batches are given up."""
@@ -94,11 +96,13 @@ class EngineTroubles(OperatorMachine):
     """An engine is taken out of the settings, and put back."""
 
     @precondition(lambda self: self.world.cluster.batches)
-    @rule(data=st.data())
-    def the_engine_of_a_batch_is_taken_out(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), seconds=st.sampled_from([0, 61]))
+    def the_engine_of_a_batch_is_taken_out(self, data: st.DataObject, seconds: float) -> None:
         engine = self.world.cluster.batches[self.draw_batch(data)]["spec"]["engine"]["name"]
+        self.world.try_turn()
         self.world.engines = ENGINES - {engine}
         self.world.restart()
+        self.world.pass_time(seconds)
 
     @precondition(lambda self: len(self.world.engines) < len(ENGINES))
     @rule()
@@ -129,13 +133,29 @@ class EditTroubles(OperatorMachine):
 
     @rule(data=st.data(), meanwhile=MEANWHILE)
     def jobs_are_refused_for_one_pass(self, data: st.DataObject, meanwhile: dict | None) -> None:
-        for namespace in NAMESPACES:
-            self.world.cluster.quotas[namespace] = 0
+        with self.world.refusing_jobs():
+            self.world.try_turn()
+            self.edit_some_batch(data, meanwhile)
         self.world.try_turn()
-        self.edit_some_batch(data, meanwhile)
-        for namespace in NAMESPACES:
-            self.world.cluster.admit_all(namespace)
+
+    @rule(data=st.data(), batch=BATCHES, seconds=st.sampled_from([15, 20, 61]))
+    def a_batch_is_suspended_before_its_jobs_are_there(
+        self, data: st.DataObject, batch: dict[str, Any], seconds: float
+    ) -> None:
+        """Its Jobs are refused, another one uses the slots meanwhile, and it is resumed."""
+        uid = self.add(**batch) if self.has_room else self.draw_batch(data)
+        self.world.cluster.edit_batch(uid, suspend=False)
+        with self.world.refusing_jobs():
+            self.world.try_turn()
+        self.world.cluster.edit_batch(uid, suspend=True)
+        other = self.add_good_batch(9)
+        for _ in range(3):
+            self.world.try_turn()
+            self.world.pass_time(seconds)
         self.world.try_turn()
+        self.world.cluster.edit_batch(uid, suspend=False)
+        self.world.try_turn()
+        self.world.cluster.delete_batch(other)
 
     @precondition(lambda self: self.world.cluster.batches)
     @rule(data=st.data(), count=st.integers(1, 3))
@@ -154,6 +174,11 @@ class StartTroubles(OperatorMachine):
     def pods_of_a_batch_do_not_start(self, data: st.DataObject, problem: Problem) -> None:
         self.world.cluster.problems[self.draw_batch(data)] = problem
 
+    @precondition(lambda self: self.has_room)
+    @rule(batch=BATCHES, problem=st.sampled_from(Problem))
+    def a_batch_is_applied_whose_pods_do_not_start(self, batch: dict[str, Any], problem: Problem) -> None:
+        self.world.cluster.problems[self.add(**batch)] = problem
+
     @precondition(lambda self: self.world.cluster.problems)
     @rule(data=st.data())
     def its_problem_is_fixed(self, data: st.DataObject) -> None:
@@ -163,11 +188,20 @@ class StartTroubles(OperatorMachine):
 class SilenceTroubles(OperatorMachine):
     """The API server does not answer, or what it did is not known."""
 
-    @rule(silence=st.sampled_from(Silence), seconds=st.sampled_from([3, 61, 700]))
+    @rule(silence=SILENCES, seconds=st.sampled_from([3, 61, 700, 700]))
     def no_answer_comes(self, silence: Silence, seconds: float) -> None:
         self.world.cluster.be_silent(silence)
         self.world.try_turn()
         self.world.pass_time(seconds)
+        self.world.try_turn()
+
+    @precondition(lambda self: self.has_room)
+    @rule(batch=BATCHES, silence=st.sampled_from([Silence.CREATE_LOST, Silence.CREATE_DONE]))
+    def a_batch_is_applied_while_no_answer_comes(self, batch: dict[str, Any], silence: Silence) -> None:
+        self.world.cluster.be_silent(silence)
+        self.add(**batch)
+        self.world.try_turn()
+        self.world.pass_time(700)
         self.world.try_turn()
 
     @precondition(lambda self: self.world.cluster.silence)

@@ -1,6 +1,7 @@
 """A world with a kubelet of its own, and with the faults of a cluster that several teams share: they come and they go."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
@@ -178,6 +179,14 @@ class FaultyWorld(World):
             return self.turn()
         except Unavailable:
             return None
+
+    @contextmanager
+    def refusing_jobs(self) -> Iterator[None]:
+        """No namespace takes a Job; afterwards every one does."""
+        self.cluster.quotas |= dict.fromkeys(NAMESPACES, 0)
+        yield
+        for namespace in NAMESPACES:
+            self.cluster.admit_all(namespace)
 
     def pass_time(self, seconds: float) -> None:
         """The clock goes on, and with it kubelet, the Job controller and the TTL controller, but no pass happens."""

@@ -17,6 +17,7 @@ from backfleet.core.waiting import is_due, may_yield, waiting_attempts, yield_fo
 UNPROVEN_PART = 4
 """Batches of which no engine has started get one slot in so many, among all of them."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_NEVER_AT_ALL = (_NEVER, 0)
 
 
 def occupied_slots(seen: Observation, drafts: Iterable[Draft]) -> set[AttemptKey]:
@@ -80,11 +81,14 @@ def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) 
 
     Of a batch, first an attempt that waits, then a queued backtest, then a new combination. Batches of which no engine has
     started share a slot, and at most a quarter of all, so that broken ones cannot take them from the others; those whose
-    recorders did not start share as many of their own, which they hold for as long as an engine runs.
+    recorders did not start share as many of their own, which they hold for as long as an engine runs, and take turns with the
+    others as if they were one batch.
     """
     free = limits.max_concurrent - len(held)
     turns = {draft.seen.uid: _Turn.of(draft, held) for draft in drafts if may_launch(draft) and draft.fault is None}
     shares = {doubt: _share_left(drafts, held, limits, doubt) for doubt in Doubt}
+    doubtful = [each for each in drafts if doubt_of(each) is Doubt.RECORDER]
+    _note_last_of_recorders(turns.values(), max((_last_launch(each) for each in doubtful), default=_NEVER_AT_ALL))
     number = 0
     while free > 0 and turns:
         turn = min(turns.values(), key=lambda each: each.order)
@@ -97,6 +101,8 @@ def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) 
         if turn.doubt is not None:
             shares[turn.doubt] -= 1
         turn.last = (turn.draft.now, number)
+        if turn.doubt is Doubt.RECORDER:
+            _note_last_of_recorders(turns.values(), turn.last)
 
 
 def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> None:
@@ -152,6 +158,7 @@ class _Turn:
     is_trying_again: bool
     doubt: Doubt | None
     last: tuple[datetime, int]
+    last_of_share: tuple[datetime, int] = _NEVER_AT_ALL
 
     @staticmethod
     def of(draft: Draft, held: set[AttemptKey]) -> "_Turn":
@@ -162,12 +169,12 @@ class _Turn:
             waiting=waiting_attempts(draft),
             is_trying_again=any(each.waiting_since is not None and not _runs(each) for each in live),
             doubt=doubt_of(draft),
-            last=(draft.record.last_launched_at or _NEVER, 0),
+            last=_last_launch(draft),
         )
 
     @property
-    def order(self) -> tuple[datetime, int, datetime, str]:
-        return *self.last, self.draft.record.accepted_at, self.draft.seen.uid
+    def order(self) -> tuple[tuple[datetime, int], tuple[datetime, int], datetime, str]:
+        return max(self.last, self.last_of_share), self.last, self.draft.record.accepted_at, self.draft.seen.uid
 
     @property
     def allowed(self) -> int:
@@ -201,6 +208,16 @@ class _Turn:
             return None
         due = (each for each in self.waiting if is_due(each, self.draft.now, held))
         return next((each for each in due if each.waiting_since is None or not self.is_trying_again), None)
+
+
+def _last_launch(draft: Draft) -> tuple[datetime, int]:
+    return draft.record.last_launched_at or _NEVER, 0
+
+
+def _note_last_of_recorders(turns: Iterable[_Turn], last: tuple[datetime, int]) -> None:
+    for turn in turns:
+        if turn.doubt is Doubt.RECORDER:
+            turn.last_of_share = last
 
 
 def _share_left(drafts: Iterable[Draft], held: set[AttemptKey], limits: Limits, doubt: Doubt) -> int:

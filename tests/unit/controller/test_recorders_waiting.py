@@ -3,6 +3,7 @@
 import pytest
 
 from backfleet.core.backtests import BacktestState
+from backfleet.core.observation import Limits
 from tests.support.cluster import text
 from tests.support.life import go_on, status
 from tests.support.operator import World, batch_spec, result, values
@@ -29,6 +30,13 @@ def get_stuck(world: World) -> None:
     for job in world.cluster.active_jobs:
         if "containerStatuses" not in world.cluster.pods[job]["status"]:
             end_engine(world, job)
+
+
+def get_stuck_or_end(world: World) -> None:
+    for job in world.cluster.active_jobs:
+        if job.startswith("good"):
+            world.record(job, result())
+    get_stuck(world)
 
 
 def test_a_recorder_that_cannot_start_is_shown_within_a_minute_and_nothing_more_is_launched(world: World) -> None:
@@ -71,16 +79,18 @@ def test_a_batch_whose_recorders_do_not_start_leaves_the_slots_to_others(world: 
     world.cluster.start_engine(world.cluster.active_jobs[0])
     go_on(world, 2)
     assert len(world.cluster.active_jobs) == 4
-
-    def act() -> None:
-        for job in world.cluster.active_jobs:
-            if job.startswith("good"):
-                world.record(job, result())
-            elif "containerStatuses" not in world.cluster.pods[job]["status"]:
-                end_engine(world, job)
-
-    go_on(world, 400, act)
+    go_on(world, 400, lambda: get_stuck_or_end(world))
     good = world.cluster.add_batch(batch_spec(parameters=values(20)), name="good")
-    go_on(world, 120, act)
+    go_on(world, 120, lambda: get_stuck_or_end(world))
     assert status(world, stuck)["active"] <= 1
     assert world.rows.states(good) == dict.fromkeys(range(20), BacktestState.SUCCEEDED)
+
+
+def test_where_there_is_one_slot_batches_whose_recorders_do_not_start_have_every_second_turn_together() -> None:
+    world = World(limits=Limits(max_concurrent=1))
+    for number in range(4):
+        world.cluster.add_batch(batch_spec(parameters=values(30)), name=f"stuck-{number}")
+    go_on(world, 4 * 330, lambda: get_stuck_or_end(world))
+    good = world.cluster.add_batch(batch_spec(parameters=values(6)), name="good")
+    go_on(world, 4 * 330, lambda: get_stuck_or_end(world))
+    assert list(world.rows.states(good).values()).count(BacktestState.SUCCEEDED) >= 3
