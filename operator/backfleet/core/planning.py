@@ -96,7 +96,7 @@ def plan(seen: Observation, between: Callable[[], None] = lambda: None) -> Plan:
             batch.uid,
             lambda b=batch, r=record: board.rest(seen, b, r, close_finished(seen, b, r, held, jobs[b.uid])),  # type: ignore[misc]
         )
-    board.plans.extend(_sweep(seen, records.values(), board))
+    _sweep(seen, records.values(), board)
     made = bound_labels(expire_settled(seen, board.plans), seen.limits, seen.now)
     plans = sorted((each for each in made if not each.is_empty), key=lambda each: each.uid)
     due = [moment for moment in board.due if moment >= seen.now] + [each.due_at for each in made if each.due_at]
@@ -227,25 +227,27 @@ def _jobs_by_batch(jobs: Iterable[SeenJob]) -> dict[str, list[SeenJob]]:
     return grouped
 
 
-def _sweep(seen: Observation, records: Iterable[BatchRecord], board: _Board) -> Iterable[BatchPlan]:
-    """A batch whose custom resource is gone in two complete looks, far enough apart, is over; what is stale is still judged."""
-    present = {batch.uid for batch in seen.batches} | seen.quiet.keys()
+def _sweep(seen: Observation, records: Iterable[BatchRecord], board: _Board) -> None:
+    present = {batch.uid for batch in seen.batches} | seen.quiet.keys() | seen.resting
     for record in records:
-        if record.uid in present or record.uid in seen.resting:
-            continue
-        if record.state is BatchState.FINISHED:
-            after, verdicts = judge_stale(record, seen.store.stale.get(record.uid))
-            rows = BatchChanges(before=record, after=after, verdicts=verdicts) if after != record else None
-            yield BatchPlan(uid=record.uid, rows=rows, due_at=seen.now if after.stale_verdicts else None)
-            continue
-        if record.namespace not in seen.namespaces:
-            continue
-        if record.missing_since is None:
-            after = replace(record, missing_since=seen.now)
-        elif seen.now < record.missing_since + timedelta(seconds=seen.limits.missing_seconds):
-            board.due.append(record.missing_since + timedelta(seconds=seen.limits.missing_seconds))
-            continue
-        else:
-            after = record.finished(seen.now, wire.REASON_DELETED, "the custom resource was deleted")
-        board.due.append(seen.now + timedelta(seconds=seen.limits.missing_seconds))
-        yield BatchPlan(uid=record.uid, rows=BatchChanges(before=record, after=after))
+        if record.uid not in present:
+            board.add(record.uid, partial(_plan_missing, seen, record, board.due))
+
+
+def _plan_missing(seen: Observation, record: BatchRecord, due: list[datetime]) -> BatchPlan | None:
+    """A batch whose custom resource is gone in two complete looks, far enough apart, is over; what is stale is still judged."""
+    if record.state is BatchState.FINISHED:
+        after, verdicts = judge_stale(record, seen.store.stale.get(record.uid))
+        rows = BatchChanges(before=record, after=after, verdicts=verdicts) if after != record else None
+        return BatchPlan(uid=record.uid, rows=rows, due_at=seen.now if after.stale_verdicts else None)
+    if record.namespace not in seen.namespaces:
+        return None
+    if record.missing_since is None:
+        after = replace(record, missing_since=seen.now)
+    elif seen.now < record.missing_since + timedelta(seconds=seen.limits.missing_seconds):
+        due.append(record.missing_since + timedelta(seconds=seen.limits.missing_seconds))
+        return None
+    else:
+        after = record.finished(seen.now, wire.REASON_DELETED, "the custom resource was deleted")
+    due.append(seen.now + timedelta(seconds=seen.limits.missing_seconds))
+    return BatchPlan(uid=record.uid, rows=BatchChanges(before=record, after=after))
