@@ -67,7 +67,7 @@ def _settle_live(draft: Draft, attempt: AttemptRecord, facts: Facts) -> None:
         if attempt.job_seen_at is not None:
             draft.fail(attempt, FailureReason.JOB_VANISHED, "its Job is gone and no outcome was recorded")
         else:
-            settle_without_job(draft, attempt, facts.refusals.get(attempt.key))
+            settle_without_job(draft, attempt, facts.refusals.get(attempt.key), is_deleting=job is not None)
         return
     pod = facts.pod(job)
     if job.state is JobState.FAILED:

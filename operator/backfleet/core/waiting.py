@@ -10,6 +10,10 @@ from backfleet.core.plans import DeleteJob
 from backfleet.core.records import AttemptRecord
 from backfleet.core.starting import Patience, StartProblem, is_given_up, postponed, without_wait
 
+STILL_GOING = StartProblem(
+    kind="JobDeleting", message="its Job of an earlier try is still being deleted: see its finalizers"
+)
+
 
 def waiting_attempts(draft: Draft) -> list[AttemptRecord]:
     """Live attempts without a Job, lowest index first: they hold no slot."""
@@ -17,8 +21,10 @@ def waiting_attempts(draft: Draft) -> list[AttemptRecord]:
     return [a for a in live if a.backtest_state is BacktestState.LAUNCHING and a.key not in draft.unanswered]
 
 
-def settle_without_job(draft: Draft, attempt: AttemptRecord, refusal: Refusal | None) -> None:
-    """A launching attempt whose Job is not there: refused, not answered, or never asked for (after a crash)."""
+def settle_without_job(
+    draft: Draft, attempt: AttemptRecord, refusal: Refusal | None, *, is_deleting: bool = False
+) -> None:
+    """A launching attempt whose Job is not there: refused, not answered, never asked for (after a crash), or still going."""
     is_news = refusal is not None and refusal.start_tries == attempt.start_tries
     if refusal is not None and is_news and _may_exist(draft, refusal):
         draft.unanswered.add(attempt.key)
@@ -28,6 +34,8 @@ def settle_without_job(draft: Draft, attempt: AttemptRecord, refusal: Refusal | 
         draft.see(attempt, replace(without_wait(attempt), start_tries=attempt.start_tries + is_news))
     elif refusal is not None and is_news:
         postpone(draft, attempt, StartProblem.of_refusal(refusal), not_before=refusal.not_before)
+    elif is_deleting and attempt.retry_at is not None and attempt.retry_at <= draft.now:
+        postpone(draft, attempt, STILL_GOING)
     elif problem := StartProblem.of(attempt):
         _show(draft, attempt, problem)
 

@@ -53,3 +53,19 @@ def test_the_wait_for_a_slot_is_left_out_of_an_attempts_time_only_once(world: Wo
             world.turn()
     (after,) = world.rows.attempts.values()
     assert after.start_deadline_at - before.start_deadline_at == world.cluster.now - before.retry_at
+
+
+def test_a_job_that_cannot_be_deleted_is_named_and_has_a_deadline(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A finalizer keeps it, and its name with it."""
+    uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
+    world.turn()
+    (job,) = world.cluster.active_jobs
+    world.cluster.wait_engine(job, "ErrImagePull", "no such image")
+    meta = world.cluster.jobs[job]["metadata"]
+    monkeypatch.setattr(world.cluster, "delete_job", lambda *_: meta.update(deletionTimestamp="2026-01-05T09:01:00Z"))
+    go_on(world, 120)
+    assert "JobDeleting" in world.cluster.condition(uid, "Progressing")["message"]
+    go_on(world, 600)
+    assert world.rows.reasons == {(uid, 0): "StartTimeout"}
