@@ -1,4 +1,4 @@
-"""docs/configs.md names every key that is read or passed over with a word, and the template shows those that are read."""
+"""docs/configs.md names every key that is read or ignored with a warning. The template shows those that are read."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ PAGE = re.sub(r"(?ms)^```.*?^```$", "", (ROOT / "docs" / "configs.md").read_text
 TEMPLATE = (ROOT / "configs" / "optimizations" / "template.yaml").read_text()
 NAMED = set(re.findall(r"[A-Za-z_-]+", " ".join(re.findall(r"`([^`\n]+)`", PAGE))))
 SECTIONS = (converting.TOP, converting.OPTIMIZATION, strategies.KEYS, data.KEYS, criteria.KEYS, axes.KEYS)
-# Other words for the same, which the page leaves to the errors.
+# Synonyms. The page leaves them out; errors and warnings name them.
 SYNONYMS = {
     "min_sharpe_ratio",
     "min_comparable_sharpe_ratio",
@@ -24,7 +24,7 @@ def test_every_key_that_is_read_is_named() -> None:
     assert {key for keys in SECTIONS for key in keys.known} - SYNONYMS <= NAMED
 
 
-def test_every_key_that_is_passed_over_with_a_word_is_named() -> None:
+def test_every_key_that_is_ignored_with_a_warning_is_named() -> None:
     assert {key for keys in SECTIONS for key in keys.told} | set(converting.TOP.others) <= NAMED | SYNONYMS
 
 

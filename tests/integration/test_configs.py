@@ -1,4 +1,4 @@
-"""The shipped configs on their way to the end: `convert`, an API server, the real operator, a real Postgres."""
+"""The shipped configs through `convert`, an API server, the real operator and a real Postgres."""
 
 import time
 from collections.abc import Iterator
@@ -22,14 +22,14 @@ from tests.support.databases import Database
 from tests.support.operator import Operator
 
 ENGINES = {"as written": [], "for bars": ["--engine", "bars"]}
-"""As written they are for lean, and the test config for bars."""
+"""As written, all are for lean except the test config, which is for bars."""
 NAMES = [*TOTALS, "test_config"]
 ON_HOLD = "MicroFutures_Momentum_MESNQ"
 
 
 @dataclass
 class Scene:
-    """An API server, and an operator of it over a real database."""
+    """An API server, and an operator that uses it and a real database."""
 
     api: ApiServer
     operator: Operator
@@ -59,7 +59,7 @@ def scene(database: Database) -> Iterator[Scene]:
 
 
 def converted(name: str, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
-    """What the command prints."""
+    """Return the manifest that the command prints."""
     assert run(["convert", str(FOLDER / f"{name}.yaml"), "-n", NAMESPACE, *options]) == 0
     manifest: dict[str, Any] = yaml.safe_load(capsys.readouterr().out)
     return manifest
@@ -88,7 +88,7 @@ def test_every_shipped_config_is_accepted_with_its_total(
 
 
 def test_the_criteria_in_force_are_those_of_the_catalog(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    """From every config by its own criteria, and from the test config, which has none, by the strategy's row."""
+    """Every config brings its own criteria, except the test config, which uses the strategy's row."""
     for name in NAMES:
         scene.apply(converted(name, capsys))
     scene.operator.turn()

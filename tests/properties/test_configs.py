@@ -1,4 +1,4 @@
-"""Any text is a batch that the operator's own door takes, or an error that names a line: never a crash."""
+"""Any text becomes a batch that the operator accepts, or an error that names a line. It never causes a crash."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def refusal(content: str | bytes) -> ConfigInvalid | None:
 
 
 def check(text: str) -> Converted | None:
-    """The batch, judged by the schema and the operator's reader; None where it was refused well."""
+    """Return the batch, checked by the schema and the operator's parser, or None if a proper error refused it."""
     error = refusal(text)
     if error is not None:
         # YAML's line breaks; a pair of them counts once.

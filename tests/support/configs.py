@@ -1,4 +1,4 @@
-"""The configs that ship, how many combinations each has, and a small one to be bent by tests."""
+"""The shipped configs, the number of combinations of each, and a small config that tests change."""
 
 from pathlib import Path
 from textwrap import dedent, indent
@@ -26,7 +26,7 @@ TOTALS = {
     "STR-014_Donchian_Breakout_ETF": 9,
     "STR-015_Quality_Factor_Momentum": 9,
 }
-"""By file: exact, with an explicit list before a range."""
+"""The exact number of combinations by file. An explicit list takes precedence over a range."""
 PARAMETERS = """\
 parameters:
   rsi_period: {start: 14, end: 16, step: 1}
@@ -38,11 +38,11 @@ backtest: {start_date: 2020-01-01, end_date: 2024-12-31}
 
 
 def read(text: str, **wishes: Any) -> Converted:
-    """The batch of a config whose text may be indented."""
+    """Convert a config whose text may be indented."""
     return convert(dedent(text), CATALOG, Wishes(**wishes))
 
 
 def read_axes(text: str, *, strategy: str = "Mine") -> Converted:
-    """The batch of parameters alone, by default of a strategy that nothing is known of; they begin in line 6."""
+    """Convert a config from its parameters alone, which begin in line 6. By default the catalog does not have its strategy."""
     head = f"strategy: {{name: {strategy}, lean_project_path: p}}\nsymbols: [SPY]\nstart_date: 2020-01-01\n"
     return convert(f"{head}end_date: 2024-12-31\nparameters:\n{indent(dedent(text), '  ')}", CATALOG)

@@ -1,4 +1,4 @@
-"""The catalog that ships with the product: fifteen strategies with their parameters, and the success criteria of each."""
+"""Reads the catalog that ships with Backfleet: fifteen strategies with their parameters and success criteria."""
 
 import json
 from collections.abc import Mapping
@@ -13,19 +13,19 @@ from backfleet.core.scalars import ParameterType
 
 @unique
 class StrategyStatus(StrEnum):
-    """How far a strategy is."""
+    """The status of a strategy."""
 
     AVAILABLE = "available"
     """The built-in engine runs it."""
     TESTING = "testing"
-    """It runs as a LEAN project that the user brings."""
+    """It runs as a LEAN project that the user provides."""
     ON_HOLD = "on_hold"
-    """A batch for it is refused."""
+    """The operator refuses batches for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogParameter:
-    """A parameter that a strategy reads; `default` is its exact text."""
+    """A parameter that a strategy reads. `default` is its exact text."""
 
     name: str
     type: ParameterType
@@ -34,7 +34,7 @@ class CatalogParameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogStrategy:
-    """One strategy; without criteria of its own the default ones count."""
+    """One strategy. If it has no criteria, the default criteria apply."""
 
     id: str
     name: str
@@ -50,7 +50,7 @@ class CatalogStrategy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
-    """What the tables are seeded with."""
+    """The strategies and default criteria that seed the tables."""
 
     strategies: tuple[CatalogStrategy, ...]
     default_criteria: SuccessCriteria

@@ -1,4 +1,7 @@
-"""What acceptance says of a converted config: every fault in one look, each found by leaving out the one before."""
+"""Checks a converted config as acceptance does and finds every fault in one run.
+
+Each round leaves out what the round before refused.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -16,15 +19,15 @@ from backfleet.core.spec import EngineName, find_faults, parse_spec
 from backfleet.core.strategies import StrategyInfo
 
 MOST_COMBINATIONS = 10**15
-"""An installation has its own limit; what is above its default is a warning, and above this an error."""
+"""The limit for a config. Each installation has a lower limit of its own; above the default of that, a warning is enough."""
 STAND_IN = {"strategy": {"name": "any", "leanProjectPath": "any"}, "engine": {"name": EngineName.LEAN.value}}
-"""In the place of a strategy that could not be read, so that all else is judged."""
+"""Replaces a strategy that could not be read, so that the rest can still be checked."""
 _PART = re.compile(r"spec\.(?P<section>\w+)(?:\[(?P<position>\d+)\]|\.(?P<name>\w+))?")
 
 
 @dataclass(slots=True)
 class _Rest:
-    """The spec without what was refused; lists keep the position that each item had."""
+    """The spec without its refused parts. Items of lists keep their original positions."""
 
     spec: dict[str, Any]
     parameters: list[tuple[int, dict[str, Any]]]
@@ -37,7 +40,7 @@ class _Rest:
         return self.spec | lists
 
     def original(self, field: str) -> str:
-        """The field as it was before anything was left out."""
+        """Return the path of the field as it was before anything was left out."""
         found = _PART.match(field)
         items = {"parameters": self.parameters, "constraints": self.constraints}.get(found["section"] if found else "")
         if found is None or found["position"] is None or items is None:
@@ -45,7 +48,7 @@ class _Rest:
         return f"spec.{found['section']}[{items[int(found['position'])][0]}]{field[found.end() :]}"  # type: ignore[index]
 
     def leave_out(self, field: str) -> bool:
-        """Take a refused part away, by its original field; False where nothing could be judged without it."""
+        """Remove a refused part by its original field. Return False if nothing can be checked without it."""
         found = _PART.match(field)
         section = found["section"] if found else ""
         if found is None or section == "engine":
@@ -73,9 +76,10 @@ class _Rest:
 
 
 def judge(draft: Draft, unread: Sequence[str], catalog: Catalog) -> AcceptedBatch | None:
-    """The batch, as far as that can be told without an installation; None where it was refused, with all of `faults`.
+    """Return the accepted batch, or None if it was refused. Add every fault to `draft.faults`.
 
-    `unread` are the names of the parameters that could not be read, which constraints may still mention.
+    The check covers what does not depend on an installation. `unread` holds the names of the parameters that could not be
+    read. Constraints may still mention them.
     """
     constraints = list(enumerate(draft.spec.get("constraints", [])))
     lists = ("parameters", "constraints")
@@ -98,7 +102,7 @@ def judge(draft: Draft, unread: Sequence[str], catalog: Catalog) -> AcceptedBatc
 
 
 def place_of(spec_path: str, places: Mapping[str, Place]) -> Place:
-    """Where the field of the spec came from, or what it stands in."""
+    """Return where the config has this field of the spec, or the nearest field around it."""
     path = spec_path
     while path and path not in places:
         path = path[: max(path.rfind("."), path.rfind("["), 0)]
@@ -106,7 +110,7 @@ def place_of(spec_path: str, places: Mapping[str, Place]) -> Place:
 
 
 def _judge_fields(rest: _Rest, draft: Draft) -> bool:
-    """Refuse what no single field may be; whether enough is left to go on."""
+    """Add a fault for each field that is not valid by itself. Return whether enough is left to go on."""
     faults = {rest.original(each.field): each for each in find_faults(rest.whole())}
     for field, fault in faults.items():
         _add(draft, field, fault)
@@ -126,14 +130,14 @@ def _limits(spec: Mapping[str, Any], catalog: Catalog) -> AcceptanceLimits:
     return AcceptanceLimits(
         max_combinations=MOST_COMBINATIONS,
         ceilings=NO_CEILINGS,
-        # With a project of one's own it may be released, which the operator's catalog knows.
+        # For a LEAN project, only the operator's catalog knows whether the strategy is still on hold.
         on_hold=dict.fromkeys(held, "the built-in engine does not have it") if is_bars else {},
         project_paths={each.name: each.lean_project_path for each in catalog.strategies if each.lean_project_path},
     )
 
 
 def _strategies(catalog: Catalog) -> Strategies:
-    """What the engines may know; an installation's operator knows which of it they do."""
+    """Return the strategies that each engine may know. The operator knows which of them its installation has."""
     known = {
         each.name: StrategyInfo(parameters={one.name: one.type for one in each.parameters})
         for each in catalog.strategies

@@ -1,4 +1,7 @@
-"""Parameters of a config as parameters of the spec. Where one contradicts itself an explicit list wins, and that is said."""
+"""Converts the parameters of a config to parameters of the spec.
+
+If a parameter has both a list and a range, the list takes precedence and a warning says so.
+"""
 
 import re
 from collections.abc import Mapping
@@ -46,14 +49,14 @@ KEYS = Keys(
 _NUMBER_LIKE = re.compile(
     r"[-+]?(?:0[xX][0-9a-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+|[0-9][0-9_,:]*(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?%?)"
 )
-"""Numbers, and what other readers take for one: hexadecimal, octal, sexagesimal, with thousands, a percentage."""
+"""Matches numbers and what other readers take for numbers, such as hexadecimal, sexagesimal and percentages."""
 SHOWN = 6
-"""How many values of an axis a warning names."""
+"""How many values of an axis a warning lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Axis:
-    """One parameter while its values are looked for; `known` is what the catalog says of it."""
+    """One parameter during conversion. `known` is its entry in the catalog."""
 
     name: str
     entry: Entry
@@ -66,10 +69,10 @@ class _Axis:
 
 
 def convert_parameters(entry: Entry, known: Mapping[str, CatalogParameter], draft: Draft) -> list[dict[str, Any]]:
-    """The list of `spec.parameters`, in the order of the config."""
+    """Return the list for `spec.parameters`, in the order of the config."""
     if not isinstance(entry.value, Mapping):
         mend = "write each as `name: {start: …, end: …, step: …}`"
-        raise ConfigInvalid(entry.place, f"{describe(entry)} stands where parameters are due", mend)
+        raise ConfigInvalid(entry.place, f"expected parameters, got {describe(entry)}", mend)
     found: list[dict[str, Any]] = []
     for name, each in entry.value.items():
         path = f"spec.parameters[{len(found)}]"
@@ -99,9 +102,11 @@ def _convert(axis: _Axis) -> dict[str, Any]:
     if "value" in section:
         return _fixed(axis, section["value"], declared)
     if "default" in section:
-        axis.draft.warn(axis.entry.place, f"it has a default only, so it is fixed at {describe(section['default'])}")
+        axis.draft.warn(
+            axis.entry.place, f"there is only a default, so the value is fixed at {describe(section['default'])}"
+        )
         return _fixed(axis, section["default"], declared)
-    mend = "give start, end and step, or values, or value"
+    mend = "add start, end and step, or values, or value"
     raise ConfigInvalid(axis.entry.place, "the parameter has no values", mend)
 
 
@@ -111,7 +116,7 @@ def _declared(section: Mapping[str, Entry]) -> ParameterType | None:
     text = text_of(section["type"]).strip().lower()
     if text not in TYPES:
         raise ConfigInvalid(
-            section["type"].place, f"there is no type {text[:40]!r}", "write int, float, bool or string"
+            section["type"].place, f"expected a type, got {text[:40]!r}", "write int, float, bool or string"
         )
     return TYPES[text]
 
@@ -133,14 +138,14 @@ def _fixed(axis: _Axis, entry: Entry, declared: ParameterType | None = None) -> 
 
 def _range(axis: _Axis, section: Mapping[str, Entry], declared: ParameterType | None) -> dict[str, Any]:
     if missing := [key for key in RANGE if key not in section]:
-        mend = f"write {' and '.join(missing)}, or list the values under values"
+        mend = f"add {' and '.join(missing)}, or list the values under values"
         raise ConfigInvalid(axis.entry.place, f"the range has no {' and no '.join(missing)}", mend)
     # A bound is a number, quoted or not.
     bounds = {key: replace(section[key], is_quoted=False) for key in RANGE}
     for key, entry in bounds.items():
         axis.place(f"range.{key}", entry.place)
         if declared in (ParameterType.BOOL, ParameterType.STRING):
-            raise ConfigInvalid(entry.place, f"a {declared} has no range", "list its values under values")
+            raise ConfigInvalid(entry.place, f"a {declared} cannot have a range", "list its values under values")
     numbers = {key: number_of(entry) for key, entry in bounds.items()}
     _, kind = _typed(axis, tuple(bounds.values()), declared)
     _say_what_ends_off_the_grid(axis, bounds["end"].place, numbers)
@@ -148,9 +153,9 @@ def _range(axis: _Axis, section: Mapping[str, Entry], declared: ParameterType | 
 
 
 def _typed(axis: _Axis, entries: tuple[Entry, ...], declared: ParameterType | None) -> tuple[list[Any], ParameterType]:
-    """The values as JSON, and their type: the declared one, else the catalog's, else the values' own.
+    """Return the values as JSON, and their type: the declared type, else the catalog's, else the values' own.
 
-    A declared type that the values do not have gives way to the values' own, unless the strategy reads another kind.
+    If the values do not have the declared type, their own type is used, unless the strategy reads another type.
     """
     natural = _natural(entries)
     wanted = declared or (axis.known.type if axis.known else natural)
@@ -161,7 +166,7 @@ def _typed(axis: _Axis, entries: tuple[Entry, ...], declared: ParameterType | No
     except ConfigInvalid as error:
         if declared is None or not _agrees(natural, axis.known, declared):
             raise
-        axis.draft.warn(error.place, f"the type is {declared}, but the values are {natural}: {natural} is taken")
+        axis.draft.warn(error.place, f"the type is {declared}, but the values are {natural}; using {natural}")
         return [_value(entry, natural) for entry in entries], natural
 
 
@@ -176,13 +181,13 @@ def _natural(entries: tuple[Entry, ...]) -> ParameterType:
 
 
 def _say_what_is_text(axis: _Axis, entries: tuple[Entry, ...]) -> None:
-    """Where some of it looks like more than text, without quotes."""
+    """Warn if an unquoted value looks like a number or a bool."""
     looks = {
         _look(entry.value) for entry in entries if isinstance(entry.value, str) and not entry.is_quoted
     }  # fmt: skip
     if looks & {"a bool", "a number"}:
         shown = ", ".join(text_of(entry) for entry in entries[:SHOWN])
-        text = f"{shown} {'is' if len(entries) == 1 else 'are'} read as text: quote texts, or declare the type"
+        text = f"{shown} {'is' if len(entries) == 1 else 'are'} read as text; quote the text, or declare the type"
         axis.draft.warn(entries[0].place, text)
 
 
@@ -193,7 +198,7 @@ def _look(text: str) -> str:
 
 
 def _agrees(natural: ParameterType, known: CatalogParameter | None, declared: ParameterType) -> bool:
-    """Whether the strategy may read values of this type: a number where it reads one, but no fraction for a whole one."""
+    """Return whether the strategy can read values of this type. A whole number passes as a fraction, but not the reverse."""
     if known is None:
         return natural in NUMERIC and declared in NUMERIC
     return natural is known.type or (natural in NUMERIC and known.type is ParameterType.FLOAT)
@@ -207,7 +212,7 @@ def _value(entry: Entry, kind: ParameterType) -> Any:  # noqa: ANN401 - JSON
         return json_of(number)
     value = scalar_of(entry)
     if isinstance(value, Decimal) and kind is ParameterType.STRING:
-        # Unquoted, but the type says text: its spelling counts.
+        # Unquoted, but the type is text: keep the spelling.
         value = text_of(entry)
     if isinstance(value, bool) and kind is ParameterType.STRING:
         value = text_of(entry)
@@ -219,33 +224,33 @@ def _value(entry: Entry, kind: ParameterType) -> Any:  # noqa: ANN401 - JSON
 
 
 def _say_what_ends_off_the_grid(axis: _Axis, place: Place, numbers: Mapping[str, Decimal]) -> None:
-    """Only for what builds: a range that does not is refused with the whole space."""
+    """Warn if the range does not reach its end. A range that is not valid is refused later, with the whole space."""
     start, end, step = (numbers[key] for key in RANGE)
     if step <= 0 or end < start or (end - start) / step > 10**6:
         return
     count = (end - start) // step
     last = start + count * step
     if last != end:
-        text = f"{value_text(end)} is not reached: the last value is {value_text(last)}"
+        text = f"the range does not reach {value_text(end)}; its last value is {value_text(last)}"
         axis.draft.warn(place, text)
 
 
 def _say_what_the_list_wins_over(axis: _Axis, section: Mapping[str, Entry], found: dict[str, Any]) -> None:
     listed = _shown_values([parse_value(each, ParameterType(found["type"]), "value") for each in found["values"]])
     if "value" in section:
-        axis.draft.warn(section["value"].place, f"the list {listed} wins over the one value")
+        axis.draft.warn(section["value"].place, f"the list {listed} takes precedence over the single value")
     if not any(key in section for key in RANGE):
         return
     first = next(section[key] for key in RANGE if key in section)
     ranged = _ranged(section)
     if ranged is None:
-        axis.draft.warn(first.place, f"the list {listed} wins over the range, which is none")
+        axis.draft.warn(first.place, f"the list {listed} takes precedence over the range, which is not valid")
     elif ranged != listed:
-        axis.draft.warn(first.place, f"the list {listed} wins over the range {ranged}")
+        axis.draft.warn(first.place, f"the list {listed} takes precedence over the range {ranged}")
 
 
 def _ranged(section: Mapping[str, Entry]) -> str | None:
-    """The values of the range beside a list, or None where it is none."""
+    """Return the values of the range that stands next to a list, or None if the range is not valid."""
     if any(key not in section for key in RANGE):
         return None
     try:

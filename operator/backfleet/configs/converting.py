@@ -1,4 +1,4 @@
-"""A config as researchers write it becomes the spec of an OptimizationBatch, with a warning for whatever it leaves open."""
+"""Converts a researcher's config to the spec of an OptimizationBatch. A warning names each thing the config leaves open."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ ORDER = (
 )  # fmt: skip
 SECTION = "optimization"
 _SHARED = ("parameters", "constraints", "max_concurrent")
-"""What may stand at the top or in the section."""
+"""Keys that are allowed at the top level or in the section."""
 _FREE = (
     "description", "note", "notes", "comment", "expected_results", "analysis", "estimated_runtime", "recommendations",
     "author", "created", "tags", "version",
@@ -36,13 +36,13 @@ TOP = Keys(
     known=("strategy", SECTION, "success_criteria", "engine", *_SHARED, *DATA_SECTIONS, *DATA_NAMES),
     silent=_FREE,
     told={
-        "reporting": "no reports are written: results are read with `backfleet results`, by REST or SQL",
-        "risk_management": "the strategy's own code manages its risk, so this is passed over",
-        "fees": "the model of fees is the engine's setting, so this is passed over",
-        "fee_assumptions": "the model of fees is the engine's setting, so this is passed over",
-        "notifications": "nobody is notified: watch the batch, or alert on the operator's metrics",
+        "reporting": "ignored: Backfleet writes no reports; read the results with `backfleet results`, REST or SQL",
+        "risk_management": "ignored: the strategy's own code manages its risk",
+        "fees": "ignored: the engine's settings decide the fee model",
+        "fee_assumptions": "ignored: the engine's settings decide the fee model",
+        "notifications": "ignored: Backfleet sends no notifications; watch the batch, or alert on the operator's metrics",
     },
-    others={"batch_name": "one batch for each config", "optimizations": "one config a file, and convert each"},
+    others={"batch_name": "one batch per config", "optimizations": "one config per file, and convert each"},
 )
 OPTIMIZATION = Keys(known=("type", "target_metric", "target_direction", "total_combinations", *_SHARED), silent=_FREE)
 _ONLY_CONFIGS = (SECTION, "success_criteria", "batch_name", *DATA_SECTIONS)
@@ -51,7 +51,7 @@ _LIKE_A_CONFIG = re.compile(rf"""^(?:(?:{"|".join(_ONLY_CONFIGS)})\s*:|\s*["']op
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the caller asks for in place of the config's own; `file` names the config in errors."""
+    """The caller's settings, which take precedence over the config's. `file` names the config in errors."""
 
     file: str = "config"
     engine: str | None = None
@@ -61,22 +61,25 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Converted:
-    """The spec of a batch that parses and builds, and what was noticed on the way."""
+    """The spec of a batch that parses and builds, and the warnings of its conversion."""
 
     spec: dict[str, Any]
     warnings: tuple[str, ...]
     total: int
-    """Combinations before any constraint between parameters."""
+    """Number of combinations before constraints between parameters apply."""
     file: str = "config"
     places: Mapping[str, Place] = field(default_factory=dict, repr=False)
 
     def in_config(self, error: SpecInvalid) -> ConfigInvalid:
-        """What is refused of the spec, where the config has it."""
+        """Return a fault of the spec as a fault of the config, with its line."""
         return ConfigInvalid(place_of(error.field, self.places), error.problem, error.mend, self.file)
 
 
 def convert(content: bytes | str, catalog: Catalog, wishes: Wishes | None = None) -> Converted:
-    """Read one config; ConfigInvalid names all that is wrong, each with its line. Pure: the same text, the same spec."""
+    """Convert one config. The same text always gives the same spec.
+
+    Raise ConfigInvalid, which names every fault with its line.
+    """
     asked = wishes or Wishes()
     try:
         return _convert(parse_document(content), catalog, asked)
@@ -85,10 +88,10 @@ def convert(content: bytes | str, catalog: Catalog, wishes: Wishes | None = None
 
 
 def is_config(content: bytes | str) -> bool:
-    """Whether it is a config rather than a manifest or a spec, by its sections.
+    """Return whether the content is a config rather than a manifest or a spec, judged by its sections.
 
-    A spec has no section that only configs have, and its parameters are a list. What cannot be read is looked at by its
-    lines, so that the error comes from the right reader.
+    A spec has none of the sections that only configs have, and its parameters are a list. If the content cannot be parsed,
+    its lines decide, so the error comes from the right reader.
     """
     try:
         top = parse_document(content).value
@@ -109,7 +112,7 @@ def _convert(root: Entry, catalog: Catalog, wishes: Wishes) -> Converted:
     judge_keys(top, TOP, draft)
     section: Mapping[str, Entry] = {}
     with draft.going_on():
-        section = fields_of(top[SECTION], "the optimization") if SECTION in top else {}
+        section = fields_of(top[SECTION], "an optimization section") if SECTION in top else {}
         judge_keys(section, OPTIMIZATION, draft)
     unread = _convert_parts(_Config(root.place, top, section), catalog, wishes, draft)
     draft.places["spec"] = root.place
@@ -125,11 +128,11 @@ def _convert(root: Entry, catalog: Catalog, wishes: Wishes) -> Converted:
 
 
 def _convert_parts(config: "_Config", catalog: Catalog, wishes: Wishes, draft: Draft) -> list[str]:
-    """Every part into the draft, or its fault; the names of parameters that could not be read."""
+    """Put every part, or its fault, into the draft. Return the names of the parameters that could not be read."""
     top, section = config.top, config.section
     parameters = config.either("parameters", draft)
     if parameters is None and not draft.faults:
-        draft.faults.append(ConfigInvalid(config.place, "it has no parameters", f"add them under {SECTION}"))
+        draft.faults.append(ConfigInvalid(config.place, "the config has no parameters", f"add them under {SECTION}"))
     engine, strategy = None, None
     with draft.going_on():
         engine = convert_engine(top.get("engine"), wishes.engine, draft)
@@ -156,17 +159,17 @@ def _convert_parts(config: "_Config", catalog: Catalog, wishes: Wishes, draft: D
 
 @dataclass(frozen=True, slots=True)
 class _Config:
-    """The fields at the top and those of the section; `place` is the whole."""
+    """The fields at the top level and those of the section. `place` is the whole config."""
 
     place: Place
     top: Mapping[str, Entry]
     section: Mapping[str, Entry]
 
     def either(self, key: str, draft: Draft) -> Entry | None:
-        """What stands in one of the two."""
+        """Return the entry of the key, from the top level or the section. Both together are a fault."""
         top, section = self.top.get(key), self.section.get(key)
         if top is not None and section is not None:
-            problem = f"line {top.place.line} gives {key} at the top already"
+            problem = f"line {top.place.line} already has {key} at the top level"
             draft.faults.append(ConfigInvalid(section.place, problem, "keep one of the two"))
         return top or section
 
@@ -181,7 +184,7 @@ def _convert_max_concurrent(entry: Entry | None, draft: Draft) -> None:
 def _say_what_the_total_is(total: int, declared: Entry | None, draft: Draft) -> None:
     if declared is not None and number_of(declared) != total:
         said = value_text(number_of(declared))
-        draft.warn(declared.place, f"{said} is declared, but the parameters make {total} combinations")
+        draft.warn(declared.place, f"{said} combinations are declared, but the parameters make {total}")
     if total > MAX_COMBINATIONS:
-        text = f"{total:,} combinations are over {MAX_COMBINATIONS:,}, the limit of an installation by default"
+        text = f"{total:,} combinations exceed {MAX_COMBINATIONS:,}, the default limit of an installation"
         draft.warn(draft.places["spec.parameters"], text)

@@ -1,4 +1,7 @@
-"""Success criteria and constraints of a config. A constraint on a statistic is a criterion; the stricter of two counts."""
+"""Converts the success criteria and constraints of a config.
+
+A constraint on a statistic is a criterion. If two criteria bound the same statistic, the stricter one applies.
+"""
 
 import re
 from collections.abc import Collection, Mapping
@@ -39,29 +42,29 @@ NAMES = {
     "max_comparable_drawdown": "max_comparable_drawdown",
     "max_comparable_deviation": "max_comparable_deviation",
 }
-"""The criteria as configs call them."""
+"""The names of the criteria in configs."""
 _RULES_OF_THE_STRATEGY = (
     "max_risk_per_trade", "risk_per_trade", "max_leverage", "leverage", "max_position_size", "position_size",
     "max_positions", "max_open_positions", "max_exposure", "max_daily_loss", "stop_loss", "take_profit",
 )  # fmt: skip
-"""What limits orders while a backtest runs; no figure of its result shows whether they were kept."""
+"""Limits on orders while a backtest runs. No figure of its result shows whether the strategy kept them."""
 KEYS = Keys(
     known=NAMES,
     silent=("description", "note", "notes", "comment", "rationale"),
     told={
-        "max_fee_per_trade": "there is no such criterion here, so it is not judged; max_fee_share bounds the fees",
-        **dict.fromkeys(_RULES_OF_THE_STRATEGY, "this is a rule for the strategy's own code, so it is not judged"),
+        "max_fee_per_trade": "ignored: there is no such criterion; use max_fee_share to bound the fees",
+        **dict.fromkeys(_RULES_OF_THE_STRATEGY, "ignored: this is a rule for the strategy's own code, not a criterion"),
     },
     is_closed=True,
 )
 FEE_PCT = "max_fee_pct"
 _FEE_PCT_MEANING = (
-    "it is judged as total fees over gross profit; files have also meant fees over capital or over net profit by it: "
-    "write max_fee_share if gross profit is meant"
+    "read as total fees over gross profit; some files mean fees over capital or over net profit; "
+    "write max_fee_share if you mean gross profit"
 )
 _FEES = frozenset({"feepct", "feespct", "feepercentage"})
 TARGET = "target_"
-"""Free words about what one hopes for; nobody judges by them."""
+"""Prefix of notes about what the researcher hopes for. They are not criteria."""
 COUNTS = frozenset({"min_trades", "max_trades"})
 RATIOS = frozenset({"min_sharpe", "min_comparable_sharpe", "min_comparable_sortino"})
 _SIGN = re.compile(r"<=|>=|==|!=|=|<|>")
@@ -76,9 +79,9 @@ class _Bound:
 
 
 def convert_criteria(section: Entry | None, constraints: Entry | None, names: Collection[str], draft: Draft) -> None:
-    """Put `successCriteria` and `constraints` into the draft; `names` are the parameters'.
+    """Put `successCriteria` and `constraints` into the draft. `names` are the names of the parameters.
 
-    Without any criterion the field stays out, and the strategy's own count.
+    Without any criterion the draft gets no `successCriteria`, and the strategy's own criteria apply.
     """
     bounds = [] if section is None else _stated(section, draft)
     is_stated = bool(bounds)
@@ -98,7 +101,7 @@ def convert_criteria(section: Entry | None, constraints: Entry | None, names: Co
     if not bounds:
         return
     if not is_stated and constraints is not None:
-        text = "these are the only criteria of the batch: what the strategy has of its own does not count beside them"
+        text = "these are the only criteria of the batch; the strategy's own criteria do not apply"
         draft.warn(constraints.place, text)
     merged = _merge(bounds, draft)
     draft.spec["successCriteria"] = {
@@ -118,7 +121,9 @@ def _items(constraints: Entry | None, draft: Draft) -> tuple[Entry, ...]:
 def _stated(section: Entry, draft: Draft) -> list[_Bound]:
     found: list[_Bound] = []
     with draft.going_on():
-        fields = {key: each for key, each in fields_of(section, "criteria").items() if not key.startswith(TARGET)}
+        fields = {
+            key: each for key, each in fields_of(section, "a section of criteria").items() if not key.startswith(TARGET)
+        }
         judge_keys(fields, KEYS, draft)
         for key, entry in fields.items():
             if key in NAMES:
@@ -130,24 +135,31 @@ def _stated(section: Entry, draft: Draft) -> list[_Bound]:
 
 
 def _bound(rule: Rule, entry: Entry, value: Decimal | None = None) -> _Bound:
-    """A bound that a result can meet: a whole count, a ratio, or a fraction from 0 to 1."""
+    """Return a bound that a result can meet: a whole count, a ratio, or a fraction from 0 to 1."""
     if rule.field in COUNTS:
         value = number_of(entry) if value is None else value
         if not is_whole(value) or value < 0:
-            raise ConfigInvalid(entry.place, f"{value_text(value)} is not a count", "write a whole number, 0 or more")
+            raise ConfigInvalid(
+                entry.place, f"expected a count, got {value_text(value)}", "write a whole number, 0 or more"
+            )
         return _Bound(rule, value, entry.place)
     value = fraction_of(entry) if value is None else value
     if rule.field not in RATIOS:
+        problem = f"expected a fraction from 0 to 1, got {value_text(value)}"
         if value > 1:
-            mend = f"write the fraction, {value_text(value / 100)}, or a percentage, {value_text(value)}%"
-            raise ConfigInvalid(entry.place, f"{value_text(value)} is over 1, which is 100 %", mend)
+            mend = f"write the fraction {value_text(value / 100)} or the percentage {value_text(value)}%"
+            raise ConfigInvalid(entry.place, problem, mend)
         if value < 0:
-            raise ConfigInvalid(entry.place, f"{value_text(value)} is negative", "write it positive")
+            raise ConfigInvalid(entry.place, problem, "write a positive number")
     return _Bound(rule, value, entry.place)
 
 
 def _compares_parameters(text: str, names: Collection[str]) -> bool:
-    """Whether it is about parameters: it names one, and its left side is no statistic (unless a parameter's own name)."""
+    """Return whether the constraint compares parameters.
+
+    It does if it names a parameter and its left side is not a statistic. A parameter with the name of a statistic is the
+    parameter.
+    """
     left, _, _ = _split(text)
     if left not in names and metric_of(left) is not None:
         return False
@@ -155,7 +167,7 @@ def _compares_parameters(text: str, names: Collection[str]) -> bool:
 
 
 def _split(text: str) -> tuple[str, str, str]:
-    """Left side, sign and right side of a comparison; empty texts where there is none."""
+    """Return the left side, sign and right side of a comparison, or empty texts if the text is not a comparison."""
     found = _SIGN.search(text)
     if found is None:
         return "", "", ""
@@ -166,23 +178,23 @@ def _constrained(entry: Entry, draft: Draft) -> _Bound:
     text = text_of(entry)
     left, sign, right = _split(text)
     if not left or not right:
-        mend = 'write one comparison, like "Drawdown < 0.15"'
-        raise ConfigInvalid(entry.place, f"{shown(text)} is not a constraint", mend)
+        mend = 'write one comparison, such as "Drawdown < 0.15"'
+        raise ConfigInvalid(entry.place, f"expected a constraint, got {shown(text)}", mend)
     metric = metric_of(left)
     if metric is None:
-        raise ConfigInvalid(entry.place, f"there is no statistic {shown(left)}, and no such parameter", choose(left))
+        raise ConfigInvalid(entry.place, f"expected a statistic or a parameter, got {shown(left)}", choose(left))
     if sign not in ("<", "<=", ">", ">="):
-        raise ConfigInvalid(entry.place, f"{sign} cannot bound a statistic", "write <, <=, > or >=")
+        raise ConfigInvalid(entry.place, f"a bound of a statistic cannot use {sign}", "write <, <=, > or >=")
     rule = next((each for each in RULES if each.metric == metric and each.is_floor == (sign[0] == ">")), None)
     if rule is None:
         bounded = sorted({f"{each.metric} {'>=' if each.is_floor else '<='}" for each in RULES})
-        problem = f"no criterion asks for {left} {sign}"
+        problem = f"no criterion has the form {left} {sign}"
         raise ConfigInvalid(entry.place, problem, f"use one of: {', '.join(bounded)}")
     if re.sub(r"[^a-z]", "", left.lower()) in _FEES:
         draft.warn(entry.place, _FEE_PCT_MEANING)
     value = fraction_of(Entry(entry.place, right, is_quoted=True))
     if rule.field in COUNTS and is_whole(value):
-        # A count has a next one, so that "more than 100" is exactly "101 or more".
+        # Counts are whole, so "more than 100" is exactly "101 or more".
         value += {">": 1, "<": -1}.get(sign, 0)
     return _bound(rule, entry, value)
 
@@ -196,7 +208,9 @@ def _merge(bounds: list[_Bound], draft: Draft) -> Mapping[str, _Bound]:
             continue
         stricter = max if bound.rule.is_floor else min
         merged[name] = stricter(first, bound, key=lambda each: each.value)
-        counts = value_text(merged[name].value)
+        applied = value_text(merged[name].value)
         there = f"{value_text(first.value)} in line {first.place.line}"
-        draft.warn(bound.place, f"{name} is {value_text(bound.value)} here and {there}: {counts}, the stricter, counts")
+        draft.warn(
+            bound.place, f"{name} is {value_text(bound.value)} here and {there}; the stricter, {applied}, applies"
+        )
     return merged

@@ -1,4 +1,4 @@
-"""Symbols, dates and cash of a config; what it leaves out is what the strategies themselves have."""
+"""Converts the symbols, dates and cash of a config. What the config leaves out comes from the catalog's strategies."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ DEFAULTS: dict[str, Any] = {
     "endDate": DEFAULT_END,
     "initialCash": DEFAULT_CASH,
 }
-"""In the place of what could not be read, so that all else is judged."""
+"""Replaces what could not be read, so that the rest can still be checked."""
 SECTIONS = ("backtest", "backtest_settings")
 CASH = ("initial_capital", "initial_cash", "cash")
 RESOLUTION = ("resolution", "data_resolution")
@@ -26,9 +26,7 @@ KEYS = Keys(
     known=NAMES,
     silent=("description", "note", "notes", "comment", "timezone"),
     others={"start": "start_date", "end": "end_date", "symbol": "symbols", "tickers": "symbols", "capital": CASH[0]},
-    told=dict.fromkeys(
-        ("fees", "fee_assumptions", "fee_model"), "the model of fees is the engine's setting, so this is passed over"
-    ),
+    told=dict.fromkeys(("fees", "fee_assumptions", "fee_model"), "ignored: the engine's settings decide the fee model"),
 )
 
 
@@ -39,9 +37,9 @@ def convert_data(
     wished: tuple[str, ...] | None,
     draft: Draft,
 ) -> None:
-    """Put `data` into the draft: the wished symbols, else the config's, else the catalog's.
+    """Put `data` into the draft. The symbols are the caller's, else the config's, else the catalog's.
 
-    `whole` is where the config begins, for what is nowhere.
+    `whole` is where the config begins. Warnings about what is missing name it.
     """
     fields = _fields(top, draft)
     if wished is not None:
@@ -60,7 +58,7 @@ def convert_data(
             with draft.going_on():
                 data[name] = text_of(entry).strip()
     if left_out:
-        draft.warn(whole, f"it gives no dates: {' and '.join(left_out)}, as the strategies of the catalog have it")
+        draft.warn(whole, f"dates are missing; using {' and '.join(left_out)}, as the catalog's strategies do")
     with draft.going_on():
         cash = _one_of(fields, CASH)
         if cash is not None:
@@ -70,13 +68,13 @@ def convert_data(
 
 
 def _fields(top: Mapping[str, Entry], draft: Draft) -> dict[str, Entry]:
-    """All that is said of the data, in whatever section; what is said twice must agree."""
+    """Collect the data settings from the top level and the sections. A setting that occurs twice must agree."""
     found: dict[str, Entry] = {key: entry for key, entry in top.items() if key in NAMES}
     for name in SECTIONS:
         if name not in top:
             continue
         with draft.going_on():
-            section = fields_of(top[name], "the settings of the backtest")
+            section = fields_of(top[name], "a backtest section")
             judge_keys(section, KEYS, draft)
             for key, entry in section.items():
                 if key in NAMES:
@@ -94,7 +92,7 @@ def _one_of(fields: Mapping[str, Entry], names: tuple[str, ...]) -> Entry | None
 
 def _refuse_contradiction(first: Entry, second: Entry) -> None:
     if _plain(first) != _plain(second):
-        problem = f"line {first.place.line} says otherwise under {first.place.path}"
+        problem = f"the value differs from {first.place.path} in line {first.place.line}"
         raise ConfigInvalid(second.place, problem, "keep one of the two")
 
 
@@ -108,7 +106,7 @@ def _symbols(entry: Entry | None, strategy: CatalogStrategy | None, whole: Place
     if entry is None:
         if strategy is None or not strategy.symbols:
             mend = "add `symbols: [SPY]` with the symbols that the strategy trades"
-            raise ConfigInvalid(whole, "it names no symbols, and the catalog has none for its strategy", mend)
+            raise ConfigInvalid(whole, "the config names no symbols, and the catalog has none for its strategy", mend)
         draft.places["spec.data.symbols"] = whole
         return list(strategy.symbols)
     draft.places["spec.data.symbols"] = entry.place
@@ -119,7 +117,7 @@ def _symbols(entry: Entry | None, strategy: CatalogStrategy | None, whole: Place
 
 
 def _wished(symbols: tuple[str, ...]) -> Entry:
-    place = Place(1, "symbols asked for")
+    place = Place(1, "requested symbols")
     return Entry(place, tuple(Entry(place, symbol, is_quoted=True) for symbol in symbols))
 
 
@@ -128,7 +126,7 @@ def _say_what_the_engine_decides(fields: Mapping[str, Entry], draft: Draft) -> N
         resolution = _one_of(fields, RESOLUTION)
         if resolution is not None and text_of(resolution).strip().lower() != "daily":
             said = shown(text_of(resolution))
-            draft.warn(resolution.place, f"the strategy decides its resolution (bars: daily), so {said} is passed over")
+            draft.warn(resolution.place, f"{said} is ignored: the strategy decides its resolution (bars: daily)")
     with draft.going_on():
         _say_what_brokerage_is(fields.get("brokerage"), draft)
 
@@ -136,4 +134,4 @@ def _say_what_the_engine_decides(fields: Mapping[str, Entry], draft: Draft) -> N
 def _say_what_brokerage_is(brokerage: Entry | None, draft: Draft) -> None:
     if brokerage is not None and not text_of(brokerage).lower().replace(" ", "").startswith("interactivebrokers"):
         said = shown(text_of(brokerage))
-        draft.warn(brokerage.place, f"the engine decides the model of the brokerage, so {said} is passed over")
+        draft.warn(brokerage.place, f"{said} is ignored: the engine decides the brokerage model")

@@ -1,4 +1,4 @@
-"""JSON with comments, as LEAN's own files have it, made into what a YAML parser reads; every line keeps its number."""
+"""Turns JSON with comments, as in LEAN's own files, into text that a YAML parser reads. Every line keeps its number."""
 
 import re
 
@@ -8,13 +8,13 @@ _BEFORE = re.compile(r"(?:\s|/\*.*?(?:\*/|\Z)|//[^\n]*)*", re.DOTALL)
 
 
 def is_json(text: str) -> bool:
-    """Whether the first thing after white space and comments is an opening brace."""
+    """Return whether the first character after white space and comments is an opening brace."""
     begin = _BEFORE.match(text)
     return begin is not None and text[begin.end() : begin.end() + 1] == "{"
 
 
 def without_comments(text: str) -> str:
-    """The text with comments and tabs outside of quoted texts as blanks."""
+    """Replace comments and tabs outside of quoted texts with blanks."""
     return _PIECE.sub(_blank, text)
 
 

@@ -1,7 +1,7 @@
-"""LEAN's own optimizer config (`lean optimize --optimizer-config`) read as a config: the same things under other names.
+"""Reads LEAN's own optimizer config (`lean optimize --optimizer-config`) as a config. Only the names differ.
 
-The keys are those of LEAN's Optimizer.Launcher. LEAN's file names neither strategy, symbols nor dates of ours, so
-`strategy`, `backtest`, `symbols`, `success_criteria` and `engine` may stand in it beside LEAN's keys.
+The keys are those of LEAN's Optimizer.Launcher. LEAN's file does not give the strategy, the symbols or the dates, so it may
+also have the keys `strategy`, `backtest`, `symbols`, `success_criteria` and `engine`.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,7 +15,7 @@ from backfleet.configs.wording import near
 from backfleet.core.scalars import MAX_DIGITS, is_whole, shown, value_text
 
 MARK = "optimization-"
-"""What LEAN's keys begin with, and those of other configs never do."""
+"""The prefix of LEAN's keys. Keys of other configs never begin with it."""
 CRITERION = "optimization-criterion"
 STRATEGY = "optimization-strategy"
 SETTINGS = "optimization-strategy-settings"
@@ -25,7 +25,7 @@ TYPE_NAME = "algorithm-type-name"
 READ = (CRITERION, STRATEGY, SETTINGS, CONCURRENT, LOCATION, TYPE_NAME, "constraints", "parameters")
 OURS = ("strategy", "backtest", "backtest_settings", "symbols", "start_date", "end_date", "success_criteria", "engine")
 MAIN = "main.py"
-"""What runs of a project when nothing else is said."""
+"""The file of a project that LEAN runs by default."""
 CUTS = ("out-of-sample-max-end-date", "out-of-sample-days")
 OPERATORS = {
     "less": "<",
@@ -37,20 +37,20 @@ OPERATORS = {
 }
 SIGNS = ("<", "<=", ">", ">=", "==", "!=")
 NAMES = {"min": "start", "max": "end", "key": "name"}
-"""What LEAN calls what configs have other words for."""
+"""LEAN's names, and the names that configs use for the same."""
 PARAMETER_KEYS = ("name", "start", "end", "step", "min-step", "value", "type")
 SEGMENTS = "default-segment-amount"
 DIGITS = Context(prec=MAX_DIGITS, rounding=ROUND_DOWN)
-"""LEAN divides a range with 28 digits; a value here has at most 15."""
+"""LEAN divides a range with 28 digits. Here a value has at most 15."""
 
 
 def is_lean(top: Mapping[str, Entry]) -> bool:
-    """Whether it is LEAN's own optimizer config."""
+    """Return whether this is LEAN's own optimizer config."""
     return any(key.startswith(MARK) for key in top)
 
 
 def from_lean(top: Mapping[str, Entry], whole: Place, catalog: Catalog, draft: Draft) -> dict[str, Entry]:
-    """The sections of a config, at the places where LEAN's file has them."""
+    """Return the sections of a config, each with its place in LEAN's file."""
     _judge_keys(top, draft)
     found = {key: entry for key, entry in top.items() if key in OURS}
     optimization: dict[str, Entry] = {}
@@ -76,12 +76,12 @@ def from_lean(top: Mapping[str, Entry], whole: Place, catalog: Catalog, draft: D
 
 
 def _judge_keys(top: Mapping[str, Entry], draft: Draft) -> None:
-    """LEAN's file may hold any of LEAN's hundreds of keys, so only what is nearly one of those read is refused."""
+    """Refuse only keys that look like a misspelled key. LEAN's file may have any of LEAN's hundreds of keys."""
     for key, entry in top.items():
         if key in READ or key in OURS:
             continue
         if key in CUTS:
-            draft.warn(entry.place, "the dates are those of the backtest section, so this is passed over")
+            draft.warn(entry.place, "ignored: the backtest section gives the dates")
         elif close := near(key, READ):
             draft.faults.append(ConfigInvalid(entry.place, "the key is unknown", f"did you mean {close}?"))
 
@@ -89,7 +89,7 @@ def _judge_keys(top: Mapping[str, Entry], draft: Draft) -> None:
 def _criterion(entry: Entry, draft: Draft) -> dict[str, Entry]:
     fields = _known(entry, ("target", "extremum", "target-value"), draft)
     if "target-value" in fields:
-        draft.warn(fields["target-value"].place, "nothing ends early here: every combination is run")
+        draft.warn(fields["target-value"].place, "ignored: a batch does not end early, it runs every combination")
     names = {"target": "target_metric", "extremum": "target_direction"}
     return {names[key]: each for key, each in fields.items() if key in names}
 
@@ -103,7 +103,7 @@ def _constraints(entry: Entry, draft: Draft) -> Entry:
 
 
 def _constraint(entry: Entry, draft: Draft) -> Entry:
-    """The constraint as text, like "Drawdown <= 0.15"."""
+    """Return the constraint as text, such as "Drawdown <= 0.15"."""
     if isinstance(entry.value, str):
         return entry
     fields = _known(entry, ("target", "operator", "target-value"), draft)
@@ -114,13 +114,13 @@ def _constraint(entry: Entry, draft: Draft) -> Entry:
     sign = wanted if wanted in SIGNS else OPERATORS.get(wanted.lower())
     if sign is None:
         known = "less, lessOrEqual, greater or greaterOrEqual"
-        raise ConfigInvalid(fields["operator"].place, f"there is no operator {shown(wanted)}", f"write {known}")
+        raise ConfigInvalid(fields["operator"].place, f"expected an operator, got {shown(wanted)}", f"write {known}")
     text = f"{text_of(fields['target'])} {sign} {text_of(fields['target-value'])}"
     return Entry(entry.place, text, is_quoted=True)
 
 
 def _parameters(entry: Entry, settings: Entry | None, draft: Draft) -> Entry:
-    """LEAN's list as a section by name; a section is taken as it is."""
+    """Convert LEAN's list of parameters to a section by name. Return a section unchanged."""
     if not isinstance(entry.value, tuple):
         return entry
     found: dict[str, Entry] = {}
@@ -131,14 +131,18 @@ def _parameters(entry: Entry, settings: Entry | None, draft: Draft) -> Entry:
                 raise ConfigInvalid(item.place, "the parameter has no name", "add name")
             name = text_of(fields.pop("name"))
             if name in found:
-                problem = f"{shown(name)} is declared in line {found[name].place.line} already"
-                raise ConfigInvalid(item.place, problem, "give each parameter once")
+                problem = f"{shown(name)} is already declared in line {found[name].place.line}"
+                raise ConfigInvalid(item.place, problem, "declare each parameter once")
             found[name] = Entry(item.place, _values(item.place, fields, settings))
     return Entry(entry.place, found)
 
 
 def _values(place: Place, fields: Mapping[str, Entry], settings: Entry | None) -> dict[str, Entry]:
-    """A fixed value wins over a range; a range without a step is divided, and Euler's steps begin at a tenth of that."""
+    """Return the fields of a parameter as LEAN reads them.
+
+    A fixed value takes precedence over a range. A range without a step is divided into segments, and the smallest step of
+    Euler Search is a tenth of a segment.
+    """
     if "value" in fields:
         return {key: each for key, each in fields.items() if key in ("value", "type")}
     found = {key.replace("-", "_"): each for key, each in fields.items()}
@@ -153,23 +157,29 @@ def _values(place: Place, fields: Mapping[str, Entry], settings: Entry | None) -
 
 
 def _segments(place: Place, settings: Entry | None) -> Decimal:
-    """How many parts LEAN makes of a range without a step."""
+    """Return into how many parts LEAN divides a range without a step."""
     missing = ConfigInvalid(
-        place, f"the range has no step, and {SETTINGS} has no {SEGMENTS}", f"add step, or {SEGMENTS}"
+        place, f"the range has no step, and {SETTINGS} has no {SEGMENTS}", f"add step or {SEGMENTS}"
     )
     if settings is None:
         raise missing
-    found = [each for key, each in fields_of(settings, "settings").items() if _plain(key) == _plain(SEGMENTS)]
+    found = [
+        each for key, each in fields_of(settings, "a section of settings").items() if _plain(key) == _plain(SEGMENTS)
+    ]
     if not found:
         raise missing
     amount = number_of(found[0])
     if not is_whole(amount) or amount < 1:
-        raise ConfigInvalid(found[0].place, f"{value_text(amount)} is not a number of segments", "write 1 or more")
+        problem = f"expected a number of segments, got {value_text(amount)}"
+        raise ConfigInvalid(found[0].place, problem, "write a whole number, 1 or more")
     return amount
 
 
 def _known(entry: Entry, known: Collection[str], draft: Draft) -> dict[str, Entry]:
-    """The fields under our names, whatever their case; an unknown one is an error, as LEAN would leave it out silently."""
+    """Return the fields under the names of configs. Their case does not matter.
+
+    An unknown field is an error, since LEAN would ignore it silently.
+    """
     names = {_plain(key): key for key in known} | {_plain(key): name for key, name in NAMES.items() if name in known}
     found: dict[str, Entry] = {}
     for key, each in fields_of(entry, "a section").items():
@@ -178,22 +188,22 @@ def _known(entry: Entry, known: Collection[str], draft: Draft) -> dict[str, Entr
             if name is None:
                 words = [*(key for key, name in NAMES.items() if name in known), *known]
                 close = near(key, words)
-                hint = f"did you mean {close}?" if close else f"known here: {', '.join(words)}"
+                hint = f"did you mean {close}?" if close else f"use one of: {', '.join(words)}"
                 raise ConfigInvalid(each.place, "the key is unknown", hint)
             if name in found:
-                problem = f"line {found[name].place.line} says the same under another name"
+                problem = f"line {found[name].place.line} already sets this under another name"
                 raise ConfigInvalid(each.place, problem, "keep one of the two")
             found[name] = each
     return found
 
 
 def _plain(key: str) -> str:
-    """LEAN reads target-value, targetValue and TargetValue alike."""
+    """Reduce a key to its letters. LEAN does not distinguish target-value, targetValue and TargetValue."""
     return key.lower().replace("-", "").replace("_", "")
 
 
 def _strategy(top: Mapping[str, Entry], catalog: Catalog, draft: Draft) -> Entry | None:
-    """The strategy of the catalog whose project or name the algorithm's location or type names, and the file that LEAN runs."""
+    """Find the catalog's strategy by the algorithm's location or type, and the file that LEAN runs."""
     fields: dict[str, Entry] = {}
     location, kind = top.get(LOCATION), top.get(TYPE_NAME)
     if location is not None:
@@ -205,7 +215,8 @@ def _strategy(top: Mapping[str, Entry], catalog: Catalog, draft: Draft) -> Entry
         if file.endswith((".py", ".dll")) and file != MAIN:
             fields["lean_algorithm_file"] = Entry(location.place, file, is_quoted=True)
         if PurePosixPath(file).suffix not in ("", ".py", ".dll"):
-            draft.warn(location.place, f"a Python file or a DLL runs here, so {shown(file)} is passed over for {MAIN}")
+            text = f"expected a Python file or a DLL, got {shown(file)}; using {MAIN}"
+            draft.warn(location.place, text)
         if file.endswith(".dll") and kind is not None:
             fields["lean_algorithm_type"] = kind
     if "name" not in fields and kind is not None:
@@ -216,7 +227,7 @@ def _strategy(top: Mapping[str, Entry], catalog: Catalog, draft: Draft) -> Entry
 
 
 def _named(parts: tuple[str, ...], catalog: Catalog) -> tuple[str | None, tuple[str, ...]]:
-    """The strategy that a part of a path names, and what follows it; without one the last part."""
+    """Return the strategy that a part of a path names, and the parts after it; without a strategy, the last part."""
     for strategy in catalog.strategies:
         for each in (strategy.name, strategy.lean_project_path):
             if each in parts:

@@ -1,4 +1,4 @@
-"""What a config ranks by, and how it searches: the grid is searched whole, whatever the config calls it."""
+"""Converts what a config ranks by and how it searches. Backfleet always searches the whole grid."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ DIRECTIONS = {
 
 
 def convert_objective(metric: Entry | None, direction: Entry | None, draft: Draft) -> None:
-    """Put `objective` into the draft; without a metric it is the Sharpe ratio, without a direction the metric's own."""
+    """Put `objective` into the draft. The default metric is the Sharpe ratio; the default direction is the metric's own."""
     objective: dict[str, str] = {"metric": "sharpe_ratio"}
     draft.spec["objective"] = objective
     if metric is not None:
@@ -33,19 +33,19 @@ def convert_objective(metric: Entry | None, direction: Entry | None, draft: Draf
 def _metric(entry: Entry) -> str:
     found = metric_of(text_of(entry))
     if found is None:
-        raise ConfigInvalid(entry.place, f"there is no metric {shown(text_of(entry))}", choose(text_of(entry)))
+        raise ConfigInvalid(entry.place, f"expected a metric, got {shown(text_of(entry))}", choose(text_of(entry)))
     return found
 
 
 def _direction(entry: Entry) -> Direction:
     text = text_of(entry).strip().lower()
     if text not in DIRECTIONS:
-        raise ConfigInvalid(entry.place, f"{shown(text)} is not a direction", "write max or min")
+        raise ConfigInvalid(entry.place, f"expected a direction, got {shown(text)}", "write max or min")
     return DIRECTIONS[text]
 
 
 def convert_search(kind: Entry | None, parameters: Entry, draft: Draft) -> None:
-    """Put `search` into the draft, and say where the grid is less than what was asked for."""
+    """Put `search` into the draft, and warn where the grid covers less than the config asks for."""
     draft.spec["search"] = {"algorithm": "grid"}
     if kind is not None:
         with draft.going_on():
@@ -56,20 +56,22 @@ def _say_what_is_not_searched(kind: Entry, parameters: Entry, draft: Draft) -> N
     text = text_of(kind).lower()
     if "euler" not in text:
         if "grid" not in text:
-            problem = f"there is no search {shown(text_of(kind))}"
-            raise ConfigInvalid(kind.place, problem, "write Grid Search: every combination is run")
+            problem = f"expected a type of search, got {shown(text_of(kind))}"
+            raise ConfigInvalid(kind.place, problem, "write Grid Search, which runs every combination")
         return
     refined = _refined(parameters)
     if not refined:
-        draft.warn(kind.place, "Euler Search without a minimum step is exactly the grid, so the grid is searched")
+        draft.warn(
+            kind.place, "Euler Search without a minimum step is the same as the grid, so the batch runs the grid"
+        )
         return
     for entry in refined:
-        text = "the grid at `step` is searched; the finer steps around its best, down to the minimum step, are not"
-        draft.warn(entry.place, f"{text}: run them as a second batch")
+        text = "only the grid at `step` runs; the finer steps around its best, down to the minimum step, do not"
+        draft.warn(entry.place, f"{text}; run them as a second batch")
 
 
 def _refined(parameters: Entry) -> list[Entry]:
-    """The minimum steps that are finer than their steps, or stand beside none."""
+    """Return the minimum steps that are finer than their step or have no step."""
     found: list[Entry] = []
     for parameter in parameters.value.values() if isinstance(parameters.value, Mapping) else ():
         if not isinstance(parameter.value, Mapping):

@@ -1,4 +1,4 @@
-"""Names of statistics as researchers and LEAN write them, and the metric that each is."""
+"""Maps the names of statistics, as researchers and LEAN write them, to metrics."""
 
 import re
 
@@ -33,14 +33,17 @@ _ALIASES = {
 
 PORTFOLIO = "TotalPerformance.PortfolioStatistics"
 _PORTFOLIO_PATHS = ("", "statistics", "portfoliostatistics", PORTFOLIO.lower())
-"""Where LEAN's result has the figures of the whole portfolio."""
+"""The paths of the whole portfolio's figures in LEAN's result."""
 _TRADES_PATHS = ("tradestatistics", "totalperformance.tradestatistics")
 _OF_TRADES = {"totalnumberoftrades": "total_trades"}
-"""What LEAN computes from closed trades alone; all else there has the portfolio's names and another meaning."""
+"""The figures from closed trades that are a metric. The others there share the portfolio's names but mean something else."""
 
 
 def metric_of(text: str) -> str | None:
-    """The metric of "Sharpe Ratio", "PSR", "TotalPerformance.PortfolioStatistics.SharpeRatio" or sharpe_ratio."""
+    """Return the metric of a name, or None.
+
+    Examples: "Sharpe Ratio", "PSR", "TotalPerformance.PortfolioStatistics.SharpeRatio", sharpe_ratio.
+    """
     path, last = _split(text)
     if path in _TRADES_PATHS:
         return _OF_TRADES.get(last.lower())
@@ -53,16 +56,16 @@ def metric_of(text: str) -> str | None:
 
 
 def choose(text: str) -> str:
-    """What to write in place of a statistic that is not known."""
+    """Say what to write instead of a statistic that is not known."""
     path, last = _split(text)
     if path and path not in _PORTFOLIO_PATHS:
-        return f"figures are read from {PORTFOLIO}, or by name alone, such as {last or 'Sharpe Ratio'}"
+        return f"use a figure of {PORTFOLIO}, or its name alone, such as {last or 'Sharpe Ratio'}"
     close = near(last, [name.replace("_", " ") for name in [*METRICS, *_ALIASES]])
     hint = f"did you mean {close.title()}? " if close else ""
-    return f"{hint}known: {', '.join(METRICS)}"
+    return f"{hint}use one of: {', '.join(METRICS)}"
 
 
 def _split(text: str) -> tuple[str, str]:
-    """The path in LEAN's result, in lower case, and the name; LEAN writes ['Statistics'].['Sharpe Ratio'] as well."""
+    """Return the path in LEAN's result, in lower case, and the name. LEAN also writes ['Statistics'].['Sharpe Ratio']."""
     path, _, last = re.sub(r"[\[\]']", "", text).strip().rpartition(".")
     return path.strip().lower(), last.strip()

@@ -1,4 +1,4 @@
-"""Which strategy a config is for, and which engine runs it."""
+"""Converts the strategy and the engine of a config."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -10,14 +10,14 @@ from backfleet.core.scalars import shown
 from backfleet.core.spec import EngineName
 
 DEFAULT_ENGINE = EngineName.LEAN
-"""Configs were written for LEAN projects; the config's `engine`, or the caller, says otherwise."""
+"""Configs are written for LEAN projects. The config's `engine`, or the caller, can choose another engine."""
 ENGINES = tuple(each.value for each in EngineName)
 SPEC_NAMES = {
     "lean_project_path": "leanProjectPath",
     "lean_algorithm_file": "leanAlgorithmFile",
     "lean_algorithm_type": "leanAlgorithmType",
 }
-"""What is said of the LEAN project, and the field of the spec that it becomes."""
+"""The config's keys for the LEAN project, and the spec's fields for them."""
 KEYS = Keys(
     known=("name", *SPEC_NAMES),
     silent=(
@@ -28,13 +28,15 @@ KEYS = Keys(
 
 
 def convert_engine(entry: Entry | None, wished: str | None, draft: Draft) -> EngineName:
-    """Put `engine` into the draft: what the caller wishes, else the config's, else LEAN."""
+    """Put `engine` into the draft: the caller's, else the config's, else LEAN."""
     name = wished
     if name is None and entry is not None:
         draft.places["spec.engine"] = entry.place
         name = text_of(entry).strip().lower()
         if name not in ENGINES:
-            raise ConfigInvalid(entry.place, f"there is no engine {shown(name)}", f"write one of: {', '.join(ENGINES)}")
+            raise ConfigInvalid(
+                entry.place, f"expected an engine, got {shown(name)}", f"write one of: {', '.join(ENGINES)}"
+            )
     engine = EngineName(name) if name else DEFAULT_ENGINE
     draft.spec["engine"] = {"name": engine.value}
     return engine
@@ -43,13 +45,13 @@ def convert_engine(entry: Entry | None, wished: str | None, draft: Draft) -> Eng
 def convert_strategy(
     entry: Entry | None, wished: str | None, catalog: Catalog, whole: Place, draft: Draft
 ) -> CatalogStrategy | None:
-    """Put `strategy` into the draft, with the catalog's project where the config has none; the catalog's row, if it has one."""
+    """Put `strategy` into the draft, with the catalog's project if the config has none. Return the catalog's row, or None."""
     fields = _fields(entry, draft)
     place = fields["name"].place if "name" in fields else whole
     name = wished or (text_of(fields["name"]).strip() if "name" in fields else None)
     if not name:
         mend = "add `strategy: {name: …}`, or name it with --strategy"
-        raise ConfigInvalid(entry.place if entry else whole, "it names no strategy", mend)
+        raise ConfigInvalid(entry.place if entry else whole, "the config names no strategy", mend)
     known = {each.name: each for each in catalog.strategies}
     found = known.get(name)
     draft.places |= {"spec.strategy": place, "spec.strategy.name": place}
@@ -65,31 +67,32 @@ def convert_strategy(
     if found is None:
         close = get_close_matches(name, known, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        draft.warn(place, f"the catalog has no strategy {shown(name)}, so nothing is known of its parameters{hint}")
+        draft.warn(place, f"the catalog has no strategy {shown(name)}, so its parameters are not checked{hint}")
     elif found.status is StrategyStatus.ON_HOLD:
-        draft.warn(place, f"{name} is on hold: the operator refuses the batch as long as its catalog has it so")
+        draft.warn(place, f"{name} is on hold; the operator refuses the batch until its catalog releases the strategy")
     elif project and project != found.lean_project_path:
-        draft.warn(fields["lean_project_path"].place, f"the catalog has {found.lean_project_path}; the config's counts")
+        text = f"the catalog has {found.lean_project_path}; the config's project is used"
+        draft.warn(fields["lean_project_path"].place, text)
     return found
 
 
 def say_what_is_not_read(parameters: Entry, strategy: CatalogStrategy, draft: Draft) -> None:
-    """A LEAN project takes any parameter and does not say which it reads, so a name out of the catalog is a warning only."""
+    """Warn about parameters that the catalog does not list. A LEAN project accepts any parameter, so this is not an error."""
     known = [each.name for each in strategy.parameters]
     for name, entry in parameters.value.items() if isinstance(parameters.value, Mapping) else ():
         if known and name not in known:
             close = get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}? " if close else ""
-            text = f"{strategy.name} is not known to read it; {hint}known: {', '.join(known)}"
+            text = f"the catalog does not list it for {strategy.name}; {hint}listed: {', '.join(known)}"
             draft.warn(entry.place, text)
 
 
 def _fields(entry: Entry | None, draft: Draft) -> Mapping[str, Entry]:
-    """The section, or a name alone."""
+    """Return the fields of the section. A name alone counts as `name`."""
     if entry is None:
         return {}
     if isinstance(entry.value, str):
         return {"name": entry}
-    fields = fields_of(entry, "the strategy")
+    fields = fields_of(entry, "a strategy section")
     judge_keys(fields, KEYS, draft)
     return fields

@@ -1,15 +1,15 @@
-"""Which known word an unknown one was meant to be: a slip of the fingers within one word, never another meaning."""
+"""Finds the known word that a misspelled one stands for. Only typing errors within one word count, never another meaning."""
 
 import re
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 CLOSE = 0.66
-"""How alike two words are to be one with a slip; fee and risk are not, nor are min and max."""
+"""The least likeness of a word and its misspelling. The pairs fee and risk, and min and max, are less alike."""
 
 
 def near(text: str, known: Iterable[str]) -> str | None:
-    """The known name that differs from the text in case and separators, or in the spelling of one word; None without one."""
+    """Return the known name that differs only in case, separators or the spelling of one word, or None."""
     words = _words(text)
     likenesses = [(_likeness(words, _words(each)), each) for each in known]
     best, name = max(likenesses, key=lambda each: each[0], default=(0.0, ""))
@@ -17,13 +17,13 @@ def near(text: str, known: Iterable[str]) -> str | None:
 
 
 def _words(text: str) -> list[str]:
-    """Lower-case words of snake_case, kebab-case, camelCase or plain text."""
+    """Split snake_case, kebab-case, camelCase or plain text into lower-case words."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
     return re.findall(r"[a-z0-9]+", spaced.lower())
 
 
 def _likeness(words: list[str], others: list[str]) -> float:
-    """1 for the same letters; else how alike the one word is that differs; 0 where more than one does."""
+    """Return 1 for the same letters, the likeness of the only word that differs, or 0 if more than one word differs."""
     if "".join(words) == "".join(others):
         return 1.0
     differing = [(one, other) for one, other in zip(words, others, strict=False) if one != other]

@@ -58,13 +58,13 @@ def test_the_text_and_the_file_and_the_batch_are_the_same_request(configs: Writt
         assert post(configs, **source, name="same").json() == first | {"is_new": False}
 
 
-def test_a_dry_run_counts_and_tells_the_warnings(configs: Written) -> None:
+def test_a_dry_run_counts_and_shows_the_warnings(configs: Written) -> None:
     response = post(configs, config=ODD, dry_run=True)
     found = response.json()
     assert response.status_code == 200
     assert (found["total"], found["first"]["parameters"]["texts"]["rsi_period"]) == (6, "14")
     assert [each[:40] for each in found["warnings"]] == [
-        "config: line 17: odd: unknown, and passe",
+        "config: line 17: odd: ignored: the key i",
         "config: line 18: constraints: these are ",
     ]
     assert configs.stored() == []
@@ -105,10 +105,12 @@ def test_lean_s_own_config_runs_too(configs: Written) -> None:
         ),
         pytest.param({"config": "a: &x [*x]"}, 422, "config", "line 1: anchors", id="a bomb"),
         pytest.param({"config": "[" * 100_000}, 422, "config", "line 1: [0]", id="deep"),
-        pytest.param({"config": "a"}, 422, "config", "line 1: 'a' stands where a config is due", id="words"),
+        pytest.param({"config": "a"}, 422, "config", "line 1: expected a config, got 'a'", id="words"),
         pytest.param({"config": ""}, 422, "config", "string should have at least 1", id="empty"),
         pytest.param({"config": "#" * 200_000}, 422, "config", "string should have at most 131072", id="too long"),
-        pytest.param({"config": "é" * 100_000}, 422, "config", "line 1: it has over 131072 bytes", id="too many bytes"),
+        pytest.param(
+            {"config": "é" * 100_000}, 422, "config", "line 1: expected at most 131072 bytes", id="too many bytes"
+        ),
         pytest.param({"config": None}, 422, "config", "it is null", id="null"),
         pytest.param({"config": {"a": 1}}, 422, "config", "input should be a valid string", id="an object"),
         pytest.param(
@@ -119,7 +121,9 @@ def test_lean_s_own_config_runs_too(configs: Written) -> None:
         pytest.param({"config_path": "/etc/passwd"}, 422, "config_path", "string should match", id="absolute"),
         pytest.param({"config_path": "../x"}, 422, "config_path", "string should match", id="dots first"),
         pytest.param({"config_path": "a\0b"}, 422, "config_path", "string should match", id="NUL"),
-        pytest.param({"config_path": "mine/long.yaml"}, 422, "config_path", "line 1: it has over", id="a long file"),
+        pytest.param(
+            {"config_path": "mine/long.yaml"}, 422, "config_path", "line 1: expected at most", id="a long file"
+        ),
         pytest.param(
             {"config_path": "optimizations/test_config.yaml"},
             422,
@@ -209,19 +213,19 @@ def test_everything_that_is_wrong_with_a_config_is_in_one_answer(configs: Writte
     assert found.detail.endswith("(and 1 more, see errors)")
 
 
-def test_run_tells_warnings_and_errors_of_a_config_with_its_lines(
+def test_run_shows_warnings_and_errors_of_a_config_with_their_lines(
     command: Written, capsys: Captured, tmp_path: Path
 ) -> None:
     path = tmp_path / "odd.yaml"
     path.write_text(ODD)
     assert run(["run", str(path)]) == 0
-    assert capsys.readouterr().err.startswith(f"warning: {path}: line 17: odd: unknown")
+    assert capsys.readouterr().err.startswith(f"warning: {path}: line 17: odd: ignored: the key is unknown")
     path.write_text(BROKEN)
     assert run(["run", str(path)]) == 2
     assert f"backfleet: {path}: line 9: parameters.rsi_period.end: end 1 is before" in capsys.readouterr().err
     path.write_text(SHIPPED + "\nstrategy: x\noptimization: {}\n")
     assert run(["run", str(path)]) == 2
-    assert "strategy: the key stands in line 2 already" in capsys.readouterr().err
+    assert "strategy: the key is already in line 2" in capsys.readouterr().err
     assert len(command.stored()) == 1
 
 

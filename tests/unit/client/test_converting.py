@@ -25,7 +25,7 @@ def config(tmp_path: Path) -> str:
 
 
 def converted(capsys: Captured, *arguments: str) -> tuple[Any, str]:
-    """The manifest, and what stood on standard error."""
+    """Return the manifest and the text on standard error."""
     assert run(["convert", *arguments]) == 0
     captured = capsys.readouterr()
     return yaml.safe_load(captured.out), captured.err
@@ -39,7 +39,7 @@ def test_a_config_is_printed_as_a_manifest_and_its_warnings_apart(config: str, c
         "metadata": {"name": "my-config-2"},
         "spec": read(HEAD + PARAMETERS).spec,
     }
-    assert said == f"warning: {config}: line 5: surprise: unknown, and passed over\n"
+    assert said == f"warning: {config}: line 5: surprise: ignored: the key is unknown\n"
 
 
 @pytest.mark.parametrize("name", [*TOTALS, "test_config", "template"])
@@ -71,11 +71,11 @@ def test_name_namespace_engine_and_strategy_are_the_options(config: str, capsys:
 
 def test_symbols_of_the_command_line_win(config: str, capsys: Captured) -> None:
     assert converted(capsys, config, "--symbols", "QQQ, MSFT")[0]["spec"]["data"]["symbols"] == ["QQQ", "MSFT"]
-    assert "symbols asked for: '' is not valid" in refused(capsys, config, "--symbols", "QQQ,")
+    assert "requested symbols: '' is not valid" in refused(capsys, config, "--symbols", "QQQ,")
 
 
-def test_a_text_that_some_reader_takes_for_more_is_quoted(tmp_path: Path, capsys: Captured) -> None:
-    """Kubernetes reads YAML by other rules than PyYAML: 1e5 is a number there, Y is true."""
+def test_a_text_that_another_reader_takes_for_a_number_is_quoted(tmp_path: Path, capsys: Captured) -> None:
+    """Kubernetes reads YAML by other rules than PyYAML: there, 1e5 is a number and Y is true."""
     (tmp_path / "1e5.yaml").write_text(
         "strategy: {name: Mine, lean_project_path: p}\nsymbols: ['Y', 'ON', SPY]\nparameters: {a: {values: ['1e5', 'up', 'n']}}\n"
     )
@@ -89,7 +89,7 @@ def test_from_standard_input_it_has_the_strategys_name(capsys: Captured, monkeyp
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO((HEAD + PARAMETERS + "odd: 1\n").encode())))
     manifest, said = converted(capsys, "-")
     assert manifest["metadata"] == {"name": "rsi-meanreversion-etf"}
-    assert said == "warning: standard input: line 5: odd: unknown, and passed over\n"
+    assert said == "warning: standard input: line 5: odd: ignored: the key is unknown\n"
 
 
 def refused(capsys: Captured, *arguments: str) -> str:
@@ -99,7 +99,7 @@ def refused(capsys: Captured, *arguments: str) -> str:
     return captured.err
 
 
-def test_what_cannot_be_meant_is_one_line_with_file_and_line(tmp_path: Path, capsys: Captured) -> None:
+def test_an_error_is_one_line_with_file_and_line(tmp_path: Path, capsys: Captured) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(HEAD + "parameters:\n  rsi_period: {start: 14, end: 16, step: 0}\n")
     said = refused(capsys, str(path))
@@ -109,19 +109,19 @@ def test_what_cannot_be_meant_is_one_line_with_file_and_line(tmp_path: Path, cap
     )
 
 
-def test_everything_that_is_wrong_is_said_in_one_run_a_line_each(tmp_path: Path, capsys: Captured) -> None:
+def test_one_run_reports_every_error_on_its_own_line(tmp_path: Path, capsys: Captured) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text(HEAD + "parameters:\n  rsi_period: {start: 14, end: 16, step: 0}\n  exit: []\nengine: excel\n")
     said = refused(capsys, str(path)).splitlines()
     assert [each.partition(": line ")[2][:20] for each in said] == [
         "4: parameters.rsi_pe",
         "5: parameters.exit: ",
-        "6: engine: there is ",
+        "6: engine: expected ",
     ]
     assert all(each.startswith(f"backfleet: {path}: line ") for each in said)
 
 
-def test_a_terminal_is_not_steered_by_a_config(tmp_path: Path, capsys: Captured) -> None:
+def test_a_config_cannot_control_the_terminal(tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "bad.yaml").write_text(HEAD + PARAMETERS + 'engine: "\\e[31m"\n')
     assert "\x1b" not in refused(capsys, str(tmp_path / "bad.yaml"))
 
@@ -144,7 +144,7 @@ def test_what_is_wrong_with_the_command_is_code_2(
 
 
 def test_what_is_too_long_is_not_read_to_its_end(capsys: Captured) -> None:
-    assert "it has over 131072 bytes" in refused(capsys, "/dev/zero")
+    assert "expected at most 131072 bytes, got more" in refused(capsys, "/dev/zero")
 
 
 def test_help_loads_neither_yaml_nor_pydantic() -> None:

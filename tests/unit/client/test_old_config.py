@@ -49,10 +49,10 @@ backtest: {start_date: "2020-01-01", end_date: "2024-12-31", initial_capital: 10
 notes: Few trades on purpose.
 """
 NOT_JUDGED = {
-    30: "success_criteria.fee_control_strategy: this is a note, so it is not judged",
-    31: "success_criteria.max_risk_per_trade: this is a rule for the strategy's own code, so it is not judged",
-    32: "success_criteria.max_leverage: this is a rule for the strategy's own code, so it is not judged",
-    33: "success_criteria.review: this is a note, so it is not judged",
+    30: "success_criteria.fee_control_strategy: ignored: this is a note, not a criterion",
+    31: "success_criteria.max_risk_per_trade: ignored: this is a rule for the strategy's own code, not a criterion",
+    32: "success_criteria.max_leverage: ignored: this is a rule for the strategy's own code, not a criterion",
+    33: "success_criteria.review: ignored: this is a note, not a criterion",
 }
 
 
@@ -85,7 +85,7 @@ def test_notes_and_rules_of_the_strategy_are_warnings_with_their_line(old: Path,
     for line, text in NOT_JUDGED.items():
         assert f"warning: {old}: line {line}: {text}\n" in said
     assert (
-        f"{old}: line 28: success_criteria.max_fee_pct: it is judged as total fees over gross profit; files have also"
+        f"{old}: line 28: success_criteria.max_fee_pct: read as total fees over gross profit; some files mean fees"
         in said
     )
     assert "did you mean" not in said

@@ -1,4 +1,4 @@
-"""Parameters: ranges, lists and types, and what counts where they contradict each other."""
+"""Parameters: ranges, lists and types, and which of them applies if they contradict each other."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ LINE = "line 6: parameters.x"
 
 
 def axis(text: str) -> dict[str, Any]:
-    """The one parameter x of a strategy that nothing is known of, without its name."""
+    """Return the only parameter, x, without its name. The catalog does not have its strategy."""
     found = read_axes(f"  x: {text}")
     assert found.warnings == (READS,)
     (parameter,) = found.spec["parameters"]
@@ -66,7 +66,7 @@ def test_what_is_written_is_the_axis(text: str, parameter: dict[str, Any]) -> No
 
 
 def noticed(text: str) -> tuple[dict[str, Any], str]:
-    """The one parameter x, and the one warning."""
+    """Return the only parameter, x, and the only warning."""
     found = read_axes(f"  x: {text}")
     (warning,) = (each for each in found.warnings if each != READS)
     return found.spec["parameters"][0], warning
@@ -78,28 +78,37 @@ def noticed(text: str) -> tuple[dict[str, Any], str]:
         (
             "{values: [10, 14, 20], start: 10, end: 20, step: 5}",
             [10, 14, 20],
-            f"{LINE}.start: the list 10, 14, 20 wins over the range 10, 15, 20",
+            f"{LINE}.start: the list 10, 14, 20 takes precedence over the range 10, 15, 20",
         ),
         (
             "{start: 26, end: 35, step: 5, values: [26, 30, 35], type: int}",
             [26, 30, 35],
-            f"{LINE}.start: the list 26, 30, 35 wins over the range 26, 31",
+            f"{LINE}.start: the list 26, 30, 35 takes precedence over the range 26, 31",
         ),
         (
             "{start: 0.01, end: 0.1, step: 0.005, values: [0.02]}",
             [0.02],
-            f"{LINE}.start: the list 0.02 wins over the range 0.01, 0.015, 0.02, 0.025, 0.03, 0.035 … 0.1 (19 values)",
+            f"{LINE}.start: the list 0.02 takes precedence over the range "
+            "0.01, 0.015, 0.02, 0.025, 0.03, 0.035 … 0.1 (19 values)",
         ),
-        ("{values: [1, 2], start: 1}", [1, 2], f"{LINE}.start: the list 1, 2 wins over the range, which is none"),
+        (
+            "{values: [1, 2], start: 1}",
+            [1, 2],
+            f"{LINE}.start: the list 1, 2 takes precedence over the range, which is not valid",
+        ),
         (
             "{values: [1, 2], start: 3, end: 1, step: 1}",
             [1, 2],
-            f"{LINE}.start: the list 1, 2 wins over the range, which is none",
+            f"{LINE}.start: the list 1, 2 takes precedence over the range, which is not valid",
         ),
-        ("{values: [1, 2], value: 3}", [1, 2], f"{LINE}.value: the list 1, 2 wins over the one value"),
+        (
+            "{values: [1, 2], value: 3}",
+            [1, 2],
+            f"{LINE}.value: the list 1, 2 takes precedence over the single value",
+        ),
     ],
 )
-def test_an_explicit_list_wins_and_that_is_said(text: str, values: list[Any], said: str) -> None:
+def test_an_explicit_list_takes_precedence_with_a_warning(text: str, values: list[Any], said: str) -> None:
     parameter, warning = noticed(text)
     assert (parameter["values"], "range" in parameter, warning) == (values, False, said)
 
@@ -114,11 +123,13 @@ def test_an_explicit_list_wins_and_that_is_said(text: str, values: list[Any], sa
         ("[5%, 10%]", ["5%", "10%"], "5%, 10% are read as text"),
     ],
 )
-def test_what_looks_like_more_than_text_and_is_read_as_text_is_said(text: str, values: list[str], said: str) -> None:
+def test_a_value_that_looks_like_a_number_but_is_read_as_text_is_a_warning(
+    text: str, values: list[str], said: str
+) -> None:
     parameter, warning = noticed(text)
     assert (parameter["type"], parameter["values"]) == ("string", values)
     first = "values[0]" if "values" in text else "[0]"
-    assert warning == f"{LINE}.{first}: {said}: quote texts, or declare the type".replace(".[", "[")
+    assert warning == f"{LINE}.{first}: {said}; quote the text, or declare the type".replace(".[", "[")
 
 
 @pytest.mark.parametrize("name", ["buy.rsi", "2nd-period", "ema-fast", "_x"])
@@ -133,23 +144,23 @@ def test_a_name_with_a_dot_needs_no_backticks_in_a_constraint() -> None:
     assert found.spec["constraints"] == ["buy.rsi < 2"]
 
 
-def test_an_end_off_the_grid_is_said_and_stays_as_it_is_written() -> None:
+def test_an_end_off_the_grid_stays_as_written_with_a_warning() -> None:
     parameter, warning = noticed("{start: 3, end: 10, step: 3, type: int}")
     assert parameter["range"] == ranged(3, 10, 3)
-    assert warning == f"{LINE}.end: 10 is not reached: the last value is 9"
+    assert warning == f"{LINE}.end: the range does not reach 10; its last value is 9"
 
 
-def test_a_default_alone_fixes_the_parameter_and_that_is_said() -> None:
+def test_a_default_alone_fixes_the_parameter_with_a_warning() -> None:
     parameter, warning = noticed("{default: 14, type: int}")
     assert parameter == {"name": "x", "type": "int", "value": 14}
-    assert warning == f"{LINE}: it has a default only, so it is fixed at '14'"
+    assert warning == f"{LINE}: there is only a default, so the value is fixed at '14'"
 
 
 @pytest.mark.parametrize("text", ["{start: 2.0, end: 3.0, step: 0.5, type: int}", "{values: [2, 2.5], type: int}"])
 def test_a_declared_type_that_the_values_do_not_have_gives_way_to_theirs(text: str) -> None:
     parameter, warning = noticed(text)
     assert parameter["type"] == "float"
-    assert warning.endswith("the type is int, but the values are float: float is taken")
+    assert warning.endswith("the type is int, but the values are float; using float")
 
 
 def test_a_known_parameter_without_a_type_has_the_strategys() -> None:
@@ -177,7 +188,7 @@ def test_a_known_parameter_without_a_type_has_the_strategys() -> None:
         ("rsi_period: {start: 10, end: 11, step: 0.5, type: int}", "parameters.rsi_period.step: 0.5 is not whole"),
         ("require_trend: {values: [0, 1], type: bool}", "parameters.require_trend.values[0]: 0 is not a bool"),
         ("require_trend: {values: [0, 1]}", "parameters.require_trend.values[0]: 0 is not a bool"),
-        ("rsi_period: {values: [slow, fast]}", "parameters.rsi_period.values[0]: 'slow' is not a number"),
+        ("rsi_period: {values: [slow, fast]}", "parameters.rsi_period.values[0]: expected a number, got 'slow'"),
     ],
 )
 def test_a_value_of_a_kind_that_the_strategy_does_not_read_is_an_error(text: str, problem: str) -> None:
@@ -187,7 +198,7 @@ def test_a_value_of_a_kind_that_the_strategy_does_not_read_is_an_error(text: str
 
 
 def test_a_drift_of_floats_loses_no_value() -> None:
-    """As the predecessor's files have it: adding 0.005 up in doubles never arrives at 0.03."""
+    """The predecessor's files have such ranges: sums of 0.005 in doubles never reach 0.03."""
     found = read_axes("  x: {start: 0.015, end: 0.03, step: 0.005}\n  y: {start: 0.01, end: 0.03, step: 0.01}")
     space = build_space(parse_spec(found.spec).declarations())
     assert space.total == 4 * 3

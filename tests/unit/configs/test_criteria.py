@@ -1,4 +1,4 @@
-"""Criteria and constraints: their names, their numbers, and which counts where two differ."""
+"""Criteria and constraints: their names, their numbers, and which one applies if two differ."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tests.support.configs import HEAD, PARAMETERS, read
 
 
 def criteria(text: str) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
-    """The criteria of a batch with these lines, which begin in line 5, and the warnings."""
+    """Return the criteria of a batch with these lines, which begin in line 5, and the warnings."""
     found = read(HEAD + PARAMETERS + text)
     return found.spec.get("successCriteria"), found.warnings
 
@@ -56,7 +56,7 @@ def test_a_percentage_is_its_hundredth() -> None:
     assert criteria(text)[0] == {"minSharpe": -1, "maxDrawdown": 0.15, "minWinRate": 0.45, "minAvgWin": 0.005}
 
 
-def test_without_criteria_the_strategys_own_count() -> None:
+def test_without_criteria_the_strategys_own_apply() -> None:
     assert criteria("") == (None, ())
     assert criteria("success_criteria: {}\nconstraints: []\n") == (None, ())
 
@@ -88,8 +88,7 @@ def test_a_constraint_on_a_statistic_is_a_criterion(constraint: str, criterion: 
     found, warnings = criteria(f"constraints:\n  - {constraint}\n")
     assert found == criterion
     assert warnings == (
-        "line 5: constraints: these are the only criteria of the batch: what the strategy has of its own does not count "
-        "beside them",
+        "line 5: constraints: these are the only criteria of the batch; the strategy's own criteria do not apply",
     )
 
 
@@ -100,16 +99,16 @@ def test_a_constraint_on_a_statistic_is_a_criterion(constraint: str, criterion: 
         ("constraints: [Fee Pct < 0.3]\n", "constraints[0]"),
     ],
 )
-def test_a_word_with_three_meanings_is_said_to_have_one_here(text: str, path: str) -> None:
+def test_a_name_with_three_meanings_is_a_warning_that_says_which_applies(text: str, path: str) -> None:
     found, warnings = criteria(text)
     assert found == {"maxFeeShare": 0.3}
     assert any(
-        each.startswith(f"line 5: {path}: it is judged as total fees over gross profit; files have also meant")
+        each.startswith(f"line 5: {path}: read as total fees over gross profit; some files mean fees over capital")
         for each in warnings
     )
 
 
-def test_notes_and_rules_of_the_strategy_are_said_not_to_be_judged() -> None:
+def test_notes_and_rules_of_the_strategy_are_ignored_with_a_warning() -> None:
     text = """\
 success_criteria:
   min_trades: 50
@@ -122,12 +121,14 @@ success_criteria:
     assert criteria(text) == (
         {"minTrades": 50},
         (
-            "line 7: success_criteria.how_fees_stay_low: this is a note, so it is not judged",
-            "line 8: success_criteria.review: this is a note, so it is not judged",
-            "line 9: success_criteria.max_risk_per_trade: this is a rule for the strategy's own code, so it is not judged",
-            "line 10: success_criteria.max_leverage: this is a rule for the strategy's own code, so it is not judged",
-            "line 11: success_criteria.max_fee_per_trade: there is no such criterion here, so it is not judged; "
-            "max_fee_share bounds the fees",
+            "line 7: success_criteria.how_fees_stay_low: ignored: this is a note, not a criterion",
+            "line 8: success_criteria.review: ignored: this is a note, not a criterion",
+            "line 9: success_criteria.max_risk_per_trade: "
+            "ignored: this is a rule for the strategy's own code, not a criterion",
+            "line 10: success_criteria.max_leverage: "
+            "ignored: this is a rule for the strategy's own code, not a criterion",
+            "line 11: success_criteria.max_fee_per_trade: ignored: there is no such criterion; "
+            "use max_fee_share to bound the fees",
         ),
     )
 
@@ -136,7 +137,7 @@ def test_one_constraint_needs_no_list() -> None:
     assert criteria("optimization: {constraints: Drawdown < 0.15}\n")[0] == {"maxDrawdown": 0.15}
 
 
-def test_constraints_add_to_the_criteria_and_what_agrees_is_not_said() -> None:
+def test_constraints_add_to_the_criteria_without_a_warning_where_they_agree() -> None:
     text = "success_criteria: {min_trades: 100}\nconstraints: [Total Trades >= 100, Drawdown < 0.2, Drawdown <= 20%]\n"
     assert criteria(text) == ({"minTrades": 100, "maxDrawdown": 0.2}, ())
 
@@ -148,31 +149,41 @@ def test_constraints_add_to_the_criteria_and_what_agrees_is_not_said() -> None:
             "max_drawdown: 0.2",
             "Drawdown < 0.15",
             {"maxDrawdown": 0.15},
-            "max_drawdown is 0.15 here and 0.2 in line 5: 0.15",
+            "max_drawdown is 0.15 here and 0.2 in line 5; the stricter, 0.15,",
         ),
         (
             "max_drawdown: 0.1",
             "Drawdown < 0.15",
             {"maxDrawdown": 0.1},
-            "max_drawdown is 0.15 here and 0.1 in line 5: 0.1",
+            "max_drawdown is 0.15 here and 0.1 in line 5; the stricter, 0.1,",
         ),
-        ("min_trades: 100", "Total Trades > 100", {"minTrades": 101}, "min_trades is 101 here and 100 in line 5: 101"),
-        ("min_sharpe: 1.5", "Sharpe Ratio > 1", {"minSharpe": 1.5}, "min_sharpe is 1 here and 1.5 in line 5: 1.5"),
+        (
+            "min_trades: 100",
+            "Total Trades > 100",
+            {"minTrades": 101},
+            "min_trades is 101 here and 100 in line 5; the stricter, 101,",
+        ),
+        (
+            "min_sharpe: 1.5",
+            "Sharpe Ratio > 1",
+            {"minSharpe": 1.5},
+            "min_sharpe is 1 here and 1.5 in line 5; the stricter, 1.5,",
+        ),
     ],
 )
-def test_of_two_bounds_the_stricter_counts_and_that_is_said(
+def test_the_stricter_of_two_bounds_applies_with_a_warning(
     stated: str, constraint: str, found: dict[str, Any], said: str
 ) -> None:
     assert criteria(f"success_criteria: {{{stated}}}\nconstraints: [{constraint}]\n") == (
         found,
-        (f"line 6: constraints[0]: {said}, the stricter, counts",),
+        (f"line 6: constraints[0]: {said} applies",),
     )
 
 
-def test_a_criterion_that_nobody_judges_is_said() -> None:
+def test_an_unsupported_criterion_is_a_warning() -> None:
     found, (warning,) = criteria("success_criteria: {min_trades: 1, max_fee_per_trade: 2.0}\n")
     assert found == {"minTrades": 1}
-    assert warning.startswith("line 5: success_criteria.max_fee_per_trade: there is no such criterion here")
+    assert warning.startswith("line 5: success_criteria.max_fee_per_trade: ignored: there is no such criterion")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What cannot be meant is an error that names file, line, path and mend."""
+"""A config that is not valid is an error that names the file, the line, the path and the fix."""
 
 import pytest
 
@@ -25,53 +25,65 @@ def fault(text: str) -> str:
         pytest.param(
             "a: [1", "line 6: this is not YAML: expected ',' or ']', but got '<stream end>'", id="half a list"
         ),
-        pytest.param("a: b: c", "line 5: this is not YAML: mapping values are not allowed here; mind", id="two colons"),
-        pytest.param("a: &x 1", "line 5: anchors (&) and aliases (*) are not read; write the value out", id="anchor"),
-        pytest.param("a: *x", "line 5: anchors (&) and aliases (*) are not read; write the value out", id="alias"),
+        pytest.param(
+            "a: b: c", "line 5: this is not YAML: mapping values are not allowed here; check", id="two colons"
+        ),
+        pytest.param(
+            "a: &x 1", "line 5: anchors (&) and aliases (*) are not supported; write the value itself", id="anchor"
+        ),
+        pytest.param(
+            "a: *x", "line 5: anchors (&) and aliases (*) are not supported; write the value itself", id="alias"
+        ),
         pytest.param(
             "a: !!python/object/apply:os.system [ls]", "line 5: the tag 'tag:yaml.org,2002:python/obj", id="tag"
         ),
         pytest.param(
-            "a: !!int '1'", "line 5: the tag 'tag:yaml.org,2002:int' is not read; write plain", id="plain tag"
+            "a: !!int '1'", "line 5: the tag 'tag:yaml.org,2002:int' is not supported; write plain", id="plain tag"
         ),
-        pytest.param("a: \x00", "line 5: a character that YAML does not allow stands here; remove it", id="NUL"),
+        pytest.param("a: \x00", "line 5: YAML does not allow this character; remove it", id="NUL"),
         pytest.param(
-            'a: "\\UFFFFFFFF"', "line 1: an escape names no character; write the char", id="escape of nothing"
+            'a: "\\UFFFFFFFF"',
+            "line 1: an escape sequence does not name a character; write the char",
+            id="escape of nothing",
         ),
+        pytest.param("strategy: X", "line 5: strategy: the key is already in line 1; write each key once", id="twice"),
         pytest.param(
-            "strategy: X", "line 5: strategy: the key stands in line 1 already; give each key once", id="twice"
+            "? [a]\n: 1",
+            "line 5: expected text as a key, got a list or a section; write `key: value`",
+            id="a list as key",
         ),
-        pytest.param("? [a]\n: 1", "line 5: a key is no text; write `key: value`", id="a list as key"),
-        pytest.param("'': 1", "line 5: the key '' is empty or hostile; write a short", id="an empty key"),
-        pytest.param("---\na: 1", "line 5: a second document begins; write one config a file", id="two documents"),
+        pytest.param("'': 1", "line 5: expected a key of 1 to 100 printable characters, got ''", id="an empty key"),
+        pytest.param("---\na: 1", "line 5: a second document begins; write one config per file", id="two documents"),
         pytest.param("a: " + "[" * 30, "line 5: a[0][0]", id="deep"),
         pytest.param(f"a: [{'1,' * 10_001}]", "line 5: a[9", id="too many values"),
     ],
 )
-def test_yaml_that_is_none_or_more_than_plain(lines: str, said: str) -> None:
+def test_text_that_is_not_plain_yaml_is_an_error(lines: str, said: str) -> None:
     assert fault(f"{GOOD}{lines}\n")[: len(said)] == said
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param("", "line 1: the config is empty; write strategy, optimization and backtest", id="nothing"),
-        pytest.param("# words\n---\n", "line 3: nothing stands where a config is due", id="an empty document"),
-        pytest.param("- a\n", "line 1: a list stands where a config is due; write `key: value` lines", id="a list"),
-        pytest.param("words", "line 1: 'words' stands where a config is due", id="words"),
+        pytest.param("", "line 1: the config is empty; add strategy, optimization and backtest", id="nothing"),
+        pytest.param("# words\n---\n", "line 3: expected a config, got nothing", id="an empty document"),
+        pytest.param("- a\n", "line 1: expected a config, got a list; write `key: value` lines", id="a list"),
+        pytest.param("words", "line 1: expected a config, got 'words'", id="words"),
         pytest.param(
-            "a: 1\nb: \xff".encode("latin-1"), "line 2: byte 8 is not UTF-8; save the file as UTF-8", id="latin 1"
+            "a: 1\nb: \xff".encode("latin-1"), "line 2: byte 8 is not valid UTF-8; save the file as UTF-8", id="latin 1"
         ),
         pytest.param(
-            "a" * (MAX_CONFIG_BYTES + 1), "line 1: it has over 131072 bytes; a config takes a few", id="too long"
+            "a" * (MAX_CONFIG_BYTES + 1), "line 1: expected at most 131072 bytes, got more; write ranges", id="too long"
         ),
-        pytest.param("ä" * (MAX_CONFIG_BYTES // 2 + 1), "line 1: it has over 131072 bytes", id="too long in UTF-8"),
         pytest.param(
-            "batch_name: all\noptimizations: [a.yaml]", "line 1: batch_name: the key is of another f", id="a batch"
+            "ä" * (MAX_CONFIG_BYTES // 2 + 1), "line 1: expected at most 131072 bytes, got more", id="too long in UTF-8"
+        ),
+        pytest.param(
+            "batch_name: all\noptimizations: [a.yaml]", "line 1: batch_name: the key belongs to another f", id="a batch"
         ),
     ],
 )
-def test_what_is_no_config(content: str | bytes, said: str) -> None:
+def test_content_that_is_not_a_config_is_an_error(content: str | bytes, said: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         convert(content, CATALOG)
     assert f"{caught.value.problem}; {caught.value.mend}"[: len(said)] == said
@@ -93,38 +105,40 @@ def test_what_is_no_config(content: str | bytes, said: str) -> None:
             "optimization: {target_metrc: x}", "line 5: optimization.target_metrc: the key is unk", id="metric"
         ),
         pytest.param(
-            "optimization: []", "line 5: optimization: a list stands where the optimization is due", id="a list"
+            "optimization: []", "line 5: optimization: expected an optimization section, got a list", id="a list"
         ),
         pytest.param(
             "optimization:\n  parameters: {a: [1]}",
-            "line 6: optimization.parameters: line 3 gives parameters at the top already; keep one of the two",
+            "line 6: optimization.parameters: line 3 already has parameters at the top level; keep one of the two",
             id="parameters twice",
         ),
         pytest.param(
-            "optimization: {type: Random Search}", "line 5: optimization.type: there is no search 'Random", id="search"
+            "optimization: {type: Random Search}",
+            "line 5: optimization.type: expected a type of search, got 'Random",
+            id="search",
         ),
         pytest.param(
             "optimization: {target_metric: Beauty}",
-            "line 5: optimization.target_metric: there is no metric 'B",
+            "line 5: optimization.target_metric: expected a metric, got 'B",
             id="no metric",
         ),
         pytest.param(
             "optimization: {target_metric: Sharp Ratio}",
-            "line 5: optimization.target_metric: there is no metric 'Sharp Ratio'; did you mean Sharpe Ratio?",
+            "line 5: optimization.target_metric: expected a metric, got 'Sharp Ratio'; did you mean Sharpe Ratio?",
             id="nearly a metric",
         ),
         pytest.param(
             "optimization: {target_direction: up}",
-            "line 5: optimization.target_direction: 'up' is not a direction; write max or min",
+            "line 5: optimization.target_direction: expected a direction, got 'up'; write max or min",
             id="direction",
         ),
         pytest.param(
             "optimization: {total_combinations: many}",
-            "line 5: optimization.total_combinations: 'many' is no",
+            "line 5: optimization.total_combinations: expected a number, got 'many'",
             id="total",
         ),
         pytest.param(
-            "engine: excel", "line 5: engine: there is no engine 'excel'; write one of: bars, lean", id="engine"
+            "engine: excel", "line 5: engine: expected an engine, got 'excel'; write one of: bars, lean", id="engine"
         ),
         pytest.param(
             "max_concurrent: 1000", "line 5: max_concurrent: 1000 is not valid; input should be", id="at once"
@@ -138,18 +152,22 @@ def test_what_is_no_config(content: str | bytes, said: str) -> None:
         pytest.param(
             "symbols:\n  - A\n  - A", "line 7: symbols[1]: A is listed twice; list each symbol once", id="symbol twice"
         ),
+        pytest.param("symbols: {a: b}", "line 5: symbols: expected a list, got a section", id="symbols a section"),
+        pytest.param("symbols: [[A]]", "line 5: symbols[0]: expected a single value, got a list", id="symbols nested"),
         pytest.param(
-            "symbols: {a: b}", "line 5: symbols: a section stands where a list is due", id="symbols a section"
-        ),
-        pytest.param("symbols: [[A]]", "line 5: symbols[0]: a list stands where a text is due", id="symbols nested"),
-        pytest.param(
-            "start_date: 2021-01-01", "line 2: backtest.start_date: line 5 says otherwise under start_date", id="dates"
-        ),
-        pytest.param(
-            "initial_cash: 5\ncash: 6", "line 6: cash: line 5 says otherwise under initial_cash; keep one", id="cash"
+            "start_date: 2021-01-01",
+            "line 2: backtest.start_date: the value differs from start_date in line 5",
+            id="dates",
         ),
         pytest.param(
-            "initial_capital: $1000", "line 5: initial_capital: '$1000' is not a number; write a number", id="dollars"
+            "initial_cash: 5\ncash: 6",
+            "line 6: cash: the value differs from initial_cash in line 5; keep one",
+            id="cash",
+        ),
+        pytest.param(
+            "initial_capital: $1000",
+            "line 5: initial_capital: expected a number, got '$1000'; write a number",
+            id="dollars",
         ),
         pytest.param(
             "initial_capital: 0", "line 5: initial_capital: 0 is out of bounds; write an amount from 1", id="no cash"
@@ -164,25 +182,34 @@ def test_what_is_no_config(content: str | bytes, said: str) -> None:
         ),
         pytest.param(
             "success_criteria: {beauty: 1}",
-            "line 5: success_criteria.beauty: the key is unknown; known",
+            "line 5: success_criteria.beauty: the key is unknown; use one of",
             id="c unknown",
         ),
         pytest.param(
             "success_criteria: {min_trades: 1.5}",
-            "line 5: success_criteria.min_trades: 1.5 is not a count",
+            "line 5: success_criteria.min_trades: expected a count, got 1.5",
             id="c half",
         ),
         pytest.param(
-            "success_criteria: {max_drawdown: 15}", "line 5: success_criteria.max_drawdown: 15 is over 1,", id="c 15"
+            "success_criteria: {max_drawdown: 15}",
+            "line 5: success_criteria.max_drawdown: expected a fraction from 0 to 1, got 15; "
+            "write the fraction 0.15 or the percentage 15%",
+            id="c 15",
         ),
         pytest.param(
-            "success_criteria: {max_drawdown: -0.1}", "line 5: success_criteria.max_drawdown: -0.1 is neg", id="c neg"
+            "success_criteria: {max_drawdown: -0.1}",
+            "line 5: success_criteria.max_drawdown: expected a fraction from 0 to 1, got -0.1; write a positive",
+            id="c neg",
         ),
         pytest.param(
-            "success_criteria: {min_psr: high}", "line 5: success_criteria.min_psr: 'high' is not a number", id="c text"
+            "success_criteria: {min_psr: high}",
+            "line 5: success_criteria.min_psr: expected a number, got 'high'",
+            id="c text",
         ),
         pytest.param(
-            "success_criteria: {min_psr: [1]}", "line 5: success_criteria.min_psr: a list stands where a t", id="c list"
+            "success_criteria: {min_psr: [1]}",
+            "line 5: success_criteria.min_psr: expected a single value, got a list",
+            id="c list",
         ),
         pytest.param(
             "success_criteria:\n  min_trades: 9\n  max_trades: 5",
@@ -190,27 +217,41 @@ def test_what_is_no_config(content: str | bytes, said: str) -> None:
             id="c none",
         ),
         pytest.param(
-            "constraints: [Drawdwn < 0.1]", "line 5: constraints[0]: there is no statistic 'Drawdwn', and", id="k typo"
+            "constraints: [Drawdwn < 0.1]",
+            "line 5: constraints[0]: expected a statistic or a parameter, got 'Drawdwn'; did you mean Drawdown?",
+            id="k typo",
         ),
         pytest.param(
-            "constraints: [Drawdown > 0.1]", "line 5: constraints[0]: no criterion asks for Drawdown >", id="k floor"
+            "constraints: [Drawdown > 0.1]",
+            "line 5: constraints[0]: no criterion has the form Drawdown >; use one of",
+            id="k floor",
         ),
         pytest.param(
-            "constraints: [Drawdown == 0.1]", "line 5: constraints[0]: == cannot bound a statistic", id="k equal"
+            "constraints: [Drawdown == 0.1]",
+            "line 5: constraints[0]: a bound of a statistic cannot use ==; write <",
+            id="k equal",
         ),
         pytest.param(
-            "constraints: [Drawdown < low]", "line 5: constraints[0]: 'low' is not a number; write a num", id="k text"
+            "constraints: [Drawdown < low]",
+            "line 5: constraints[0]: expected a number, got 'low'; write a num",
+            id="k text",
         ),
         pytest.param(
-            "constraints: [Drawdown]", "line 5: constraints[0]: 'Drawdown' is not a constraint; write", id="k no sign"
+            "constraints: [Drawdown]",
+            "line 5: constraints[0]: expected a constraint, got 'Drawdown'; write",
+            id="k no sign",
         ),
         pytest.param(
-            "constraints: [Drawdown < 15]", "line 5: constraints[0]: 15 is over 1, which is 100 %; write", id="k 15"
+            "constraints: [Drawdown < 15]",
+            "line 5: constraints[0]: expected a fraction from 0 to 1, got 15; write",
+            id="k 15",
         ),
-        pytest.param("constraints: [Total Trades < 0]", "line 5: constraints[0]: -1 is not a count", id="k none left"),
+        pytest.param(
+            "constraints: [Total Trades < 0]", "line 5: constraints[0]: expected a count, got -1", id="k none left"
+        ),
         pytest.param(
             "constraints: [Total Orders > 5]",
-            "line 5: constraints[0]: no criterion asks for Total Orders",
+            "line 5: constraints[0]: no criterion has the form Total Orders >",
             id="k orders",
         ),
         pytest.param(
@@ -222,23 +263,28 @@ def test_what_is_no_config(content: str | bytes, said: str) -> None:
             id="k unknown",
         ),
         pytest.param(
-            "constraints: [{target: x}]", "line 5: constraints[0]: a section stands where a text is due", id="k section"
+            "constraints: [{target: x}]",
+            "line 5: constraints[0]: expected a single value, got a section",
+            id="k section",
         ),
     ],
 )
-def test_what_cannot_be_meant_is_named_by_line_and_mended(lines: str, said: str) -> None:
+def test_a_fault_names_its_line_and_its_fix(lines: str, said: str) -> None:
     assert fault(f"{GOOD}{lines}\n")[: len(said)] == said
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (PARAMETERS, "line 1: it names no strategy; add `strategy: {name: …}`, or name it with --strategy"),
-        (HEAD, "line 1: it has no parameters; add them under optimization"),
-        ("strategy: {category: x}\n" + PARAMETERS, "line 1: strategy: it names no strategy"),
+        (PARAMETERS, "line 1: the config names no strategy; add `strategy: {name: …}`, or name it with --strategy"),
+        (HEAD, "line 1: the config has no parameters; add them under optimization"),
+        ("strategy: {category: x}\n" + PARAMETERS, "line 1: strategy: the config names no strategy"),
         ("strategy: {nmae: x}\n" + PARAMETERS, "line 1: strategy.nmae: the key is unknown; did you mean name?"),
         ("strategy: 'a b'\nsymbols: [A]\n" + PARAMETERS, "line 1: strategy: 'a b' has characters that are not allowed"),
-        (f"strategy: Mine\n{PARAMETERS}", "line 1: it names no symbols, and the catalog has none for its strategy"),
+        (
+            f"strategy: Mine\n{PARAMETERS}",
+            "line 1: the config names no symbols, and the catalog has none for its strategy",
+        ),
         (
             f"strategy: Mine\nsymbols: [A]\n{PARAMETERS}",
             "line 1: strategy: the catalog has no project for 'Mine'; give",
@@ -249,7 +295,7 @@ def test_what_cannot_be_meant_is_named_by_line_and_mended(lines: str, said: str)
         ),
         (
             "strategy: RSI_MeanReversion_ETF\nengine: bars\nparameters: []",
-            "line 3: parameters: a list stands where par",
+            "line 3: parameters: expected parameters, got a list",
         ),
         (
             f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}backtest:\n  start_date: 2020/01/01",
@@ -265,31 +311,34 @@ def test_what_cannot_be_meant_is_named_by_line_and_mended(lines: str, said: str)
         ),
         (
             f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}backtest: {{start: 2021-01-01}}",
-            "line 4: backtest.start: the key is of another format; write start_date",
+            "line 4: backtest.start: the key belongs to another format; write start_date",
         ),
     ],
 )
-def test_what_is_missing_or_wrong_of_the_whole_is_named(text: str, said: str) -> None:
+def test_a_missing_or_wrong_section_is_an_error(text: str, said: str) -> None:
     assert fault(text)[: len(said)] == said
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x:", "line 6: parameters.x: the parameter has no values; give start, end and step, or values, or value"),
+        ("x:", "line 6: parameters.x: the parameter has no values; add start, end and step, or values, or value"),
         ("x: {type: int}", "line 6: parameters.x: the parameter has no values"),
-        ("x: {start: 1, end: 2}", "line 6: parameters.x: the range has no step; write step, or list the values"),
+        ("x: {start: 1, end: 2}", "line 6: parameters.x: the range has no step; add step, or list the values"),
         ("x: {end: 2}", "line 6: parameters.x: the range has no start and no step"),
         ("x:\n    start: 1\n    end: 2\n    step: 0", "line 9: parameters.x.step: step is 0; write a positive step"),
         ("x: {start: 1, end: 2, step: -1}", "line 6: parameters.x.step: step -1 is negative"),
         ("x: {start: 2, end: 1, step: 1}", "line 6: parameters.x.end: end 1 is before start 2; swap start and end"),
-        ("x: {start: a, end: 1, step: 1}", "line 6: parameters.x.start: 'a' is not a number"),
-        ("x: {start: 1%, end: 2%, step: 1%}", "line 6: parameters.x.start: '1%' is not a number; write the fraction"),
-        ("x: {start: .nan, end: 1, step: 1}", "line 6: parameters.x.start: '.nan' is not a number"),
+        ("x: {start: a, end: 1, step: 1}", "line 6: parameters.x.start: expected a number, got 'a'"),
+        (
+            "x: {start: 1%, end: 2%, step: 1%}",
+            "line 6: parameters.x.start: expected a number, got '1%'; write the fraction",
+        ),
+        ("x: {start: .nan, end: 1, step: 1}", "line 6: parameters.x.start: expected a number, got '.nan'"),
         ("x: {start: 1, end: 1e99, step: 1}", "line 6: parameters.x.end: '1e99' is too large or too small"),
-        ("x: {start: 1, end: 2, step: 1, type: bool}", "line 6: parameters.x.start: a bool has no range; list"),
-        ("x: {start: 1, end: 2, step: 1, type: complex}", "line 6: parameters.x.type: there is no type 'complex'"),
-        ("x: {min: 1, max: 2, step: 1}", "line 6: parameters.x.min: the key is of another format; write start"),
+        ("x: {start: 1, end: 2, step: 1, type: bool}", "line 6: parameters.x.start: a bool cannot have a range; list"),
+        ("x: {start: 1, end: 2, step: 1, type: complex}", "line 6: parameters.x.type: expected a type, got 'complex'"),
+        ("x: {min: 1, max: 2, step: 1}", "line 6: parameters.x.min: the key belongs to another format; write start"),
         ("x: {start: 1, end: 2, stepp: 1}", "line 6: parameters.x.stepp: the key is unknown; did you mean step?"),
         (
             "x: {start: 1, end: 9e14, step: 1, value: 1}\n  y: {start: 1, end: 9e14, step: 1}",
@@ -297,15 +346,15 @@ def test_what_is_missing_or_wrong_of_the_whole_is_named(text: str, said: str) ->
         ),
         ("x: []", "line 6: parameters.x: the list is empty, so the space is empty"),
         ("x: [1, 1.0]", "line 6: parameters.x[1]: 1 repeats the value at position 0; list each value once"),
-        ("x:\n    - 1\n    -", "line 8: parameters.x[1]: nothing stands where a text is due"),
-        ("x: [[1]]", "line 6: parameters.x[0]: a list stands where a text is due"),
-        ("x: [.inf]", "line 6: parameters.x[0]: '.inf' is not a finite number"),
+        ("x:\n    - 1\n    -", "line 8: parameters.x[1]: expected a single value, got nothing"),
+        ("x: [[1]]", "line 6: parameters.x[0]: expected a single value, got a list"),
+        ("x: [.inf]", "line 6: parameters.x[0]: expected a finite number, got '.inf'"),
         ("x: ['']", "line 6: parameters.x[0]: '' is empty, too long or holds control characters"),
         ("'a b': [1]", "line 6: parameters.a b: 'a b' has characters that are not allowed"),
-        ("x: {values: [up], type: int}", "line 6: parameters.x.values[0]: 'up' is not a number"),
+        ("x: {values: [up], type: int}", "line 6: parameters.x.values[0]: expected a number, got 'up'"),
     ],
 )
-def test_a_parameter_that_cannot_be_meant_is_named_by_line(text: str, said: str) -> None:
+def test_a_parameter_that_is_not_valid_is_an_error_with_its_line(text: str, said: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         read_axes(f"  {text}\n")
     assert f"{caught.value.problem}; {caught.value.mend}"[: len(said)] == said
@@ -329,30 +378,30 @@ symbols: [spy]
 """
 EVERY_FAULT = (
     "line 1: strategy.nmae: the key is unknown",
-    "line 1: strategy: it names no strategy",
-    "line 2: engine: there is no engine 'excel'",
+    "line 1: strategy: the config names no strategy",
+    "line 2: engine: expected an engine, got 'excel'",
     "line 4: parameters.a.end: end 1 is before start 3",
     "line 5: parameters.b[1]: 1 repeats the value at position 0",
     "line 6: parameters.c: the range has no step",
     "line 7: parameters.d e: 'd e' has characters that are not allowed",
-    "line 9: constraints[0]: there is no statistic 'Drawdwn'",
+    "line 9: constraints[0]: expected a statistic or a parameter, got 'Drawdwn'",
     "line 9: constraints[2]: at character 4: a term is due",
     "line 9: constraints[4]: at character 1: unknown parameter 'ghost'",
     "line 10: success_criteria.min_tradse: the key is unknown",
     "line 10: success_criteria.beauty: the key is unknown",
-    "line 10: success_criteria.max_drawdown: 15 is over 1",
-    "line 10: success_criteria.min_trades: 1.5 is not a count",
-    "line 11: optimization.type: there is no search 'guess'",
-    "line 11: optimization.target_metric: there is no metric 'beauty'",
-    "line 11: optimization.target_direction: 'up' is not a direction",
+    "line 10: success_criteria.max_drawdown: expected a fraction from 0 to 1, got 15",
+    "line 10: success_criteria.min_trades: expected a count, got 1.5",
+    "line 11: optimization.type: expected a type of search, got 'guess'",
+    "line 11: optimization.target_metric: expected a metric, got 'beauty'",
+    "line 11: optimization.target_direction: expected a direction, got 'up'",
     "line 12: max_concurrent: 1000 is not valid",
-    "line 13: backtest.initial_capital: 'much' is not a number",
+    "line 13: backtest.initial_capital: expected a number, got 'much'",
     "line 13: backtest.end_date: 2020-01-01 is before startDate 2021-01-01",
     "line 14: symbols[0]: 'spy' has characters that are not allowed",
 )
 
 
-def test_one_run_names_everything_that_is_wrong_in_the_order_of_its_lines() -> None:
+def test_one_run_names_every_fault_in_the_order_of_lines() -> None:
     with pytest.raises(ConfigInvalid) as caught:
         read(EVERYTHING, file="mine.yaml")
     found = [caught.value, *caught.value.others]

@@ -1,4 +1,4 @@
-"""Every form that researchers' configs come in becomes the same batch; what is left open is said."""
+"""Every form of a researcher's config becomes the same batch. Warnings name what it leaves open."""
 
 import pytest
 
@@ -87,14 +87,14 @@ def test_a_file_from_another_system_is_the_same(ending: str) -> None:
     assert read(text).spec == SPEC
 
 
-def test_without_dates_it_is_the_years_of_the_strategies_and_that_is_said() -> None:
+def test_without_dates_the_batch_has_those_of_the_catalog_and_a_warning() -> None:
     found = read(f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}")
     assert found.spec == SPEC
     assert found.warnings == (
-        "line 1: it gives no dates: start_date 2020-01-01 and end_date 2024-12-31, as the strategies of the catalog have it",
+        "line 1: dates are missing; using start_date 2020-01-01 and end_date 2024-12-31, as the catalog's strategies do",
     )
     (warning,) = read(f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}start_date: 2019-02-03\n").warnings
-    assert warning.startswith("line 1: it gives no dates: end_date 2024-12-31, as")
+    assert warning.startswith("line 1: dates are missing; using end_date 2024-12-31, as")
 
 
 def test_symbols_are_those_of_the_config_or_the_catalog_or_the_caller() -> None:
@@ -113,7 +113,7 @@ def test_the_engine_is_lean_unless_the_config_or_the_caller_says_otherwise() -> 
     assert read(f"{text}engine: bars\n", engine="lean").spec["engine"] == {"name": "lean"}
 
 
-def test_a_strategy_of_ones_own_needs_a_project_and_symbols_and_is_a_warning() -> None:
+def test_a_strategy_outside_the_catalog_needs_a_project_and_symbols_and_is_a_warning() -> None:
     found = read(
         """\
         strategy: {name: RSI_MeanReversion, lean_project_path: mine/rsi}
@@ -153,7 +153,7 @@ def test_a_strategy_on_hold_is_converted_with_a_warning() -> None:
         """
     )
     (warning,) = found.warnings
-    assert "MicroFutures_Momentum_MESNQ is on hold: the operator refuses the batch" in warning
+    assert "MicroFutures_Momentum_MESNQ is on hold; the operator refuses the batch" in warning
 
 
 def test_bars_has_no_strategy_that_is_on_hold() -> None:
@@ -189,21 +189,23 @@ def test_the_grid_is_the_grid(kind: str) -> None:
     assert (found.spec["search"], found.warnings) == ({"algorithm": "grid"}, ())
 
 
-def test_euler_without_a_minimum_step_is_exactly_the_grid_and_that_is_said() -> None:
+def test_euler_without_a_minimum_step_is_the_grid_with_a_warning() -> None:
     for more in ("", ", min_step: 1"):
         parameters = f"parameters: {{rsi_period: {{start: 14, end: 16, step: 1{more}}}}}\n"
         found = read(f"{HEAD}{parameters}optimization: {{type: Euler Search}}\n")
         assert found.spec == SPEC
         (warning,) = found.warnings
-        assert warning.startswith("line 4: optimization.type: Euler Search without a minimum step is exactly the grid")
+        assert warning.startswith(
+            "line 4: optimization.type: Euler Search without a minimum step is the same as the grid"
+        )
 
 
-def test_euler_with_a_minimum_step_is_the_grid_at_its_step_and_what_is_not_run_is_said() -> None:
+def test_euler_with_a_minimum_step_is_the_grid_at_its_step_with_a_warning() -> None:
     parameters = "parameters: {rsi_period: {start: 14, end: 16, step: 1, min_step: 0.25}}\n"
     found = read(f"{HEAD}{parameters}optimization: {{type: Euler Search}}\n")
     assert found.spec == SPEC
     (warning,) = found.warnings
-    assert warning.startswith("line 3: parameters.rsi_period.min_step: the grid at `step` is searched; the finer steps")
+    assert warning.startswith("line 3: parameters.rsi_period.min_step: only the grid at `step` runs; the finer steps")
 
 
 def test_the_limit_of_backtests_at_once() -> None:
@@ -214,29 +216,32 @@ def test_the_limit_of_backtests_at_once() -> None:
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ("reporting: {save_top_n: 10, plot_metrics: true}", "line 6: reporting: no reports are written"),
-        ("risk_management: {max_positions: 1}", "line 6: risk_management: the strategy's own code"),
-        ("fee_assumptions: {commission: 1.0}", "line 6: fee_assumptions: the model of fees"),
-        ("fees: {commission: 1.0}", "line 6: fees: the model of fees"),
-        ("notifications: {on_error: mail}", "line 6: notifications: nobody is notified"),
-        ("surprise: 1", "line 6: surprise: unknown, and passed over"),
-        ("resolution: Minute", "line 6: resolution: the strategy decides its resolution (bars: daily), so 'Minute'"),
-        ("brokerage: Binance", "line 6: brokerage: the engine decides the model of the brokerage, so 'Binance'"),
+        ("reporting: {save_top_n: 10, plot_metrics: true}", "line 6: reporting: ignored: Backfleet writes no reports"),
+        ("risk_management: {max_positions: 1}", "line 6: risk_management: ignored: the strategy's own code"),
+        ("fee_assumptions: {commission: 1.0}", "line 6: fee_assumptions: ignored: the engine's settings decide"),
+        ("fees: {commission: 1.0}", "line 6: fees: ignored: the engine's settings decide"),
+        ("notifications: {on_error: mail}", "line 6: notifications: ignored: Backfleet sends no notifications"),
+        ("surprise: 1", "line 6: surprise: ignored: the key is unknown"),
+        (
+            "resolution: Minute",
+            "line 6: resolution: 'Minute' is ignored: the strategy decides its resolution (bars: daily)",
+        ),
+        ("brokerage: Binance", "line 6: brokerage: 'Binance' is ignored: the engine decides the brokerage model"),
         (
             "optimization: {total_combinations: 27}",
-            "line 6: optimization.total_combinations: 27 is declared, but the param",
+            "line 6: optimization.total_combinations: 27 combinations are declared, but the parameters make 2",
         ),
         (
             "parameters: {rsi_perod: [1]}",
-            "line 6: parameters.rsi_perod: RSI_MeanReversion_ETF is not known to read it; did",
+            "line 6: parameters.rsi_perod: the catalog does not list it for RSI_MeanReversion_ETF; did",
         ),
         (
             "strategy: {name: SMA_Crossover_ETF, lean_project_path: mine}",
-            "line 6: strategy.lean_project_path: the catalog has STR-003_SMA_Crossover_ETF; the config's counts",
+            "line 6: strategy.lean_project_path: the catalog has STR-003_SMA_Crossover_ETF; the config's project is used",
         ),
     ],
 )
-def test_what_may_be_meant_and_is_not_done_is_said_with_its_line(lines: str, said: str) -> None:
+def test_what_is_ignored_is_a_warning_with_its_line(lines: str, said: str) -> None:
     sections = {
         "strategy": "strategy: {name: RSI_MeanReversion_ETF}",
         "parameters": "parameters: {fast_sma: [20]}" if "SMA" in lines else "parameters: {rsi_period: [14, 15]}",
@@ -253,11 +258,11 @@ def test_a_space_over_the_usual_limit_is_a_warning_since_an_installation_may_all
     found = read(f"{HEAD}parameters: {{rsi_period: {{start: 1, end: 2000001, step: 1}}}}\n")
     assert found.total == 2_000_001
     assert found.warnings == (
-        "line 3: parameters: 2,000,001 combinations are over 1,000,000, the limit of an installation by default",
+        "line 3: parameters: 2,000,001 combinations exceed 1,000,000, the default limit of an installation",
     )
 
 
 def test_warnings_are_bounded() -> None:
     found = read(HEAD + PARAMETERS + "".join(f"zzz{number}: 1\n" for number in range(80)))
     assert len(found.warnings) == 51
-    assert found.warnings[-1] == "there are more warnings, which are not shown"
+    assert found.warnings[-1] == "further warnings are not shown"

@@ -1,4 +1,4 @@
-"""LEAN's own optimizer config becomes a batch, with what LEAN's file does not say beside it."""
+"""LEAN's own optimizer config becomes a batch. What LEAN's file does not give may stand next to LEAN's keys."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ TEXT = """\
 
 
 def changed(**fields: Any) -> str:
-    """The same without comments, with fields replaced by what their names say with hyphens."""
+    """Return the same config without comments, with these fields replaced. Underscores in their names become hyphens."""
     lines = [line.partition("//")[0] for line in TEXT.replace("/* what a result\n       must meet */", "").splitlines()]
     body = json.loads("\n".join(lines), strict=False)
     return json.dumps(body | {name.replace("_", "-"): value for name, value in fields.items()})
@@ -60,7 +60,7 @@ def test_lean_s_own_file_is_a_batch() -> None:
     }
     assert build_space(parse_spec(found.spec).declarations()).total == found.total == 9
     dates, only = found.warnings
-    assert dates.startswith("line 1: it gives no dates")
+    assert dates.startswith("line 1: dates are missing")
     assert only.startswith("line 18: constraints: these are the only criteria of the batch")
 
 
@@ -68,7 +68,7 @@ def test_the_same_without_comments_is_the_same() -> None:
     assert read(changed()).spec == read(TEXT).spec
 
 
-def test_what_lean_does_not_say_may_stand_beside_it() -> None:
+def test_keys_of_ours_may_stand_next_to_lean_s() -> None:
     found = read(
         changed(
             strategy={"name": "Mine", "lean_project_path": "mine"},
@@ -124,7 +124,7 @@ def test_the_file_stays_where_the_caller_names_the_strategy() -> None:
 
 def test_a_strategy_that_lean_s_file_does_not_name_is_the_callers() -> None:
     text = changed(algorithm_location="/LeanCLI/main.py")
-    with pytest.raises(ConfigInvalid, match="it names no strategy"):
+    with pytest.raises(ConfigInvalid, match="the config names no strategy"):
         read(text)
     assert read(text, strategy="SMA_Crossover_ETF").spec == read(TEXT).spec
 
@@ -135,11 +135,11 @@ def test_a_strategy_that_lean_s_file_does_not_name_is_the_callers() -> None:
 def test_euler_is_the_grid_at_its_step(kind: str) -> None:
     found = read(changed(optimization_strategy=kind))
     assert found.spec == read(TEXT).spec
-    assert any("Euler Search without a minimum step is exactly the grid" in each for each in found.warnings)
+    assert any("Euler Search without a minimum step is the same as the grid" in each for each in found.warnings)
     parameters = [{"name": "fast_sma", "min": 20, "max": 50, "step": 15, "minStep": 1}]
     found = read(changed(optimization_strategy=kind, parameters=parameters))
     assert found.total == 3
-    assert any("parameters[0].minStep: the grid at `step` is searched; the finer" in each for each in found.warnings)
+    assert any("parameters[0].minStep: only the grid at `step` runs; the finer" in each for each in found.warnings)
 
 
 @pytest.mark.parametrize(
@@ -161,19 +161,19 @@ def test_every_operator_that_bounds(operator: str, criteria: dict[str, int]) -> 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"out_of_sample_days": 30}, "out-of-sample-days: the dates are those of the backtest section"),
-        ({"out_of_sample_max_end_date": "2024-01-01"}, "out-of-sample-max-end-date: the dates are those"),
+        ({"out_of_sample_days": 30}, "out-of-sample-days: ignored: the backtest section gives the dates"),
+        ({"out_of_sample_max_end_date": "2024-01-01"}, "out-of-sample-max-end-date: ignored: the backtest section"),
         (
             {"algorithm_location": "STR-003_SMA_Crossover_ETF/Main.cs"},
-            "algorithm-location: a Python file or a DLL runs here, so 'Main.cs' is passed over for main.py",
+            "algorithm-location: expected a Python file or a DLL, got 'Main.cs'; using main.py",
         ),
         (
             {"optimization_criterion": {"target": "Sharpe Ratio", "extremum": "max", "target-value": 2}},
-            "optimization-criterion.target-value: nothing ends early here",
+            "optimization-criterion.target-value: ignored: a batch does not end early",
         ),
     ],
 )
-def test_what_is_not_done_is_said(fields: dict[str, Any], said: str) -> None:
+def test_what_is_ignored_is_a_warning(fields: dict[str, Any], said: str) -> None:
     assert any(f"line 1: {said}" in each for each in read(changed(**fields)).warnings)
 
 
@@ -191,17 +191,17 @@ BAD = {
     ),
     "extremum": (
         {"optimization_criterion": {"extremum": "most"}},
-        "optimization-criterion.extremum: 'most' is no",
+        "optimization-criterion.extremum: expected a direction, got 'most'",
         "write max or",
     ),
     "no metric": (
         {"optimization_criterion": {"target": "x"}},
-        "optimization-criterion.target: there is no metric 'x'",
-        "known: ",
+        "optimization-criterion.target: expected a metric, got 'x'",
+        "use one of: ",
     ),
     "no such search": (
         {"optimization_strategy": "Random"},
-        "optimization-strategy: there is no search 'Random'",
+        "optimization-strategy: expected a type of search, got 'Random'",
         "write Grid",
     ),
     "no parameters": ({"parameters": []}, "parameters: the list is empty", "give at least 1"),
@@ -209,15 +209,15 @@ BAD = {
     "no step, and nothing to make one of": (
         {"optimization_strategy_settings": {}, "parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
         "parameters[0]: the range has no step, and optimization-strategy-settings has no default-segment-amount",
-        "add step, or default-segment-amount",
+        "add step or default-segment-amount",
     ),
     "no segments": (
         {
             "optimization_strategy_settings": {"default-segment-amount": 0},
             "parameters": [{"name": "fast_sma", "min": 1, "max": 2}],
         },
-        "optimization-strategy-settings.default-segment-amount: 0 is not a number of segments",
-        "write 1 or more",
+        "optimization-strategy-settings.default-segment-amount: expected a number of segments, got 0",
+        "write a whole number, 1 or more",
     ),
     "a fraction for a whole parameter": (
         {"parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
@@ -226,13 +226,13 @@ BAD = {
     ),
     "a target of closed trades": (
         {"optimization_criterion": {"target": "TotalPerformance.TradeStatistics.SharpeRatio"}},
-        "optimization-criterion.target: there is no metric 'TotalPerformance.TradeStatistics.Shar...'",
-        "figures are read from TotalPerformance.PortfolioStatistics, or by name alone, such as SharpeRatio",
+        "optimization-criterion.target: expected a metric, got 'TotalPerformance.TradeStatistics.Shar...'",
+        "use a figure of TotalPerformance.PortfolioStatistics, or its name alone, such as SharpeRatio",
     ),
     "a constraint on closed trades": (
         {"constraints": [{"target": "TotalPerformance.TradeStatistics.WinRate", "operator": "less", "targetValue": 1}]},
-        "constraints[0]: there is no statistic 'TotalPerformance.TradeStatistics.WinRate', and no such parameter",
-        "figures are read from TotalPerformance.PortfolioStatistics, or by name alone, such as WinRate",
+        "constraints[0]: expected a statistic or a parameter, got 'TotalPerformance.TradeStatistics.WinRate'",
+        "use a figure of TotalPerformance.PortfolioStatistics, or its name alone, such as WinRate",
     ),
     "step zero": (
         {"parameters": [{"name": "fast_sma", "min": 1, "max": 2, "step": 0}]},
@@ -241,12 +241,12 @@ BAD = {
     ),
     "name twice": (
         {"parameters": [{"name": "a", "value": 1}, {"key": "a", "value": 2}]},
-        "parameters[1]: 'a' is declared in line 1 already",
-        "give each parameter once",
+        "parameters[1]: 'a' is already declared in line 1",
+        "declare each parameter once",
     ),
     "min twice": (
         {"parameters": [{"name": "a", "min": 1, "start": 1, "max": 2, "step": 1}]},
-        "parameters[0].start: line 1 says the same under another name",
+        "parameters[0].start: line 1 already sets this under another name",
         "keep one",
     ),
     "a misspelt part": (
@@ -257,9 +257,9 @@ BAD = {
     "values, which LEAN has not": (
         {"parameters": [{"name": "a", "xyz": 1}]},
         "parameters[0].xyz: the key is unknown",
-        "known here",
+        "use one of: ",
     ),
-    "a text": ({"parameters": ["a"]}, "parameters[0]: 'a' stands where a section is due", "write `key: value`"),
+    "a text": ({"parameters": ["a"]}, "parameters[0]: expected a section, got 'a'", "write `key: value`"),
     "no operator": (
         {"constraints": [{"target": "x", "target-value": 1}]},
         "constraints[0]: the constraint has no op",
@@ -267,25 +267,25 @@ BAD = {
     ),
     "no such operator": (
         {"constraints": [CONSTRAINT | {"operator": "about"}]},
-        "constraints[0].operator: there is no operator 'about'",
+        "constraints[0].operator: expected an operator, got 'about'",
         "write less, lessOrEqual",
     ),
     "equals": (
         {"constraints": [CONSTRAINT | {"operator": "equals"}]},
-        "constraints[0]: == cannot bound a stat",
+        "constraints[0]: a bound of a statistic cannot use ==",
         "write <",
     ),
     "no statistic": (
         {"constraints": [CONSTRAINT | {"target": "x"}]},
-        "constraints[0]: there is no statistic 'x'",
-        "known: ",
+        "constraints[0]: expected a statistic or a parameter, got 'x'",
+        "use one of: ",
     ),
     "at once": ({"maximum_concurrent_backtests": 0}, "maximum-concurrent-backtests: 0 is not valid", "input should be"),
 }
 
 
 @pytest.mark.parametrize(("fields", "problem", "mend"), BAD.values(), ids=BAD)
-def test_what_cannot_be_meant_is_named_under_lean_s_keys(fields: dict[str, Any], problem: str, mend: str) -> None:
+def test_a_fault_names_lean_s_key(fields: dict[str, Any], problem: str, mend: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         read(changed(**fields))
     assert caught.value.problem.startswith(f"line 1: {problem}")
@@ -293,7 +293,7 @@ def test_what_cannot_be_meant_is_named_under_lean_s_keys(fields: dict[str, Any],
 
 
 def divided(segments: int, **fields: Any) -> list[str]:
-    """The values of one parameter of nobody's strategy, divided into so many segments."""
+    """Return the values of a parameter that is divided into this many segments. The catalog does not have its strategy."""
     text = changed(
         strategy={"name": "Mine", "lean_project_path": "mine"},
         symbols=["SPY"],
@@ -328,7 +328,7 @@ def test_euler_divides_a_range_without_a_step_further() -> None:
         )
     )
     assert found.total == 11
-    assert any("parameters[0]: the grid at `step` is searched; the finer" in each for each in found.warnings)
+    assert any("parameters[0]: only the grid at `step` runs; the finer" in each for each in found.warnings)
 
 
 @pytest.mark.parametrize("key", ["target-value", "targetValue", "TargetValue"])
@@ -338,7 +338,7 @@ def test_keys_are_read_in_every_case_that_lean_reads(key: str) -> None:
     found = read(changed(optimization_criterion=criterion, constraints=[constraint]))
     assert found.spec["objective"] == {"metric": "sharpe_ratio", "direction": "minimize"}
     assert found.spec["successCriteria"] == {"maxDrawdown": 0.25}
-    assert any(f"optimization-criterion.{key}: nothing ends early here" in each for each in found.warnings)
+    assert any(f"optimization-criterion.{key}: ignored: a batch does not end early" in each for each in found.warnings)
 
 
 def test_the_number_of_closed_trades_is_a_metric_of_ours() -> None:

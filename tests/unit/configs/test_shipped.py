@@ -42,7 +42,7 @@ def test_a_config_of_a_strategy_says_what_the_catalog_says(name: str) -> None:
     declared = {each.name: each.type for each in spec.parameters}
     assert set(declared) <= set(types)
     for parameter, kind in declared.items():
-        # A whole number is one where a strategy reads a fraction, too; never the other way round.
+        # A strategy that reads fractions also reads whole numbers, but not the reverse.
         assert kind == types[parameter] or (kind, types[parameter]) == ("int", "float")
 
 
