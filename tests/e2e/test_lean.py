@@ -135,7 +135,7 @@ def test_twenty_runs_whose_process_does_not_end_well_after_its_results_are_twent
     )
     # What the shim ended had two seconds for it, of the ten that the stand-in would take.
     exit_code, note = (
-        ("134", "") if shutdown == ABORT else ("137", "ended by Backfleet after it had said that all was written")
+        ("134", "") if shutdown == ABORT else ("137", "ended by Backfleet after it had reported its files complete")
     )
     assert [(number, code, ended) for number, code, _, ended in found] == [("1", exit_code, note)] * 20
     assert all(("SIGABRT" in warnings) is (shutdown == ABORT) for _, _, warnings, _ in found)

@@ -155,7 +155,7 @@ def test_what_lean_does_not_take_is_an_abort_before_any_file(tmp_path: Path, cha
     outcome = LeanEngine().outcome(results, REQUEST).outcome
     assert isinstance(outcome, Failure)
     assert outcome.reason.value == "EngineCrash"
-    assert "its last words:\nUnhandled exception. " in outcome.message
+    assert "stderr ends with:\nUnhandled exception. " in outcome.message
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_a_run_is_the_same_whatever_becomes_of_its_process_after_the_results(
     if isinstance(outcome, Result):
         assert any("ended by signal 6 (SIGABRT)" in text for text in outcome.warnings) is (shutdown == "abort")
         assert outcome.provenance.get("shutdown") == (
-            "ended by Backfleet after it had said that all was written" if shutdown == "wait" else None
+            "ended by Backfleet after it had reported its files complete" if shutdown == "wait" else None
         )
 
 
@@ -187,7 +187,7 @@ def test_a_project_that_is_not_there_is_named_before_lean_starts(tmp_path: Path)
     outcome = LeanEngine().outcome(run_container(container, tmp_path), REQUEST).outcome
     assert isinstance(outcome, Failure)
     assert outcome.reason.value == "EngineError"
-    assert f"{PROJECT}/main.py is not there: the engine was not started" in outcome.message
+    assert f"{PROJECT}/main.py. The engine was not started." in outcome.message
     assert not (tmp_path / "results" / "log.txt").exists()
 
 

@@ -1,8 +1,8 @@
 """The comparable figures: one set of formulas over daily returns, the same for every engine.
 
-LEAN annualizes by 252 while its daily series has a value per calendar day, so its own ratios do not compare with those of
-`bars`. Here a year has as many returns as the series has: about 252 for trading days, 261 for weekdays, 365 for all days.
-Days without a movement stay in, and change nothing: mean and variance both shrink by them, and the year grows.
+LEAN annualizes by 252, but its daily series has a value per calendar day. Its own ratios therefore do not compare with those
+of `bars`. Here a year has as many returns as the series: about 252 for trading days, 261 for weekdays, 365 for all days.
+Days without a movement stay in and change nothing: they lower mean and variance, and they add returns to the year.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Figures = dict[str, float | None]
 
 
 def comparable_figures(daily: Sequence[tuple[date, float]], rates: RiskFreeRates = NO_RATE) -> Figures:
-    """The figures of a series of (day, return), oldest first, one a day; Saturdays and Sundays go where nothing moves on any."""
+    """Compute the figures of a series of (day, return), oldest first, one per day; drop weekends without a move."""
     kept = without_idle_weekends(daily)
     if not kept:
         return figures_of([], None, 0.0, 0.0, None)
@@ -37,11 +37,11 @@ def figures_of(
     risk_free: float | Sequence[float],
     drawdown: float | None,
 ) -> Figures:
-    """The figures of daily returns and their moments; `risk_free` are annual rates, one or one a return.
+    """Compute the figures of daily returns and their moments. `risk_free` is one annual rate, or one per return.
 
-    What cannot be computed is None: every ratio where no number of returns a year is known (0). The Sortino ratio is that of
-    Sortino and Price (1994), the mean excess over the root mean square of the negative ones over all days: LEAN's, over the
-    deviation of the losses alone, changes with the number of days on which nothing moves.
+    A figure that cannot be computed is None. That is every ratio if the number of returns per year is unknown (0). The Sortino
+    ratio is that of Sortino and Price (1994): the mean excess over the root mean square of the negative excesses over all days.
+    LEAN divides by the deviation of the losses alone, which changes with the number of days on which nothing moves.
     """
     if moments is None or not per_year:
         return _figures(None, None, None, drawdown)
@@ -56,27 +56,27 @@ def figures_of(
 
 
 def excess_returns(returns: Sequence[float], risk_free: float | Sequence[float], per_year: float) -> Sequence[float]:
-    """Each return less a day's part of the annual rate; the returns themselves where the rate is 0."""
+    """Subtract a day's part of the annual rate from each return. If the rate is 0, return the returns themselves."""
     if not isinstance(risk_free, float):
         return [value - rate / per_year for value, rate in zip(returns, risk_free, strict=True)]
     return [value - risk_free / per_year for value in returns] if risk_free else returns
 
 
 def returns_per_year(first: date, last: date, count: int) -> float:
-    """How many returns a year has, of `count` returns whose days are `first` to `last`; 0 where that cannot be said."""
+    """Return how many returns a year has, given `count` returns from `first` to `last`; 0 if that is unknown."""
     days = (last - first).days
     return (count - 1) / days * DAYS_PER_YEAR if days > 0 else 0.0
 
 
 def without_idle_weekends(daily: Sequence[tuple[date, float]]) -> Sequence[tuple[date, float]]:
-    """The series without its Saturdays and Sundays, unless a return on one of them differs from 0."""
+    """Drop Saturdays and Sundays from the series, unless a return on one of them differs from 0."""
     if any(value and day.weekday() >= SATURDAY for day, value in daily):
         return daily
     return [(day, value) for day, value in daily if day.weekday() < SATURDAY]
 
 
 def deepest_fall(returns: Sequence[float]) -> float:
-    """The largest fall from an earlier peak of what the returns compound to, as a positive fraction."""
+    """Return the largest fall from an earlier peak of the compounded returns, as a positive fraction."""
     worth = peak = 1.0
     lowest = 1.0
     for value in returns:

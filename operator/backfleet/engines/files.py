@@ -1,6 +1,6 @@
-"""Reading files that hostile code may have written: regular files only, no links, bounds on size, items and depth.
+"""A reader of files that hostile code may have written: regular files only, no links, bounds on size, items and depth.
 
-Every problem is a `FileProblem` that names the file; texts come out so that Postgres can store them as JSONB.
+Every problem is a `FileProblem` that names the file. Texts are cleaned for Postgres to store them as JSONB.
 """
 
 import json
@@ -20,33 +20,33 @@ MAX_MESSAGE = 2000
 
 
 class FileProblem(Exception):
-    """A file that is not what it should be; the message begins with its name."""
+    """A missing, unreadable or invalid file; the message begins with its name."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{name}: {problem}")
 
 
 class FileMissing(FileProblem):
-    """There is no such file."""
+    """A file that does not exist."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name, "not there")
+        super().__init__(name, "file not found")
 
 
 def read_bytes(folder: Path, name: str, limit: int = MAX_RESULT_BYTES) -> bytes:
-    """The content of a regular file of at most `limit` bytes; opens no link and waits for no pipe."""
+    """Read a regular file of at most `limit` bytes. Open no link and wait for no pipe."""
     with _open_regular(folder, name) as file:
         size = os.fstat(file.fileno()).st_size
         if size > limit:
-            raise FileProblem(name, f"has {size} bytes, more than {limit}")
+            raise FileProblem(name, f"expected at most {limit} bytes, got {size}")
         content = file.read(limit + 1)
     if len(content) > limit:
-        raise FileProblem(name, f"has more than {limit} bytes")
+        raise FileProblem(name, f"expected at most {limit} bytes, got more")
     return content
 
 
 def read_ends(folder: Path, name: str, limit: int) -> tuple[str, bool]:
-    """A regular file of any size as text, and whether its middle was left out: at most `limit` bytes of each end are read."""
+    """Read at most `limit` bytes from each end of a regular file, as text; also report whether its middle is left out."""
     with _open_regular(folder, name) as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(limit)
@@ -64,11 +64,12 @@ def _open_regular(folder: Path, name: str) -> Iterator[BinaryIO]:
     except FileNotFoundError as error:
         raise FileMissing(name) from error
     except OSError as error:
-        kind = "is a link" if (folder / name).is_symlink() else f"cannot be opened: {error.strerror}"
+        is_link = (folder / name).is_symlink()
+        kind = "expected a regular file, got a symbolic link" if is_link else f"cannot be opened: {error.strerror}"
         raise FileProblem(name, kind) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileProblem(name, "is no regular file")
+            raise FileProblem(name, "is not a regular file")
         with open(descriptor, "rb", closefd=False) as file:
             yield file
     except OSError as error:
@@ -78,27 +79,28 @@ def _open_regular(folder: Path, name: str) -> Iterator[BinaryIO]:
 
 
 def parse_json(name: str, content: bytes) -> object:
-    """The JSON value of a file's bytes; NaN, infinity and what a small container's memory could not hold are refused."""
+    """Parse a file's bytes as JSON. Refuse NaN, infinity, and more values than a small container's memory can hold."""
     if content.count(b"[") + content.count(b"{") > MAX_CONTAINERS or content.count(b",") > MAX_ITEMS:
-        raise FileProblem(name, "holds too many values")
+        problem = f"expected at most {MAX_CONTAINERS} lists and objects and {MAX_ITEMS} commas, got more"
+        raise FileProblem(name, problem)
 
     def refuse(text: str) -> NoReturn:
-        raise FileProblem(name, f"holds {text}, which is no JSON number")
+        raise FileProblem(name, f"expected JSON numbers, got {text}")
 
     try:
         return json.loads(content.decode("utf-8"), parse_constant=refuse)
     except RecursionError as error:
-        raise FileProblem(name, "is nested too deeply") from error
+        raise FileProblem(name, "the JSON is nested too deeply") from error
     except ValueError as error:
-        raise FileProblem(name, f"is no JSON: {clean_text(str(error), 200)}") from error
+        raise FileProblem(name, f"is not valid JSON: {clean_text(str(error), 200)}") from error
 
 
 def read_json(folder: Path, name: str, limit: int = MAX_RESULT_BYTES) -> object:
-    """`read_bytes`, then `parse_json`."""
+    """Read a file with `read_bytes` and parse it with `parse_json`."""
     return parse_json(name, read_bytes(folder, name, limit))
 
 
 def clean_text(text: str, limit: int = MAX_MESSAGE) -> str:
-    """A text that may be stored and shown: no control characters, NUL or lone surrogates, at most `limit` characters."""
+    """Make a text safe to store and show: no control characters, NUL or lone surrogates, at most `limit` characters."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     return re.sub("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]", "�", cut)

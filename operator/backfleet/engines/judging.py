@@ -1,4 +1,4 @@
-"""One ordered table from what the shim saw and the engine left to an outcome; shared by all engines.
+"""The rules that turn the shim's report and the engine's files into an outcome, in order; shared by all engines.
 
 Hostile content gives a Failure, never an exception.
 """
@@ -26,9 +26,9 @@ MAX_LAST_WORDS = 1000
 ReadResult = Callable[[Path], Outcome]
 """Reads the files of an engine that exited with 0; raises FileProblem."""
 Explain = Callable[[Path, int | None, Failure], Failure]
-"""Of folder, exit code and failure: the failure with what the engine's files say of it."""
+"""Takes folder, exit code and failure; returns the failure with the details that the engine's files give."""
 IsPosted = Callable[[Path], bool]
-"""Whether the engine says, in a folder, that it had written its whole result before its process ended."""
+"""Reports whether the engine's files in a folder say that its whole result was written before its process ended."""
 
 
 def judge(
@@ -38,9 +38,9 @@ def judge(
     explain: Explain | None = None,
     is_posted: IsPosted | None = None,
 ) -> Recorded:
-    """The outcome in a results folder; `reasons` are the exit codes by which the engine names a reason itself.
+    """Judge a results folder. `reasons` maps the exit codes by which the engine itself names a reason.
 
-    Where `is_posted` holds and the result is final, the files decide alone: what ended the process came after the run.
+    If `is_posted` is true and the result is final, the files alone decide: whatever ended the process came after the run.
     """
     report = _read_report(folder)
     outcome = _posted_outcome(folder, report, read_result, is_posted) or _outcome(folder, report, read_result, reasons)
@@ -60,18 +60,18 @@ def _read_report(folder: Path) -> ShimReport:
     except OSError:
         return ShimReport()
     code = report.exit_code
-    # A process of the strategy that outlives its shell for a moment may have written the file: no code of a shell is above 255.
+    # A process of the strategy that briefly outlives its shell may have written the file: a shell's codes end at 255.
     return report if code is None or code <= 255 else replace(report, exit_code=None)
 
 
 def _posted_outcome(
     folder: Path, report: ShimReport, read_result: ReadResult, is_posted: IsPosted | None
 ) -> Outcome | None:
-    """What the files say, with how the process ended; None where it ended well, or left no proof or no final result."""
+    """Judge the files, and add how the process ended; None if it ended well, or left no proof or no final result."""
     if not report.exit_code or report.is_ended or is_posted is None or not is_posted(folder):
         return None
     outcome = _judge_result(folder, report, read_result)
-    ending = f"{_ending(report.exit_code)} after it had posted its results"
+    ending = f"{_ending(report.exit_code)} after it had written its results"
     if isinstance(outcome, Result):
         return replace(outcome, warnings=(ending, *outcome.warnings))
     if outcome.reason in (FailureReason.RESULT_MISSING, FailureReason.RESULT_INVALID):
@@ -89,17 +89,17 @@ def _outcome(
         return _ended_outcome(_judge_result(folder, report, read_result))
     if report.oom_kills:
         return Failure(
-            reason=FailureReason.OOM_KILLED, message="the engine was killed for using more memory than its limit"
+            reason=FailureReason.OOM_KILLED, message="the engine was killed because it used more memory than its limit"
         )
     if report.is_timeout:
         return Failure(reason=FailureReason.BACKTEST_TIMEOUT, message="the backtest was stopped at its timeout")
     if code is None:
-        problem = f"{wire.SHIM_EXIT_FILE}: the engine's container left no exit code"
+        problem = f"{wire.SHIM_EXIT_FILE}: expected the engine's exit code, found none"
         return Failure(reason=FailureReason.RESULT_MISSING, message=problem)
     if code in reasons:
         return Failure(reason=reasons[code], message=_message(folder, _ending(code)))
     if code in (CODE_NOT_EXECUTABLE, CODE_NOT_FOUND):
-        problem = f"the engine's command could not be started (exit code {code}): is it in the image?"
+        problem = f"the engine's command could not start (exit code {code}). Check that the engine's image contains it."
         return Failure(reason=FailureReason.ENGINE_ERROR, message=problem)
     if 128 < code <= 128 + MAX_SIGNAL:
         return Failure(reason=FailureReason.ENGINE_CRASH, message=_with_last_words(folder, _crash(code, report)))
@@ -107,8 +107,8 @@ def _outcome(
 
 
 def _ended_outcome(outcome: Outcome) -> Outcome:
-    """What the files say of an engine that said that all was written, and was ended when it stayed."""
-    note = "ended by Backfleet after it had said that all was written"
+    """Add a note to the outcome of an engine that reported its files complete, did not exit, and was ended."""
+    note = "ended by Backfleet after it had reported its files complete"
     if isinstance(outcome, Result):
         return replace(outcome, provenance={**outcome.provenance, "shutdown": note})
     return replace(outcome, message=clean_text(f"{outcome.message} (the engine was {note})"))
@@ -124,14 +124,16 @@ def _judge_result(folder: Path, report: ShimReport, read_result: ReadResult) -> 
     if not report.oom_kills:
         return outcome
     if isinstance(outcome, Failure):
-        message = f"a process of the engine was killed for memory, and it left no result ({outcome.message})"
+        message = (
+            f"a process of the engine ran out of memory and was killed, and no result was left ({outcome.message})"
+        )
         return Failure(reason=FailureReason.OOM_KILLED, message=clean_text(message))
-    warning = "a process of the engine was killed for memory, yet the engine ended well"
+    warning = "a process of the engine ran out of memory and was killed, but the engine ended well"
     return replace(outcome, warnings=(*outcome.warnings, warning))
 
 
 def _message(folder: Path, otherwise: str) -> str:
-    """The engine's own words from error.json with the exit code behind them, or the exit code and its last words on stderr."""
+    """Return the message in error.json followed by the exit code, or the exit code followed by the end of stderr."""
     try:
         body = read_json(folder, ERROR_FILE, MAX_ERROR_BYTES)
     except FileProblem:
@@ -144,7 +146,7 @@ def _message(folder: Path, otherwise: str) -> str:
 
 
 def _with_last_words(folder: Path, message: str) -> str:
-    """The message with the end of the engine's stderr, where the shim kept it."""
+    """Append the end of the engine's stderr to the message, if the shim kept it."""
     try:
         text, _ = read_ends(folder, wire.SHIM_STDERR_FILE, MAX_ERROR_BYTES)
     except FileProblem:
@@ -153,19 +155,19 @@ def _with_last_words(folder: Path, message: str) -> str:
     if not words:
         return message
     shown = words if len(words) <= MAX_LAST_WORDS else "…" + words[-MAX_LAST_WORDS + 1 :]
-    return f"{message}\nits last words:\n{clean_text(shown)}"
+    return f"{message}\nstderr ends with:\n{clean_text(shown)}"
 
 
 def _crash(code: int, report: ShimReport) -> str:
     if code != CODE_KILLED or not report.is_early:
         return _ending(code)
     times = f"after {report.ran_seconds} s of at most {report.limit_seconds} s"
-    return f"{_ending(code)} {times}, and not by Backfleet: most likely it needed more memory than it may have"
+    return f"{_ending(code)} {times}, and not by Backfleet: most likely it exceeded its memory limit"
 
 
 def _ending(code: int) -> str:
     if 128 < code <= 128 + MAX_SIGNAL:
-        return f"the engine ended by {_signal_name(code - 128)}"
+        return f"the engine was ended by {_signal_name(code - 128)}"
     return f"the engine exited with code {code}"
 
 

@@ -1,16 +1,16 @@
-"""The engine `noop` for tests and benchmarks: computes nothing, and fails in every way that its parameters ask for.
+"""The engine `noop` for tests and benchmarks. It computes nothing, and fails in every way that its parameters request.
 
-    value          sharpe_ratio of the result, and what the other metrics derive from
+    value          sharpe_ratio of the result; the other metrics derive from it
     trades         total_trades of the result
     sleep_seconds  wait first
-    hang           forever: sleep for ever (SIGTERM ends it); stubborn: also ignore SIGTERM
-    allocate_mib   touch this much memory, and keep it
-    write_mib      write this much to the results, and wait to be evicted
+    hang           forever: sleep forever (SIGTERM ends it); stubborn: also ignore SIGTERM
+    allocate_mib   allocate and keep this much memory
+    write_mib      write this much to the results, and wait for the eviction
     signal         end by this signal, e.g. 11
-    exit_code      end with this code and, unless it is 0, an error.json
+    exit_code      exit with this code and, unless it is 0, leave an error.json
     result         ok, or missing, broken (half a file), huge (over 8 MiB), link (to /etc/passwd), nan
 
-They act in the order allocate_mib, sleep_seconds, write_mib, hang, signal, exit_code, result. Run as
+They act in the order allocate_mib, sleep_seconds, write_mib, hang, signal, exit_code, result. Run
 `python -m backfleet.engines.noop` with the request in the environment, like every engine.
 """
 
@@ -61,16 +61,16 @@ PARAMETERS = (
 
 
 class NoopEngine:
-    """`noop` as the controller and the recorder see it: the image is the product's own."""
+    """The engine `noop` for the controller and the recorder. Its image is Backfleet's own."""
 
     name = "noop"
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
-        """The one strategy, `Noop`."""
+        """Return the only strategy, `Noop`."""
         return {STRATEGY: StrategyInfo(parameters=parameter_types(PARAMETERS))}
 
     def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
-        """This module as a program."""
+        """Return a container that runs this module."""
         return EngineContainer(
             image=settings.image,
             command=("python", "-m", "backfleet.engines.noop"),
@@ -79,23 +79,25 @@ class NoopEngine:
         )
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
-        """Judged as `bars`."""
+        """Judge the files as for `bars`."""
         del request
         return judge(folder, read_result, REASON_BY_EXIT_CODE)
 
 
 def parse_values(request: BacktestRequest) -> dict[str, Any]:
-    """The values of all parameters; InvalidCombination as for a real strategy."""
+    """Parse the values of all parameters. Raise InvalidCombination as a real strategy does."""
     if request.strategy != STRATEGY:
-        raise InvalidCombination(f"unknown strategy {request.strategy[:100]!r}; noop knows {STRATEGY}")
+        raise InvalidCombination(f"strategy: expected {STRATEGY}, got {request.strategy[:100]!r}")
     values = parse_parameters(PARAMETERS, request.parameters)
     if values["exit_code"] > 255 or values["signal"] > signal.SIGRTMAX:
-        raise InvalidCombination("exit_code is at most 255, signal at most 64")
+        raise InvalidCombination(
+            f"parameters exit_code, signal: expected at most 255 and 64, got {values['exit_code']} and {values['signal']}"
+        )
     return values
 
 
 def run(request: BacktestRequest) -> Result:
-    """The result of a well-behaved run: a function of `value` and `trades` alone, with every metric set."""
+    """Return the result of a well-behaved run: a function of `value` and `trades` alone, with every metric set."""
     values = parse_values(request)
     value = values["value"]
     shaped = {
@@ -137,7 +139,7 @@ def run(request: BacktestRequest) -> Result:
 
 
 def behave(folder: Path, values: Mapping[str, Any]) -> None:
-    """Do what the parameters ask for before a result; may never return."""
+    """Do what the parameters request before a result. This may never return."""
     ballast = bytearray(values["allocate_mib"] * MEBIBYTE)
     for page in range(0, len(ballast), 4096):
         ballast[page] = 1
@@ -149,20 +151,20 @@ def behave(folder: Path, values: Mapping[str, Any]) -> None:
     while values["hang"] != "no" or values["write_mib"]:
         time.sleep(3600)
     if values["signal"]:
-        with suppress(OSError):  # KILL and STOP have no handler to take away
+        with suppress(OSError):  # KILL and STOP have no handler to reset
             signal.signal(values["signal"], signal.SIG_DFL)
         os.kill(os.getpid(), values["signal"])
 
 
 def fill(path: Path, mebibytes: int) -> None:
-    """Write a file of that size."""
+    """Write a file of the given size."""
     with path.open("wb") as file:
         for _ in range(mebibytes):
             file.write(bytes(MEBIBYTE))
 
 
 def leave_result(folder: Path, kind: str, result: Result) -> None:
-    """Leave the file that `result` names, or none."""
+    """Write the kind of result file that the parameter `result` names, or none."""
     path = folder / RESULT_FILE
     body = result_to_json(result)
     match kind:
@@ -181,7 +183,7 @@ def leave_result(folder: Path, kind: str, result: Result) -> None:
 
 
 def main(environment: Mapping[str, str] | None = None) -> int:
-    """Behave as the request's parameters say; the exit code is theirs."""
+    """Behave as the request's parameters say, and return the exit code that they name."""
     environment = os.environ if environment is None else environment
     folder = Path(environment.get(wire.ENV_RESULTS_PATH, wire.RESULTS_PATH))
     try:
@@ -192,13 +194,13 @@ def main(environment: Mapping[str, str] | None = None) -> int:
         write_error(folder, error.reason, str(error))
         return error.exit_code
     except (ValueError, KeyError, TypeError) as error:
-        print(f"noop: {wire.ENV_REQUEST} is not a request: {error!r}", file=sys.stderr)
+        print(f"noop: {wire.ENV_REQUEST}: expected a request as JSON: {error!r}", file=sys.stderr)
         return EXIT_ERROR
     behave(folder, values)
     code: int = values["exit_code"]
     if code:
         reason = REASON_BY_EXIT_CODE.get(code, EngineFailure.reason)
-        write_error(folder, reason, f"exit code {code} was asked for")
+        write_error(folder, reason, f"the parameter exit_code requests exit code {code}")
         return code
     leave_result(folder, values["result"], run(request))
     return EXIT_OK

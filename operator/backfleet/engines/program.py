@@ -1,4 +1,4 @@
-"""What the product's own engines share as programs: exit codes, their errors, parameters from texts, and the files they leave."""
+"""The shared parts of Backfleet's own engines as programs: exit codes, errors, parameters from texts, and files they leave."""
 
 import json
 import os
@@ -23,7 +23,7 @@ REASON_BY_EXIT_CODE: Mapping[int, FailureReason] = {
     EXIT_NO_DATA: FailureReason.NO_DATA,
     EXIT_INVALID_COMBINATION: FailureReason.INVALID_COMBINATION,
 }
-"""The codes that say a reason by themselves; signals, timeouts and all other codes are judged in `engines.judging`."""
+"""The codes that name a reason; `engines.judging` judges signals, timeouts and all other codes."""
 
 Value = int | float | bool | str
 
@@ -36,14 +36,14 @@ class EngineFailure(Exception):
 
 
 class NoData(EngineFailure):
-    """There are no bars for the symbol, or none in the range."""
+    """A symbol without bars, or without any in the range."""
 
     exit_code = EXIT_NO_DATA
     reason = FailureReason.NO_DATA
 
 
 class InvalidCombination(EngineFailure):
-    """The parameters cannot be computed: unknown, of another type, or outside what the strategy can use."""
+    """Parameters that the strategy cannot use: unknown, of the wrong type, or out of range."""
 
     exit_code = EXIT_INVALID_COMBINATION
     reason = FailureReason.INVALID_COMBINATION
@@ -51,7 +51,7 @@ class InvalidCombination(EngineFailure):
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A declared parameter: its default as text, its type, and the least (excluded by `is_open`) and most that make sense."""
+    """A declared parameter: its default as text, its type, and its bounds. `is_open` excludes the lower bound itself."""
 
     name: str
     default: str
@@ -62,17 +62,18 @@ class Parameter:
     most: float | None = None
 
     def parse(self, text: str) -> Value:
-        """The value of a text; InvalidCombination names the parameter and what it takes."""
+        """Parse a text. InvalidCombination names the parameter and what it accepts."""
         value: Value | None = _PARSERS[self.type](text)
         if value is None:
-            raise InvalidCombination(f"parameter {self.name}: {text[:100]!r} is not {_NAMES[self.type]}")
+            raise InvalidCombination(f"parameter {self.name}: expected {_NAMES[self.type]}, got {text[:100]!r}")
         if self.choices and value not in self.choices:
-            raise InvalidCombination(f"parameter {self.name}: {text[:100]!r} is none of {', '.join(self.choices)}")
+            choices = ", ".join(self.choices)
+            raise InvalidCombination(f"parameter {self.name}: expected one of {choices}, got {text[:100]!r}")
         if isinstance(value, int | float) and self.least is not None and not self._is_above(value, self.least):
             bound = "above" if self.is_open else "at least"
-            raise InvalidCombination(f"parameter {self.name}: must be {bound} {self.least:g}, is {text[:100]}")
+            raise InvalidCombination(f"parameter {self.name}: expected {bound} {self.least:g}, got {text[:100]}")
         if isinstance(value, int | float) and self.most is not None and value > self.most:
-            raise InvalidCombination(f"parameter {self.name}: must be at most {self.most:g}, is {text[:100]}")
+            raise InvalidCombination(f"parameter {self.name}: expected at most {self.most:g}, got {text[:100]}")
         return value
 
     def _is_above(self, value: float, least: float) -> bool:
@@ -80,16 +81,16 @@ class Parameter:
 
 
 def parse_parameters(declared: Iterable[Parameter], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Every declared parameter with its value, by default where `texts` has none; InvalidCombination for an unknown one."""
+    """Parse every declared parameter, or its default if `texts` lacks it. Raise InvalidCombination for an unknown one."""
     known = {parameter.name: parameter for parameter in declared}
     unknown = sorted(set(texts) - set(known))
     if unknown:
-        raise InvalidCombination(f"unknown parameter {unknown[0][:100]!r}; known are {', '.join(known)}")
+        raise InvalidCombination(f"unknown parameter {unknown[0][:100]!r}: expected one of {', '.join(known)}")
     return {name: parameter.parse(texts.get(name, parameter.default)) for name, parameter in known.items()}
 
 
 def write_json(folder: Path, name: str, body: Mapping[str, Any]) -> None:
-    """Write a file so that a reader sees all of it or nothing."""
+    """Write a file atomically: a reader sees all of it or nothing."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
     draft = folder / f".{name}.{os.getpid()}"
     draft.write_text(text, encoding="utf-8")
@@ -97,7 +98,7 @@ def write_json(folder: Path, name: str, body: Mapping[str, Any]) -> None:
 
 
 def write_error(folder: Path, reason: FailureReason, message: str) -> None:
-    """Leave the reason and the message for the recorder; a folder that cannot be written loses only the message."""
+    """Write the reason and the message for the recorder. If the folder is not writable, only the message is lost."""
     try:
         write_json(folder, ERROR_FILE, {"reason": reason.value, "message": message[:2000]})
     except OSError:
@@ -117,7 +118,7 @@ def _parse_bool(text: str) -> bool | None:
 
 
 def parameter_types(declared: Iterable[Parameter]) -> dict[str, ParameterType]:
-    """The declared parameters as a batch declares them."""
+    """Return the types of the declared parameters as a batch names them."""
     return {parameter.name: _TYPES[parameter.type] for parameter in declared}
 
 

@@ -1,4 +1,4 @@
-"""What an engine is: how its container runs, and how the files it left become an outcome. Both halves are pure."""
+"""The two halves of an engine: how its container runs, and how the files that it leaves become an outcome. Both are pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from backfleet.core.strategies import StrategyInfo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeMount:
-    """A read-only folder in the engine's container; `source` is a Kubernetes volume source from the operator's values."""
+    """A read-only folder in the engine's container. `source` is a Kubernetes volume source from the operator's values."""
 
     name: str
     mount_path: str
@@ -20,13 +20,13 @@ class VolumeMount:
 
 
 def mount_path(mounts: Iterable[VolumeMount], name: str) -> str | None:
-    """Where the mount of that name is; None when there is none."""
+    """Return the path of the mount with that name, or None."""
     return next((mount.mount_path for mount in mounts if mount.name == name), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineSettings:
-    """An engine's part of the operator's settings: image, requests, volumes and the security it needs beyond restricted."""
+    """An engine's part of the operator's settings: image, requests, volumes, and its exceptions to restricted security."""
 
     image: str
     image_pull_policy: str = "IfNotPresent"
@@ -38,9 +38,10 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContainer:
-    """The container that runs one backtest: the shim wraps `command`, and writes `config` to `config_path` if both are given.
+    """The container that runs one backtest.
 
-    `working_folder` None means the image's own.
+    The shim wraps `command`. It writes `config` to `config_path` if both are given. Without `working_folder` the container
+    uses the image's own.
     """
 
     image: str
@@ -58,10 +59,10 @@ class Engine(Protocol):
     name: str
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
-        """The strategies it knows by name; None when any project may be run (LEAN)."""
+        """Return the engine's strategies by name, or None if it runs any project (LEAN)."""
 
     def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
-        """The container that computes `request`."""
+        """Return the container that computes `request`."""
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
-        """Judge the files that the engine and the shim left in `folder`; hostile content gives a Failure, never an exception."""
+        """Judge the files that the engine and the shim left in `folder`. Hostile content gives a Failure, never an exception."""

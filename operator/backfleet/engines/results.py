@@ -1,4 +1,4 @@
-"""The strict reader of a result.json: everything of the right name, type and size, or a problem that says what is not."""
+"""The strict reader of result.json. It accepts only the right names, types and sizes, and reports the first problem."""
 
 import math
 from collections.abc import Mapping
@@ -22,18 +22,18 @@ MAX_TEXT = 1000
 
 
 def read_result(folder: Path, name: str = RESULT_FILE) -> Result:
-    """The result in a folder; FileProblem names the file and the first thing that is wrong."""
+    """Read the result in a folder. FileProblem names the file and the first problem."""
     return parse_result(name, read_json(folder, name))
 
 
 def parse_result(name: str, body: object) -> Result:
-    """Check what `core.backtests.result_to_json` should have made, trusting nothing; texts come out cleaned."""
+    """Check and convert the output of `core.backtests.result_to_json`. Trust nothing, and clean all texts."""
     if not isinstance(body, dict):
-        raise FileProblem(name, "is no object")
+        raise FileProblem(name, f"expected a JSON object, got {_shown(body)}")
     missing = [field for field in FIELDS if field not in body]
     unknown = sorted(set(body) - {*FIELDS, *OPTIONAL_FIELDS})
     if missing or unknown:
-        problem = f"has no {missing[0]}" if missing else f"has an unknown field {_shown(unknown[0])}"
+        problem = f"the field {missing[0]} is missing" if missing else f"unknown field {_shown(unknown[0])}"
         raise FileProblem(name, problem)
     return Result(
         metrics=_metrics(name, body["metrics"]),
@@ -50,10 +50,10 @@ def parse_result(name: str, body: object) -> Result:
 
 def _metrics(name: str, body: object) -> Mapping[str, float | int | None]:
     if not isinstance(body, dict):
-        raise FileProblem(name, "metrics is no object")
+        raise FileProblem(name, f"metrics: expected an object, got {_shown(body)}")
     unknown = sorted(set(body) - set(METRICS))
     if unknown:
-        raise FileProblem(name, f"metrics has an unknown {_shown(unknown[0])}")
+        raise FileProblem(name, f"metrics: unknown metric {_shown(unknown[0])}")
     return {metric: _metric(name, metric, body.get(metric)) for metric in METRICS}
 
 
@@ -63,7 +63,7 @@ def _metric(name: str, metric: str, value: object) -> float | int | None:
     if METRICS[metric].unit is not Unit.COUNT:
         return _number(name, f"metrics.{metric}", value)
     if not _is_count(value):
-        raise FileProblem(name, f"metrics.{metric} is {_shown(value)}, not a count")
+        raise FileProblem(name, f"metrics.{metric}: expected a count, got {_shown(value)}")
     return value
 
 
@@ -73,47 +73,48 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 def _number(name: str, field: str, value: object) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise FileProblem(name, f"{field} is {_shown(value)}, not a number")
+        raise FileProblem(name, f"{field}: expected a number, got {_shown(value)}")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise FileProblem(name, f"{field} is not finite")
+        raise FileProblem(name, f"{field}: expected a finite number, got {_shown(value)}")
     return number
 
 
 def _list(name: str, field: str, body: Mapping[str, Any], limit: int) -> list[Any]:
     value = body[field]
     if not isinstance(value, list):
-        raise FileProblem(name, f"{field} is no list")
+        raise FileProblem(name, f"{field}: expected a list, got {_shown(value)}")
     if len(value) > limit:
-        raise FileProblem(name, f"{field} has {len(value)} entries, more than {limit}")
+        raise FileProblem(name, f"{field}: expected at most {limit} entries, got {len(value)}")
     return value
 
 
 def _point(name: str, point: object) -> tuple[date, float]:
     if not isinstance(point, list) or len(point) != 2 or not isinstance(point[0], str):
-        raise FileProblem(name, f"equityCurve holds {_shown(point)}, not a date and a number")
+        raise FileProblem(name, f"equityCurve: expected a date and a number, got {_shown(point)}")
     try:
         day = date.fromisoformat(point[0])
     except ValueError as error:
-        raise FileProblem(name, f"equityCurve holds {_shown(point[0])}, which is no date") from error
+        raise FileProblem(name, f"equityCurve: expected a date, got {_shown(point[0])}") from error
     return day, _number(name, "equityCurve", point[1])
 
 
 def _block(name: str, block: object) -> tuple[int, float, float]:
     if not isinstance(block, list) or len(block) != 3 or not _is_count(block[0]):
-        raise FileProblem(name, f"blocks holds {_shown(block)}, not a count, a sum and a sum of squares")
+        raise FileProblem(name, f"blocks: expected a count, a sum and a sum of squares, got {_shown(block)}")
     return block[0], _number(name, "blocks", block[1]), _number(name, "blocks", block[2])
 
 
 def _finding(name: str, body: object) -> Finding:
     if not isinstance(body, dict) or not {"name", "issue"} <= set(body) <= {"name", "issue", "sample", "count"}:
-        raise FileProblem(name, "analysis holds something that is not a finding with a name and an issue")
+        problem = "analysis: expected findings with name and issue, and optionally sample and count, got something else"
+        raise FileProblem(name, problem)
     sample, count = body.get("sample"), body.get("count")
     if count is not None and not _is_count(count):
-        raise FileProblem(name, f"analysis holds {_shown(count)}, not a count")
+        raise FileProblem(name, f"analysis: expected a count, got {_shown(count)}")
     return Finding(
         name=_text(name, "analysis", body["name"]),
         issue=_text(name, "analysis", body["issue"]),
@@ -124,18 +125,18 @@ def _finding(name: str, body: object) -> Finding:
 
 def _texts(name: str, field: str, body: object) -> Mapping[str, str]:
     if not isinstance(body, dict) or len(body) > MAX_TEXTS:
-        raise FileProblem(name, f"{field} is no object of at most {MAX_TEXTS} texts")
+        raise FileProblem(name, f"{field}: expected an object of at most {MAX_TEXTS} strings, got {_shown(body)}")
     return {clean_text(key, MAX_TEXT): _text(name, field, value) for key, value in body.items()}
 
 
 def _text(name: str, field: str, value: object) -> str:
     if not isinstance(value, str):
-        raise FileProblem(name, f"{field} holds {_shown(value)}, not a text")
+        raise FileProblem(name, f"{field}: expected a string, got {_shown(value)}")
     return clean_text(value, MAX_TEXT)
 
 
 def _shown(value: object) -> str:
-    """A value in a message; a container only by its type, since its text may be nested without end."""
+    """Format a value for a message. Show only the type of a container, since its nesting may have no end."""
     if isinstance(value, str):
         return repr(clean_text(value, 60))
     if isinstance(value, bool | float) or value is None:
@@ -144,4 +145,4 @@ def _shown(value: object) -> str:
 
 
 def _kind(value: object) -> str:
-    return str(value) if isinstance(value, int) else f"a {type(value).__name__}"
+    return str(value) if isinstance(value, int) else "an object" if isinstance(value, dict) else "a list"

@@ -1,7 +1,7 @@
 """Annual risk-free rates by day, as LEAN reads its file of primary credit rates.
 
-Source: LEAN, Common/Data/InterestRateProvider.cs: the first line is a header, rows are `YYYY-MM-DD,percent`, a rate holds until
-the next row, and days before the first row have its rate. Lines that it cannot read are passed over.
+Source: LEAN, Common/Data/InterestRateProvider.cs. The first line is a header, rows are `YYYY-MM-DD,percent`, a rate is valid
+until the next row, and days before the first row have its rate. Unreadable lines are skipped.
 """
 
 from bisect import bisect_right
@@ -12,23 +12,23 @@ from math import isfinite
 from pathlib import Path
 
 RATES_PATH = "alternative/interest-rate/usa/interest-rate.csv"
-"""Where the rates are, below a data folder."""
+"""The path of the rates below a data folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class RiskFreeRates:
-    """Rates as fractions a year, each from its day (YYYYMMDD) on; the first one holds before its day too."""
+    """Annual rates as fractions, each from its day (YYYYMMDD) on; the first one is also valid before its day."""
 
     days: tuple[str, ...]
     rates: tuple[float, ...]
 
     @staticmethod
     def constant(rate: float) -> "RiskFreeRates":
-        """One rate for all days."""
+        """Return one rate for all days."""
         return RiskFreeRates(("00010101",), (rate,))
 
     def of(self, days: Sequence[str]) -> float | list[float]:
-        """The rate of each of the days, oldest first, or the one rate that all of them have."""
+        """Return the rate of each of the days, oldest first, or one rate if all days share it."""
         if not days:
             return 0.0
         first, last = self._place(days[0]), self._place(days[-1])
@@ -44,7 +44,7 @@ NO_RATE = RiskFreeRates.constant(0.0)
 
 
 def read_rates(folder: Path) -> RiskFreeRates | None:
-    """The rates of a data folder; None without a file that has one."""
+    """Read the rates of a data folder; None if it has no file with a rate."""
     try:
         text = (folder / RATES_PATH).read_text("utf-8-sig", "replace")
     except OSError:
@@ -53,7 +53,7 @@ def read_rates(folder: Path) -> RiskFreeRates | None:
 
 
 def parse_rates(text: str) -> RiskFreeRates | None:
-    """The rates of a file's text; None where no line has one."""
+    """Parse the rates in a file's text; None if no line has one."""
     found: dict[str, float] = {}
     for line in text.splitlines()[1:]:
         day, _, rest = line.partition(",")

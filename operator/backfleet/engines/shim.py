@@ -1,8 +1,9 @@
-"""The shell text around every engine's command: it limits the run, keeps how it ended and its last words, and exits 0.
+"""The shell script around every engine's command. It limits the run, keeps its exit code and the end of stderr, and exits 0.
 
-An engine may say which file it needs, so that a missing one is named before it starts, and which line in which of its files
-says that all is written: one that is still there two seconds later is ended. What says so is the strategy's to forge, and then
-only ends the strategy: what counts are the files. A file of the data that the recorder needs is copied to the results.
+An engine may name a file that it needs: if that file is missing, the shim reports it and does not start the engine. An engine
+may also name a file and a line in it that says that all results are written: if its process still runs two seconds later,
+the shim ends it. A strategy can forge that line, but then it only ends itself: the files decide. The shim also copies a data
+file that the recorder needs to the results.
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ DONE_GRACE_SECONDS = 2
 MAX_WORDS_BYTES = 64 * 1024
 MAX_KEPT_BYTES = 1024 * 1024
 CODE_FILE_MISSING = 66
-"""The engine was not started for want of the file that it needs: EX_NOINPUT of sysexits.h."""
+"""The file that the engine needs is missing, so it was not started: EX_NOINPUT of sysexits.h."""
 
 SCRIPT = f"""\
 out={wire.RESULTS_PATH}/{wire.SHIM_EXIT_FILE}
@@ -34,7 +35,7 @@ seconds() {{
 start() {{
   rm -f "$words.pipe"
   if [ -n "${wire.ENV_NEEDED_FILE}" ] && [ ! -f "${wire.ENV_NEEDED_FILE}" ]; then
-    echo "the file ${wire.ENV_NEEDED_FILE} is not there: the engine was not started" >&2
+    echo "file not found: ${wire.ENV_NEEDED_FILE}. The engine was not started." >&2
     exit {CODE_FILE_MISSING}
   fi
   exec timeout -k {KILL_GRACE_SECONDS} "${wire.ENV_BACKTEST_TIMEOUT}" "$@"
@@ -83,35 +84,35 @@ rm -rf "$out"
 }} > "$out"
 exit 0
 """
-"""The same for every image: needs /bin/sh, coreutils or busybox, and grep.
+"""The same for every image. It needs /bin/sh, coreutils or busybox, and grep.
 
-`timeout` leads a process group of its own, so that whatever the engine left running ends with it and nothing holds the pipe of
-its stderr open; `tail` keeps the last words in memory, so that no file grows while the engine runs.
+`timeout` leads its own process group: everything that the engine left running ends with it, and nothing keeps the pipe of
+stderr open. `tail` keeps the end of stderr in memory, so no file grows while the engine runs.
 """
 
 
 def command(engine_command: tuple[str, ...]) -> list[str]:
-    """The container's `command`: the shim, then the engine's own words as its arguments."""
+    """Return the container's `command`: the shim, with the engine's command as its arguments."""
     return ["/bin/sh", "-c", SCRIPT, "shim", *engine_command]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShimReport:
-    """What the shim wrote; `exit_code` None means that it wrote nothing that can be read."""
+    """The shim's report. `exit_code` is None if nothing readable was written."""
 
     exit_code: int | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     oom_kills: int = 0
     is_ended: bool = False
-    """The engine had said that all was written, and the shim ended it."""
+    """The engine had reported its files complete, and the shim ended it."""
     ran_seconds: int | None = None
-    """By a clock that nobody sets: rounded, but never less than the limit when that was reached."""
+    """By a monotonic clock: rounded, but never less than the limit when that was reached."""
     limit_seconds: int | None = None
 
     @property
     def is_timeout(self) -> bool:
-        """Once the limit is over: 124 is `timeout`'s code, 143 busybox's; 137 without an OOM kill is the KILL after the grace."""
+        """Report whether the limit ended the run: code 124 (`timeout`), 143 (busybox), or 137 (KILL) without an OOM kill."""
         if self.is_early:
             return False
         is_past = self.ran_seconds is not None and self.limit_seconds is not None
@@ -123,14 +124,14 @@ class ShimReport:
 
     @property
     def is_early(self) -> bool:
-        """It ended before its limit; a shim of 0.2.0 did not say."""
+        """Report whether the run ended before its limit; a shim of 0.2.0 does not say, which counts as False."""
         if self.ran_seconds is None or self.limit_seconds is None:
             return False
         return self.ran_seconds < self.limit_seconds
 
 
 def parse_report(text: str) -> ShimReport:
-    """Read the exit file; a line that is not `key=number` is passed over, since the strategy's code may have written it."""
+    """Parse the exit file. Skip a line that is not `key=number`, since the strategy's code may have written it."""
     values: dict[str, int] = {}
     for line in text.splitlines():
         key, _, value = line.partition("=")
@@ -148,7 +149,7 @@ def parse_report(text: str) -> ShimReport:
 
 
 def read_report(folder: Path) -> ShimReport:
-    """The report in a results folder, empty when there is none; follows no link and reads at most 4 KiB."""
+    """Read the report in a results folder; empty if there is none. Follow no link and read at most 4 KiB."""
     path = folder / wire.SHIM_EXIT_FILE
     if path.is_symlink() or not path.is_file():
         return ShimReport()

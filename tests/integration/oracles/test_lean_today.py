@@ -98,7 +98,7 @@ def test_a_folder_has_its_verdict(tmp_path: Path, name: str, code: int) -> None:
         assert wanted.reason is None, outcome
         assert {name: outcome.metrics[name] for name, _ in wanted.metrics} == dict(wanted.metrics)
         text = "\n".join(outcome.warnings)
-        assert ("the engine ended by signal 6 (SIGABRT)" in text) is (code == 134)
+        assert ("the engine was ended by signal 6 (SIGABRT)" in text) is (code == 134)
     assert [word for word in wanted.words if word not in text] == [], text
     assert [word for word in wanted.absent if word in text] == []
 

@@ -140,7 +140,7 @@ def test_a_parameter_may_choose_the_symbol_among_those_of_the_request() -> None:
 
 def test_a_fraction_of_equity_is_at_most_all_of_it() -> None:
     request = make_request("VIX_Market_Timing", {"position_size_pct": "1.5"}, symbols=("AAPL", "IBM"))
-    with pytest.raises(InvalidCombination, match=r"parameter position_size_pct: must be at most 1, is 1\.5"):
+    with pytest.raises(InvalidCombination, match=r"parameter position_size_pct: expected at most 1, got 1\.5"):
         run(request, load_bars(request))
 
 

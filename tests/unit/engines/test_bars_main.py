@@ -59,7 +59,12 @@ def test_a_metric_that_is_absent_and_a_warning_are_shown(tmp_path: Path) -> None
     [
         (["--symbol", "NONE"], EXIT_INVALID_COMBINATION, "InvalidCombination", "takes one symbol"),
         (["--end", "2000-02-01"], EXIT_NO_DATA, "NoData", "no data for AAPL from 2000-03-01 to 2000-02-01"),
-        (["--set", "rsi_period=14.0"], EXIT_INVALID_COMBINATION, "InvalidCombination", "not a whole number"),
+        (
+            ["--set", "rsi_period=14.0"],
+            EXIT_INVALID_COMBINATION,
+            "InvalidCombination",
+            "expected a whole number, got '14.0'",
+        ),
         (["--set", "typo=1"], EXIT_INVALID_COMBINATION, "InvalidCombination", "unknown parameter 'typo'"),
     ],
     ids=["two symbols", "empty range", "wrong type", "unknown parameter"],

@@ -18,13 +18,13 @@ from backfleet.engines.files import (
 def test_a_regular_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"12345")
     assert read_bytes(tmp_path, "a", 5) == b"12345"
-    with pytest.raises(FileProblem, match="a: has 5 bytes, more than 4"):
+    with pytest.raises(FileProblem, match="a: expected at most 4 bytes, got 5"):
         read_bytes(tmp_path, "a", 4)
 
 
 def test_a_missing_file_or_folder_is_told_from_a_bad_one(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "none"):
-        with pytest.raises(FileMissing, match="a: not there"):
+        with pytest.raises(FileMissing, match="a: file not found"):
             read_bytes(folder, "a")
 
 
@@ -48,11 +48,11 @@ def make_socket(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (make_link, "is a link"),
-        (make_dangling_link, "is a link"),
-        (make_loop, "is a link"),
-        (lambda path: path.mkdir(), "is no regular file"),
-        (lambda path: os.mkfifo(path), "is no regular file"),
+        (make_link, "expected a regular file, got a symbolic link"),
+        (make_dangling_link, "expected a regular file, got a symbolic link"),
+        (make_loop, "expected a regular file, got a symbolic link"),
+        (lambda path: path.mkdir(), "is not a regular file"),
+        (lambda path: os.mkfifo(path), "is not a regular file"),
         (make_socket, "cannot be opened"),
     ],
     ids=["link", "dangling link", "loop", "folder", "pipe without a writer", "socket"],
@@ -65,7 +65,7 @@ def test_anything_but_a_regular_file_is_refused_without_waiting(tmp_path: Path, 
 
 
 def test_a_file_that_reads_longer_than_it_says_is_refused() -> None:
-    with pytest.raises(FileProblem, match="self/status: has more than 10 bytes"):
+    with pytest.raises(FileProblem, match="self/status: expected at most 10 bytes, got more"):
         read_bytes(Path("/proc"), "self/status", 10)
 
 
@@ -77,18 +77,18 @@ def test_a_file_that_fails_while_it_is_read_is_refused() -> None:
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"", "is no JSON"),
-        (b'{"a":', "is no JSON"),
-        (b"\xff\xfe{}", "is no JSON"),
-        (b'{"a": NaN}', "holds NaN"),
-        (b"[Infinity]", "holds Infinity"),
-        (b"[-Infinity]", "holds -Infinity"),
-        (b"[" * 150_000, "is nested too deeply"),
-        (b'{"a":' * 150_000, "is nested too deeply"),
-        (b"[" * 200_001, "holds too many values"),
-        (b"[" + b"{}," * 200_001 + b"0]", "holds too many values"),
-        (b"[" + b"0," * 1_000_001 + b"0]", "holds too many values"),
-        (b"1" * 5000, "is no JSON"),
+        (b"", "is not valid JSON"),
+        (b'{"a":', "is not valid JSON"),
+        (b"\xff\xfe{}", "is not valid JSON"),
+        (b'{"a": NaN}', "expected JSON numbers, got NaN"),
+        (b"[Infinity]", "expected JSON numbers, got Infinity"),
+        (b"[-Infinity]", "expected JSON numbers, got -Infinity"),
+        (b"[" * 150_000, "the JSON is nested too deeply"),
+        (b'{"a":' * 150_000, "the JSON is nested too deeply"),
+        (b"[" * 200_001, "expected at most 200000 lists and objects"),
+        (b"[" + b"{}," * 200_001 + b"0]", "expected at most 200000 lists and objects"),
+        (b"[" + b"0," * 1_000_001 + b"0]", "expected at most 200000 lists and objects"),
+        (b"1" * 5000, "is not valid JSON"),
     ],
     ids=[
         "empty",
@@ -141,5 +141,5 @@ def test_the_ends_of_a_file_of_any_size_are_read(tmp_path: Path) -> None:
     assert read_ends(tmp_path, "log.txt", 4) == ("0123\n6789", True)
     assert read_ends(tmp_path, "log.txt", 50) == ("0123456789", False)
     make_link(tmp_path / "link")
-    with pytest.raises(FileProblem, match="link: is a link"):
+    with pytest.raises(FileProblem, match="link: expected a regular file, got a symbolic link"):
         read_ends(tmp_path, "link", 5)

@@ -112,7 +112,7 @@ def test_a_result_beside_a_killed_helper_process_stands_with_a_warning(tmp_path:
     outcome = judged(tmp_path).outcome
     assert isinstance(outcome, Result)
     assert outcome.metrics == GOOD.metrics
-    assert "killed for memory" in outcome.warnings[-1]
+    assert "ran out of memory and was killed" in outcome.warnings[-1]
 
 
 def test_the_message_is_the_engines_own_with_the_code_behind_it(tmp_path: Path) -> None:
@@ -142,9 +142,9 @@ def test_a_message_is_at_most_2000_characters(tmp_path: Path) -> None:
 
 def test_crashes_name_their_signal(tmp_path: Path) -> None:
     write_exit(tmp_path, 139)
-    assert failure(tmp_path).message == "the engine ended by signal 11 (SIGSEGV)"
+    assert failure(tmp_path).message == "the engine was ended by signal 11 (SIGSEGV)"
     write_exit(tmp_path, 160)
-    assert failure(tmp_path).message == "the engine ended by signal 32"
+    assert failure(tmp_path).message == "the engine was ended by signal 32"
 
 
 def make_link(path: Path) -> None:
@@ -159,13 +159,13 @@ def make_huge(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (make_link, "is a link"),
-        (make_huge, "has 9437184 bytes, more than 8388608"),
-        (lambda path: path.mkdir(), "is no regular file"),
-        (lambda path: os.mkfifo(path), "is no regular file"),
-        (lambda path: path.write_bytes(b"\x00\xff"), "is no JSON"),
-        (lambda path: path.write_bytes(b"[" * 180_000), "is nested too deeply"),
-        (lambda path: path.write_bytes(b'{"metrics": {"sharpe_ratio": NaN}}'), "holds NaN"),
+        (make_link, "expected a regular file, got a symbolic link"),
+        (make_huge, "expected at most 8388608 bytes, got 9437184"),
+        (lambda path: path.mkdir(), "is not a regular file"),
+        (lambda path: os.mkfifo(path), "is not a regular file"),
+        (lambda path: path.write_bytes(b"\x00\xff"), "is not valid JSON"),
+        (lambda path: path.write_bytes(b"[" * 180_000), "the JSON is nested too deeply"),
+        (lambda path: path.write_bytes(b'{"metrics": {"sharpe_ratio": NaN}}'), "expected JSON numbers, got NaN"),
     ],
     ids=["link", "huge", "folder", "pipe", "bytes", "deep", "nan"],
 )
@@ -189,7 +189,7 @@ def test_a_device_is_no_result(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_a_missing_result(tmp_path: Path) -> None:
     assert judged(tmp_path / "none").outcome == Failure(
         reason=FailureReason.RESULT_MISSING,
-        message=f"{wire.SHIM_EXIT_FILE}: the engine's container left no exit code",
+        message=f"{wire.SHIM_EXIT_FILE}: expected the engine's exit code, found none",
     )
 
 

@@ -31,9 +31,9 @@ SHUTDOWN = [
 def test_once_the_results_are_posted_they_count_whatever_ended_the_process(tmp_path: Path, code: int) -> None:
     write_log(write_run(tmp_path, make_result(), make_result(), code=code), SHUTDOWN)
     (warning,) = result(tmp_path).warnings
-    ending = f"exited with code {code}" if code < 128 else f"ended by signal {code - 128} ("
+    ending = f"exited with code {code}" if code < 128 else f"was ended by signal {code - 128} ("
     assert warning.startswith(f"the engine {ending}")
-    assert warning.endswith(" after it had posted its results")
+    assert warning.endswith(" after it had written its results")
     assert judge_folder(tmp_path, REQUEST).exit_code == code
 
 
@@ -41,7 +41,9 @@ def test_an_error_keeps_its_reason_when_the_process_aborts_after_its_results(tmp
     write_log(write_run(tmp_path, make_result(state=RUNTIME_ERROR), code=134), SHUTDOWN)
     found = failure(tmp_path)
     assert found.reason is FailureReason.RUNTIME_ERROR
-    assert found.message.startswith("Runtime Error: boom\n  at main.py (the engine ended by signal 6 (SIGABRT) after")
+    assert found.message.startswith(
+        "Runtime Error: boom\n  at main.py (the engine was ended by signal 6 (SIGABRT) after"
+    )
 
 
 def test_results_that_are_not_final_prove_nothing_though_the_log_says_posted(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_broken_full_result_costs_only_the_curve_when_the_summary_is_good(tmp_
     found = result(tmp_path)
     assert found.metrics["sharpe_ratio"] == 0.9123
     assert found.equity_curve[-1][0] == date(2020, 4, 9)
-    assert found.warnings[0].startswith("not read: backtest.json: is no JSON")
+    assert found.warnings[0].startswith("not read: backtest.json: is not valid JSON")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_broken_summary_beside_a_good_full_result_is_a_warning(tmp_path: Path)
     (tmp_path / SUMMARY_FILE).write_text("{")
     found = result(tmp_path)
     assert found.metrics["sharpe_ratio"] == 0.9123
-    assert found.warnings[0].startswith("not read: backtest-summary.json: is no JSON")
+    assert found.warnings[0].startswith("not read: backtest-summary.json: is not valid JSON")
 
 
 def test_two_broken_results_are_invalid(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_two_broken_results_are_invalid(tmp_path: Path) -> None:
     (tmp_path / RESULT_FILE).write_text('{"statistics": {"Sharpe')
     found = failure(tmp_path)
     assert found.reason is FailureReason.RESULT_INVALID
-    assert found.message.startswith("backtest-summary.json: is no JSON")
+    assert found.message.startswith("backtest-summary.json: is not valid JSON")
 
 
 def test_an_error_that_only_the_full_result_tells_of_fails_the_run(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_run_under_another_id_is_found_and_no_other_file_is_taken_for_it(tmp_p
     write_json(tmp_path, "1983-order-events.json", [])
     write_json(tmp_path, "config.json", {})
     write_monitor_report(tmp_path, 1, 0)
-    assert failure(tmp_path) == Failure(reason=FailureReason.RESULT_MISSING, message="backtest.json: not there")
+    assert failure(tmp_path) == Failure(reason=FailureReason.RESULT_MISSING, message="backtest.json: file not found")
     write_json(tmp_path, "1983.json", make_result())
     assert result(tmp_path).metrics["total_orders"] == 41
     write_json(tmp_path, "other.json", {})
@@ -199,7 +199,7 @@ def test_a_summary_alone_is_a_result_with_a_warning(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_listed_has_no_result(tmp_path: Path) -> None:
-    with pytest.raises(FileMissing, match=r"backtest\.json: not there"):
+    with pytest.raises(FileMissing, match=r"backtest\.json: file not found"):
         find_files(tmp_path / "none")
 
 

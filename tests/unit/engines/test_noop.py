@@ -73,7 +73,7 @@ def test_it_fails_as_its_parameters_ask(tmp_path: Path, parameters: dict[str, st
 def test_the_message_of_an_exit_code_is_its_own(tmp_path: Path) -> None:
     outcome = outcome_of(tmp_path, {"exit_code": "7"})
     assert isinstance(outcome, Failure)
-    assert outcome.message == "exit code 7 was asked for (the engine exited with code 7)"
+    assert outcome.message == "the parameter exit_code requests exit code 7 (the engine exited with code 7)"
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])

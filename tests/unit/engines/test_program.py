@@ -23,18 +23,18 @@ def test_texts_become_values_of_the_declared_types_and_defaults_fill_the_rest() 
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("period", "14.0", "'14.0' is not a whole number"),
-        ("period", "1_0", "'1_0' is not a whole number"),
-        ("period", "١٤", "is not a whole number"),
-        ("period", "0", "must be at least 1, is 0"),
-        ("stop", "0.51", "must be at most 0.5, is 0.51"),
-        ("period", "", "'' is not a whole number"),
-        ("stop", "5e-3", "'5e-3' is not a decimal number"),
-        ("stop", "nan", "'nan' is not a decimal number"),
-        ("stop", "0", "must be above 0, is 0"),
-        ("stop", "-0.01", "must be above 0, is -0.01"),
-        ("trend", "True", "'True' is not true or false"),
-        ("direction", "down", "'down' is none of up, both"),
+        ("period", "14.0", "expected a whole number, got '14.0'"),
+        ("period", "1_0", "expected a whole number, got '1_0'"),
+        ("period", "١٤", "expected a whole number, got "),
+        ("period", "0", "expected at least 1, got 0"),
+        ("stop", "0.51", "expected at most 0.5, got 0.51"),
+        ("period", "", "expected a whole number, got ''"),
+        ("stop", "5e-3", "expected a decimal number, got '5e-3'"),
+        ("stop", "nan", "expected a decimal number, got 'nan'"),
+        ("stop", "0", "expected above 0, got 0"),
+        ("stop", "-0.01", "expected above 0, got -0.01"),
+        ("trend", "True", "expected true or false, got 'True'"),
+        ("direction", "down", "expected one of up, both, got 'down'"),
     ],
 )
 def test_a_text_that_is_not_a_value_names_the_parameter(name: str, text: str, message: str) -> None:
@@ -43,7 +43,9 @@ def test_a_text_that_is_not_a_value_names_the_parameter(name: str, text: str, me
 
 
 def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:
-    with pytest.raises(InvalidCombination, match="unknown parameter 'perod'; known are period, stop, trend, direction"):
+    with pytest.raises(
+        InvalidCombination, match="unknown parameter 'perod': expected one of period, stop, trend, direction"
+    ):
         parse_parameters(DECLARED, {"perod": "1"})
 
 

@@ -73,7 +73,7 @@ def test_an_engine_without_the_file_that_it_needs_is_not_started(tmp_path: Path,
     needed = str(tmp_path / "main.py")
     run = Run(tmp_path, shell, "import sys; open(sys.argv[1] + '/ran', 'w')", BACKFLEET_NEEDED_FILE=needed)
     assert run.report.exit_code == 66
-    assert run.words == f"the file {needed} is not there: the engine was not started\n"
+    assert run.words == f"file not found: {needed}. The engine was not started.\n"
     assert "ran" not in run.names
     (tmp_path / "main.py").touch()
     again = Run(tmp_path, shell, "import sys; open(sys.argv[1] + '/ran', 'w')", BACKFLEET_NEEDED_FILE=needed)
