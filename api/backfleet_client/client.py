@@ -1,4 +1,4 @@
-"""A typed HTTP client of the API: answers as the API's own schemas, errors as `core.errors` with the problem's detail."""
+"""A typed HTTP client of the API. It returns the API's own schemas and raises errors of `core.errors`."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ Query = Mapping[str, str | int | bool | None]
 
 
 class ApiUnavailable(Unavailable):
-    """The API, or Postgres behind it, does not answer; `retry_after_seconds` is the API's own advice, if it gave one."""
+    """The API, or Postgres behind it, does not answer. `retry_after_seconds` is what the API asks for, or None."""
 
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
@@ -26,14 +26,14 @@ class ApiUnavailable(Unavailable):
 
 
 class Refused(BackfleetError):
-    """The API does not let this caller write, or writes for nobody."""
+    """The API does not let this caller write, or lets nobody write."""
 
 
 class ApiClient:
-    """One connection to an API; use it as a context manager, from one thread.
+    """One connection to an API. Use it as a context manager, from one thread.
 
-    Every method raises NotFound, SpecInvalid (the API refuses the request), Conflict or ApiUnavailable; those that write
-    raise Refused too, where the token is missing or wrong. The token is sent with them only.
+    Every method raises NotFound, SpecInvalid (the API refuses the request), Conflict or ApiUnavailable. Methods that write
+    also raise Refused if the token is missing or wrong. Only these methods send the token.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class ApiClient:
             base_url=self.api_url,
             timeout=httpx2.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds)),
             headers={"Accept": "application/json"},
-            # A proxy meant for the internet must not swallow calls to this machine.
+            # A proxy for the internet must not receive calls to this machine.
             trust_env=not _is_loopback(self.api_url),
             transport=transport,
         )
@@ -64,22 +64,22 @@ class ApiClient:
         self._http.close()
 
     def get_health(self) -> Health:
-        """The API's health; ApiUnavailable when it says that it is not."""
+        """Return the API's health. Raise ApiUnavailable if the API is not healthy."""
         return self._get("/health", {}, Health)
 
     def read_warnings(self) -> list[str]:
-        """What the API says is wrong with its installation; nothing where it does not answer, or is older than this."""
+        """Return the API's warnings about its installation, or none if it does not answer or is older than this client."""
         try:
             return self.get_health().warnings
         except BackfleetError:
             return []
 
     def list_batches(self, query: Query | None = None) -> BatchPage:
-        """One page of batches, newest first; `query` holds state, strategy, name, limit, cursor."""
+        """Return one page of batches, newest first. `query` may have state, strategy, name, limit and cursor."""
         return self._get("/api/optimization/batches", query or {}, BatchPage)
 
     def collect_batches(self, count: int, query: Query | None = None) -> list[BatchSummary]:
-        """The first `count` batches, page after page."""
+        """Return the first `count` batches, read page by page."""
         page = self.list_batches({**(query or {}), "limit": min(count, PAGE_SIZE)})
         found = list(page.batches)
         while page.next_cursor and len(found) < count:
@@ -89,16 +89,16 @@ class ApiClient:
         return found
 
     def get_batch(self, batch: str, namespace: str | None = None, timeout_seconds: float | None = None) -> Batch:
-        """The batch with that uid, or the newest with that name."""
+        """Return the batch with this uid, or the newest with this name."""
         path = f"/api/optimization/batches/{quote(batch, safe='')}"
         return self._get(path, {"namespace": namespace}, Batch, timeout_seconds)
 
     def list_results(self, batch: str, query: Query | None = None) -> ResultPage:
-        """One page of ranked results; `query` holds namespace, order_by, direction, passed, limit, cursor."""
+        """Return one page of ranked results. `query` may have namespace, order_by, direction, passed, limit and cursor."""
         return self._get(f"/api/optimization/batches/{quote(batch, safe='')}/results", query or {}, ResultPage)
 
     def collect_results(self, batch: str, count: int, query: Query | None = None) -> ResultPage:
-        """The best `count` results as one page; what lies beyond is at its cursor."""
+        """Return the best `count` results as one page, read page by page."""
         page = self.list_results(batch, {**(query or {}), "limit": min(count, PAGE_SIZE)})
         found = list(page.results)
         while page.next_cursor and len(found) < count:
@@ -109,19 +109,19 @@ class ApiClient:
         return page.model_copy(update={"results": found})
 
     def get_backtest(self, backtest_id: str) -> Backtest:
-        """One combination of a batch, by `<batch uid>-<index>`."""
+        """Return one combination of a batch by its id, `<batch uid>-<index>`."""
         return self._get(f"/api/backtests/{quote(backtest_id, safe='')}", {}, Backtest)
 
     def run_batch(self, request: Mapping[str, Any]) -> Submitted:
-        """Make a batch: `request` is a RunRequest. ApiUnavailable may leave open whether it was made."""
+        """Create a batch. `request` is a RunRequest. After ApiUnavailable, the batch may or may not exist."""
         return self._write("POST", "/api/optimization/run-parallel", Submitted, json={**request, "dry_run": False})
 
     def preview_batch(self, request: Mapping[str, Any]) -> Preview:
-        """What such a batch would be; nothing is created."""
+        """Return what the batch would be, without creating it."""
         return self._write("POST", "/api/optimization/run-parallel", Preview, json={**request, "dry_run": True})
 
     def cancel_batch(self, batch: str, namespace: str | None = None) -> Cancellation:
-        """Cancel the batch with that uid, or the newest with that name; one that has ended stays as it is."""
+        """Cancel the batch with this uid, or the newest with this name. A batch that has ended does not change."""
         query = {} if namespace is None else {"namespace": namespace}
         return self._write("DELETE", f"/api/optimization/batches/{quote(batch, safe='')}", Cancellation, params=query)
 
@@ -141,12 +141,12 @@ class ApiClient:
         except httpx2.TimeoutException as error:
             raise ApiUnavailable(f"the API at {self.api_url} did not answer in time") from error
         except httpx2.HTTPError as error:
-            mend = "is it running? name another with --api-url or BACKFLEET_API_URL"
+            mend = "check that it runs, or set another URL with --api-url or BACKFLEET_API_URL"
             raise ApiUnavailable(f"cannot reach the API at {self.api_url} ({error}); {mend}") from error
         if response.status_code not in (httpx2.codes.OK, httpx2.codes.ACCEPTED):
             raise self._error(response)
         try:
-            # An API newer than this client may add fields; they are passed over.
+            # A newer API may add fields; this client ignores them.
             return model.model_validate_json(response.content, extra="ignore")
         except ValidationError as error:
             raise self._stranger(response) from error
@@ -165,20 +165,20 @@ class ApiClient:
                 return Conflict(problem.detail)
             case 400 | 413 | 422 if problem.errors:
                 first = problem.errors[0]
-                return SpecInvalid(first.field, first.problem, first.mend or "see /openapi.json for what is allowed")
+                return SpecInvalid(first.field, first.problem, first.mend or "see /openapi.json for the allowed values")
             case _:
                 return ApiUnavailable(f"the API answered {problem.status}: {problem.detail}", _retry_after(response))
 
     def _stranger(self, response: httpx2.Response) -> ApiUnavailable:
         return ApiUnavailable(
-            f"what answers at {self.api_url} is not this Backfleet's API, or is not up yet (status {response.status_code}); "
-            "check --api-url or BACKFLEET_API_URL",
+            f"expected the Backfleet API at {self.api_url}, got another answer (status {response.status_code}); "
+            "wait until the API is ready, or check --api-url or BACKFLEET_API_URL",
             _retry_after(response),
         )
 
 
 def parse_api_url(text: str) -> str:
-    """The URL without a trailing slash; SpecInvalid when it is not http(s)://host[:port][/path]."""
+    """Return the URL without a trailing slash. Raise SpecInvalid if it is not http(s)://host[:port][/path]."""
     mend = "write http://host:port, for example http://127.0.0.1:8230"
     try:
         parts = urlsplit(text)
@@ -186,7 +186,7 @@ def parse_api_url(text: str) -> str:
     except ValueError:
         is_usable = False
     if not is_usable or parts.query or parts.fragment:
-        raise SpecInvalid("--api-url or BACKFLEET_API_URL", f"{text!r} is not the URL of an API", mend)
+        raise SpecInvalid("--api-url or BACKFLEET_API_URL", f"expected the URL of an API, got {text!r}", mend)
     return text.rstrip("/")
 
 

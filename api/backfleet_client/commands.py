@@ -1,4 +1,4 @@
-"""The command line `backfleet`: what each command takes and shows. Libraries that take long to load are imported late."""
+"""The commands of `backfleet` that read: their options and output. Libraries that load slowly are imported late."""
 
 import functools
 from collections.abc import Callable
@@ -20,13 +20,13 @@ STATES = ("pending", "counting", "running", "suspended", "complete", "failed", "
 
 
 def api_url_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--api-url` on a command too, where it wins over the one before the command; the command gets a client that reads."""
+    """Add `--api-url` to a command, where it takes precedence, and pass the command a client."""
 
-    @click.option("--api-url", metavar="URL", help=f"The API's address; {ENV_API_URL}, or {DEFAULT_API_URL}.")
+    @click.option("--api-url", metavar="URL", help=f"URL of the API. Default: {ENV_API_URL}, or {DEFAULT_API_URL}.")
     @click.pass_context
     @functools.wraps(command)
     def run(context: click.Context, /, api_url: str | None, **arguments: object) -> object:
-        # Imported here: half of the start-up time, and --help needs none of it.
+        # Imported here, since it takes half of the start-up time and --help does not need it.
         from backfleet_client.client import ApiClient  # noqa: PLC0415
 
         with ApiClient(api_url or context.find_root().params["api_url"]) as client:
@@ -37,12 +37,12 @@ def api_url_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def output_option(*formats: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return click.option(
-        "--output", "-o", type=click.Choice(formats), default=formats[0], show_default=True, help="How it is written."
+        "--output", "-o", type=click.Choice(formats), default=formats[0], show_default=True, help="Output format."
     )
 
 
 namespace_option = click.option(
-    "--namespace", "-n", metavar="NAME", help="Of which namespace, where a name is not enough."
+    "--namespace", "-n", metavar="NAME", help="The batch's namespace, if several have the name."
 )
 
 
@@ -61,13 +61,18 @@ def _show_version(context: click.Context, _: click.Parameter, is_asked: bool) ->
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--api-url", metavar="URL", envvar=ENV_API_URL, default=DEFAULT_API_URL, show_default=True, show_envvar=True,
-    help="The API's address.",
+    help="URL of the API.",
 )  # fmt: skip
 @click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
 )
 def cli(api_url: str) -> None:
-    """Run batches of backtests, watch them and read their ranked results.
+    """Run batches of backtests, follow them and show their ranked results.
 
     \b
     Examples:
@@ -79,10 +84,12 @@ def cli(api_url: str) -> None:
 
 
 @cli.command()
-@click.option("--state", type=click.Choice(STATES), help="Only batches in that state.")
-@click.option("--strategy", metavar="NAME", help="Only batches of that strategy.")
-@click.option("--name", metavar="NAME", help="Only batches of that name.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="At most so many.")
+@click.option("--state", type=click.Choice(STATES), help="Only batches in this state.")
+@click.option("--strategy", metavar="NAME", help="Only batches of this strategy.")
+@click.option("--name", metavar="NAME", help="Only batches with this name.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="Maximum number of batches."
+)
 @output_option("table", "tsv", "json")
 @api_url_option
 def batches(client: "ApiClient", limit: int, output: str, **query: str | None) -> None:
@@ -108,7 +115,7 @@ def batches(client: "ApiClient", limit: int, output: str, **query: str | None) -
 @output_option("table", "json")
 @api_url_option
 def status(client: "ApiClient", batch: str, namespace: str | None, output: str) -> None:
-    """Show one BATCH (its name or uid) as it is now; what is wrong with the installation goes to standard error.
+    """Show the current state of one BATCH, by name or uid. Warnings about the installation go to standard error.
 
     \b
     Examples:
@@ -124,20 +131,20 @@ def status(client: "ApiClient", batch: str, namespace: str | None, output: str) 
 @cli.command()
 @click.argument("batch")
 @namespace_option
-@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Give up after so long (exit code 5).")
+@click.option("--timeout", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after this time (exit code 5).")
 @api_url_option
 def watch(client: "ApiClient", batch: str, namespace: str | None, timeout: float | None) -> int:
-    """Follow a BATCH (its name or uid) until it has ended.
+    """Follow a BATCH, by name or uid, until it has ended.
 
-    A bar on a terminal, one line per change elsewhere. Exit code 0 when the batch is complete, 1 when it failed or was
-    cancelled. A short outage of the API does not end it.
+    On a terminal, draw a progress bar. Elsewhere, write one line per change. The exit code is 0 if the batch is complete,
+    and 1 if it failed or was cancelled. A short outage of the API does not end the command.
 
     \b
     Examples:
       backfleet watch rsi-small
       backfleet watch rsi-small --timeout 600 && backfleet results rsi-small
     """
-    from backfleet_client.following import watch_batch  # noqa: PLC0415 - pydantic, late
+    from backfleet_client.following import watch_batch  # noqa: PLC0415 - late: pydantic
 
     return watch_batch(client, batch, namespace, timeout)
 
@@ -145,14 +152,23 @@ def watch(client: "ApiClient", batch: str, namespace: str | None, timeout: float
 @cli.command()
 @click.argument("batch")
 @namespace_option
-@click.option("--top", type=click.IntRange(1, 100_000), default=20, show_default=True, help="At most so many.")
-@click.option("--order-by", type=click.Choice(list(METRICS)), metavar="METRIC", help="Default: the batch's objective.")
-@click.option("--direction", type=click.Choice(["maximize", "minimize"]), help="Default: the better one of the metric.")
+@click.option(
+    "--top", type=click.IntRange(1, 100_000), default=20, show_default=True, help="Maximum number of results."
+)
+@click.option(
+    "--order-by",
+    type=click.Choice(list(METRICS)),
+    metavar="METRIC",
+    help="Metric to rank by. Default: the batch's objective.",
+)
+@click.option(
+    "--direction", type=click.Choice(["maximize", "minimize"]), help="Default: the metric's better direction."
+)
 @click.option("--passed", is_flag=True, help="Only results that meet the success criteria.")
 @output_option("table", "tsv", "json")
 @api_url_option
 def results(client: "ApiClient", batch: str, top: int, output: str, passed: bool, **query: str | None) -> None:
-    """Show the ranked results of a BATCH (its name or uid), best first; tsv and json have every metric.
+    """Show the ranked results of a BATCH, by name or uid, best first. The formats tsv and json have every metric.
 
     \b
     Examples:
@@ -167,7 +183,7 @@ def results(client: "ApiClient", batch: str, top: int, output: str, passed: bool
         click.echo(render_tsv(*views.result_rows_in_full(page.results)))
     else:
         rows = views.result_rows(page.results, page.order.metric)
-        click.echo(render_table(*rows) if page.results else "no results" + (" that pass" if passed else " yet"))
+        click.echo(render_table(*rows) if page.results else "no results pass" if passed else "no results yet")
     for warning in page.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
 
@@ -177,7 +193,7 @@ def results(client: "ApiClient", batch: str, top: int, output: str, passed: bool
 @output_option("table", "json")
 @api_url_option
 def backtest(client: "ApiClient", backtest_id: str, output: str) -> None:
-    """Show one backtest by its ID, <batch uid>-<index>: parameters, attempts, metrics.
+    """Show the parameters, attempts and metrics of one backtest. ID is <batch uid>-<index>.
 
     \b
     Example:

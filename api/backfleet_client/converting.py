@@ -1,4 +1,4 @@
-"""The command `convert`, and a config as a batch to run; libraries that take long to load are imported late."""
+"""The command `convert`, and reading a config as a batch to run. Libraries that load slowly are imported late."""
 
 import re
 from collections.abc import Mapping
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 ENGINES = ("bars", "lean", "noop")
 WISHES = ("engine", "strategy", "symbols")
-"""What the command line may say in place of a config."""
+"""Options of the command line that take precedence over the config."""
 STANDARD_INPUT = "standard input"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]+")
-"""A word that no reader of YAML takes for a number; PyYAML itself quotes true, no and their like."""
+"""A word that no YAML parser reads as a number. PyYAML itself quotes true, no and the like."""
 
 engine_option = click.option(
-    "--engine", type=click.Choice(ENGINES), help="Who computes, in place of the config's; without either it is lean."
+    "--engine", type=click.Choice(ENGINES), help="Engine, instead of the config's. Default: the config's, or lean."
 )
 strategy_option = click.option(
-    "--strategy", metavar="NAME", help="Whose config it is, in place of the config's; LEAN's own names none."
+    "--strategy", metavar="NAME", help="Strategy, instead of the config's. LEAN's own config may name none."
 )
 symbols_option = click.option(
-    "--symbols", metavar="SPY,QQQ", help="What is traded, in place of the config's and the catalog's; commas between."
+    "--symbols", metavar="SPY,QQQ", help="Symbols, instead of the config's or the catalog's, separated by commas."
 )
 
 
@@ -38,14 +38,14 @@ symbols_option = click.option(
 @engine_option
 @strategy_option
 @symbols_option
-@click.option("--name", metavar="NAME", help="The batch's name; by default the file's, in lower case.")
-@click.option("--namespace", "-n", metavar="NAME", help="The batch's namespace; by default none is written.")
+@click.option("--name", metavar="NAME", help="Name of the batch. Default: the file's name in lower case.")
+@click.option("--namespace", "-n", metavar="NAME", help="Namespace of the batch. Default: none.")
 @output_option("yaml", "json")
 def convert(config: IO[bytes], name: str | None, namespace: str | None, output: str, **wishes: str | None) -> None:
-    """Print the OptimizationBatch that a CONFIG becomes; - is standard input.
+    """Convert a CONFIG to an OptimizationBatch and print it. - is standard input.
 
     CONFIG is a researcher's YAML (strategy, optimization, success_criteria, backtest) or LEAN's own optimizer config.
-    Warnings go to standard error; what cannot be meant is an error that names file, line and what to write instead.
+    Warnings and errors go to standard error. An error names the file, the line and the fix.
 
     \b
     Examples:
@@ -67,13 +67,13 @@ def convert(config: IO[bytes], name: str | None, namespace: str | None, output: 
 
 
 def name_of(file: IO[bytes]) -> str:
-    """A file as errors call it."""
+    """Return the name of a file for messages."""
     name = str(getattr(file, "name", "<stdin>"))
     return STANDARD_INPUT if name == "<stdin>" else name
 
 
 def read_config(file: str, content: bytes, wishes: Mapping[str, str | None]) -> "Converted":
-    """The config as a batch, with the `WISHES` of the command line; its warnings go to standard error."""
+    """Convert a config with the `WISHES` of the command line. Write its warnings to standard error."""
     from backfleet import catalog  # noqa: PLC0415 - late
     from backfleet.configs.converting import Wishes, convert  # noqa: PLC0415 - late: pydantic, yaml
 
@@ -89,19 +89,19 @@ def _parse_name(text: str, option: str) -> str:
     from backfleet_api.submission import NAME_PATTERN  # noqa: PLC0415 - late: pydantic
 
     if len(text) > 253 or not re.fullmatch(NAME_PATTERN, text):
-        raise SpecInvalid(option, f"{text!r} is not a name in Kubernetes", "use a-z, 0-9, - and .")
+        raise SpecInvalid(option, f"expected a name in Kubernetes, got {text!r}", "use a-z, 0-9, - and .")
     return text
 
 
 def _render_yaml(manifest: dict[str, Any]) -> str:
-    """Sections in blocks, their ends in one line each; texts that some reader of YAML takes for more are quoted."""
+    """Write YAML with the innermost values on one line each. Quote texts that some YAML parser reads as another type."""
     import yaml  # noqa: PLC0415 - late
 
     class Dumper(yaml.SafeDumper):
         pass
 
     def represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-        # Kubernetes' reader takes 1e5 for a number and Y for true, PyYAML takes neither.
+        # Kubernetes reads 1e5 as a number and Y as true, but PyYAML does not.
         return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if _PLAIN.fullmatch(text) else '"')
 
     Dumper.add_representer(str, represent_text)

@@ -1,4 +1,4 @@
-"""Exit codes of the command line, as documented; scripts rely on them."""
+"""The exit codes of the command line. They are documented, and scripts rely on them."""
 
 from backfleet.core.errors import BackfleetError, NotFound, SpecInvalid, Unavailable
 
@@ -13,13 +13,13 @@ EXIT_PIPE_CLOSED = 141
 
 EXIT_CODES = """\b
 Exit codes:
-  0    done; of watch and run --watch: the batch is complete
+  0    success; for watch and run --watch: the batch is complete
   1    watch, run --watch: the batch failed or was cancelled
-  2    the command, the file or a value in it is wrong
-  3    no such batch or backtest
+  2    the command, the file or a value in it is not valid
+  3    the batch or backtest does not exist
   4    the API, or the database behind it, does not answer
-  5    watch: the batch had not ended after --timeout
-  6    refused: no token or a wrong one, writing is off, or the name is taken
+  5    watch: the batch has not ended within --timeout
+  6    refused: the token is missing or wrong, writing is off, or the name is taken
   130  interrupted (Ctrl-C)
 """
 
@@ -29,7 +29,7 @@ class TimedOut(BackfleetError):
 
 
 def exit_code(error: BackfleetError) -> int:
-    """The code that says what kind of error this is."""
+    """Return the exit code for this kind of error."""
     match error:
         case NotFound():
             return EXIT_NOT_FOUND

@@ -1,4 +1,4 @@
-"""Following a batch in this process: its clock, its terminal, and the exit code at the end."""
+"""Follows a batch with the clock and the terminal of this process, and returns the exit code."""
 
 import sys
 import time
@@ -12,13 +12,13 @@ from backfleet_client.watching import Clock, follow
 
 
 def watch_batch(client: ApiClient, batch: str, namespace: str | None, timeout_seconds: float | None) -> int:
-    """Show a batch until it has ended; the exit code of `watch`. Raises what `watching.follow` raises."""
+    """Show a batch until it has ended, and return the exit code of `watch`. Raise what `watching.follow` raises."""
     wanted: tuple[str, str | None] = (batch, namespace)
 
     def look(seconds: float) -> Batch:
         nonlocal wanted
         found = client.get_batch(*wanted, timeout_seconds=seconds)
-        # By uid from now on: a newer batch of the same name is another batch.
+        # From now on by uid: a newer batch may take the name.
         wanted = (found.batch_id, None)
         return found
 

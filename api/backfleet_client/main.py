@@ -1,4 +1,4 @@
-"""The command line's door: every error becomes a line on standard error, and all of them one exit code."""
+"""The entry point of the command line. Each error becomes a line on standard error, and the command one exit code."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     try:
-        # Not cli.main: it takes a closed pipe for failure 1, which here means that a batch failed.
+        # Not cli.main: for a closed pipe it returns 1, which here means that a batch failed.
         with cli.make_context("backfleet", list(arguments)) as context:
             code = cli.invoke(context)
         sys.stdout.flush()
@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except BrokenPipeError:
-        # The reader (head, a pager) has seen enough. What is still buffered must not complain at exit.
+        # The reader (head, a pager) has closed the pipe. Buffered output must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PIPE_CLOSED
     except BackfleetError as error:

@@ -14,7 +14,7 @@ FIELD = "FILE"
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a file asks for."""
+    """The batch that a file describes."""
 
     spec: dict[str, Any]
     name: str | None = None
@@ -22,25 +22,25 @@ class Manifest:
 
 
 def parse_manifest(content: bytes) -> Manifest:
-    """SpecInvalid says what is wrong; a field of a manifest that would be lost on the way is refused."""
+    """Parse a manifest or a bare spec. Raise SpecInvalid if it is not valid or has metadata that the API cannot take."""
     if len(content) > MAX_FILE_BYTES:
         raise SpecInvalid(
-            FIELD, f"it is over {MAX_FILE_BYTES} bytes", "declare ranges in place of long lists of values"
+            FIELD, f"expected at most {MAX_FILE_BYTES} bytes, got more", "use ranges instead of long lists of values"
         )
     body = _load(content)
     if not isinstance(body, dict):
-        raise SpecInvalid(FIELD, "it holds no object", f"write a manifest of kind {wire.KIND}, or its spec alone")
+        raise SpecInvalid(FIELD, "expected an object", f"write a manifest of kind {wire.KIND}, or only its spec")
     if not {"apiVersion", "kind", "metadata", "spec"} & body.keys():
         return Manifest(_plain(body))
     if body.get("kind") != wire.KIND or body.get("apiVersion") != wire.API_VERSION:
         raise SpecInvalid(
-            "kind", f"the manifest is not of {wire.API_VERSION}, kind {wire.KIND}", "name both in the file"
+            "kind", f"expected apiVersion {wire.API_VERSION} and kind {wire.KIND}", "write both in the file"
         )
     metadata, spec = body.get("metadata") or {}, body.get("spec")
     if not isinstance(metadata, dict) or not isinstance(spec, dict):
-        raise SpecInvalid("spec", "metadata or spec is no object", "write both as in manifests/examples")
+        raise SpecInvalid("spec", "expected metadata and spec to be objects", "write both as in manifests/examples")
     for field in sorted(metadata.keys() - {"name", "namespace"}, key=str):
-        raise SpecInvalid(f"metadata.{field}", "it would be lost on the way", "take it out, or use kubectl apply")
+        raise SpecInvalid(f"metadata.{field}", "the API cannot take this field", "remove it, or use kubectl apply")
     name, namespace = (None if metadata.get(key) is None else str(metadata[key]) for key in ("name", "namespace"))
     return Manifest(_plain(spec), name, namespace)
 
@@ -53,19 +53,19 @@ def _load(content: bytes) -> Any:  # noqa: ANN401 - any YAML
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1} column {mark.column + 1}" if mark else ""
-        raise SpecInvalid(FIELD, f"it is neither YAML nor JSON{where}", "mend the file") from error
+        raise SpecInvalid(FIELD, f"expected YAML or JSON, got a syntax error{where}", "fix the syntax") from error
     if len(documents) != 1:
-        raise SpecInvalid(FIELD, f"it holds {len(documents)} documents", "write one batch a file")
+        raise SpecInvalid(FIELD, f"expected one document, got {len(documents)}", "write one batch per file")
     return documents[0]
 
 
 def _plain(spec: dict[str, Any]) -> dict[str, Any]:
-    """As JSON has it: YAML knows dates, and numbers that JSON does not."""
+    """Reduce the spec to JSON values. YAML also has dates, and numbers that JSON does not have."""
     try:
         plain: dict[str, Any] = json.loads(json.dumps(spec, allow_nan=False, default=_text))
     except (ValueError, TypeError, RecursionError) as error:
         raise SpecInvalid(
-            FIELD, "it holds what JSON cannot say", "write finite numbers, texts, lists and objects"
+            FIELD, "expected only values that JSON has", "write finite numbers, texts, lists and objects"
         ) from error
     return plain
 

@@ -1,6 +1,6 @@
-"""Text for people and programs: aligned tables, tab-separated values, JSON. Nothing here reads or decides anything.
+"""Writes text for people and programs: aligned tables, tab-separated values and JSON.
 
-Texts from a batch may hold anything, so whatever a terminal could obey is replaced before it is shown.
+Texts of a batch may have any character, so control characters are replaced before a terminal shows them.
 """
 
 import json
@@ -13,7 +13,7 @@ Row = Sequence[Cell]
 
 
 def render_table(header: Sequence[str], rows: Sequence[Row]) -> str:
-    """Columns aligned by spaces, numbers to the right; absent is a dash."""
+    """Align columns with spaces, numbers to the right. A missing value is a dash."""
     texts = [[_shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *texts, strict=True)]
     is_number = [
@@ -31,23 +31,23 @@ def render_table(header: Sequence[str], rows: Sequence[Row]) -> str:
 
 
 def render_tsv(header: Sequence[str], rows: Sequence[Row]) -> str:
-    """One line a row with a header, numbers in full, absent as nothing."""
+    """Write a header and one line per row, with numbers in full precision. A missing value is empty."""
     return "\n".join("\t".join(line) for line in [list(header), *([_exact(cell) for cell in row] for row in rows)])
 
 
 def render_json(body: object) -> str:
-    """Indented JSON, everything outside ASCII escaped."""
+    """Write indented JSON. Characters outside ASCII are escaped."""
     return json.dumps(body, indent=2)
 
 
 def render_fields(fields: Mapping[str, Cell]) -> str:
-    """One field a line, its name first."""
+    """Write one field per line, its name first."""
     width = max(map(len, fields))
     return "\n".join(f"{name.ljust(width)}  {_shown(value)}" for name, value in fields.items())
 
 
 def clean(text: str) -> str:
-    """The text with everything that a terminal could obey replaced by a space."""
+    """Replace each character that could control a terminal with a space."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 

@@ -1,4 +1,4 @@
-"""How a watched batch is shown: a bar that redraws itself on a terminal, one line per change anywhere else."""
+"""Shows a watched batch: a progress bar on a terminal, one line per change anywhere else."""
 
 import shutil
 from collections.abc import Callable
@@ -13,42 +13,42 @@ BAR_WIDTH = 24
 
 
 class LineDisplay:
-    """One line on standard output whenever something changed."""
+    """A display that writes one line per change."""
 
     def __init__(self, out: TextIO, notes: TextIO, time_text: Callable[[], str]) -> None:
         self._out, self._notes, self._time_text = out, notes, time_text
         self._last: tuple[object, ...] | None = None
 
     def show(self, batch: Batch) -> None:
-        """Write the line if it says something new."""
+        """Write the line if something changed."""
         if (seen := sight(batch)) != self._last:
             self._last = seen
             print(f"{self._time_text()}  {describe(batch)}", file=self._out, flush=True)
 
     def note(self, text: str) -> None:
-        """Tell it beside the progress."""
+        """Write a note to the notes' stream."""
         print(clean(text), file=self._notes, flush=True)
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Do nothing: no line is left open."""
 
 
 class BarDisplay:
-    """One line of a terminal, drawn over."""
+    """A display that redraws one line of a terminal."""
 
     def __init__(self, out: TextIO, notes: TextIO) -> None:
         self._out, self._notes = out, notes
         self._is_open = False
 
     def show(self, batch: Batch) -> None:
-        """Draw the bar over the one before."""
+        """Draw the bar over the previous one."""
         width = max(shutil.get_terminal_size().columns - 1, 20)
         line = f"{bar(batch)} {describe(batch)}"
         print("\r" + line[:width].ljust(width), end="", file=self._out, flush=True)
         self._is_open = True
 
     def note(self, text: str) -> None:
-        """Tell it on a line of its own; the bar goes on below."""
+        """Write a note on its own line. The bar goes on below."""
         self.close()
         print(clean(text), file=self._notes, flush=True)
 
@@ -60,13 +60,13 @@ class BarDisplay:
 
 
 def best_value(batch: BatchSummary) -> float:
-    """The value of the best backtest as people read it; only where there is one."""
+    """Return the value of the best backtest, rounded for people. The batch must have a best backtest."""
     assert batch.best is not None
     return as_shown(batch.objective.metric, batch.best.value)
 
 
 def bar(batch: BatchSummary) -> str:
-    """The share of the backtests that ended; empty while the total is unknown."""
+    """Draw the share of backtests that have ended. The bar is empty while the total is unknown."""
     counts = batch.counts
     ended = counts.succeeded + counts.failed + counts.cancelled
     filled = BAR_WIDTH * ended // counts.total if counts.total else 0
@@ -74,21 +74,21 @@ def bar(batch: BatchSummary) -> str:
 
 
 def describe(batch: Batch) -> str:
-    """The state of a batch in one line."""
+    """Describe the state of a batch in one line."""
     counts = batch.counts
     parts = [batch.state.value, batch.progress, f"active {counts.active}"]
     parts += [f"{word} {count}" for word, count in _ended(batch) if count]
     if batch.best:
         parts.append(f"best {batch.objective.metric} {best_value(batch):.6g}")
     if batch.estimated_finish_at:
-        parts.append(f"done about {batch.estimated_finish_at.astimezone():%Y-%m-%d %H:%M}")
+        parts.append(f"estimated finish {batch.estimated_finish_at.astimezone():%Y-%m-%d %H:%M}")
     if batch.message:
         parts.append(batch.message)
     return clean("  ".join(parts))
 
 
 def conclude(batch: Batch) -> str:
-    """How a batch ended, in a few lines."""
+    """Describe how a batch ended, in one or two lines."""
     finish = batch.finish
     lines = [f"{batch.name}: {batch.state.value}" + (f" ({finish.reason}): {finish.message}" if finish else "")]
     if batch.best:

@@ -1,4 +1,4 @@
-"""Which columns and fields of an answer people see, and in which order."""
+"""Selects the columns and fields of an answer that people see, and their order."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ SHOWN_METRICS = ("sharpe_ratio", "net_profit", "drawdown", "total_trades", "win_
 
 
 def batch_rows(batches: "Sequence[BatchSummary]") -> Table:
-    """One row a batch."""
+    """Return one row per batch."""
     header = ["NAME", "STATE", "PROGRESS", "ACTIVE", "FAILED", "PASSED", "BEST", "STRATEGY", "ACCEPTED", "BATCH"]
     return header, [
         (
@@ -36,7 +36,7 @@ def batch_rows(batches: "Sequence[BatchSummary]") -> Table:
 
 
 def batch_text(batch: "Batch") -> str:
-    """All of a batch but its spec."""
+    """Describe a batch, without its spec."""
     fields: dict[str, Cell] = {
         "batch": batch.batch_id,
         "name": f"{batch.namespace}/{batch.name}",
@@ -49,7 +49,9 @@ def batch_text(batch: "Batch") -> str:
         "progress": batch.progress,
     }
     if batch.stale_verdicts:
-        fields["stale"] = f"{batch.stale_verdicts} results are still to be judged by version {batch.criteria_version}"
+        fields["stale"] = (
+            f"{batch.stale_verdicts} results wait for a verdict by version {batch.criteria_version} of the criteria"
+        )
     if batch.engine_versions:
         fields["version"] = ", ".join(batch.engine_versions)
     if batch.warnings:
@@ -63,14 +65,14 @@ def batch_text(batch: "Batch") -> str:
         "accepted": batch.accepted_at,
         "started": batch.started_at,
         "pace": batch.pace,
-        "done about": batch.estimated_finish_at,
+        "estimated finish": batch.estimated_finish_at,
         "finished": batch.finished_at,
     }
     return render_fields(fields)
 
 
 def result_rows(results: "Sequence[RankedResult]", order_metric: str) -> Table:
-    """Rank, parameters, and the metrics that matter most."""
+    """Return rank, parameters and the most important metrics of each result."""
     names = list(results[0].parameters.texts) if results else []
     metrics = list(dict.fromkeys([order_metric, *SHOWN_METRICS]))
     header = ["RANK", "INDEX", *names, *(metric.upper() for metric in metrics), "VERSION", "PASSED", "REJECTIONS"]
@@ -89,7 +91,7 @@ def result_rows(results: "Sequence[RankedResult]", order_metric: str) -> Table:
 
 
 def result_rows_in_full(results: "Sequence[RankedResult]") -> Table:
-    """Everything, for programs: every known metric has its column, filled or not."""
+    """Return everything, for programs. Every known metric has a column, even if it is empty."""
     names = list(results[0].parameters.texts) if results else []
     header = [
         "rank",
@@ -119,7 +121,7 @@ def result_rows_in_full(results: "Sequence[RankedResult]") -> Table:
 
 
 def backtest_text(backtest: "Backtest") -> str:
-    """Parameters, attempts, and the result if there is one."""
+    """Describe the parameters, the attempts and, if there is one, the result of a backtest."""
     head: dict[str, Cell] = {
         "backtest": backtest.backtest_id,
         "batch": backtest.batch_name,
@@ -151,31 +153,31 @@ def _shown_figure(metric: str, value: float | None) -> float | None:
 
 
 def _analysis_text(findings: Sequence["Finding"]) -> str:
-    """The engine's own findings under a heading of their own."""
+    """List the engine's own findings under a heading."""
     lines = []
     for finding in findings:
         times = f" ({finding.count} times)" if finding.count is not None else ""
         sample = f" First: {finding.sample}" if finding.sample else ""
         lines.append(clean(f"  {finding.name}{times}: {finding.issue}{sample}"))
-    return "\n".join(["analysis by the engine:", *lines])
+    return "\n".join(["the engine's analysis:", *lines])
 
 
 def submitted_text(made: "Submitted") -> str:
-    """What was made, in one line."""
-    verb = "created" if made.is_new else "was there already, from the same request"
-    total = "backtests not counted yet" if made.total is None else f"{made.total} backtests"
+    """Describe the created batch in one line."""
+    verb = "created" if made.is_new else "already exists from the same request"
+    total = "the number of backtests is not known yet" if made.total is None else f"{made.total} backtests"
     return clean(f"{made.namespace}/{made.name} {verb}: {total}, {made.max_concurrent} at once, batch {made.batch_id}")
 
 
 def preview_text(found: "Preview") -> str:
-    """What a batch would be."""
+    """Describe what a batch would be."""
     estimate = found.estimate
     fields: dict[str, Cell] = {
         "backtests": found.total,
         "combinations": found.combinations,
         "at once": found.max_concurrent,
-        "seconds, about": estimate.seconds if estimate else None,
-        "seconds each": estimate.seconds_per_backtest if estimate else None,
+        "estimated seconds": estimate.seconds if estimate else None,
+        "seconds per backtest": estimate.seconds_per_backtest if estimate else None,
     }
     fields |= _combination_fields("first", found.first) | _combination_fields("last", found.last)
     warnings = [f"warning: {clean(warning)}" for warning in found.warnings]

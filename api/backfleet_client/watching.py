@@ -1,4 +1,4 @@
-"""Following a batch to its end: polls with a deadline and backoff, and outlives a short outage of the API."""
+"""Polls a batch until it has ended, with a deadline and backoff. A short outage of the API does not end the polling."""
 
 import math
 from collections.abc import Callable
@@ -13,40 +13,40 @@ SHORTEST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 5.0
 LONGEST_OUTAGE_PAUSE_SECONDS = 15.0
 PATIENCE_SECONDS = 300.0
-"""How long the API may be away before watching gives up."""
+"""How long the API may be unavailable before watching stops."""
 REQUEST_SECONDS = 10.0
 
 
 class Display(Protocol):
-    """Who shows what is seen."""
+    """The output of the polling."""
 
     def show(self, batch: Batch) -> None:
-        """The batch as it is now; called for every look."""
+        """Show the current batch. Called after every poll."""
 
     def note(self, text: str) -> None:
-        """Something about the watching itself."""
+        """Show a note about the polling itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Seconds on a clock that never goes back, and how to let them pass."""
+    """A clock that never goes back, in seconds, and a way to sleep."""
 
     now: Callable[[], float]
     sleep: Callable[[float], None]
 
 
 def sight(batch: Batch) -> tuple[object, ...]:
-    """What counts as a change; pace and estimates move by themselves."""
+    """Return what counts as a change. Pace and estimates change all the time, so they do not count."""
     return (batch.state, batch.counts, batch.best, batch.finish, batch.message)
 
 
 def follow(
     look: Callable[[float], Batch], display: Display, clock: Clock, timeout_seconds: float | None = None
 ) -> Batch:
-    """Look until the batch has ended, and return it; `look` gets the seconds that it may take.
+    """Poll until the batch has ended, and return it. `look` receives the seconds that it may take.
 
-    TimedOut at the deadline; Unavailable when the first look finds no API, or when it stays away for PATIENCE_SECONDS;
-    NotFound when the batch is gone.
+    Raise TimedOut at the deadline. Raise Unavailable if the first poll does not reach the API, or if the API is unavailable
+    for PATIENCE_SECONDS. Raise NotFound if the batch does not exist.
     """
     deadline = math.inf if timeout_seconds is None else clock.now() + timeout_seconds
     outage = _Outage(display, clock)
@@ -75,28 +75,28 @@ def follow(
 
 def _check(deadline: float, clock: Clock) -> None:
     if clock.now() >= deadline:
-        raise TimedOut("the batch has not ended in the time given by --timeout; it goes on")
+        raise TimedOut("the batch has not ended within --timeout; it goes on")
 
 
 class _Outage:
-    """Since when the API is away, and what was said about it."""
+    """An outage of the API: since when, and its notes."""
 
     def __init__(self, display: Display, clock: Clock) -> None:
         self._display, self._clock = display, clock
         self._since: float | None = None
 
     def go_on(self, error: Unavailable) -> None:
-        """The API is away, still or again."""
+        """Record that the API does not answer. Show a note the first time."""
         if self._since is None:
             self._since = self._clock.now()
             self._display.note(f"{error}; trying again for {PATIENCE_SECONDS:.0f} s")
 
     def end(self) -> None:
-        """The API answered."""
+        """Record that the API answers. Show a note if it did not before."""
         if self._since is not None:
             self._since = None
-            self._display.note("the API is back")
+            self._display.note("the API answers again")
 
     def is_too_long(self) -> bool:
-        """Whether patience is at its end."""
+        """Return whether the outage has lasted PATIENCE_SECONDS."""
         return self._since is not None and self._clock.now() - self._since >= PATIENCE_SECONDS

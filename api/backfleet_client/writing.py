@@ -1,4 +1,7 @@
-"""The commands that write: `run` and `cancel`, with a token from a file or the environment, never from the command line."""
+"""The commands that write: `run` and `cancel`.
+
+The token comes from a file or the environment, never from the command line, where other processes could read it.
+"""
 
 import os
 from collections.abc import Callable, Mapping
@@ -27,25 +30,29 @@ if TYPE_CHECKING:
 ENV_TOKEN = "BACKFLEET_API_TOKEN"  # noqa: S105 - a variable's name
 MAX_TOKEN_BYTES = 4096
 
-_api_url_option = click.option("--api-url", metavar="URL", help="The API's address, in place of the one before.")
+_api_url_option = click.option(
+    "--api-url", metavar="URL", help="URL of the API. Default: --api-url before the command."
+)
 _token_option = click.option(
     "--token-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="PATH",
-    help=f"A file with the API's token; without it {ENV_TOKEN}.",
+    help=f"File with the API's token. Default: {ENV_TOKEN}.",
 )
 
 
 @click.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("--name", metavar="NAME", help="The batch's name, in place of the file's.")
-@click.option("--namespace", "-n", metavar="NAME", help="Where it is made, in place of the file's or the API's own.")
+@click.option("--name", metavar="NAME", help="Name of the batch, instead of the file's.")
+@click.option("--namespace", "-n", metavar="NAME", help="Namespace of the batch, instead of the file's or the API's.")
 @engine_option
 @strategy_option
 @symbols_option
-@click.option("--max-concurrent", type=click.IntRange(1, 256), metavar="K", help="Most backtests at once.")
-@click.option("--dry-run", is_flag=True, help="Judge and count only; nothing is created.")
-@click.option("--watch", is_flag=True, help="Follow the batch until it has ended, as `watch` does.")
+@click.option(
+    "--max-concurrent", type=click.IntRange(1, 256), metavar="K", help="Maximum number of backtests that run at once."
+)
+@click.option("--dry-run", is_flag=True, help="Check the batch and count its backtests, without creating it.")
+@click.option("--watch", is_flag=True, help="Follow the batch until it has ended, like `watch`.")
 @output_option("table", "json")
 @_token_option
 @_api_url_option
@@ -59,10 +66,10 @@ def run(
     dry_run: bool,
     **rest: Any,  # noqa: ANN401
 ) -> int:
-    """Run the batch of FILE: a manifest of kind OptimizationBatch, its bare spec, or a config; - is standard input.
+    """Run the batch of FILE. - is standard input.
 
-    A config is what `convert` takes; --engine, --strategy and --symbols are for configs. The same file under the same name makes
-    one batch, however often it is run.
+    FILE is a manifest of kind OptimizationBatch, only its spec, or a config for `convert`. The options --engine, --strategy
+    and --symbols are for configs. If you run the same file under the same name again, no second batch is created.
 
     \b
     Examples:
@@ -72,7 +79,7 @@ def run(
       backfleet run - --name again --max-concurrent 8 < spec.json
     """
     if dry_run and rest["watch"]:
-        raise click.UsageError("--dry-run creates nothing that --watch could follow")
+        raise click.UsageError("--dry-run creates no batch for --watch to follow; use one of the two")
     found = _read_file(file, {name: rest[name] for name in WISHES})
     request: dict[str, Any] = {"batch": found.spec}
     if wanted := name or found.name:
@@ -106,9 +113,9 @@ def cancel(
     token_file: Path | None,
     api_url: str | None,
 ) -> None:
-    """Cancel a BATCH (its name or uid): what runs is ended, what waits never starts, results stay.
+    """Cancel a BATCH, by name or uid. Running backtests end, waiting backtests never start, and results stay.
 
-    One that has ended stays as it is, and that is no error.
+    A batch that has already ended does not change, and the command succeeds.
 
     \b
     Examples:
@@ -124,7 +131,7 @@ def cancel(
 
 
 def read_token(environment: Mapping[str, str], path: Path | None) -> str | None:
-    """The token of the file, else of the environment; SpecInvalid names the source and never its content."""
+    """Return the token of the file, else of the environment. SpecInvalid names the source and never its content."""
     where, text = ENV_TOKEN, environment.get(ENV_TOKEN, "")
     if path is not None:
         where = "--token-file"
@@ -132,7 +139,7 @@ def read_token(environment: Mapping[str, str], path: Path | None) -> str | None:
             text = file.read(MAX_TOKEN_BYTES).decode("ascii", "replace")
     token = text.strip()
     if token and not (token.isascii() and token.isprintable() and " " not in token):
-        raise SpecInvalid(where, "it holds no token", "put the token there, and nothing else")
+        raise SpecInvalid(where, "expected a token and nothing else, got other text", "write only the token there")
     return token or None
 
 
@@ -157,8 +164,12 @@ def _run(client: "ApiClient", request: Mapping[str, Any], output: str, is_watche
     try:
         made = client.run_batch(request)
     except Unavailable as error:
-        safe = "run it again: the name keeps it one" if "name" in request else "look with `backfleet batches`"
-        raise Unavailable(f"{error}; whether the batch was made is not known: {safe}") from error
+        safe = (
+            "run the command again, since the same name creates no second batch"
+            if "name" in request
+            else "check with `backfleet batches`"
+        )
+        raise Unavailable(f"{error}; the batch may or may not exist: {safe}") from error
     for warning in made.warnings:
         click.echo(f"warning: {clean(warning)}", err=True)
     click.echo(render_json(made.model_dump(mode="json")) if output == "json" else submitted_text(made))
@@ -171,7 +182,7 @@ def _run(client: "ApiClient", request: Mapping[str, Any], output: str, is_watche
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a file asks for; `in_file` tells what is refused of it where the file has it."""
+    """The batch of a file. `in_file` maps an error of the API to the field or line of the file."""
 
     spec: dict[str, Any]
     name: str | None
@@ -188,19 +199,19 @@ def _read_file(file: IO[bytes], wishes: Mapping[str, str | None]) -> _Found:
         converted = read_config(name_of(file), content, wishes)
         return _Found(converted.spec, None, None, lambda error: _in_config(error, converted))
     if any(each is not None for each in wishes.values()):
-        raise click.UsageError("--engine, --strategy and --symbols are for configs: a manifest says them itself")
+        raise click.UsageError("--engine, --strategy and --symbols are for configs; edit the manifest instead")
     manifest = parse_manifest(content)
     return _Found(manifest.spec, manifest.name, manifest.namespace, _in_spec)
 
 
 def _in_spec(error: SpecInvalid) -> SpecInvalid:
-    """The field as the file has it: what the request calls `batch` is `spec` there."""
+    """Return the error with the field of the file. The request's `batch` is the file's `spec`."""
     path = error.field.removeprefix("batch")
     is_path = error.field.startswith("batch") and path[:1] in ("", ".", "[")
     return SpecInvalid(f"spec{path}" if is_path else error.field, error.problem, error.mend)
 
 
 def _in_config(error: SpecInvalid, converted: "Converted") -> SpecInvalid:
-    """The line that the field came from; what is not of the batch stays as it is."""
+    """Return the error with the config's line. An error outside of the batch stays as it is."""
     inner = _in_spec(error)
     return converted.in_config(inner) if inner.field.startswith("spec") else inner

@@ -107,17 +107,17 @@ def test_results_as_tsv_have_every_metric_in_full(
     assert (row["sharpe_ratio"], row["sortino_ratio"], row["backtest_id"]) == ("1.25", "", f"{batch.uid}-1")
 
 
-def test_no_results_are_told(command: str, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_without_results_is_no_error(command: str, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     ledger.accept("fresh")
     assert shown(capsys, "results", "fresh") == "no results yet\n"
-    assert shown(capsys, "results", "fresh", "--passed") == "no results that pass\n"
+    assert shown(capsys, "results", "fresh", "--passed") == "no results pass\n"
 
 
 def test_a_backtest_is_shown(command: str, batch: BatchRecord, capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(capsys, "backtest", f"{batch.uid}-0")
     assert "sharpe_ratio" in text
     assert "warning: few trades" in text
-    assert "analysis by the engine:\n  FlatEquityCurveAnalysis (2 times): The equity is flat. First: []" in text
+    assert "the engine's analysis:\n  FlatEquityCurveAnalysis (2 times): The equity is flat. First: []" in text
     failed = shown(capsys, "backtest", f"{batch.uid}-2")
     assert "OOMKilled" in failed
     assert json.loads(shown(capsys, "backtest", f"{batch.uid}-5", "-o", "json"))["state"] == "queued"
@@ -186,7 +186,7 @@ def test_watch_outlives_a_short_outage_and_says_so(
     with serving(create_app(settings, NoCluster()), port):
         watching.join(60)
     assert codes == [0]
-    assert "the API is back" in capsys.readouterr().err
+    assert "the API answers again" in capsys.readouterr().err
 
 
 def await_text(capsys: pytest.CaptureFixture[str], wanted: str, stream: str) -> None:

@@ -142,9 +142,9 @@ def test_edited_criteria_show_which_version_judged_each_result(
     assert api.get(f"/api/backtests/{batch.uid}-0").json()["result"]["rejections"] == ["low_sharpe_ratio"]
 
 
-def test_the_command_line_tells_of_results_that_are_still_to_be_judged(ledger: Ledger, batch: BatchRecord) -> None:
+def test_the_command_line_counts_results_that_wait_for_a_verdict(ledger: Ledger, batch: BatchRecord) -> None:
     edited = ledger.edit_criteria(batch, {"minSharpe": 1.0})
-    line = "5 results are still to be judged by version 2"
+    line = "5 results wait for a verdict by version 2 of the criteria"
     assert line in batch_text(describe_batch(get_batch(ledger.engine, INSTALLATION, batch.uid), START))
     ledger.judge(edited)
     assert "stale" not in batch_text(describe_batch(get_batch(ledger.engine, INSTALLATION, batch.uid), START))

@@ -204,7 +204,7 @@ def test_run_and_convert_then_apply_are_the_same_batch(command: Written, capsys:
     (tmp_path / "batch.yaml").write_text(capsys.readouterr().out)
     assert run(["run", str(tmp_path / "batch.yaml")]) == 0
     assert run(["run", str(path), "--name", "combo"]) == 0
-    assert "was there already, from the same request: 729 backtests" in capsys.readouterr().out
+    assert "already exists from the same request: 729 backtests" in capsys.readouterr().out
 
 
 def test_everything_that_is_wrong_with_a_config_is_in_one_answer(configs: Written) -> None:

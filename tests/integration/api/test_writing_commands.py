@@ -57,7 +57,7 @@ def test_a_manifest_is_run_under_its_name_and_again_is_the_same(
     assert stored["spec"] == SPEC
     assert capsys.readouterr().out == f"{NAMESPACE}/mine created: 6 backtests, 4 at once, batch {uid}\n"
     assert run(["run", manifest]) == 0
-    assert "mine was there already, from the same request" in capsys.readouterr().out
+    assert "mine already exists from the same request" in capsys.readouterr().out
     assert names(command) == ["mine"]
 
 
@@ -107,7 +107,7 @@ def test_a_dry_run_shows_what_would_be_and_creates_nothing(command: Written, man
     assert names(command) == []
 
 
-def test_warnings_are_told_apart(command: Written, tmp_path: Path, capsys: Captured) -> None:
+def test_warnings_go_to_standard_error(command: Written, tmp_path: Path, capsys: Captured) -> None:
     (tmp_path / "odd.json").write_text(json.dumps(SPEC | {"strategy": {"name": "Odd"}}))
     assert run(["run", str(tmp_path / "odd.json"), "-o", "json"]) == 0
     captured = capsys.readouterr()
@@ -174,7 +174,7 @@ def test_a_file_without_a_token_is_code_2_and_not_repeated(
 ) -> None:
     (tmp_path / "token").write_bytes(content)
     said = refused(capsys, 2, "run", manifest, "--token-file", str(tmp_path / "token"))
-    assert "--token-file: it holds no token" in said
+    assert "--token-file: expected a token and nothing else" in said
     assert "words" not in said
 
 
@@ -222,5 +222,5 @@ def test_a_kubernetes_that_is_away_is_code_4_and_says_what_is_safe(
     command: Written, manifest: str, bare: str, capsys: Captured
 ) -> None:
     command.kubernetes.faults.append(Fault(PATH, "POST", "close", times=20))
-    assert "run it again: the name keeps it one" in refused(capsys, 4, "run", manifest)
-    assert "look with `backfleet batches`" in refused(capsys, 4, "run", bare)
+    assert "run the command again, since the same name creates no second batch" in refused(capsys, 4, "run", manifest)
+    assert "check with `backfleet batches`" in refused(capsys, 4, "run", bare)

@@ -1,4 +1,4 @@
-"""The HTTP client against answers of every kind, over a transport that answers from a function."""
+"""The HTTP client against every kind of answer, over a transport that answers from a function."""
 
 from collections.abc import Callable
 
@@ -124,7 +124,7 @@ def test_retry_after_is_kept() -> None:
     ],
 )
 def test_a_stranger_on_the_port_is_told_from_the_api(response: httpx2.Response) -> None:
-    with client(lambda _: response) as api, pytest.raises(ApiUnavailable, match="is not this Backfleet's API"):
+    with client(lambda _: response) as api, pytest.raises(ApiUnavailable, match="expected the Backfleet API at"):
         api.get_batch("x")
 
 

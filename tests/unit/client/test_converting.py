@@ -130,8 +130,8 @@ def test_a_config_cannot_control_the_terminal(tmp_path: Path, capsys: Captured) 
     ("arguments", "said"),
     [
         (["/nowhere.yaml"], "nowhere.yaml"),
-        (["{}", "--name", "Upper"], "--name: 'Upper' is not a name in Kubernetes"),
-        (["{}", "--namespace", "a b"], "--namespace: 'a b' is not a name in Kubernetes"),
+        (["{}", "--name", "Upper"], "--name: expected a name in Kubernetes, got 'Upper'"),
+        (["{}", "--namespace", "a b"], "--namespace: expected a name in Kubernetes, got 'a b'"),
         (["{}", "--engine", "excel"], "--engine"),
         (["{}", "-o", "xml"], "--output"),
         ([], "Missing argument"),

@@ -1,4 +1,4 @@
-"""What `run` makes of every way a command can end."""
+"""Every way a command can end has its exit code and output."""
 
 import click
 import pytest

@@ -1,4 +1,4 @@
-"""A file becomes a spec and a name, or an error that names what is wrong; nothing of it is lost silently."""
+"""A file becomes a spec and a name, or an error that names the field. Nothing in the file is lost silently."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What people and programs read."""
+"""The output for people and for programs."""
 
 from datetime import UTC, datetime
 
@@ -29,7 +29,7 @@ def test_tsv_leaves_absent_empty_and_bools_in_words() -> None:
     assert render_tsv(["A", "B", "C"], [(None, True, False)]) == "A\tB\tC\n\tyes\tno"
 
 
-def test_fields_stand_one_a_line() -> None:
+def test_each_field_has_its_line() -> None:
     moment = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
     assert render_fields({"a": moment, "longer": None}) == "a       2026-11-24T15:00:00+00:00\nlonger  -"
 
@@ -44,7 +44,7 @@ def test_fields_stand_one_a_line() -> None:
         pytest.param("right \u202e left", id="text direction"),
     ],
 )
-def test_what_a_terminal_could_obey_is_never_written(hostile: str) -> None:
+def test_control_characters_are_never_written(hostile: str) -> None:
     shown = [clean(hostile), render_table(["A"], [(hostile,)])[2:], render_tsv(["A"], [(hostile,)])[2:]]
     assert all(text.isprintable() for text in shown)
     assert render_json({"a": hostile}).replace("\n", "").isprintable()

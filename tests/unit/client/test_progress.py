@@ -1,4 +1,4 @@
-"""How a watched batch looks, on a terminal and elsewhere."""
+"""The display of a watched batch, on a terminal and elsewhere."""
 
 import io
 from datetime import UTC, datetime
@@ -32,14 +32,14 @@ def test_the_bar_is_full_only_at_the_end(changes: dict[str, int | None], drawn: 
     assert bar(batch(counts=counts(**changes))) == drawn
 
 
-def test_a_line_tells_what_matters() -> None:
+def test_a_line_shows_what_matters() -> None:
     assert describe(batch()) == "running  3/6  active 2  passed 1  best sharpe_ratio 0.412"
     assert describe(batch(counts=counts(failed=2), best=None)) == "running  3/6  active 2  failed 2  passed 1"
     assert describe(batch(state="pending", message="waits\x1b", counts=counts(active=0, passed=0), best=None)) == (
         "pending  3/6  active 0  waits "
     )
     done = datetime(2026, 11, 24, 15, 1, tzinfo=UTC)
-    assert describe(batch(estimated_finish_at=done)).endswith(f"done about {done.astimezone():%Y-%m-%d %H:%M}")
+    assert describe(batch(estimated_finish_at=done)).endswith(f"estimated finish {done.astimezone():%Y-%m-%d %H:%M}")
 
 
 def test_the_end_has_its_reason_and_the_best() -> None:

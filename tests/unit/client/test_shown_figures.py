@@ -1,4 +1,4 @@
-"""Ratios have LEAN's three decimals where a person reads, and all digits where a program does."""
+"""Ratios have LEAN's three decimals for people, and all digits for programs."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The watch loop on a clock of its own: nothing here waits."""
+"""The polling loop on a simulated clock. No test waits."""
 
 import pytest
 
@@ -18,7 +18,7 @@ AWAY = Unavailable("the API is away")
 
 
 class Stage:
-    """A clock that only sleeping moves, and a script of looks; the last one repeats."""
+    """A clock that only sleep moves forward, and a script of polls. The last poll repeats."""
 
     def __init__(self, *looks: Batch | Exception) -> None:
         self.looks = list(looks)
@@ -103,7 +103,7 @@ def test_a_timeout_of_nothing_looks_once() -> None:
 def test_a_short_outage_is_told_once_and_outlived() -> None:
     stage = Stage(batch(), AWAY, AWAY, AWAY, ENDED)
     assert stage.follow() == ENDED
-    assert stage.notes == [f"the API is away; trying again for {PATIENCE_SECONDS:.0f} s", "the API is back"]
+    assert stage.notes == [f"the API is away; trying again for {PATIENCE_SECONDS:.0f} s", "the API answers again"]
     assert stage.pauses == [1.0, 2.0, 4.0, 8.0]
 
 
