@@ -92,8 +92,9 @@ def test_every_end_of_a_run_has_its_state_and_reason(live: Live, uid: str) -> No
 
 def test_what_succeeded_has_the_metrics_and_is_ranked(live: Live, uid: str) -> None:
     found = live.psql(
-        "SELECT j.combination->>'scenario', r.metrics, r.warnings FROM backtest_results r "
-        f"JOIN backtest_jobs j ON j.id = r.backtest_id WHERE j.batch_uid = '{uid}' ORDER BY j.index"
+        "SELECT j.combination->>'scenario', r.metrics, o.body->'warnings' FROM backtest_results r "
+        "JOIN backtest_outcomes o USING (attempt_id) JOIN backtest_jobs j ON j.id = r.backtest_id "
+        f"WHERE j.batch_uid = '{uid}' ORDER BY j.index"
     )
     assert [scenario for scenario, *_ in found] == ["success", "zero_trades"]
     metrics, nothing = (json.loads(metrics) for _, metrics, _ in found)
@@ -130,8 +131,9 @@ def test_twenty_runs_whose_process_does_not_end_well_after_its_results_are_twent
     status = live.batch(name)["status"]
     assert (status["progress"], status["succeeded"], status["failed"]) == ("20/20", 20, 0)
     found = live.psql(
-        "SELECT a.number, a.exit_code, r.warnings, r.provenance->>'shutdown' FROM backtest_attempts a "
-        f"JOIN backtest_results r ON r.attempt_id = a.attempt_id WHERE a.batch_uid = '{uid}'"
+        "SELECT a.number, a.exit_code, o.body->'warnings', o.body#>>'{provenance,shutdown}' FROM backtest_attempts a "
+        "JOIN backtest_results r USING (attempt_id) JOIN backtest_outcomes o USING (attempt_id) "
+        f"WHERE a.batch_uid = '{uid}'"
     )
     # What the shim ended had two seconds for it, of the ten that the stand-in would take.
     exit_code, note = (

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from backfleet.core.backtests import Result
+from backfleet.core.records import Measured
 from backfleet.engines.lean.verdict import judge_folder
 from backfleet.recorder.appending import Answer, append_outcome
 from backfleet.store.fence import Fence
@@ -53,12 +54,12 @@ def test_what_lean_wrote_arrives_text_for_text_and_its_figures_as_they_are(
     assert judged.outcome.statistics == statistics
     assert append_outcome(database.recorder_url, attempt().id, judged).answer is Answer.APPENDED
     (outcome,) = life.look().outcomes
-    arrived = outcome.recorded.outcome
-    assert isinstance(arrived, Result)
-    value = arrived.metrics["sharpe_ratio"]
-    life.save(replace(succeed(attempt(), value), result=arrived, recorded=outcome.recorded))
-    columns = "statistics, metrics, sharpe_ratio, sortino_ratio, net_profit, win_rate, total_fees"
-    stored, metrics, *ranked = life.query(f"SELECT {columns} FROM backtest_results")[0].values()
+    assert isinstance(outcome.ending, Measured)
+    metrics = outcome.ending.metrics
+    life.save(replace(succeed(attempt(), metrics["sharpe_ratio"]), metrics=metrics, outcome=outcome))
+    columns = "o.body -> 'statistics', r.metrics, sharpe_ratio, sortino_ratio, net_profit, win_rate, total_fees"
+    joined = "backtest_results r JOIN backtest_outcomes o USING (attempt_id)"
+    stored, metrics, *ranked = life.query(f"SELECT {columns} FROM {joined}")[0].values()
     assert stored == statistics
     assert ranked == [6.85437353574334e27, -4.1599647001098314e27, 7.922816251426434e26, 0.6471, 1099.75]
     assert {name: number and float(number) for name, number in metrics.items()} == judged.outcome.metrics

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from backfleet.core.backtests import Failure, Recorded, result_to_json
+from backfleet.core.backtests import Failure, Recorded, result_from_json, result_to_json
 from backfleet.core.reasons import FailureReason
+from backfleet.core.records import Measured
 from backfleet.engines.noop import run as run_noop
 from backfleet.recorder.appending import Answer, append_outcome
 from backfleet.recorder.main import MONOTONIC, run
@@ -19,6 +20,7 @@ from backfleet.store.fence import Fence
 from backfleet.store.session import open_engine
 from tests.integration.store.builders import INSTALLATION, Life, attempt, batch, failure, launch, recorded, result
 from tests.support.databases import Database
+from tests.support.memory import seen_outcome
 from tests.unit.engines.builders import make_request, write_exit, write_result
 
 pytestmark = pytest.mark.postgres
@@ -67,7 +69,10 @@ def succeeded(folder: Path) -> Path:
 def test_a_result_arrives_as_the_engine_left_it(life: Life, database: Database, tmp_path: Path) -> None:
     assert run(environment(succeeded(tmp_path), database.recorder_url), append_outcome, MONOTONIC) == 0
     (outcome,) = life.look().outcomes
-    assert outcome.recorded.outcome == run_noop(REQUEST)
+    assert isinstance(outcome.ending, Measured)
+    assert outcome.ending.metrics == run_noop(REQUEST).metrics
+    (row,) = life.query("SELECT body FROM backtest_outcomes")
+    assert result_from_json(row["body"]) == run_noop(REQUEST)
 
 
 def test_a_failure_arrives_with_its_reason(life: Life, database: Database, tmp_path: Path) -> None:
@@ -76,14 +81,15 @@ def test_a_failure_arrives_with_its_reason(life: Life, database: Database, tmp_p
     assert run(environment(tmp_path, database.recorder_url), append_outcome, MONOTONIC) == 3
     (outcome,) = life.look().outcomes
     message = "no data for XYZ (the engine exited with code 10)"
-    assert outcome.recorded.outcome == Failure(reason=FailureReason.NO_DATA, message=message)
+    assert outcome.ending == Failure(reason=FailureReason.NO_DATA, message=message)
 
 
 def test_a_second_recorder_of_an_attempt_changes_nothing_and_counts_as_recorded(life: Life, database: Database) -> None:
     first = append_outcome(database.recorder_url, attempt().id, recorded())
     second = append_outcome(database.recorder_url, attempt().id, recorded(failure()))
     assert (first.answer, second.answer) == (Answer.APPENDED, Answer.DUPLICATE)
-    assert life.look().outcomes[0].recorded == recorded()
+    (outcome,) = life.look().outcomes
+    assert outcome == seen_outcome(attempt().id, outcome.recorded_at, recorded())
 
 
 def test_recorders_at_once_append_one_outcome(life: Life, database: Database) -> None:

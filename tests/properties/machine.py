@@ -233,7 +233,7 @@ class OperatorMachine(RuleBasedStateMachine):
     def every_verdict_is_by_the_criteria_in_force(self) -> None:
         for (uid, _), settled in self.world.rows.results.items():
             record = self.world.rows.batches[uid]
-            verdict = judge(settled.result.metrics, SuccessCriteria.from_json(record.criteria))
+            verdict = judge(settled.metrics, SuccessCriteria.from_json(record.criteria))
             assert (settled.passed, settled.rejections) == (verdict.passed, verdict.rejections)
             assert settled.criteria_version == record.criteria_version
             assert record.stale_verdicts == 0

@@ -139,7 +139,7 @@ def in_force(world: World) -> None:
         is_abandoned = uid not in world.cluster.batches and record.state is not BatchState.FINISHED
         if is_abandoned and settled.criteria_version < record.criteria_version:
             continue  # judged once the batch counts as deleted: a minute after it was missed
-        verdict = judge(settled.result.metrics, SuccessCriteria.from_json(record.criteria))
+        verdict = judge(settled.metrics, SuccessCriteria.from_json(record.criteria))
         assert (settled.passed, settled.rejections) == (verdict.passed, verdict.rejections)
         assert settled.criteria_version == record.criteria_version
     for uid, batch in world.cluster.batches.items():

@@ -5,7 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from backfleet.core.backtests import BacktestState, Recorded, backtest_id
+from backfleet.core.backtests import BacktestState, Recorded, Result, backtest_id
+from backfleet.core.engine_versions import version_of
 from backfleet.core.errors import Conflict, Unavailable
 from backfleet.core.records import (
     AttemptChange,
@@ -18,6 +19,7 @@ from backfleet.core.records import (
     JudgeResult,
     LaunchAttempt,
     MarkAttempt,
+    Measured,
     OutcomeRecord,
     SettleFailure,
     SettleResult,
@@ -25,6 +27,21 @@ from backfleet.core.records import (
     StaleResult,
     StoreView,
 )
+
+
+def seen_outcome(attempt_id: str, recorded_at: datetime, recorded: Recorded) -> OutcomeRecord:
+    """What a pass sees of what a recorder appended."""
+    ending = recorded.outcome
+    if isinstance(ending, Result):
+        ending = Measured(metrics=ending.metrics, engine_version=version_of(ending.provenance))
+    return OutcomeRecord(
+        attempt_id=attempt_id,
+        recorded_at=recorded_at,
+        ending=ending,
+        exit_code=recorded.exit_code,
+        engine_started_at=recorded.engine_started_at,
+        engine_finished_at=recorded.engine_finished_at,
+    )
 
 
 @dataclass
@@ -84,8 +101,7 @@ class MemoryRows:
 
     def append_outcome(self, attempt_id: str, recorded: Recorded) -> None:
         """What a recorder does; the second one of an attempt changes nothing."""
-        row = OutcomeRecord(attempt_id=attempt_id, recorded_at=self.now, recorded=recorded)
-        self.outcomes.setdefault(attempt_id, row)
+        self.outcomes.setdefault(attempt_id, seen_outcome(attempt_id, self.now, recorded))
 
     def save(self, changes: BatchChanges) -> None:
         if (fault := self.faults.get(changes.after.uid)) is not None:
@@ -118,7 +134,7 @@ class MemoryRows:
 
     def _stale(self, batch: BatchRecord) -> StaleLook:
         stale = [
-            StaleResult(backtest_id=backtest_id(*key), metrics=settled.result.metrics, passed=settled.passed)
+            StaleResult(backtest_id=backtest_id(*key), metrics=settled.metrics, passed=settled.passed)
             for key, settled in sorted(self.results.items())
             if key[0] == batch.uid and settled.criteria_version < batch.criteria_version
         ]
@@ -155,7 +171,7 @@ class MemoryRows:
             case SettleFailure():
                 ended = replace(
                     self.attempts[attempt.id],
-                    is_open=not change.has_outcome,
+                    is_open=change.outcome is None,
                     ended_at=self.now,
                     charged=attempt.charged + change.is_charged,
                     uncharged=attempt.uncharged + (not change.is_charged),

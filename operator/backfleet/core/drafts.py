@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from backfleet.core.backtests import BacktestState, Failure, Recorded, Result
+from backfleet.core.backtests import BacktestState, Failure
 from backfleet.core.criteria import judge
-from backfleet.core.engine_versions import version_of, with_version
+from backfleet.core.engine_versions import with_version
 from backfleet.core.observation import AttemptKey, Limits, SeenBatch, SeenJob
 from backfleet.core.plans import BatchRef, CreateJob, DeleteJob, Fault
 from backfleet.core.ranking import is_better
@@ -20,6 +20,7 @@ from backfleet.core.records import (
     CloseOutcome,
     JudgeResult,
     MarkAttempt,
+    Measured,
     OutcomeRecord,
     SettleFailure,
     SettleResult,
@@ -114,16 +115,15 @@ class Draft:
             self.due.append(moment)
         return moment
 
-    def succeed(self, attempt: AttemptRecord, outcome: OutcomeRecord, result: Result) -> None:
+    def succeed(self, attempt: AttemptRecord, outcome: OutcomeRecord, measured: Measured) -> None:
         """The attempt's outcome is a result: count it, judge it, and see whether it is the best."""
-        value = result.metrics.get(self.work.objective.metric)
-        verdict = judge(result.metrics, self.work.criteria)
+        value = measured.metrics.get(self.work.objective.metric)
+        verdict = judge(measured.metrics, self.work.criteria)
         self.changes.append(
             SettleResult(
                 attempt=attempt,
-                result=result,
-                recorded=outcome.recorded,
-                recorded_at=outcome.recorded_at,
+                outcome=outcome,
+                metrics=measured.metrics,
                 objective_value=None if value is None else float(value),
                 passed=verdict.passed,
                 rejections=verdict.rejections,
@@ -140,15 +140,15 @@ class Draft:
                 failed=counters.failed - was_failed,
                 passed=counters.passed + verdict.passed,
             ),
-            engine_versions=with_version(self.record.engine_versions, version_of(result.provenance)),
+            engine_versions=with_version(self.record.engine_versions, measured.engine_version),
         )
-        self._note_start(attempt, outcome.recorded)
+        self._note_start(attempt, outcome)
         if value is not None:
             self._note_best(Best(index=attempt.index, value=float(value), parameters=attempt.parameters))
         self.attempts.pop(attempt.index, None)
 
     def fail(
-        self, attempt: AttemptRecord, reason: FailureReason, message: str, recorded: Recorded | None = None
+        self, attempt: AttemptRecord, reason: FailureReason, message: str, outcome: OutcomeRecord | None = None
     ) -> None:
         """The attempt ended without a result: queue the backtest for another one, or count it as failed."""
         state, is_charged = self._after_failure(attempt, reason)
@@ -160,12 +160,11 @@ class Draft:
                 message=message[:MESSAGE_LIMIT],
                 state=state,
                 is_charged=is_charged,
-                has_outcome=recorded is not None,
-                recorded=recorded,
+                outcome=outcome,
             )
         )
-        if recorded is not None:
-            self._note_start(attempt, recorded)
+        if outcome is not None:
+            self._note_start(attempt, outcome)
         elif attempt.engine_started_at is None and reason in NEVER_STARTED:
             self.record = replace(self.record, never_started=self.record.never_started + 1)
             self.last_problem = message
@@ -200,16 +199,15 @@ class Draft:
 
     def settle_outcome(self, attempt: AttemptRecord, outcome: OutcomeRecord) -> None:
         """An outcome decides if it is the deciding attempt's, and nothing that succeeded or was cancelled is touched."""
-        recorded = outcome.recorded
         state = attempt.backtest_state
         is_open = attempt.is_deciding and (state.is_alive or state is BacktestState.FAILED)
-        match recorded.outcome:
-            case Result() as result if is_open:
-                self.succeed(attempt, outcome, result)
+        match outcome.ending:
+            case Measured() as measured if is_open:
+                self.succeed(attempt, outcome, measured)
             case Failure() as failure if is_open and state.holds_slot:
-                self.fail(attempt, failure.reason, failure.message, recorded)
+                self.fail(attempt, failure.reason, failure.message, outcome)
             case _:
-                self.changes.append(CloseOutcome(attempt=attempt, recorded=recorded))
+                self.changes.append(CloseOutcome(attempt=attempt, outcome=outcome))
 
     def finish(self, reason: str, message: str) -> None:
         """End the batch: what has not ended is cancelled."""
@@ -226,11 +224,11 @@ class Draft:
         again = attempt.charged + 1 < allowed
         return (BacktestState.QUEUED, True) if again else (BacktestState.FAILED, True)
 
-    def _note_start(self, attempt: AttemptRecord, recorded: Recorded) -> None:
+    def _note_start(self, attempt: AttemptRecord, outcome: OutcomeRecord) -> None:
         self.record = replace(self.record, never_started=0)
         if self.record.first_engine_started_at is None:
             # The shim's clock is the node's, and the strategy may have written its file: no moment outside what we know.
-            moment = min(max(recorded.engine_started_at or self.now, attempt.launched_at), self.now)
+            moment = min(max(outcome.engine_started_at or self.now, attempt.launched_at), self.now)
             self.record = replace(self.record, first_engine_started_at=moment)
 
     def _note_best(self, found: Best) -> None:

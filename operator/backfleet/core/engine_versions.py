@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 MAX_ENGINE_VERSIONS = 8
-VERSION, IMAGE = "engineVersion", "engineImage"
+ENGINE, VERSION, IMAGE = "engine", "engineVersion", "engineImage"
 """Of a result's provenance."""
 LEAN = "lean"
 PSR = "probabilistic_sharpe_ratio"
@@ -16,7 +16,7 @@ _PSR_OF_LEAN = (
 def version_of(provenance: Mapping[str, str]) -> str | None:
     """What tells two versions apart: LEAN that was built from its sources names no build, so its image stands beside."""
     version, image = provenance.get(VERSION), provenance.get(IMAGE)
-    if provenance.get("engine") != LEAN or image is None:
+    if provenance.get(ENGINE) != LEAN or image is None:
         return version
     return f"{version or 'unknown'} ({image})"
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any
 
-from backfleet.core.backtests import BacktestState, Recorded, Result, attempt_id
+from backfleet.core.backtests import BacktestState, Failure, attempt_id
 from backfleet.core.reasons import FailureReason
 
 MESSAGE_LIMIT = 2_000
@@ -145,12 +145,23 @@ class AttemptRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a pass reads of a recorded result: the metrics, and the engine's version. Its body stays in the outcome's row."""
+
+    metrics: Mapping[str, float | int | None]
+    engine_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeRecord:
-    """An outcome that a recorder appended and the operator has not settled yet."""
+    """An outcome that the operator has not settled yet; a result whose body cannot be read is a failure here."""
 
     attempt_id: str
     recorded_at: datetime
-    recorded: Recorded
+    ending: Measured | Failure
+    exit_code: int | None = None
+    engine_started_at: datetime | None = None
+    engine_finished_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,12 +223,11 @@ class StoreView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleResult:
-    """The attempt succeeded: the backtest is succeeded, and its result row is written once."""
+    """The attempt succeeded: the backtest is succeeded, and its result row is written once; the outcome's row has the body."""
 
     attempt: AttemptRecord
-    result: Result
-    recorded: Recorded
-    recorded_at: datetime
+    outcome: OutcomeRecord
+    metrics: Mapping[str, float | int | None]
     objective_value: float | None
     passed: bool
     rejections: tuple[str, ...]
@@ -226,18 +236,14 @@ class SettleResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleFailure:
-    """The attempt ended without a result; the backtest goes to `state` (queued, failed or cancelled).
-
-    `has_outcome` tells that a recorder said so, which closes the attempt; otherwise a late outcome may still come.
-    """
+    """The attempt ended without a result; the backtest goes to `state`. Without an `outcome` a late one may still come."""
 
     attempt: AttemptRecord
     reason: FailureReason
     message: str
     state: BacktestState
     is_charged: bool
-    has_outcome: bool = False
-    recorded: Recorded | None = None
+    outcome: OutcomeRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +251,7 @@ class CloseOutcome:
     """An outcome that decides nothing any more (superseded attempt, succeeded backtest): the attempt is closed as it is."""
 
     attempt: AttemptRecord
-    recorded: Recorded
+    outcome: OutcomeRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from backfleet.core.backtests import BacktestState, Finding
+from backfleet.core.backtests import BacktestState, Finding, result_from_json
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchRecord, BatchState
@@ -154,19 +154,20 @@ class ResultAnswer:
 
     @staticmethod
     def of(row: AnyRow) -> "ResultAnswer":
-        """Of a row of `backtest_results`."""
+        """Of a row of `backtest_results` with the `body` of its outcome."""
+        body = result_from_json(row.body)
         return ResultAnswer(
             metrics=row.metrics,
             objective_value=row.objective_value,
             passed=row.passed,
             rejections=tuple(row.rejections),
             criteria_version=row.criteria_version,
-            statistics=row.statistics,
-            equity_curve=tuple((date.fromisoformat(day), value) for day, value in row.equity_curve),
-            blocks=tuple((count, total, squares) for count, total, squares in row.blocks),
-            warnings=tuple(row.warnings),
-            provenance=row.provenance,
-            analysis=tuple(Finding(**finding) for finding in row.analysis),
+            statistics=body.statistics,
+            equity_curve=body.equity_curve,
+            blocks=body.blocks,
+            warnings=body.warnings,
+            provenance=body.provenance,
+            analysis=body.analysis,
             recorded_at=row.recorded_at,
         )
 

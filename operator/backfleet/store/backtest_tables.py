@@ -7,7 +7,7 @@ from sqlalchemy.types import Double, Text
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.reasons import FailureReason
-from backfleet.store.base import Base, Count, CreatedAt, Json, JsonArray, JsonObject, Moment, one_of
+from backfleet.store.base import Base, Count, CreatedAt, Json, Moment, one_of
 
 ALIVE = text("state IN ('queued', 'launching', 'running')")
 ENDED_BADLY = text("state IN ('failed', 'cancelled')")
@@ -144,6 +144,7 @@ def _metric(name: str) -> Mapped[float | None]:
 class BacktestResult(Base):
     """What a succeeded backtest measured, and the verdict on it. Only the verdict may change (a trigger sees to it).
 
+    The rest of the result, from the engine's statistics to its provenance, is the body of the attempt's outcome.
     The ranking is by `rank_key` and index, both ascending, so that a page starts with one comparison of the two: it is the
     objective's value, negated where more is better, and infinity where it is absent.
     """
@@ -164,7 +165,7 @@ class BacktestResult(Base):
 
     backtest_id: Mapped[str] = mapped_column(ForeignKey("backtest_jobs.id", ondelete="CASCADE"), primary_key=True)
     batch_uid: Mapped[str] = mapped_column(ForeignKey("optimization_batches.uid", ondelete="CASCADE"))
-    attempt_id: Mapped[str] = mapped_column(ForeignKey("backtest_attempts.attempt_id", ondelete="CASCADE"), unique=True)
+    attempt_id: Mapped[str] = mapped_column(ForeignKey("backtest_outcomes.attempt_id", ondelete="CASCADE"), unique=True)
     index: Mapped[int]
     objective_value: Mapped[float | None]
     rank_key: Mapped[float]
@@ -185,11 +186,5 @@ class BacktestResult(Base):
     profit_loss_ratio: Mapped[float | None] = _metric("profit_loss_ratio")
     total_fees: Mapped[float | None] = _metric("total_fees")
     fee_share: Mapped[float | None] = _metric("fee_share")
-    statistics: Mapped[JsonObject]
-    equity_curve: Mapped[JsonArray]
-    blocks: Mapped[JsonArray]
-    warnings: Mapped[JsonArray]
-    provenance: Mapped[JsonObject]
-    analysis: Mapped[JsonArray]
     recorded_at: Mapped[Moment]
     created_at: Mapped[CreatedAt]

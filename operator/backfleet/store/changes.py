@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from backfleet.core.backtests import backtest_id, result_to_json
+from backfleet.core.backtests import backtest_id
 from backfleet.core.errors import Conflict
 from backfleet.core.ranking import Direction, rank_key
 from backfleet.core.reasons import FailureReason
@@ -23,6 +23,7 @@ from backfleet.core.records import (
     JudgeResult,
     LaunchAttempt,
     MarkAttempt,
+    OutcomeRecord,
     SettleFailure,
     SettleResult,
 )
@@ -78,9 +79,9 @@ def _settle_results(connection: Connection, batch: BatchRecord, changes: Sequenc
     rows = [
         {
             **_attempt(change.attempt),
-            **_recorded(change),
+            **_recorded(change.outcome),
             **_result(change, direction),
-            "recorded_at": change.recorded_at.isoformat(),
+            "recorded_at": change.outcome.recorded_at.isoformat(),
         }
         for change in changes
     ]
@@ -91,12 +92,12 @@ def _settle_failures(connection: Connection, _batch: BatchRecord, changes: Seque
     rows = [
         {
             **_attempt(change.attempt),
-            **_recorded(change),
+            **(_recorded(change.outcome) if change.outcome else {}),
             "state": change.state.value,
             "reason": change.reason.value,
             "message": change.message,
             "is_charged": change.is_charged,
-            "is_open": not change.has_outcome,
+            "is_open": change.outcome is None,
             "charged": change.attempt.charged + change.is_charged,
             "uncharged": change.attempt.uncharged + (not change.is_charged),
         }
@@ -106,7 +107,7 @@ def _settle_failures(connection: Connection, _batch: BatchRecord, changes: Seque
 
 
 def _close_outcomes(connection: Connection, _batch: BatchRecord, changes: Sequence[CloseOutcome]) -> int:
-    rows = [{**_attempt(change.attempt), **_recorded(change)} for change in changes]
+    rows = [{**_attempt(change.attempt), **_recorded(change.outcome)} for change in changes]
     return _run(connection, rows, statements.CLOSE_OUTCOMES)
 
 
@@ -193,20 +194,16 @@ def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
     }
 
 
-def _recorded(change: SettleResult | SettleFailure | CloseOutcome) -> dict[str, Any]:
-    recorded = change.recorded
-    if recorded is None:
-        return {}
-    started, finished = recorded.engine_started_at, recorded.engine_finished_at
+def _recorded(outcome: OutcomeRecord) -> dict[str, Any]:
+    started, finished = outcome.engine_started_at, outcome.engine_finished_at
     return {
-        "exit_code": recorded.exit_code,
+        "exit_code": outcome.exit_code,
         "engine_started_at": started and started.isoformat(),
         "engine_finished_at": finished and finished.isoformat(),
     }
 
 
 def _result(change: SettleResult, direction: Direction) -> dict[str, Any]:
-    body = result_to_json(change.result)
     value = change.objective_value
     key = rank_key(value, direction)
     is_ranked = math.isfinite(key)
@@ -217,11 +214,5 @@ def _result(change: SettleResult, direction: Direction) -> dict[str, Any]:
         "passed": change.passed,
         "rejections": list(change.rejections),
         "criteria_version": change.criteria_version,
-        "metrics": body["metrics"],
-        "statistics": body["statistics"],
-        "equity_curve": body["equityCurve"],
-        "blocks": body["blocks"],
-        "warnings": body["warnings"],
-        "provenance": body["provenance"],
-        "analysis": body.get("analysis", []),
+        "metrics": dict(change.metrics),
     }

@@ -142,16 +142,23 @@ def _latest_attempts(installation: str) -> Any:  # noqa: ANN401 - a statement
 
 
 def _new_outcomes(uids: Collection[str]) -> Any:  # noqa: ANN401 - a statement
-    return (
-        select(*ATTEMPT_COLUMNS, *OUTCOME_COLUMNS)
+    new = (
+        select(*ATTEMPT_COLUMNS, OutcomeInboxEntry.attempt_id, OutcomeInboxEntry.recorded_at.label("appended_at"))
         .select_from(OutcomeInboxEntry)
-        .join(BacktestOutcome, BacktestOutcome.attempt_id == OutcomeInboxEntry.attempt_id)
         .join(BacktestAttempt, BacktestAttempt.attempt_id == OutcomeInboxEntry.attempt_id)
         .join(BacktestJob, BacktestJob.id == BacktestAttempt.backtest_id)
         .join(Batch, Batch.uid == BacktestJob.batch_uid)
         .where(Batch.uid.in_(sorted(uids)), BacktestAttempt.is_open)
         .order_by(OutcomeInboxEntry.recorded_at, OutcomeInboxEntry.attempt_id)
         .limit(OUTCOMES_PER_LOOK)
+        .subquery("new")
+    )
+    # Bodies are looked into for those alone that are shown.
+    shown = [column for column in new.c if column.name not in ("attempt_id", "appended_at")]
+    return (
+        select(*shown, *OUTCOME_COLUMNS)
+        .join(BacktestOutcome, BacktestOutcome.attempt_id == new.c.attempt_id)
+        .order_by(new.c.appended_at, new.c.attempt_id)
     )
 
 

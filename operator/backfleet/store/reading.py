@@ -31,7 +31,7 @@ from backfleet.store.answers import (
     batch_answer,
     parameters_of,
 )
-from backfleet.store.backtest_tables import BacktestAttempt, BacktestJob, BacktestResult
+from backfleet.store.backtest_tables import BacktestAttempt, BacktestJob, BacktestOutcome, BacktestResult
 from backfleet.store.base import AnyRow
 from backfleet.store.session import looking
 from backfleet.store.tables import Batch
@@ -131,7 +131,9 @@ def get_backtest(engine: Engine, installation: str, identifier: str) -> Backtest
             .order_by(BacktestAttempt.number)
         ).all()
         result = connection.execute(
-            select(BacktestResult.__table__).where(BacktestResult.backtest_id == identifier)
+            select(BacktestResult.__table__, BacktestOutcome.body)
+            .join(BacktestOutcome, BacktestOutcome.attempt_id == BacktestResult.attempt_id)
+            .where(BacktestResult.backtest_id == identifier)
         ).one_or_none()
     return BacktestAnswer(
         backtest=_summary(row, batch.axes),
@@ -182,19 +184,15 @@ def _ranking(batch_uid: str, key: ColumnElement[float], query: ResultQuery) -> S
     statement = (
         select(
             BacktestResult.backtest_id,
+            BacktestResult.attempt_id,
             BacktestResult.index.label("backtest_index"),
             BacktestResult.metrics,
             BacktestResult.passed,
             BacktestResult.rejections,
             BacktestResult.criteria_version,
-            BacktestResult.warnings,
-            BacktestResult.provenance,
             BacktestResult.recorded_at,
-            BacktestJob.parameters,
-            BacktestJob.combination,
             key.label("rank_key"),
         )
-        .join(BacktestJob, BacktestJob.id == BacktestResult.backtest_id)
         .where(BacktestResult.batch_uid == batch_uid)
         .order_by(key, BacktestResult.index)
         .limit(query.limit + 1)
@@ -205,7 +203,20 @@ def _ranking(batch_uid: str, key: ColumnElement[float], query: ResultQuery) -> S
         after, index, _ = query.after
         place = tuple_(literal(math.inf if after is None else after, Double()), literal(index))
         statement = statement.where(tuple_(key, BacktestResult.index) > place)
-    return statement
+    # Joined to the page alone: another objective than the batch's sorts all its results, and bodies are no part of that.
+    page = statement.subquery("page")
+    return (
+        select(
+            page,
+            BacktestOutcome.body["warnings"].label("warnings"),
+            BacktestOutcome.body["provenance"].label("provenance"),
+            BacktestJob.parameters,
+            BacktestJob.combination,
+        )
+        .join(BacktestOutcome, BacktestOutcome.attempt_id == page.c.attempt_id)
+        .join(BacktestJob, BacktestJob.id == page.c.backtest_id)
+        .order_by(page.c.rank_key, page.c.backtest_index)
+    )
 
 
 def _rank_key(objective: Objective) -> ColumnElement[float]:

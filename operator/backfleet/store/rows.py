@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from backfleet.core.backtests import BacktestState, Failure, Recorded, result_from_json
+from backfleet.core.backtests import BacktestState, Failure
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Best, Counters, OutcomeRecord
 from backfleet.core.storable import storable_text
 from backfleet.store.backtest_tables import BacktestAttempt, BacktestJob, BacktestOutcome
 from backfleet.store.base import AnyRow, Json
+from backfleet.store.bodies import BODY_COLUMNS, measured
 
 _SAME_NAMES = (
     "uid",
@@ -71,7 +72,7 @@ OUTCOME_COLUMNS = (
     BacktestOutcome.kind,
     BacktestOutcome.reason.label("outcome_reason"),
     BacktestOutcome.message.label("outcome_message"),
-    BacktestOutcome.body,
+    *BODY_COLUMNS,
     BacktestOutcome.exit_code,
     BacktestOutcome.engine_started_at.label("outcome_started_at"),
     BacktestOutcome.engine_finished_at.label("outcome_finished_at"),
@@ -156,25 +157,17 @@ def attempt_record(row: AnyRow) -> AttemptRecord:
 
 def outcome_record(row: AnyRow) -> OutcomeRecord:
     """A row of OUTCOME_COLUMNS."""
-    if row.kind == "failed":
-        outcome: Any = Failure(reason=FailureReason(row.outcome_reason), message=row.outcome_message)
-    else:
-        outcome = _result(row.body)
-    recorded = Recorded(
-        outcome=outcome,
+    failed = row.kind == "failed"
+    return OutcomeRecord(
+        attempt_id=row.attempt_id,
+        recorded_at=row.recorded_at,
+        ending=Failure(reason=FailureReason(row.outcome_reason), message=row.outcome_message)
+        if failed
+        else measured(row),
         exit_code=row.exit_code,
         engine_started_at=row.outcome_started_at,
         engine_finished_at=row.outcome_finished_at,
     )
-    return OutcomeRecord(attempt_id=row.attempt_id, recorded_at=row.recorded_at, recorded=recorded)
-
-
-def _result(body: Json) -> Any:  # noqa: ANN401 - Result or Failure
-    try:
-        return result_from_json(body)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        # Only a recorder of another version writes one; it must not stop the pass of every batch.
-        return Failure(reason=FailureReason.RESULT_INVALID, message=f"the recorded body cannot be read: {error!r}")
 
 
 def spec_columns(spec: Json) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from backfleet.store.tables import Batch
 METADATA = Base.metadata
 # Named so that both modules of tables are loaded before anybody looks at the metadata.
 MODELS = (Batch, BacktestJob)
-SQL_FILES = ("triggers_0001", "views_0001", "triggers_0003")
-"""The files that make today's triggers and views, in order. A migration that changes one adds a file here, which replaces it."""
+SQL_FILES = ("triggers_0003", "views_0001", "bodies_0003")
+"""The files of today's triggers, views and functions, in order. A migration that changes one puts a new file in its place."""
 
 
 def create_schema(connection: Connection) -> None:

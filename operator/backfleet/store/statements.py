@@ -17,8 +17,7 @@ _SET_RECORDED = """
 
 _RESULT = (
     f'{_RECORDED}, recorded_at timestamptz, "index" int, objective_value double precision, rank_key double precision, '
-    "passed boolean, rejections text[], criteria_version int, metrics jsonb, statistics jsonb, equity_curve jsonb, "
-    "blocks jsonb, warnings jsonb, provenance jsonb, analysis jsonb"
+    "passed boolean, rejections text[], criteria_version int, metrics jsonb"
 )
 
 # A succeeded backtest never changes, a cancelled one is over; a failed one may still succeed.
@@ -33,11 +32,10 @@ WITH {_change(_RESULT)}, settled AS (
 )
 INSERT INTO backtest_results (
     backtest_id, batch_uid, attempt_id, index, objective_value, rank_key, passed, rejections, criteria_version,
-    metrics, statistics, equity_curve, blocks, warnings, provenance, analysis, recorded_at)
+    metrics, recorded_at)
 SELECT
     c.backtest_id, c.batch_uid, c.attempt_id, c.index, c.objective_value, coalesce(c.rank_key, 'Infinity'), c.passed,
-    c.rejections, c.criteria_version, c.metrics, c.statistics, c.equity_curve, c.blocks, c.warnings, c.provenance,
-    c.analysis, c.recorded_at
+    c.rejections, c.criteria_version, c.metrics, c.recorded_at
 FROM change c JOIN settled ON settled.id = c.backtest_id
 ON CONFLICT (backtest_id) DO NOTHING
 """  # noqa: S608
@@ -46,9 +44,9 @@ END_SUCCEEDED_ATTEMPTS = f"""
 WITH {_change(_RESULT)}
 UPDATE backtest_attempts a
 SET is_open = false, ended_at = coalesce(a.ended_at, c.recorded_at), reason = NULL, message = NULL, is_charged = NULL,
-    engine_version = coalesce(c.provenance ->> 'engineVersion', a.engine_version),
-    image_digest = coalesce(c.provenance ->> 'imageDigest', a.image_digest), {_SET_RECORDED}
-FROM change c
+    engine_version = coalesce(o.body #>> '{{provenance,engineVersion}}', a.engine_version),
+    image_digest = coalesce(o.body #>> '{{provenance,imageDigest}}', a.image_digest), {_SET_RECORDED}
+FROM change c JOIN backtest_outcomes o ON o.attempt_id = c.attempt_id
 WHERE a.attempt_id = c.attempt_id AND a.is_open
 """  # noqa: S608
 

@@ -26,6 +26,8 @@ from backfleet.core.verdicts import judge_stale
 from backfleet.store.passes import observe, save
 from backfleet.store.rows import objective_of
 from backfleet_api.cluster import ClusterBatch
+from tests.integration.store.builders import record_results
+from tests.support.memory import seen_outcome
 
 INSTALLATION = "backfleet/backfleet"
 START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -140,14 +142,14 @@ class Ledger:
         result = build_result(metrics, self.provenance)
         settled = SettleResult(
             attempt=attempt,
-            result=result,
-            recorded=Recorded(outcome=result, exit_code=0),
-            recorded_at=START + timedelta(minutes=32),
+            outcome=seen_outcome(attempt.id, START + timedelta(minutes=32), Recorded(outcome=result, exit_code=0)),
+            metrics=metrics,
             objective_value=value,
             passed=not rejections,
             rejections=rejections,
             criteria_version=1,
         )
+        record_results(self.engine, [settled], result)
         return self.save(batch, after, settled)
 
     def fail(self, batch: BatchRecord, index: int, state: BacktestState = BacktestState.FAILED) -> BatchRecord:

@@ -1,12 +1,14 @@
 """Records with defaults, so that a test states only what matters; and the moves of a batch's life."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, text
 
-from backfleet.core.backtests import BacktestState, Failure, Finding, Recorded, Result
+from backfleet.core.backtests import BacktestState, Failure, Finding, Recorded, Result, result_to_json
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import (
     AttemptChange,
@@ -17,12 +19,14 @@ from backfleet.core.records import (
     CloseOutcome,
     LaunchAttempt,
     MarkAttempt,
+    OutcomeRecord,
     SettleFailure,
     SettleResult,
     StoreView,
 )
 from backfleet.recorder import appending
 from backfleet.store.passes import observe, save
+from tests.support.memory import seen_outcome
 
 INSTALLATION = "backfleet/test"
 UID = "0f1e2d3c-0000-4000-8000-000000000001"
@@ -120,13 +124,19 @@ def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "
     return Failure(reason=reason, message=message)
 
 
-def succeed(each: AttemptRecord, value: float | None = 1.25, rejections: tuple[str, ...] = ()) -> SettleResult:
-    measured = result(sharpe_ratio=value)
+def outcome_of(each: AttemptRecord, said: Recorded | None = None) -> OutcomeRecord:
+    """What a pass saw of an attempt's outcome."""
+    return seen_outcome(each.id, START + timedelta(seconds=10), said or recorded())
+
+
+def succeed(
+    each: AttemptRecord, value: float | None = 1.25, rejections: tuple[str, ...] = (), **metrics: float | None
+) -> SettleResult:
+    measured = result(sharpe_ratio=value, **metrics)
     return SettleResult(
         attempt=each,
-        result=measured,
-        recorded=recorded(measured),
-        recorded_at=START + timedelta(seconds=10),
+        outcome=outcome_of(each, recorded(measured)),
+        metrics=measured.metrics,
         objective_value=value,
         passed=not rejections,
         rejections=rejections,
@@ -145,7 +155,27 @@ def append_outcome(url: str, attempt_id: str, said: Recorded) -> None:
 
 
 def close(each: AttemptRecord) -> CloseOutcome:
-    return CloseOutcome(attempt=each, recorded=recorded())
+    return CloseOutcome(attempt=each, outcome=outcome_of(each))
+
+
+def record_results(engine: Engine, changes: Sequence[AttemptChange], like: Result) -> None:
+    """The outcomes that these changes settle as results, where no recorder appended them: like this one but for the metrics."""
+    settled = [change for change in changes if isinstance(change, SettleResult)]
+    values = [
+        {
+            "id": change.attempt.id,
+            "body": json.dumps(result_to_json(replace(like, metrics=change.metrics))),
+            "recorded_at": change.outcome.recorded_at,
+        }
+        for change in settled
+    ]
+    insert = """
+        INSERT INTO backtest_outcomes (attempt_id, kind, body, recorded_at)
+        VALUES (:id, 'succeeded', :body, :recorded_at) ON CONFLICT DO NOTHING
+    """
+    if values:
+        with engine.begin() as connection:
+            connection.execute(text(insert), values)
 
 
 @dataclass
@@ -161,6 +191,7 @@ class Life:
         """Save the changes with new fields of the batch; what was saved."""
         after = replace(self.record, **fields)
         made = BatchChanges(before=None if self.is_new else self.record, after=after, changes=changes)
+        record_results(self.engine, changes, result())
         save(self.engine, INSTALLATION, self.epoch, made)
         (row,) = self.query(f"SELECT version FROM optimization_batches WHERE uid = '{after.uid}'")
         self.record, self.is_new = replace(after, version=row["version"]), False

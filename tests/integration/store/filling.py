@@ -6,8 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, event, text
+from alembic import command
+from sqlalchemy import Connection, Engine, event, text
 
+from backfleet import catalog
+from backfleet.core.criteria import RULES
+from backfleet.store import revisions
 from tests.integration.store.builders import SPEC
 
 BIG_UID = "0f1e2d3c-0000-4000-8000-0000000000ff"
@@ -41,7 +45,11 @@ INSERT INTO backtest_attempts (attempt_id, backtest_id, batch_uid, number, job_n
 SELECT :uid || '-' || i || '.1', :uid || '-' || i, :uid, 1, 'job-' || i, now(), now(), now(), now(), false
 FROM generate_series(0, :count - 1) AS i;
 INSERT INTO backtest_outcomes (attempt_id, kind, body)
-SELECT :uid || '-' || i || '.1', 'succeeded', '{}' FROM generate_series(0, :count - 1) AS i;
+SELECT :uid || '-' || i || '.1', 'succeeded', jsonb_build_object('metrics', jsonb_build_object('sharpe_ratio', value,
+    'drawdown', 0.1), 'statistics', jsonb_build_object(), 'equityCurve', jsonb_build_array(), 'blocks', jsonb_build_array(),
+    'warnings', jsonb_build_array(), 'provenance', jsonb_build_object())
+FROM generate_series(0, :count - 1) AS i,
+    LATERAL (SELECT CASE WHEN i % 10 = 3 THEN NULL ELSE ((i * 7919) % 1000) / 100.0 END AS value) AS v;
 DELETE FROM outcome_inbox;
 INSERT INTO backtest_results (backtest_id, batch_uid, attempt_id, index, objective_value, rank_key, passed, rejections,
     criteria_version, metrics, recorded_at)
@@ -52,6 +60,20 @@ FROM generate_series(0, :count - 1) AS i,
     LATERAL (SELECT CASE WHEN i % 10 = 3 THEN NULL ELSE ((i * 7919) % 1000) / 100.0 END AS value) AS v
 WHERE i % 100 <> 7
 """
+
+
+def migrate_to_released(connection: Connection) -> None:
+    """The schema of 0.2.0 with its catalog, whose criteria had fewer columns."""
+    command.upgrade(revisions.script_config(connection), "0001")
+    for each in catalog.load().strategies:
+        row = "INSERT INTO strategies (name, status, seeded_status) VALUES (:name, :status, :status)"
+        connection.execute(text(row), {"name": each.name, "status": each.status.value})
+        body = {} if each.criteria is None else each.criteria.to_json()
+        bounds = {rule.field: body[rule.wire_name] for rule in RULES if rule.wire_name in body}
+        columns, values = ", ".join(["strategy_name", *bounds]), ", ".join([":name", *(f":{name}" for name in bounds)])
+        row = f"INSERT INTO success_criteria ({columns}, seeded) VALUES ({values}, CAST(:seeded AS jsonb))"
+        connection.execute(text(row), {"name": each.name, "seeded": json.dumps(body), **bounds})
+    connection.execute(text("INSERT INTO installations (id, epoch) VALUES ('released', 1)"))
 
 
 @dataclass
@@ -78,6 +100,20 @@ class Explained:
             self.touched += round(rows * plan["Actual Loops"])
         for child in plan.get("Plans", ()):
             self.add(child)
+
+
+def sent_bytes(engine: Engine, verb: Callable[[], object]) -> int:
+    """The size, as text, of all rows that the SELECTs of a verb send."""
+    with _listening(engine) as sent:
+        verb()
+    with engine.connect() as connection:
+        sizes = [
+            connection.exec_driver_sql(
+                f"SELECT coalesce(sum(octet_length(t::text)), 0) FROM ({statement}) AS t", parameters
+            ).scalar_one()
+            for statement, parameters in sent
+        ]
+    return sum(map(int, sizes))
 
 
 def explain(engine: Engine, verb: Callable[[], object]) -> Explained:

@@ -1,17 +1,15 @@
 """Migrating: what arrives, what a second run does, and what it says when it cannot."""
 
-import json
 import re
 import threading
 import time
 from pathlib import Path
 
 import pytest
-from alembic import command
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from backfleet import catalog
-from backfleet.core.criteria import RULES, SuccessCriteria
+from backfleet.core.criteria import SuccessCriteria
 from backfleet.core.errors import Conflict, SpecInvalid, Unavailable
 from backfleet.store import grants, revisions, seeding
 from backfleet.store.backtest_tables import BacktestResult
@@ -23,7 +21,7 @@ from backfleet.store.schema import SQL_FILES, create_schema
 from backfleet.store.session import open_engine
 from backfleet.store.strategies import load_catalog, register_strategy
 from tests.integration.store.conftest import QUICK
-from tests.integration.store.filling import BIG_UID, fill
+from tests.integration.store.filling import BIG_UID, fill, migrate_to_released
 from tests.support.databases import ROLES, Database
 from tests.support.postgres import API, OPERATOR, RECORDER
 
@@ -90,7 +88,7 @@ def test_every_sql_file_of_today_is_run_by_a_migration() -> None:
 
 def test_the_trigger_and_the_listener_name_the_same_channel() -> None:
     folder = Path(revisions.__file__).parent / "migrations" / "sql"
-    assert f"pg_notify('{OUTCOMES_CHANNEL}'" in (folder / "triggers_0001.sql").read_text()
+    assert f"pg_notify('{OUTCOMES_CHANNEL}'" in (folder / "triggers_0003.sql").read_text()
 
 
 def test_only_the_verdict_of_a_result_may_change() -> None:
@@ -126,26 +124,12 @@ def test_migrating_again_changes_nothing(settings: MigrationSettings) -> None:
     engine.dispose()
 
 
-def _migrate_to_released(connection: Connection) -> None:
-    """The schema of 0.2.0 with its catalog, whose criteria had fewer columns."""
-    command.upgrade(revisions.script_config(connection), "0001")
-    for each in catalog.load().strategies:
-        row = "INSERT INTO strategies (name, status, seeded_status) VALUES (:name, :status, :status)"
-        connection.execute(text(row), {"name": each.name, "status": each.status.value})
-        body = {} if each.criteria is None else each.criteria.to_json()
-        bounds = {rule.field: body[rule.wire_name] for rule in RULES if rule.wire_name in body}
-        columns, values = ", ".join(["strategy_name", *bounds]), ", ".join([":name", *(f":{name}" for name in bounds)])
-        row = f"INSERT INTO success_criteria ({columns}, seeded) VALUES ({values}, CAST(:seeded AS jsonb))"
-        connection.execute(text(row), {"name": each.name, "seeded": json.dumps(body), **bounds})
-    connection.execute(text("INSERT INTO installations (id, epoch) VALUES ('released', 1)"))
-
-
 def test_the_released_schema_with_its_rows_is_migrated_and_nothing_of_it_is_stale(
     settings: MigrationSettings, engine: Engine
 ) -> None:
     old = open_engine(settings.url, application_name="test", timeouts=QUICK)
     with old.begin() as connection:
-        _migrate_to_released(connection)
+        migrate_to_released(connection)
     fill(old, "released", 300)
     with old.begin() as connection:
         connection.execute(
@@ -175,7 +159,7 @@ def test_a_project_that_a_batch_of_the_released_version_brought_is_nobody_elses(
     """
     insert = "INSERT INTO strategies (name, lean_project_path) VALUES (:name, 'mine')"
     with old.begin() as connection:
-        _migrate_to_released(connection)
+        migrate_to_released(connection)
     with old.begin() as connection:
         connection.execute(text(insert), {"name": "By_A_User"})
     with old.begin() as connection:

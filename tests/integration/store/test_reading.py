@@ -169,9 +169,7 @@ def test_only_passed_results_are_ranked_among_themselves(life: Life, api_engine:
 
 def test_results_rank_by_a_metric_without_a_column(life: Life, api_engine: Engine) -> None:
     life.save(launch(attempt(0)), launch(attempt(1)))
-    low, high = succeed(attempt(0)), succeed(attempt(1))
-    with_orders = replace(high, result=replace(high.result, metrics=dict(high.result.metrics) | {"total_orders": 12}))
-    life.save(low, with_orders)
+    life.save(succeed(attempt(0)), succeed(attempt(1), total_orders=12))
     page = reading.list_results(
         api_engine, INSTALLATION, UID, ResultQuery(objective=Objective("total_orders", Direction.MAXIMIZE))
     )
@@ -191,7 +189,7 @@ def test_a_ranked_result_tells_all_of_its_row(life: Life, api_engine: Engine) ->
         parameters=Parameters(
             values={"rsi_period": 14, "entry_threshold": 25.5}, texts={"rsi_period": "14", "entry_threshold": "25.5"}
         ),
-        metrics=settled.result.metrics,
+        metrics=settled.metrics,
         passed=False,
         rejections=("high_drawdown",),
         criteria_version=1,
@@ -239,7 +237,7 @@ def test_a_backtest_is_told_with_its_attempts_and_result(life: Life, api_engine:
         namespace="research",
         attempts=(first_answer, second_answer),
         result=ResultAnswer(
-            metrics=settled.result.metrics,
+            metrics=settled.metrics,
             objective_value=1.25,
             passed=True,
             rejections=(),

@@ -115,6 +115,11 @@ def test_purging_a_batch_takes_all_its_rows_along(settled: Engine) -> None:
             "INSERT INTO backtest_outcomes (attempt_id, kind, reason, message) VALUES ('none', 'failed', 'NoData', 'x')",
             "fk_backtest_outcomes_attempt_id",
         ),
+        (
+            "INSERT INTO backtest_results (backtest_id, batch_uid, attempt_id, index, rank_key, passed, criteria_version, "
+            f"metrics, recorded_at) VALUES ('{UID}-1', '{UID}', '{UID}-1.1', 1, 0, true, 1, '{{}}', now())",
+            "fk_backtest_results_attempt_id",
+        ),
         ("UPDATE strategies SET status = 'great'", "ck_strategies_status"),
         ("INSERT INTO success_criteria (min_trades) VALUES (1)", "ix_success_criteria_default"),
     ],

@@ -1,0 +1,30 @@
+"""What a pass reads of a result's body, which stands once, in `backtest_outcomes`: the metrics and the engine's version.
+
+Postgres says whether the rest can be read (`migrations/sql/bodies_0003.sql`), so that no body travels until an answer shows it.
+"""
+
+from sqlalchemy import Text, func
+
+from backfleet.core.backtests import Failure
+from backfleet.core.engine_versions import ENGINE, IMAGE, VERSION, version_of
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import Measured
+from backfleet.store.backtest_tables import BacktestOutcome
+from backfleet.store.base import AnyRow
+
+_PROVENANCE = (ENGINE, VERSION, IMAGE)
+BODY_COLUMNS = (
+    BacktestOutcome.body["metrics"].label("metrics"),
+    *(BacktestOutcome.body[("provenance", name)].astext.label(name) for name in _PROVENANCE),
+    func.backfleet_unreadable(BacktestOutcome.body, type_=Text()).label("unreadable"),
+)
+
+
+def measured(row: AnyRow) -> Measured | Failure:
+    """The result of a row with BODY_COLUMNS; a failure when its body cannot be read."""
+    if row.unreadable is not None:
+        # Only a recorder of another version writes one; it must not stop the pass of every batch.
+        message = f"the recorded body cannot be read: its field {row.unreadable!r} is not what this version expects"
+        return Failure(reason=FailureReason.RESULT_INVALID, message=message)
+    provenance = {name: value for name in _PROVENANCE if (value := row._mapping[name]) is not None}
+    return Measured(metrics=row.metrics, engine_version=version_of(provenance))
