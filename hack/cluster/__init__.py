@@ -1,1 +1,1 @@
-"""A local Kubernetes for the demo and the tests, behind one interface."""
+"""A local Kubernetes for the demo and the tests, behind one command."""

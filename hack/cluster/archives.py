@@ -1,4 +1,4 @@
-"""Writes an image of single files as a docker archive, with no image builder at all."""
+"""Writes an image of a few files as a docker archive, without an image builder."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def docker_archive(target: Path, reference: str, files: Mapping[str, Path], command: Sequence[str]) -> None:
-    """An image FROM scratch with the given programs in it."""
+    """Write an image FROM scratch with these programs."""
     layer = io.BytesIO()
     with tarfile.open(fileobj=layer, mode="w") as tar:
         for name, source in files.items():

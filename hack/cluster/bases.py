@@ -1,4 +1,4 @@
-"""Base images of Debian 13 from the machine's own archive: no image registry is asked."""
+"""Makes base images of Debian 13 from the machine's own archive, without an image registry."""
 
 import hashlib
 import shutil
@@ -11,8 +11,8 @@ from hack.cluster.layout import cache_home
 from hack.cluster.progress import run_logged, step
 
 SUITE = "trixie"
-# Left out of the images: what only people read, what apt can fetch again, and the
-# compiler that Postgres falls back from when it is not there (160 MB).
+# Left out of the images: documentation, what apt can fetch again, and the compiler
+# for JIT (160 MB), which Postgres does not need.
 LEFT_OUT = (
     "./proc/*", "./sys/*", "./dev/*", "./run/*", "./tmp/*",
     "./var/cache/*", "./var/lib/apt/lists/*", "./var/log/*", "./var/lib/postgresql/*",
@@ -30,7 +30,7 @@ CMD ["/bin/sh"]
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base image: what it is called and which packages it has beyond the least."""
+    """A base image: its name and the packages that it has in addition to the minimum."""
 
     name: str
     packages: tuple[str, ...]
@@ -47,7 +47,7 @@ POSTGRES = Base("backfleet-base-postgres", ("postgresql", "ca-certificates"), "9
 
 
 def create_base(base: Base, build: Sequence[str], log: Path) -> None:
-    """Make the image with `build`, a builder's command line that takes tag and folder."""
+    """Make the image with `build`, the command line of a builder that takes a tag and a folder."""
     work = cache_home() / "bases" / base.name
     tree, context = work / "tree", work / "context"
     shutil.rmtree(work, ignore_errors=True)

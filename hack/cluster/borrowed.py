@@ -1,4 +1,4 @@
-"""A cluster that a user named, or one that kind makes: both are reached by kubectl alone."""
+"""Uses a cluster that the user named, or a cluster of kind. Both need only kubectl."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ TEST_IMAGE_VARIABLES = {"lean-stand-in": "BACKFLEET_LEAN_STAND_IN_IMAGE"}
 
 
 class NamedContext:
-    """A cluster that is not ours: never made, never ended, no other context ever touched."""
+    """A cluster that belongs to the user. It is never created or deleted, and no other context is touched."""
 
     def __init__(self, layout: Layout, context: str) -> None:
         self.layout = layout
@@ -33,7 +33,10 @@ class NamedContext:
         view = ["config", "view", "--minify", "--flatten", "--raw", f"--context={self._context}"]
         write_private(self.layout.kubeconfig, capture(["kubectl", *view]))
         if not self.kubectl.is_api_ready():
-            raise ClusterError(f"the cluster of context {self._context!r} does not answer /readyz")
+            raise ClusterError(
+                f"the cluster of context {self._context!r} does not answer /readyz; check that it runs, "
+                "or name another context"
+            )
         remember_choice(self.layout, Choice(CONTEXT, "named", self._context))
         say(f"-- context {self._context!r} answers")
 
@@ -41,7 +44,7 @@ class NamedContext:
         end_all_forwards(self.layout)
         if self.layout.state.exists():
             shutil.rmtree(self.layout.state)
-        say(f"-- context {self._context!r} stays as it is: only our own files were removed")
+        say(f"-- the cluster of context {self._context!r} is not changed; only our own files are removed")
 
     def status(self) -> dict[str, object]:
         is_known = self.layout.kubeconfig.exists()
@@ -54,27 +57,29 @@ class NamedContext:
         }
 
     def build_images(self, root: Path, *, for_tests: bool = False) -> dict[str, str]:
-        """Images cannot be put into a cluster that is not ours: the user names them."""
+        """Return the images that the user named. They cannot be loaded into a cluster of the user."""
         variables = IMAGE_VARIABLES | (TEST_IMAGE_VARIABLES if for_tests else {})
         found = {name: os.environ.get(key, "") for name, key in variables.items()}
         missing = [variables[name] for name, reference in found.items() if not reference]
         if missing:
             others = "".join(f" and of {root / each.context / 'Dockerfile'}" for each in TEST_TARGETS if for_tests)
             raise ClusterError(
-                f"push the targets of {root / 'Dockerfile'}{others} where the cluster can pull them, "
-                f"then name the images in {' and '.join(missing)}"
+                f"build the targets of {root / 'Dockerfile'}{others}, push them to a registry of the cluster, "
+                f"and name the images in {' and '.join(missing)}"
             )
         return found
 
     def load_archive(self, archive: Path) -> None:
-        raise ClusterError(f"{archive} cannot be loaded into a cluster that is not ours")
+        raise ClusterError(
+            f"cannot load {archive} into the cluster of context {self._context!r}; push the image to a registry of it"
+        )
 
     def alive_record(self) -> Path | None:
         return None
 
 
 class KindCluster:
-    """A cluster of kind with a Docker engine. Written by kind's documentation, not run here."""
+    """A cluster of kind with a Docker engine. It follows kind's documentation and has not been run here."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -88,11 +93,11 @@ class KindCluster:
     def up(self) -> None:
         self.layout.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self._exists():
-            say(f"-- kind cluster {self._name} is there already")
+            say(f"-- kind cluster {self._name} already exists")
             written = capture(["kind", "get", "kubeconfig", "--name", self._name])
             write_private(self.layout.kubeconfig, written)
         else:
-            with step(f"kind makes cluster {self._name}", "1 to 3 min"):
+            with step(f"creating cluster {self._name} with kind", "1 to 3 min"):
                 flags = ["--kubeconfig", str(self.layout.kubeconfig), "--wait", "180s"]
                 run_logged(["kind", "create", "cluster", "--name", self._name, *flags], self._log)
             self.layout.kubeconfig.chmod(0o600)

@@ -1,4 +1,4 @@
-"""What is made once per machine and kept: compiled Kubernetes, base images, wheels."""
+"""Caches what is made once per machine: compiled Kubernetes, base images, wheels."""
 
 import fcntl
 import shutil
@@ -11,19 +11,19 @@ from hack.cluster.progress import say
 
 @contextmanager
 def locked(lock: Path, what: str) -> Iterator[None]:
-    """Hold a lock file; another process in it is waited for, and said."""
+    """Hold a lock file. If another process holds it, say so and wait."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"-- waiting: another process works on {what} (lock {lock})")
+            say(f"-- waiting for another process that works on {what} (lock {lock})")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
 def cached_folder(target: Path, create: Callable[[Path], None]) -> Path:
-    """The folder `target`, made by `create` in a place beside it and moved in whole."""
+    """Return the folder `target`. If it is missing, `create` fills a folder next to it, which is then renamed to it."""
     with locked(target.with_name(f".{target.name}.lock"), target.name):
         if target.exists():
             return target

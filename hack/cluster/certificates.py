@@ -1,4 +1,4 @@
-"""The cluster's own certificate authority, and kubeconfig files that carry client certificates."""
+"""Makes the cluster's own certificate authority, and kubeconfig files with client certificates."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One certificate: `alt_names` makes it a server's, none a client's."""
+    """One certificate. With `alt_names` it is a server's, without a client's."""
 
     file: str
     subject: str
@@ -22,7 +22,7 @@ class Identity:
 
 
 def identities(layout: Layout) -> list[Identity]:
-    """Every certificate a cluster needs, by the names that RBAC's bootstrap roles expect."""
+    """Return every certificate that a cluster needs, with the names that RBAC's bootstrap roles expect."""
     service_names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"]
     names = [f"DNS:{name}" for name in [*service_names, f"{service_names[-1]}.cluster.local"]]
     addresses = [layout.node_address, layout.api_service_address, "127.0.0.1"]
@@ -40,7 +40,7 @@ def identities(layout: Layout) -> list[Identity]:
 
 
 def create_certificates(layout: Layout, folder: Path) -> None:
-    """Fill `folder` once; what is there stays, so that a restart keeps every client valid."""
+    """Fill `folder` once. Later calls change nothing, so clients stay valid after a restart."""
     if (folder / "complete").exists():
         return
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,7 +87,7 @@ def _create_certificate(folder: Path, identity: Identity) -> None:
     capture(
         ["openssl", "req", "-new", *CURVE, "-subj", identity.subject, "-keyout", f"{base}.key", "-out", f"{base}.csr"]
     )
-    # Python 3.13 verifies strictly: without key identifiers it refuses the certificate.
+    # Python 3.13 verifies strictly and refuses a certificate without key identifiers.
     lines = [
         "basicConstraints=critical,CA:FALSE",
         "keyUsage=critical,digitalSignature",
@@ -122,7 +122,7 @@ def _create_certificate(folder: Path, identity: Identity) -> None:
 
 
 def kubeconfig_text(layout: Layout, folder: Path, identity: str) -> str:
-    """A kubeconfig as JSON (which is YAML), complete in itself."""
+    """Return a self-contained kubeconfig as JSON, which is also YAML."""
 
     def encoded(file: str) -> str:
         return base64.b64encode((folder / file).read_bytes()).decode()
@@ -150,7 +150,7 @@ def kubeconfig_text(layout: Layout, folder: Path, identity: str) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file that only its owner can read. The file is complete or does not exist."""
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
     partial.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""One group of control groups per cluster, in every hierarchy that the machine mounts."""
+"""Manages one set of control groups per cluster, in every hierarchy that the machine mounts."""
 
 import os
 import time
@@ -10,7 +10,7 @@ CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 
 
 def parse_hierarchies(mountinfo: str) -> list[Path]:
-    """Mount points of the control group hierarchies, each hierarchy once."""
+    """Return the mount points of the control group hierarchies, each hierarchy once."""
     found: dict[str, Path] = {}
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")
@@ -36,32 +36,32 @@ def create_cgroups(name: str) -> None:
 
 
 def _inherit_cpuset(parent: Path, child: Path) -> None:
-    # In version 1 a new group has no processor and no memory node: nothing could run in it.
+    # In version 1 a new group has no processor and no memory node, so nothing can run in it.
     for file in CPUSET_FILES:
         if (child / file).exists() and not (child / file).read_text().strip():
             (child / file).write_text((parent / file).read_text())
 
 
 def enter_cgroups(name: str) -> None:
-    """Move this process out of its caller's groups, so that a cluster outlives a session."""
+    """Move this process out of its caller's groups, so that the cluster outlives the session."""
     for hierarchy in hierarchies():
         (hierarchy / name / "node" / "cgroup.procs").write_text(str(os.getpid()))
 
 
 def members(name: str) -> set[int]:
-    """Every process in the cluster's groups, containers included."""
+    """Return every process in the cluster's groups, including containers."""
     found: set[int] = set()
     for hierarchy in hierarchies():
         for file in (hierarchy / name).rglob("cgroup.procs"):
             try:
                 found.update(int(line) for line in file.read_text().split())
             except FileNotFoundError:
-                continue  # a container's group, gone while we looked
+                continue  # a container's group, removed in the meantime
     return found
 
 
 def remove_cgroups(name: str, timeout_seconds: float = 10) -> None:
-    """Remove the groups; the kernel needs a moment after their last process ended."""
+    """Remove the groups. After their last process ends, the kernel needs a moment."""
     deadline = time.monotonic() + timeout_seconds
     for hierarchy in hierarchies():
         while (hierarchy / name).exists():
@@ -69,7 +69,7 @@ def remove_cgroups(name: str, timeout_seconds: float = 10) -> None:
                 _remove_tree(hierarchy / name)
             except OSError as error:
                 if time.monotonic() > deadline:
-                    raise ClusterError(f"control group {hierarchy / name} stays: {error}") from error
+                    raise ClusterError(f"cannot remove control group {hierarchy / name}: {error}") from error
                 time.sleep(0.1)
 
 

@@ -1,4 +1,4 @@
-"""Finds who has the addresses or the interface that a new cluster wants."""
+"""Finds out whether the addresses or the interface of a new cluster are already in use, and by whom."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from hack.cluster.progress import ClusterError, capture
 
 
 def refuse_collisions(layout: Layout) -> None:
-    """Raise an error that names the owner of what is in the way."""
+    """Raise ClusterError if an address or the interface is in use. The error names the owner."""
     addresses = json.loads(capture(["ip", "-json", "-4", "address", "show"]))
     routes = json.loads(capture(["ip", "-json", "-4", "route", "show", "table", "main"]))
     found = find_collision(layout, addresses, routes, _aliases())
@@ -25,13 +25,13 @@ def find_collision(
     routes: Sequence[dict[str, Any]],
     owners: dict[str, str],
 ) -> str | None:
-    """What stands in the way, in words; `owners` says which cluster made an interface."""
+    """Describe the first collision, or return None. `owners` maps interfaces to the clusters that made them."""
 
     def owner(interface: str) -> str:
-        return owners.get(interface) or "not one of ours"
+        return owners.get(interface) or "not made by Backfleet"
 
     if layout.link_name in owners:
-        return f"interface {layout.link_name} is there already: {owner(layout.link_name)}"
+        return f"interface {layout.link_name} already exists: {owner(layout.link_name)}; give the cluster another name"
     taken = [
         (IPv4Network(f"{info['local']}/{info['prefixlen']}", strict=False), each["ifname"])
         for each in addresses

@@ -34,20 +34,24 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--name", default="demo", help="the cluster's name (default: demo)")
-    shared.add_argument("--context", help="use this context of yours instead of making a cluster")
+    shared.add_argument("--context", help="use the cluster of this context instead of making one")
     named = {
-        "preflight": "say which provider `up` would take, and at once what it lacks here",
-        "up": "make the cluster, or mend and keep the one that is there",
-        "down": "end the cluster and everything that it left",
-        "status": "print the cluster's state as JSON; exit 1 unless it is ready",
+        "preflight": "show which provider `up` would use, and what it lacks here",
+        "up": "make the cluster, or repair and keep the existing one",
+        "down": "delete the cluster and everything that it left",
+        "status": "print the cluster's state as JSON; exit with 1 unless it is ready",
         "kubeconfig": "print the path of the cluster's kubeconfig",
-        "build-images": "build the Dockerfile's targets, load them, print target: image as JSON",
+        "build-images": "build and load the Dockerfile's targets, print the images by target as JSON",
     }
     found = {name: commands.add_parser(name, parents=[shared], help=what) for name, what in named.items()}
-    found["build-images"].add_argument("--for-tests", action="store_true", help="the images too that only tests use")
+    found["build-images"].add_argument(
+        "--for-tests", action="store_true", help="also build the images that only tests use"
+    )
     load = commands.add_parser("load-image", parents=[shared], help="load a docker archive")
     load.add_argument("archive", type=Path)
-    forward = commands.add_parser("forward", parents=[shared], help="make a Service answer on 127.0.0.1 until `down`")
+    forward = commands.add_parser(
+        "forward", parents=[shared], help="forward a port of 127.0.0.1 to a Service until `down`"
+    )
     _add_forward_options(forward)
     keep = commands.add_parser("keep-forward")
     _add_forward_options(keep)
@@ -75,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options)
     except KeyboardInterrupt:
-        say("interrupted; the same command again goes on from here, `down` ends what there is")
+        say("interrupted; run the same command again to continue, or `down` to delete the cluster")
         return 130
     except ClusterError as error:
         say(f"error: {error}")
@@ -131,12 +135,12 @@ def _existing(options: argparse.Namespace) -> Provider:
     provider = _provider(options, is_said=False)
     if not provider.layout.kubeconfig.exists():
         name = provider.layout.name
-        raise ClusterError(f"no cluster {name}; start it: python hack/cluster up --name {name}")
+        raise ClusterError(f"cluster {name} does not exist; run: python hack/cluster up --name {name}")
     return provider
 
 
 def _provider(options: argparse.Namespace, is_said: bool) -> Provider:
-    """The provider of an earlier `up`, else the one that the machine offers."""
+    """Return the provider of an earlier `up`, or choose one for this machine."""
     layout = layout_for(options.name)
     seen = look_around(options.context, os.environ)
     choice = choose_provider(seen, remembered_choice(layout))

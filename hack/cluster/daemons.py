@@ -1,7 +1,7 @@
-"""What runs in a cluster's namespaces: command lines and configuration files, nothing executed.
+"""Builds the command lines and configuration files of a cluster's daemons. It runs nothing.
 
-Inside its mount namespace a cluster sees its state folder as ROOT and the compiled Kubernetes
-as BIN, so that no path depends on where they lie on the machine.
+In its mount namespace a cluster sees its state folder as ROOT and the compiled Kubernetes as
+BIN, so no path depends on where they are on the machine.
 """
 
 import json
@@ -19,7 +19,7 @@ ETCD = "127.0.0.1:2379"
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """A program to keep running; it starts once `after` (host, port) answers."""
+    """A program that is kept running. It starts once `after` (host, port) answers."""
 
     name: str
     command: tuple[str, ...]
@@ -36,7 +36,7 @@ def node_daemons(layout: Layout) -> list[Daemon]:
         Daemon("kube-controller-manager", _controller_manager(), after=api),
         Daemon("kube-scheduler", _scheduler(), after=api),
         Daemon("kube-proxy", (f"{BIN}/kube-proxy", f"--config={ROOT}/config/proxy.json"), after=api),
-        # It looks for a Docker engine for five seconds first, so it need not wait for the API.
+        # It first looks for a Docker engine for five seconds, so it need not wait for the API.
         Daemon("kubelet", _kubelet(layout)),
     ]
 
@@ -63,7 +63,7 @@ def _dnsmasq(layout: Layout) -> tuple[str, ...]:
         f"--listen-address={layout.pod_gateway}",
         "--no-resolv",
         "--no-hosts",
-        # Answer for every domain from our own file only: nothing is asked beyond the machine.
+        # Answer for every domain from our own file, so that no query leaves the machine.
         "--local=/#/",
         "--addn-hosts=/run/cluster-hosts",
         "--log-facility=-",
@@ -137,7 +137,7 @@ def _kubelet(layout: Layout) -> tuple[str, ...]:
 
 
 def configuration_files(layout: Layout) -> dict[str, str]:
-    """File name below ROOT/config to its text."""
+    """Return the configuration files: text by file name below ROOT/config."""
     return {
         "containerd.toml": _containerd_configuration(),
         "cni/10-backfleet.conflist": json.dumps(_network_configuration(layout), indent=2),
@@ -148,8 +148,8 @@ def configuration_files(layout: Layout) -> dict[str, str]:
 
 
 def _containerd_configuration() -> str:
-    # Where the machine lacks CAP_SYS_RESOURCE, runc dies on an oom_score_adj below
-    # its own; restrict_oom_score_adj keeps the runtime from asking for one.
+    # Without CAP_SYS_RESOURCE, runc fails on an oom_score_adj below its own;
+    # restrict_oom_score_adj keeps the runtime from asking for one.
     return f"""version = 2
 root = "{ROOT}/containerd"
 state = "/run/containerd"
@@ -211,14 +211,14 @@ def _kubelet_configuration(layout: Layout) -> dict[str, object]:
         "kubeAPIQPS": 50,
         "kubeAPIBurst": 100,
         "serializeImagePulls": False,
-        # Bounds how long a stopped pod lingers: the kubelet looks at all pods so often.
+        # The interval at which the kubelet checks all pods. It bounds how long a stopped pod stays.
         "syncFrequency": "10s",
-        # What volumes hold is measured so often, and a pod that overfills one evicted.
+        # The interval at which volumes are measured. A pod that overfills one is evicted.
         "volumeStatsAggPeriod": "10s",
-        # Ready after two seconds instead of ten; unchanged, it is still written seldom.
+        # The node is ready after two seconds instead of ten. An unchanged status is still written rarely.
         "nodeStatusUpdateFrequency": "2s",
         "nodeStatusReportFrequency": "5m",
-        # The disk is the machine's, not ours: a full one must not delete the images.
+        # The disk belongs to the machine. If it is full, the images must stay.
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {
             "memory.available": "100Mi",
@@ -241,7 +241,7 @@ def _proxy_configuration(layout: Layout) -> dict[str, object]:
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
         "conntrack": {"maxPerCore": 0},
-        # Replies between two pods of the bridge come back over the node in any case, so
-        # the machine need not load br_netfilter, which would change its own bridges.
+        # Replies between two pods of the bridge always pass the node, so the machine need
+        # not load br_netfilter, which would change its own bridges.
         "iptables": {"masqueradeAll": True, "minSyncPeriod": "100ms"},
     }

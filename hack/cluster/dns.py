@@ -25,7 +25,7 @@ Items = list[Mapping[str, Any]]
 
 
 def hosts_text(services: Items, endpoints: Items) -> str:
-    """Lines `address name`: cluster addresses, the pods behind headless services, pod names."""
+    """Return lines `address name` for cluster addresses, pods of headless services, and pod names."""
     headless: set[tuple[str, str]] = set()
     lines: set[str] = set()
     for service in services:
@@ -52,7 +52,7 @@ def _headless_lines(endpoints: Mapping[str, Any], domain: str) -> list[str]:
 
 
 class Api:
-    """The few calls that the watcher makes, as kube-proxy's identity."""
+    """The API calls of the watcher, with kube-proxy's identity."""
 
     def __init__(self, layout: Layout) -> None:
         self._url = layout.api_url
@@ -70,7 +70,7 @@ class Api:
 
 
 def watch(layout: Layout) -> None:
-    """Rewrite the file on every change; ends, to be started again, when the API goes away."""
+    """Rewrite the file on every change. If the API does not answer, this process ends and is started again."""
     HOSTS.touch()
     api = Api(layout)
     changed = threading.Event()

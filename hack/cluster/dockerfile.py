@@ -1,7 +1,7 @@
-"""Reads which files of the repository go into a Dockerfile's target, and hashes them to a tag.
+"""Finds the files of the repository that go into a Dockerfile's target, and hashes them to a tag.
 
-Pure but for reading the files it hashes. Knows FROM, COPY and ADD with plain paths, which
-is what the repository's Dockerfile uses; anything it cannot follow counts the whole folder in.
+It understands FROM, COPY and ADD with plain paths, as in the repository's Dockerfile. For any
+other form, the whole folder counts.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ TAG_LENGTH = 12
 
 @dataclass(slots=True)
 class Stage:
-    """One FROM with what it builds on and what it copies from the repository."""
+    """One FROM: what it builds on and what it copies from the repository."""
 
     name: str
     parents: list[str] = field(default_factory=list)
@@ -56,7 +56,7 @@ def _instructions(text: str) -> Iterator[str]:
 
 
 def sources_of(stages: list[Stage], target: str) -> list[str]:
-    """Repository paths copied by `target` and by every stage below it, sorted."""
+    """Return the sorted repository paths that `target` and every stage below it copy."""
     by_name = {stage.name: stage for stage in stages}
     found: set[str] = set()
     open_names, seen = [target], set[str]()
@@ -72,7 +72,7 @@ def sources_of(stages: list[Stage], target: str) -> list[str]:
 
 
 def content_tag(root: Path, sources: Iterable[str], *others: str) -> str:
-    """Twelve hex digits over the files' names, modes and bytes, and over `others`."""
+    """Hash the files' names, modes and bytes, and `others`, to twelve hex digits."""
     digest = hashlib.sha256()
     for other in others:
         digest.update(f"{len(other)}:{other}".encode())

@@ -1,4 +1,4 @@
-"""Keeps a Service reachable on this machine's loopback until the cluster goes down."""
+"""Keeps a Service reachable on this machine's loopback address until the cluster is deleted."""
 
 import signal
 import socket
@@ -20,7 +20,7 @@ ANSWER_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """One Service port and the port of this machine that leads to it."""
+    """A port of a Service and the port of this machine that leads to it."""
 
     namespace: str
     service: str
@@ -37,7 +37,7 @@ def record_of(layout: Layout, port: int) -> Path:
 
 
 def start_forward(layout: Layout, kubectl: Kubectl, forward: Forward, alive: Path | None) -> None:
-    """Replace an earlier forward of this cluster on the port; wait until the port answers."""
+    """Replace an earlier forward of this cluster on the port, and wait until the port answers."""
     record = record_of(layout, forward.port)
     end_forward(record)
     refuse_taken_port(forward.port)
@@ -48,7 +48,7 @@ def start_forward(layout: Layout, kubectl: Kubectl, forward: Forward, alive: Pat
     command += ["--service-port", forward.service_port, "--port", str(forward.port)]
     command += ["--alive", str(alive)] if alive else []
     command += ["--command", *kubectl.command()]
-    with step(f"{forward.url} leads to service {forward.namespace}/{forward.service}", "2 s"):
+    with step(f"forwarding {forward.url} to service {forward.namespace}/{forward.service}", "2 s"):
         keeper = processes.record(record, processes.start_detached(command, log))
         try:
             _wait_answering(keeper, forward, log)
@@ -60,7 +60,7 @@ def start_forward(layout: Layout, kubectl: Kubectl, forward: Forward, alive: Pat
 def _wait_answering(keeper: processes.Recorded, forward: Forward, log: Path) -> None:
     def is_answering() -> bool:
         if processes.observe(keeper.pid) != keeper:
-            raise ClusterError("the forward ended at once", log)
+            raise ClusterError("kubectl port-forward ended at once", log)
         return _is_taken(forward.port)
 
     wait_until(f"{forward.url} answers", is_answering, ANSWER_SECONDS, log)
@@ -81,7 +81,7 @@ def end_all_forwards(layout: Layout) -> None:
 def refuse_taken_port(port: int) -> None:
     if _is_taken(port):
         owner = capture(["ss", "-Hltnp", f"sport = :{port}"]).strip() or "an unknown process"
-        raise ClusterError(f"port {port} on {ADDRESS} is taken: {owner}")
+        raise ClusterError(f"port {port} on {ADDRESS} is already in use by {owner}; choose another port")
 
 
 def _is_taken(port: int) -> bool:
@@ -93,7 +93,7 @@ def _is_taken(port: int) -> bool:
 
 
 def keep_forward(command: list[str], forward: Forward, alive: Path | None) -> None:
-    """Run `kubectl port-forward` again and again, until told to end or the cluster is gone."""
+    """Run `kubectl port-forward` repeatedly, until a signal or the end of the cluster."""
     target = [f"service/{forward.service}", f"{forward.port}:{forward.service_port}"]
     arguments = ["port-forward", f"--namespace={forward.namespace}", f"--address={ADDRESS}"]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -103,7 +103,7 @@ def keep_forward(command: list[str], forward: Forward, alive: Path | None) -> No
                 _wait_while(child, alive)
             finally:
                 child.terminate()
-        say(f"port-forward ended with {child.returncode}; again in {RETRY_SECONDS:.0f} s")
+        say(f"port-forward ended with {child.returncode}; trying again in {RETRY_SECONDS:.0f} s")
         time.sleep(RETRY_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""A real Kubernetes from Debian packages, in namespaces of its own on this machine."""
+"""Runs a real Kubernetes from Debian packages, in its own namespaces on this machine."""
 
 import os
 import shutil
@@ -28,7 +28,7 @@ IDENTITIES = ("controller-manager", "scheduler", "kubelet", "proxy")
 
 
 class HermeticCluster:
-    """One named cluster; every method may be repeated."""
+    """One named cluster. Every method is safe to repeat."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
@@ -42,7 +42,7 @@ class HermeticCluster:
         binaries, pause = kubernetes_binaries(), pause_archive()
         with locked(layout.lock, f"cluster {layout.name}"):
             if processes.recorded_alive(self._record) is not None:
-                say(f"-- cluster {layout.name} runs already")
+                say(f"-- cluster {layout.name} is already running")
                 if self._tested.exists() and self._is_node_ready():
                     offer_volumes(self.kubectl, layout)
                     return
@@ -61,12 +61,12 @@ class HermeticCluster:
             self._hand_in_link()
 
     def _clear_remains(self) -> None:
-        """What a cluster that died left: its namespaces are gone, its groups are not."""
+        """Remove the control groups of a dead cluster. Its namespaces are already gone."""
         remains = cgroups.members(self.layout.cgroup)
         if remains:
             raise ClusterError(
                 f"processes {sorted(remains)} of an earlier cluster {self.layout.name} still run; "
-                f"end it first: python hack/cluster down --name {self.layout.name}"
+                f"run: python hack/cluster down --name {self.layout.name}"
             )
         cgroups.remove_cgroups(self.layout.cgroup)
 
@@ -145,9 +145,9 @@ class HermeticCluster:
         layout = self.layout
         for pid in cgroups.members(layout.cgroup):
             os.kill(pid, signal.SIGKILL)
-        wait_until("the last process ends", lambda: not cgroups.members(layout.cgroup), 30)
+        wait_until("the last process has ended", lambda: not cgroups.members(layout.cgroup), 30)
         link = Path("/sys/class/net") / layout.link_name
-        wait_until(f"interface {layout.link_name} goes", lambda: not link.exists(), 30)
+        wait_until(f"interface {layout.link_name} is gone", lambda: not link.exists(), 30)
 
     def status(self) -> dict[str, object]:
         node = processes.recorded_alive(self._record)
@@ -161,7 +161,7 @@ class HermeticCluster:
         }
 
     def load_archive(self, archive: Path) -> None:
-        """Load a docker archive; the archive is read from the machine's own file system."""
+        """Load a docker archive from the machine's file system."""
         log = self.layout.logs / "images.log"
         with archive.open("rb") as content:
             done = subprocess.run(
@@ -170,13 +170,13 @@ class HermeticCluster:
             )  # fmt: skip
         log.write_text(done.stdout + done.stderr)
         if done.returncode != 0:
-            raise ClusterError(f"loading {archive.name} into {self.layout.name} failed", log)
+            raise ClusterError(f"cannot load {archive.name} into cluster {self.layout.name}", log)
 
     def images(self) -> set[str]:
         return set(capture(self.inside("ctr", "-n", "k8s.io", "images", "list", "-q")).split())
 
     def inside(self, *command: str) -> list[str]:
-        """The command line that runs `command` in the cluster's namespaces."""
+        """Return the command line that runs `command` in the cluster's namespaces."""
         target = str(self._alive().pid)
         return ["nsenter", "--target", target, "--mount", "--net", "--pid", "--uts", "--", *command]
 
@@ -184,7 +184,7 @@ class HermeticCluster:
         node = processes.recorded_alive(self._record)
         if node is None:
             raise ClusterError(
-                f"cluster {self.layout.name} does not run; start it: python hack/cluster up --name {self.layout.name}",
+                f"cluster {self.layout.name} is not running; run: python hack/cluster up --name {self.layout.name}",
                 self.layout.logs / "node.log",
             )
         return node
@@ -198,20 +198,20 @@ class HermeticCluster:
         return self.kubectl.is_node_ready(self.layout.node_name)
 
     def _refuse_unreachable(self) -> None:
-        # Without node and link the address is nobody's: never ask for it beyond the machine.
+        # Without the node and the link, requests to the address would leave the machine.
         self._alive()
         layout = self.layout
         if not (Path("/sys/class/net") / layout.link_name).exists():
             raise ClusterError(
-                f"interface {layout.link_name} of cluster {layout.name} was taken away; "
-                f"make the cluster anew: python hack/cluster down --name {layout.name}, then up"
+                f"interface {layout.link_name} of cluster {layout.name} is gone; "
+                f"make the cluster again: python hack/cluster down --name {layout.name}, then up"
             )
 
     def alive_record(self) -> Path | None:
         return self._record
 
     def build_images(self, root: Path, *, for_tests: bool = False) -> dict[str, str]:
-        """Build and load what the cluster lacks; target to image reference."""
+        """Build and load the missing images. Return the image references by target."""
         buildah = Buildah()
         built = build_images(root, buildah, for_tests=for_tests)
         load_images(list(built.values()), buildah, self.images(), self.load_archive)

@@ -1,4 +1,4 @@
-"""Builds the repository's images for the hermetic cluster, with buildah and no daemon."""
+"""Builds the repository's images for the hermetic cluster with buildah, without a daemon."""
 
 import subprocess
 import tempfile
@@ -17,7 +17,7 @@ BASES = {"BASE_IMAGE": bases.PYTHON, "POSTGRES_BASE_IMAGE": bases.POSTGRES}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A target of a Dockerfile, the image it becomes, the base it stands on, and the folder that is its context."""
+    """A target of a Dockerfile, with its image, its base and the folder of its context."""
 
     name: str
     repository: str
@@ -33,11 +33,11 @@ TARGETS = (
 TEST_TARGETS = (
     Target("lean-stand-in", "localhost/backfleet-lean-stand-in", "PRODUCT_IMAGE", context="tests/lean_stand_in"),
 )
-"""Built on the product's image, for tests alone."""
+"""Targets on top of the product's image, only for tests."""
 
 
 def reference_of(target: Target, root: Path, base: str) -> str:
-    """The image's name, tagged by everything that goes into it."""
+    """Return the image's name with a tag that depends on everything in the image."""
     folder = root / target.context
     text = (folder / "Dockerfile").read_text()
     stages = parse_stages(text)
@@ -48,7 +48,7 @@ def reference_of(target: Target, root: Path, base: str) -> str:
 
 
 class Buildah:
-    """buildah with a storage of our own in the cache folder."""
+    """buildah with its own storage in the cache folder."""
 
     def __init__(self) -> None:
         has_overlay = "overlay" in Path("/proc/filesystems").read_text()
@@ -59,7 +59,7 @@ class Buildah:
         self.lock = home / "lock"
 
     def command(self, *arguments: str) -> list[str]:
-        # In a mount namespace of its own: what it mounts goes when it ends.
+        # In its own mount namespace, so that its mounts go away when it ends.
         own_mounts = ["unshare", "--mount", "--propagation", "private", "--"]
         return [*own_mounts, "buildah", *self._storage, *arguments]
 
@@ -73,7 +73,7 @@ class Buildah:
 
 
 def build_images(root: Path, buildah: Buildah, *, for_tests: bool) -> dict[str, str]:
-    """Build what the storage lacks; target to image's name."""
+    """Build the images that the storage lacks. Return the image names by target."""
     packages.install(packages.IMAGES)
     built = {target.name: build_image(target, root, buildah) for target in TARGETS}
     if for_tests:
@@ -82,11 +82,11 @@ def build_images(root: Path, buildah: Buildah, *, for_tests: bool) -> dict[str, 
 
 
 def build_image(target: Target, root: Path, buildah: Buildah, product: str | None = None) -> str:
-    """Build one target unless the storage has it; returns the image's name. `product` is the base of a test's image."""
+    """Build one target unless the storage has it, and return the image's name. `product` is the base of a test's image."""
     base = BASES.get(target.base_argument)
     base_reference = base.reference if base else str(product)
     with locked(buildah.lock, "images"):
-        # Only here: while another build is waited for, the sources may change.
+        # Not before the lock: the sources may change while another build runs.
         reference = reference_of(target, root, base_reference)
         if buildah.has_image(reference):
             return reference
@@ -118,7 +118,7 @@ def load_images(
     present: set[str],
     import_archive: Callable[[Path], None],
 ) -> None:
-    """Hand each image that the cluster lacks over as an archive."""
+    """Load each image that the cluster lacks, as an archive."""
     for reference in references:
         if reference in present:
             continue

@@ -1,4 +1,4 @@
-"""Calls of `kubectl` against one kubeconfig file, never the user's own."""
+"""Calls `kubectl` with one kubeconfig file, never with the user's default."""
 
 import json
 import os
@@ -13,7 +13,7 @@ REQUEST_TIMEOUT = "--request-timeout=30s"
 
 
 class Kubectl:
-    """`context` is set where the file is the user's own and a context was named."""
+    """A kubeconfig file for `kubectl`. `context` is set if the file is the user's own and the user named a context."""
 
     def __init__(self, kubeconfig: Path | None, context: str | None = None) -> None:
         self._kubeconfig = kubeconfig
@@ -28,7 +28,7 @@ class Kubectl:
         return ["kubectl", *flags, *arguments]
 
     def try_run(self, arguments: Sequence[str], manifest: object = None) -> "subprocess.CompletedProcess[str]":
-        # kubectl keeps a cache of what a server offers; ours goes with the cluster.
+        # kubectl caches what a server offers; this cache is deleted with the cluster.
         cache = self._kubeconfig.parent / "kubectl-cache" if self._kubeconfig else None
         flags = [REQUEST_TIMEOUT, *([f"--cache-dir={cache}"] if cache else [])]
         return subprocess.run(

@@ -18,7 +18,7 @@ DEBIAN_GO_PATH = Path("/usr/share/gocode/src")
 
 
 def kubernetes_binaries() -> Path:
-    """A folder with the five programs, compiled if this machine has none yet."""
+    """Return the folder with the five programs. Compile them if this machine does not have them yet."""
     home = cache_home() / "kubernetes" / platform.machine()
     cached = sorted(each for each in home.glob("[!.]*") if each.is_dir())
     if cached:
@@ -26,7 +26,10 @@ def kubernetes_binaries() -> Path:
     packages.install(packages.COMPILE)
     version = packages.source_version("kubernetes")
     if f"really{'.'.join(VERSION)}" not in version:
-        raise ClusterError(f"Debian's kubernetes source is now {version}: tried with 1.20.2 only")
+        raise ClusterError(
+            f"expected version 1.20.2 of Debian's kubernetes source, got {version}; "
+            "use a Debian 12 archive, or name a cluster with --context"
+        )
     key = "".join(c if c.isalnum() or c in ".-" else "_" for c in version)
     return cached_folder(home / key, _compile)
 
@@ -51,8 +54,8 @@ def _compile(target: Path) -> None:
 
 
 def _replace_reflect2(tree: Path) -> None:
-    # The vendored 1.0.1 declares a runtime function as it was before Go 1.18: built with
-    # Debian's Go, the API server dies on the first custom resource. Debian packages 1.0.2.
+    # The vendored version 1.0.1 declares a runtime function as it was before Go 1.18. Built with
+    # Debian's Go, the API server crashes on the first custom resource. Debian packages 1.0.2.
     vendored = tree / REFLECT2
     shutil.rmtree(vendored)
     shutil.copytree(DEBIAN_GO_PATH / REFLECT2.removeprefix("vendor/"), vendored)

@@ -1,4 +1,4 @@
-"""Names, folders and addresses of a cluster: all of it follows from the cluster's name."""
+"""Derives the names, folders and addresses of a cluster from its name."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ NAME_PATTERN = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,10}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where one cluster lives on the machine and in its own network namespace."""
+    """The names, folders and addresses of one cluster on the machine and in its network namespace."""
 
     name: str
     state: Path
@@ -29,7 +29,7 @@ class Layout:
 
     @property
     def networks(self) -> tuple[IPv4Network, IPv4Network, IPv4Network]:
-        """Link to the machine, pods, services."""
+        """Return the networks of the link to the machine, the pods and the Services."""
         templates = (LINK_NETWORKS, POD_NETWORKS, SERVICE_NETWORKS)
         link, pods, services = (IPv4Network(each.format(slot=self.slot)) for each in templates)
         return link, pods, services
@@ -44,7 +44,7 @@ class Layout:
 
     @property
     def pod_gateway(self) -> str:
-        """The bridge's address, where the cluster's DNS listens too."""
+        """Return the address of the bridge, where the cluster's DNS also listens."""
         return str(self.networks[1][1])
 
     @property
@@ -73,12 +73,12 @@ class Layout:
 
     @property
     def lock(self) -> Path:
-        """Held by `up` and `down`; it stays, since removing a lock races with those who wait."""
+        """Return the lock of `up` and `down`. It is never removed, since removal races with waiting processes."""
         return self.state.parent.parent / "locks" / f"{self.name}.lock"
 
     @property
     def logs(self) -> Path:
-        """Logs of the daemons; /var/log inside the cluster."""
+        """Return the folder of the daemons' logs, /var/log in the cluster."""
         return self.state / "var-log"
 
 
@@ -92,7 +92,7 @@ def cache_home() -> Path:
 
 
 def layout_for(name: str) -> Layout:
-    """The layout of a cluster; a name that no interface or node could carry is an error."""
+    """Return the layout of a cluster. Raise ClusterError if an interface or a node cannot have the name."""
     if not NAME_PATTERN.fullmatch(name):
-        raise ClusterError(f"cluster name {name!r}: 1 to 12 lower-case letters, digits and inner hyphens")
+        raise ClusterError(f"cluster name: expected 1 to 12 lower-case letters, digits and inner hyphens, got {name!r}")
     return Layout(name=name, state=state_home() / name)

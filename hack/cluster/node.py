@@ -1,7 +1,7 @@
-"""Process 1 of a cluster's namespaces: lays mounts and network, keeps the daemons running.
+"""Runs process 1 of a cluster's namespaces, which sets up mounts and network and keeps the daemons running.
 
-The kernel kills everything in the namespaces when this process ends, and mounts,
-interfaces, firewall rules and pod networks go with them: that is how `down` is complete.
+When this process ends, the kernel kills everything in the namespaces and removes mounts,
+interfaces, firewall rules and pod networks. So `down` leaves nothing behind.
 """
 
 import os
@@ -21,8 +21,8 @@ from hack.cluster.daemons import BIN, ROOT, Daemon, node_daemons
 from hack.cluster.layout import Layout
 
 RESTART_SECONDS = 1.0
-# The kubelet insists on these values and would write them for the whole machine;
-# it finds them already there in files of our own laid over the real ones.
+# The kubelet requires these values and would write them for the whole machine. Our own
+# files, mounted over the real ones, already have them.
 KERNEL_SETTINGS = {
     "vm/overcommit_memory": "1",
     "vm/panic_on_oom": "0",
@@ -34,9 +34,9 @@ KERNEL_SETTINGS = {
 
 
 def run_node(layout: Layout, binaries: Path) -> None:
-    """Never returns: process 1 lives as long as its cluster."""
+    """Run process 1. It never returns, since it lives as long as the cluster."""
     if os.getpid() != 1:
-        raise SystemExit("node is process 1 of namespaces that `up` makes; it is not for people")
+        raise SystemExit("`node` is for internal use as process 1 of a cluster; run `up` instead")
     socket.sethostname(layout.node_name)
     lay_mounts(layout, binaries)
     lay_network(layout)
@@ -50,7 +50,7 @@ def _run(*command: str) -> None:
 
 
 def _mount(*arguments: str) -> None:
-    # -n: mount's own table lies in /run, which we are about to change.
+    # -n: mount's own table is in /run, which is about to change.
     _run("mount", "-n", *arguments)
 
 
@@ -69,7 +69,7 @@ def lay_mounts(layout: Layout, binaries: Path) -> None:
     _mount("--bind", f"{ROOT}/var-lib", "/var/lib")
     for setting, value in KERNEL_SETTINGS.items():
         _cover_setting(Path("/proc/sys") / setting, value)
-    # The kubelet wants to hand mounts on to containers; the sharing ends at our namespace.
+    # The kubelet shares mounts with containers. The sharing ends at this namespace.
     _mount("--make-rshared", "/")
 
 
@@ -82,12 +82,12 @@ def _cover_setting(setting: Path, value: str) -> None:
 
 
 def lay_network(layout: Layout) -> None:
-    """Wait for the machine's end to hand in eth0, then set up link, bridge and forwarding."""
+    """Wait until `up` moves eth0 into this namespace, then set up link, bridge and forwarding."""
     _run("ip", "link", "set", "lo", "up")
     deadline = time.monotonic() + 15
     while not Path("/proc/sys/net/ipv4/conf/eth0").exists():
         if time.monotonic() > deadline:
-            raise SystemExit("eth0 was not handed in within 15 s")
+            raise SystemExit("interface eth0 did not appear within 15 s")
         time.sleep(0.02)
     link, pods, services = layout.networks
     _run("ip", "address", "add", f"{layout.node_address}/{link.prefixlen}", "dev", "eth0")
@@ -95,14 +95,14 @@ def lay_network(layout: Layout) -> None:
     _run("ip", "link", "add", "cni0", "type", "bridge")
     _run("ip", "address", "add", f"{layout.pod_gateway}/{pods.prefixlen}", "dev", "cni0")
     _run("ip", "link", "set", "cni0", "up")
-    # A service address is rewritten on its way out, but the way out is looked up first.
+    # A service address is rewritten on output, but the route is looked up before.
     _run("ip", "route", "add", str(services), "dev", "cni0")
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1\n")
 
 
 @dataclass(slots=True)
 class Service:
-    """One process to keep running, and when it may start next."""
+    """One process that is kept running, and when it may start next."""
 
     name: str
     start: Callable[[], int]
@@ -124,7 +124,7 @@ def supervise(services: list[Service]) -> None:
 
 
 def reap(services: list[Service], now: float) -> None:
-    """Collect every dead child, orphans of containers too; our own are due to start again."""
+    """Collect every dead child, including orphans of containers, and schedule our own to start again."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -164,7 +164,7 @@ def _starter(daemon: Daemon) -> Callable[[], int]:
 def _environment() -> dict[str, str]:
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     environment = {"PATH": path, "HOME": "/run", "LANG": "C.UTF-8"}
-    # The kubelet asks for cloud credentials at its start, five seconds in vain.
+    # At its start the kubelet looks for cloud credentials, which wastes five seconds.
     environment["AWS_EC2_METADATA_DISABLED"] = "true"
     if platform.machine() == "aarch64":
         environment["ETCD_UNSUPPORTED_ARCH"] = "arm64"

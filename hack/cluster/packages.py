@@ -1,7 +1,7 @@
-"""Debian packages and sources through an apt configuration of our own.
+"""Installs Debian packages and fetches sources with a separate apt configuration.
 
-The machine's proxies and options stay in force; its source lists, package lists and
-archive cache are neither read by apt here nor written.
+The machine's proxies and options apply. apt neither reads nor writes the machine's source
+lists, package lists and archive cache.
 """
 
 import os
@@ -27,7 +27,7 @@ CODENAME = "bookworm"
 FRESH_SECONDS = 24 * 3600
 POLICY = Path("/usr/sbin/policy-rc.d")
 
-# A command or file that must be there, and the package that brings it.
+# A required command or file, and the package that has it.
 RUNTIME = {
     "etcd": "etcd-server",
     "containerd": "containerd",
@@ -66,23 +66,23 @@ def missing_packages(wanted: Mapping[str, str]) -> list[str]:
 
 
 def machine_archive() -> Source:
-    """The Debian archive that this machine uses."""
+    """Return the Debian archive that this machine uses."""
     source = archive_for(parse_sources(read_machine_sources()), CODENAME)
     if source is None:
         raise ClusterError(
-            f"/etc/apt names no source with suite {CODENAME} and component main; "
-            "the hermetic provider needs a Debian 12 machine with its archive configured"
+            f"/etc/apt: expected a source with suite {CODENAME} and component main, found none; "
+            "configure the archive of Debian 12, or name a cluster with --context"
         )
     return source
 
 
 def archive_keyring(source: Source) -> str:
-    """The keyring for debootstrap; it must know the next release's key too, as Debian's does."""
+    """Return the keyring for debootstrap. It must also have the key of the next release, as Debian's does."""
     return DEFAULT_KEYRING if Path(DEFAULT_KEYRING).exists() else source.signed_by
 
 
 def apt_options() -> list[str]:
-    """Options that give apt-get its own lists, sources and archives; lists fetched when stale."""
+    """Return options that give apt-get its own lists, sources and archives. Fetch the lists if they are old."""
     folder = cache_home() / "apt"
     options = [
         f"Dir::Etc::SourceList={folder}/sources.list",
@@ -109,13 +109,13 @@ def _refresh_lists(folder: Path, arguments: list[str]) -> None:
     (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (folder / "cache" / "archives" / "partial").mkdir(parents=True, exist_ok=True)
     source_list.write_text(text)
-    with step("fetching package lists into a folder of our own", "10 s"):
+    with step("fetching package lists into our own folder", "10 s"):
         run_logged(["apt-get", *arguments, "update"], cache_home() / "logs" / "apt.log")
     stamp.touch()
 
 
 def install(wanted: Mapping[str, str]) -> None:
-    """Install what is missing; a package that starts a service on its own is kept from it."""
+    """Install the missing packages, without starting their services."""
     missing = missing_packages(wanted)
     if not missing:
         return
@@ -130,7 +130,7 @@ def install(wanted: Mapping[str, str]) -> None:
         )
     still_missing = missing_packages(wanted)
     if still_missing:
-        raise ClusterError(f"installed, but not found: {' '.join(still_missing)}", log)
+        raise ClusterError(f"the installed packages lack {' '.join(still_missing)}", log)
 
 
 @contextmanager
@@ -147,12 +147,12 @@ def _no_service_starts() -> Iterator[None]:
 
 
 def download_source(package: str, folder: Path, log: Path) -> None:
-    """Fetch a source package and unpack nothing."""
+    """Fetch a source package without unpacking it."""
     run_logged(["apt-get", *apt_options(), "source", "--download-only", package], log, cwd=folder)
 
 
 def source_version(package: str) -> str:
-    """The newest version of a source package in our lists."""
+    """Return the newest version of a source package in our lists."""
     shown = capture(["apt-cache", *apt_options(), "showsrc", "--only-source", package])
     versions = [line.split()[1] for line in shown.splitlines() if line.startswith("Version:")]
     if not versions:

@@ -1,4 +1,4 @@
-"""Hands the machine's pip settings on to a build without leaving them in the image."""
+"""Passes the machine's pip settings to a build without leaving them in the image."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ class PipSettings:
 
 
 def parse_listed(listed: str) -> dict[str, str]:
-    """`pip config list` as key to value; the environment wins over files, as in pip."""
+    """Parse the output of `pip config list`. The environment takes precedence over files, as in pip."""
     found: dict[str, str] = {}
     lines = [line for line in listed.splitlines() if "=" in line]
     for line in sorted(lines, key=lambda each: each.startswith(":env:")):
@@ -30,7 +30,7 @@ def parse_listed(listed: str) -> dict[str, str]:
 
 
 def build_settings(settings: Mapping[str, str]) -> PipSettings:
-    """Only what means something in another root: addresses yes, this machine's paths no."""
+    """Keep only settings that make sense in another root, such as addresses, but not this machine's paths."""
     lines = ["[global]"]
     for key in HANDED_ON:
         words = [w for w in settings.get(key, "").split() if not w.startswith(("file:", "/"))]
@@ -49,7 +49,7 @@ def machine_settings() -> PipSettings:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return build_settings(parse_listed(done.stdout))
-    # A Python without pip: the environment is all that can be known.
+    # A Python without pip: only the environment has settings.
     prefix = "PIP_"
     environment = {
         key.removeprefix(prefix).lower().replace("_", "-"): value

@@ -1,4 +1,4 @@
-"""Processes that we started, remembered by pid and start time so that no other is ever ended."""
+"""Records our own processes by pid and start time, so that no other process is ever ended."""
 
 import json
 import os
@@ -14,14 +14,14 @@ from hack.cluster.progress import ClusterError
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A process and the kernel's tick at which it began: together they name it for good."""
+    """A process with its pid and start tick, which together identify it."""
 
     pid: int
     started_ticks: int
 
 
 def parse_started_ticks(stat: str) -> int:
-    """Field 22 of /proc/PID/stat; the name before it may hold spaces and parentheses."""
+    """Return field 22 of /proc/PID/stat. The name before it may have spaces and parentheses."""
     return int(stat.rpartition(")")[2].split()[19])
 
 
@@ -30,7 +30,7 @@ def parse_state(stat: str) -> str:
 
 
 def observe(pid: int) -> Recorded | None:
-    """The process as it is now; a dead one not yet collected counts as gone."""
+    """Return the current process with this pid, or None. A zombie counts as gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -49,7 +49,7 @@ def record(file: Path, pid: int) -> Recorded:
 
 
 def recorded_alive(file: Path) -> Recorded | None:
-    """The recorded process if it still runs."""
+    """Return the recorded process if it still runs."""
     try:
         recorded = Recorded(**json.loads(file.read_text()))
     except FileNotFoundError:
@@ -77,7 +77,7 @@ def first_child(pid: int) -> int | None:
 
 
 def start_detached(command: Sequence[str], log: Path, prepare: Callable[[], None] | None = None) -> int:
-    """Start a process that outlives us, with its output in `log`; `prepare` runs in it first."""
+    """Start a process that outlives this one, with its output in `log`. `prepare` runs in it first."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""The image of the pods' first container: two small static programs of our own."""
+"""Makes the image of the pods' first container from two small static programs."""
 
 import hashlib
 import os
@@ -18,13 +18,13 @@ UNSET = ("GOPATH", "GO111MODULE", "GOFLAGS", "GOROOT", "MAKEFLAGS", "MAKELEVEL",
 
 
 def go_environment(work: Path) -> dict[str, str]:
-    """Debian's Go as it comes, whatever the user has set, asking nobody for modules."""
+    """Return an environment for Debian's Go without the user's settings. It downloads no modules."""
     kept = {key: value for key, value in os.environ.items() if key not in UNSET}
     return kept | {"GOCACHE": str(work / "go-cache"), "GOPROXY": "off"}
 
 
 def pause_archive() -> Path:
-    """A docker archive with /pause and /probe, compiled once per machine and text."""
+    """Return a docker archive with /pause and /probe, compiled once per machine and source text."""
     digest = hashlib.sha256(platform.machine().encode())
     for source in sorted(SOURCES.iterdir()):
         digest.update(source.read_bytes())

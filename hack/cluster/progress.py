@@ -1,4 +1,4 @@
-"""Tells people what runs, how long it takes about, and where its log is."""
+"""Shows people what runs, how long it takes, and where its log is."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ HEARTBEAT_SECONDS = 20.0
 
 
 class ClusterError(Exception):
-    """Something a person must act on; `log` names the file to read."""
+    """An error that a person must fix. `log` names the file to read."""
 
     def __init__(self, message: str, log: Path | None = None) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ def run_logged(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> None:
-    """Run to the end with all output in `log`; a failure is a ClusterError that names it."""
+    """Run a command with all output in `log`. Raise a ClusterError that names the log if it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     with log.open("ab") as output:
@@ -67,7 +67,7 @@ def _wait_with_heartbeat(process: "subprocess.Popen[bytes]", started: float) -> 
 
 
 def capture(command: Sequence[str], env: Mapping[str, str] | None = None) -> str:
-    """Standard output of a quick command; a failure is a ClusterError with its last words."""
+    """Return the standard output of a quick command. Raise a ClusterError with its error output if it fails."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=env, check=False)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()
@@ -76,9 +76,9 @@ def capture(command: Sequence[str], env: Mapping[str, str] | None = None) -> str
 
 
 def wait_until(what: str, is_met: Callable[[], bool], timeout_seconds: float, log: Path | None = None) -> None:
-    """Poll until `is_met`; past the deadline it is a ClusterError."""
+    """Poll until `is_met`. Raise ClusterError after the deadline."""
     deadline = time.monotonic() + timeout_seconds
     while not is_met():
         if time.monotonic() > deadline:
-            raise ClusterError(f"{what}: not within {timeout_seconds:.0f} s", log)
+            raise ClusterError(f"timed out after {timeout_seconds:.0f} s, waiting for: {what}", log)
         time.sleep(0.1)

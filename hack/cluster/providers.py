@@ -1,4 +1,4 @@
-"""Which kind of cluster serves: one named by the user, kind, or one from Debian packages."""
+"""Chooses the kind of cluster: one that the user named, kind, or one from Debian packages."""
 
 import json
 import os
@@ -17,15 +17,15 @@ CONTEXT, KIND, HERMETIC = "context", "kind", "hermetic"
 PROVIDERS = (CONTEXT, KIND, HERMETIC)
 WITHOUT_ROOT = """\
 the hermetic cluster needs root: it makes namespaces, a network interface and control groups,
-and installs Debian packages. Run it as root (sudo -E make ...), or
+and installs Debian packages. Run the command as root (sudo -E make ...), or
   - name a cluster that you have:  --context CONTEXT  or  BACKFLEET_CONTEXT=CONTEXT
-  - have `kind` on PATH and a Docker engine that answers
-Without root and without a cluster: `make check` and every test below tests/e2e run as they are."""
+  - install `kind` and a Docker engine
+`make check` and all tests except tests/e2e need neither root nor a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the machine offers, as far as the choice depends on it."""
+    """The properties of the machine that the choice depends on."""
 
     context: str | None
     has_kind: bool
@@ -36,7 +36,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A provider and why it was taken."""
+    """A provider and the reason why it was chosen."""
 
     provider: str
     reason: str
@@ -44,7 +44,7 @@ class Choice:
 
 
 class Provider(Protocol):
-    """One cluster; every method may be repeated."""
+    """One cluster. Every method is safe to repeat."""
 
     kubectl: Kubectl
     layout: Layout
@@ -58,30 +58,30 @@ class Provider(Protocol):
     def load_archive(self, archive: Path) -> None: ...
 
     def build_images(self, root: Path, *, for_tests: bool = False) -> dict[str, str]:
-        """Build and load what the cluster lacks; target to image reference."""
+        """Build and load the missing images. Return the image references by target."""
         ...
 
     def alive_record(self) -> Path | None:
-        """The file that names the cluster's process, where there is one."""
+        """Return the file that records the cluster's process, if there is one."""
         ...
 
 
 def choose_provider(seen: Surroundings, earlier: Choice | None = None) -> Choice:
-    """`earlier` is what an `up` of the same name took: a cluster stays with its provider."""
+    """Choose a provider. `earlier` is the choice of an earlier `up` with the same name; a cluster keeps its provider."""
     if earlier:
         if seen.context and seen.context != earlier.context:
             owner = f"context {earlier.context!r}" if earlier.context else f"provider {earlier.provider}"
             raise ClusterError(
-                f"the cluster of this name is of {owner}, not of context {seen.context!r}: "
-                "take it down first with no other context named, or give another --name"
+                f"the cluster of this name is of {owner}, not of context {seen.context!r}; "
+                "run `down` without a context first, or give another --name"
             )
         return replace(earlier, reason="as before")
     if seen.context:
-        return Choice(CONTEXT, f"context {seen.context!r} was named; it is used as it is", seen.context)
+        return Choice(CONTEXT, f"the user named context {seen.context!r}", seen.context)
     if seen.has_kind and seen.has_docker:
-        return Choice(KIND, "`kind` is there and a Docker engine answers")
+        return Choice(KIND, "`kind` is installed and a Docker engine answers")
     missing = "no `kind` on PATH" if not seen.has_kind else "no Docker engine answers"
-    return Choice(HERMETIC, f"no context was named and {missing}: a Kubernetes from Debian packages")
+    return Choice(HERMETIC, f"a Kubernetes from Debian packages, since no context is named and {missing}")
 
 
 def remembered_choice(layout: Layout) -> Choice | None:
@@ -95,13 +95,13 @@ def remember_choice(layout: Layout, choice: Choice) -> None:
 
 
 def refuse_unfit(seen: Surroundings) -> None:
-    """Say at once what the hermetic provider lacks here."""
+    """Raise ClusterError if this machine cannot run the hermetic provider."""
     if seen.user_id != 0:
         raise ClusterError(WITHOUT_ROOT)
     if seen.system != "debian 12":
         raise ClusterError(
-            f"the hermetic cluster is made from Debian 12's packages, this is {seen.system}; "
-            "name a cluster with --context, or have kind and a Docker engine"
+            f"the hermetic cluster needs Debian 12, this is {seen.system}; "
+            "name a cluster with --context, or install kind and a Docker engine"
         )
 
 
@@ -117,7 +117,7 @@ def look_around(context: str | None, environment: Mapping[str, str]) -> Surround
 
 
 def parse_system(os_release: str) -> str:
-    """`debian 12` from /etc/os-release."""
+    """Return the system of /etc/os-release, such as `debian 12`."""
     fields = dict(line.split("=", 1) for line in os_release.splitlines() if "=" in line)
     return " ".join(fields.get(key, "").strip('"') for key in ("ID", "VERSION_ID")).strip()
 

@@ -1,4 +1,4 @@
-"""Proves that a new cluster works before anyone builds on it."""
+"""Checks that a new cluster works before anyone uses it."""
 
 import json
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ def crd() -> dict[str, object]:
 
 
 def job() -> dict[str, object]:
-    """A pod that finds the API by the cluster's DNS, in an init container and after it."""
+    """Return a pod that finds the API with the cluster's DNS, in an init container and after it."""
     container = {
         "name": "probe",
         "image": PAUSE_IMAGE,
@@ -60,7 +60,7 @@ def job() -> dict[str, object]:
 
 
 def run_selftest(kubectl: Kubectl, logs: Path) -> None:
-    """Leaves nothing behind; a failure names the log of what failed."""
+    """Run the self-test and remove what it made. An error names the log of what failed."""
     _try_custom_resource(kubectl, logs / "kube-apiserver.log")
     _try_job(kubectl, logs / "kubelet.log")
 
@@ -93,7 +93,7 @@ def _try_job(kubectl: Kubectl, log: Path) -> None:
 
 
 def finished_condition(seen: Mapping[str, Any]) -> str | None:
-    """`Complete` or `Failed` once a Job has ended."""
+    """Return `Complete` or `Failed` once a Job has ended, else None."""
     for each in seen.get("status", {}).get("conditions", []):
         if each["type"] in ("Complete", "Failed") and each["status"] == "True":
             return str(each["type"])

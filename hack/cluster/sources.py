@@ -1,6 +1,6 @@
 """Reads the machine's apt configuration: which Debian mirrors it uses and which keys it trusts.
 
-Pure: text in, values out. The addresses themselves never stand in this repository.
+It turns text into values, without I/O. The repository itself never has the addresses.
 """
 
 import re
@@ -22,7 +22,7 @@ class Source:
 
 
 def parse_sources(files: Mapping[str, str]) -> list[Source]:
-    """Binary sources that are switched on, from file name to text, in apt's order."""
+    """Parse the enabled binary sources of files, given as text by file name, in apt's order."""
     found: list[Source] = []
     for name in sorted(files, key=lambda each: (each != "sources.list", each)):
         if name.endswith(".sources"):
@@ -33,7 +33,7 @@ def parse_sources(files: Mapping[str, str]) -> list[Source]:
 
 
 def parse_one_line(text: str) -> list[Source]:
-    """The classic form: `deb [options] uri suite components`."""
+    """Parse the one-line form: `deb [options] uri suite components`."""
     pattern = re.compile(r"^\s*deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<rest>[^#]+)")
     found = []
     for line in text.splitlines():
@@ -55,7 +55,7 @@ def parse_one_line(text: str) -> list[Source]:
 
 
 def parse_deb822(text: str) -> list[Source]:
-    """The stanza form; comments and folded lines as apt reads them."""
+    """Parse the stanza form, with comments and folded lines as apt reads them."""
     found = []
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     for stanza in re.split(r"\n\s*\n", "\n".join(lines)):
@@ -69,7 +69,7 @@ def parse_deb822(text: str) -> list[Source]:
                 uri=uri,
                 suites=tuple(fields.get("suites", "").split()),
                 components=tuple(fields.get("components", "").split()),
-                # A key written into the stanza itself is no path.
+                # A key in the stanza itself is not a path.
                 signed_by=signed_by if signed_by.startswith("/") else "",
             )
             for uri in fields.get("uris", "").split()
@@ -91,7 +91,7 @@ def _fields(stanza: str) -> dict[str, str]:
 
 
 def archive_for(sources: Iterable[Source], codename: str) -> Source | None:
-    """The machine's main Debian archive: the first source that has `codename` with `main`."""
+    """Return the machine's main Debian archive: the first source with `codename` and `main`, or None."""
     for source in sources:
         if codename in source.suites and "main" in source.components:
             return source
@@ -99,7 +99,7 @@ def archive_for(sources: Iterable[Source], codename: str) -> Source | None:
 
 
 def own_source_list(sources: Iterable[Source], codename: str) -> str:
-    """One-line entries, binaries and sources, for every Debian suite the machine follows."""
+    """Return one-line entries, for binaries and sources, for every Debian suite that the machine uses."""
     lines = []
     for source in sources:
         keyring = source.signed_by or DEFAULT_KEYRING
@@ -112,6 +112,6 @@ def own_source_list(sources: Iterable[Source], codename: str) -> str:
 
 
 def read_machine_sources(folder: Path = Path("/etc/apt")) -> dict[str, str]:
-    """File name to text, as `parse_sources` takes it."""
+    """Read the machine's source files: text by file name, for `parse_sources`."""
     files = [folder / "sources.list", *sorted((folder / "sources.list.d").glob("*"))]
     return {file.name: file.read_text() for file in files if file.is_file()}

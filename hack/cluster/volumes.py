@@ -1,4 +1,4 @@
-"""Volumes of a hermetic cluster: its default StorageClass, and folders of the node as PersistentVolumes of it."""
+"""Makes the volumes of a hermetic cluster: the default StorageClass, and folders of the node as PersistentVolumes."""
 
 import shutil
 from pathlib import Path
@@ -13,11 +13,11 @@ COUNT = 40
 SIZE = "20Gi"
 FOLDER = "volumes"
 SPENT = ("Released", "Failed")
-"""Phases of a volume whose claim is gone; Kubernetes gives it to nobody else, since it is not empty."""
+"""Phases of a volume whose claim is gone. Kubernetes does not bind it again, since it is not empty."""
 
 
 def offer_volumes(kubectl: Kubectl, layout: Layout) -> None:
-    """Make the class and the volumes that are missing; one whose claim is gone is emptied and offered again."""
+    """Make the missing class and volumes. Empty a volume whose claim is gone, and offer it again."""
     phases = {each["metadata"]["name"]: each["status"].get("phase") for each in kubectl.get("pv")["items"]}
     spent = [name for name in volume_names() if phases.get(name) in SPENT]
     missing = [name for name in volume_names() if name not in phases or name in spent]
@@ -36,7 +36,7 @@ def volume_names() -> list[str]:
 
 
 def storage_class() -> dict[str, Any]:
-    """The cluster's default: a claim is bound when a pod of the node wants it."""
+    """Return the cluster's default class. It binds a claim when a pod uses it."""
     return {
         "apiVersion": "storage.k8s.io/v1",
         "kind": "StorageClass",
@@ -50,7 +50,7 @@ def storage_class() -> dict[str, Any]:
 
 
 def persistent_volume(layout: Layout, name: str) -> dict[str, Any]:
-    """A folder of the node; `local` rather than `hostPath`, so that the kubelet applies fsGroup as on real volumes."""
+    """Return a volume in a folder of the node. It is `local`, not `hostPath`, so the kubelet applies fsGroup."""
     on_the_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": [layout.node_name]}
     return {
         "apiVersion": "v1",

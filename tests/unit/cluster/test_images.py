@@ -105,7 +105,7 @@ def test_sources_that_change_while_another_build_is_waited_for_are_in_the_tag(
     with locked(buildah.lock, "images"):
         build.start()
         said, give_up_at = "", time.monotonic() + 60
-        while "-- waiting: another process works on images" not in said:
+        while "-- waiting for another process that works on images" not in said:
             assert time.monotonic() < give_up_at
             said += "".join(capfd.readouterr())
             time.sleep(0.01)
@@ -133,7 +133,7 @@ def test_images_for_a_cluster_of_ones_own_are_named_by_the_user(
     (variable,) = TEST_IMAGE_VARIABLES.values()
     monkeypatch.delenv(variable, raising=False)
     if for_tests:
-        with pytest.raises(ClusterError, match=f"tests/lean_stand_in/Dockerfile .*{variable}"):
+        with pytest.raises(ClusterError, match=f"tests/lean_stand_in/Dockerfile, .*{variable}"):
             cluster.build_images(ROOT, for_tests=True)
         monkeypatch.setenv(variable, "registry.example/stand-in:1")
     assert set(cluster.build_images(ROOT, for_tests=for_tests)) == {
