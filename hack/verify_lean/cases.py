@@ -108,7 +108,7 @@ def _results(sample: BacktestRequest) -> tuple[Case, ...]:
     return (
         Case(
             name="sample", rule="LEAN's own C# sample runs; dates that it does not read are a warning",
-            request=sample, exit_codes=(0,), warnings=("start date: asked", "end date: asked"),
+            request=sample, exit_codes=(0,), warnings=("start date: expected", "end date: expected"),
         ),
         Case(
             name="success", rule="a Python project gets symbols, dates, cash and parameters",

@@ -98,7 +98,7 @@ def test_leans_own_message_is_kept(tmp_path: Path, scenario: str) -> None:
     words = {"runtime_error": "has no attribute", "initialize_error": "Algorithm.Initialize() Error"}[scenario]
     assert words in outcome.message
     assert "in main.py: line" in outcome.message
-    assert "log.txt ends:" in outcome.message
+    assert "log.txt ends with:" in outcome.message
 
 
 def test_a_symbol_without_data_is_no_data(tmp_path: Path) -> None:

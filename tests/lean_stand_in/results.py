@@ -77,7 +77,7 @@ class Run:
 
 
 def document(run: Run, *, is_final: bool, is_summary: bool = False) -> dict[str, Any]:
-    """The result's JSON; a version from half-way has no statistics, no end and no configuration."""
+    """The result's JSON; an intermediate version has no statistics, no end and no configuration."""
     has_statistics = is_final and run.is_started
     body: dict[str, Any] = {
         "rollingWindow": {},

@@ -29,7 +29,7 @@ SCENARIOS = (
     "bankrupt", "out_of_memory", "hang", "crash",
 )  # fmt: skip
 RUN_SECONDS = 0.6
-"""A run takes at least so long, so that every one leaves a version from half-way."""
+"""A run takes at least so long, so that every one leaves an intermediate version."""
 SHUTDOWN_SECONDS = 10.0
 """For so long LEAN waits for Python to shut down, for nothing."""
 OWN_PARAMETERS = ("scenario", "shutdown", "symbols", "start_date", "end_date", "initial_cash")

@@ -62,7 +62,7 @@ def test_factors_in_dated_zips_are_those_of_plain_files(name: str) -> None:
 def test_factor_rows_that_lean_skips_are_skipped_and_data_begin_at_the_first_one_left() -> None:
     bars, warnings = read("factor/exponent", date(2020, 1, 2), date(2020, 3, 31))
     assert (bars.days[0], set(bars.closes)) == ("20200130", {10.0})
-    assert "factor file hunt.csv: 1 row is passed over, as LEAN does (first: line 1)" in warnings
+    assert "factor file hunt.csv: 1 row is skipped, as in LEAN (first: line 1)" in warnings
 
 
 def test_a_hole_is_a_warning_with_its_dates() -> None:

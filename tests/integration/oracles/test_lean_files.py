@@ -85,8 +85,8 @@ def test_the_statistics_are_stored_text_for_text(tmp_path: Path, name: str) -> N
     body = result_file(name)
     assert isinstance(outcome, Result)
     assert outcome.statistics == (body.get("statistics") or body["Statistics"])
-    # These runs were not started by the adapter, which sends four parameters more.
-    assert all(text.endswith("LEAN did not get it") for text in outcome.warnings)
+    # These runs were not started by the adapter, which sends four more parameters.
+    assert all(text.endswith("LEAN did not receive it") for text in outcome.warnings)
     assert len(outcome.warnings) == (4 if body.get("algorithmConfiguration") else 0)
 
 

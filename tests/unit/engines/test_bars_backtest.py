@@ -73,7 +73,7 @@ def test_zero_trades_is_a_result_with_a_warning() -> None:
 def test_an_open_position_at_the_end_is_told() -> None:
     request = make_request("SMA_Crossover_ETF", ALWAYS_IN, days=(date(2000, 3, 1), date(2000, 3, 6)))
     result = run(request, (make_bars([1, 1, 2, 3, 4, 5]),))
-    assert result.warnings == ("a position is open at the end: it counts in equity, not in trades",)
+    assert result.warnings == ("a position is still open at the end: it counts in equity, not in trades",)
     assert (result.metrics["total_orders"], result.metrics["total_trades"]) == (1, 0)
 
 
@@ -100,27 +100,33 @@ def test_equity_below_zero_is_told_and_no_ratio_computed() -> None:
 
 @pytest.mark.parametrize("cash", ["0", "-1", "1e16", "NaN", "Infinity"])
 def test_cash_outside_the_range_is_an_invalid_combination(cash: str) -> None:
-    with pytest.raises(InvalidCombination, match="initial cash"):
+    with pytest.raises(InvalidCombination, match="initialCash: expected a number above 0 and at most 1e15, got "):
         run(make_request(cash=cash), (make_bars([1, 2, 3]),))
 
 
 def test_an_unknown_strategy_is_an_invalid_combination_that_names_the_known() -> None:
-    with pytest.raises(InvalidCombination, match="unknown strategy 'X'; known are RSI_MeanReversion_ETF, Bollinger"):
+    with pytest.raises(
+        InvalidCombination, match="unknown strategy 'X': expected one of RSI_MeanReversion_ETF, Bollinger"
+    ):
         run(make_request("X"), (make_bars([1, 2, 3]),))
 
 
 @pytest.mark.parametrize(
     ("strategy", "symbols", "message"),
     [
-        ("RSI_MeanReversion_ETF", (), r"takes one symbol \(the one it trades\), the request names 0"),
-        ("RSI_MeanReversion_ETF", ("AAPL", "IBM"), "takes one symbol"),
-        ("Breakout_Momentum_Equity", ("AAPL", "IBM"), "takes one symbol"),
+        (
+            "RSI_MeanReversion_ETF",
+            (),
+            r"symbols: expected one symbol for RSI_MeanReversion_ETF \(the one it trades\), got 0",
+        ),
+        ("RSI_MeanReversion_ETF", ("AAPL", "IBM"), "symbols: expected one symbol for "),
+        ("Breakout_Momentum_Equity", ("AAPL", "IBM"), "symbols: expected one symbol for "),
         (
             "VIX_Market_Timing",
             ("AAPL",),
-            r"takes 2 symbols \(the one it trades, then the volatility index\), .* names 1",
+            r"symbols: expected 2 symbols for \w+ \(the one it trades, then the volatility index\), got 1",
         ),
-        ("Statistical_Pairs_Trading", ("AAPL", "IBM", "MSFT"), "takes 2 symbols"),
+        ("Statistical_Pairs_Trading", ("AAPL", "IBM", "MSFT"), "symbols: expected 2 symbols for "),
     ],
     ids=["none", "two", "two without a choice", "one of two", "three"],
 )
@@ -134,7 +140,7 @@ def test_a_parameter_may_choose_the_symbol_among_those_of_the_request() -> None:
     (bars,) = load_bars(request)
     assert bars.symbol == "IBM"
     assert run(request, (bars,)).metrics["total_trades"]
-    with pytest.raises(InvalidCombination, match="parameter symbol: 'QQQ' is none of AAPL, IBM"):
+    with pytest.raises(InvalidCombination, match="parameter symbol: expected one of AAPL, IBM, got 'QQQ'"):
         load_bars(make_request("Breakout_Momentum_Equity", {"symbol": "QQQ"}, symbols=("AAPL", "IBM")))
 
 
@@ -181,12 +187,12 @@ def test_settings_come_from_the_environment() -> None:
         (
             {"BACKFLEET_BARS_FACTOR_FILES": "apply"},
             Prices.SPLIT_ADJUSTED,
-            ("BACKFLEET_BARS_FACTOR_FILES=apply is deprecated: set BACKFLEET_BARS_PRICES=splitAdjusted in its place",),
+            ("BACKFLEET_BARS_FACTOR_FILES=apply is deprecated. Set BACKFLEET_BARS_PRICES=splitAdjusted instead.",),
         ),
         (
             {"BACKFLEET_BARS_FACTOR_FILES": "ignore"},
             Prices.RAW,
-            ("BACKFLEET_BARS_FACTOR_FILES=ignore is deprecated: set BACKFLEET_BARS_PRICES=raw in its place",),
+            ("BACKFLEET_BARS_FACTOR_FILES=ignore is deprecated. Set BACKFLEET_BARS_PRICES=raw instead.",),
         ),
     ],
     ids=["neither", "the new one goes first", "apply", "ignore"],

@@ -57,7 +57,7 @@ def test_a_metric_that_is_absent_and_a_warning_are_shown(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("change", "code", "reason", "message"),
     [
-        (["--symbol", "NONE"], EXIT_INVALID_COMBINATION, "InvalidCombination", "takes one symbol"),
+        (["--symbol", "NONE"], EXIT_INVALID_COMBINATION, "InvalidCombination", "symbols: expected one symbol for "),
         (["--end", "2000-02-01"], EXIT_NO_DATA, "NoData", "no data for AAPL from 2000-03-01 to 2000-02-01"),
         (
             ["--set", "rsi_period=14.0"],
@@ -154,7 +154,7 @@ def test_without_the_wheel_a_missing_index_says_what_to_install(tmp_path: Path) 
     assert done.returncode == EXIT_NO_DATA
     error = read_json(tmp_path / "error.json")
     assert error["reason"] == "NoData"
-    assert "neither equity/usa/daily/vix.zip nor index/usa/daily/vix.zip" in error["message"]
+    assert "expected equity/usa/daily/vix.zip or index/usa/daily/vix.zip" in error["message"]
     assert "pip install 'backfleet[indexes]'" in error["message"]
 
 
@@ -164,7 +164,7 @@ def test_with_the_wheel_fear_is_traded(tmp_path: Path) -> None:
     assert main(arguments, {}, io.StringIO()) == 0
     result = read_json(tmp_path / "result.json")
     assert result["metrics"]["total_trades"] > 5
-    assert result["warnings"] == ["a position is open at the end: it counts in equity, not in trades"]
+    assert result["warnings"] == ["a position is still open at the end: it counts in equity, not in trades"]
 
 
 def test_dates_by_hand_are_inclusive(tmp_path: Path) -> None:

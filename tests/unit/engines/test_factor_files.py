@@ -34,7 +34,7 @@ def test_rows_that_lean_skips_are_passed_over_with_a_warning(tmp_path: Path, lin
     factors = read(tmp_path, f"20200131,1,20,0.5\n{line}\n20501231,1,1,0\n")
     assert [(row.day, row.split) for row in factors.rows] == [("20200131", 20), ("20501231", 1)]
     assert factors.first_day == first_day
-    assert factors.warnings == ("factor file hunt.csv: 1 row is passed over, as LEAN does (first: line 2)",)
+    assert factors.warnings == ("factor file hunt.csv: 1 row is skipped, as in LEAN (first: line 2)",)
 
 
 def test_small_exponents_are_factors(tmp_path: Path) -> None:

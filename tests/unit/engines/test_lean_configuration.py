@@ -106,7 +106,7 @@ def test_the_file_says_the_language(file: str | None, type_name: str | None, wan
 
 
 def test_a_request_without_a_project_is_refused() -> None:
-    with pytest.raises(ValueError, match="names no LEAN project"):
+    with pytest.raises(ValueError, match="does not name a LEAN project"):
         build(replace(REQUEST, lean_project_path=None))
 
 

@@ -54,7 +54,7 @@ MISSING = [
         "zzzz.zip",
         id="beside another symbol",
     ),
-    pytest.param(("GOOG",), (), (), "none of the symbols", id="never asked for, so that it began later"),
+    pytest.param(("GOOG",), (), (), "any of the symbols", id="never asked for, so that it began later"),
 ]
 
 
@@ -96,7 +96,7 @@ def test_a_benchmark_of_the_strategys_own_is_no_symbol_of_the_batch(tmp_path: Pa
 
 def test_a_run_with_orders_had_data_and_the_symbol_that_had_none_is_named(tmp_path: Path) -> None:
     write_requests(write_run(tmp_path, make_result()), OTHERS, ("/equity/usa/daily/zzzz.zip",))
-    assert "no data for ZZZZ: LEAN asked for /equity/usa/daily/zzzz.zip and did not find it" in (
+    assert "no data for ZZZZ: LEAN did not find /equity/usa/daily/zzzz.zip" in (
         result(tmp_path, asking("AAPL", "ZZZZ")).warnings
     )
 
@@ -104,7 +104,7 @@ def test_a_run_with_orders_had_data_and_the_symbol_that_had_none_is_named(tmp_pa
 def test_an_equity_of_one_point_is_no_data(tmp_path: Path) -> None:
     chart = {"Strategy Equity": {"series": {"Equity": {"values": [[1577854800, 250000.0]]}}}}
     write_run(tmp_path, make_empty_run(charts=chart))
-    assert no_data(tmp_path, REQUEST).startswith("LEAN's equity has a single point")
+    assert no_data(tmp_path, REQUEST).startswith("LEAN's equity curve has a single point")
 
 
 @pytest.mark.parametrize(("points", "is_result"), [("1", False), ("97,922", True)])

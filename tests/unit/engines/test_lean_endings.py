@@ -99,10 +99,10 @@ QUIT = [
     ("lines", "words"),
     [
         (QUIT, " on 2020-05-29: the drawdown is 20 %"),
-        ([STOP, "TRACE:: Debug: 2020-05-29 16:00:00 Quit(): "], " on 2020-05-29, without a word"),
+        ([STOP, "TRACE:: Debug: 2020-05-29 16:00:00 Quit(): "], " on 2020-05-29, without a message"),
         # LEAN drops words of the algorithm after many others.
-        ([STOP, QUIT[-1]], " on 2020-05-29, without a word"),
-        (["TRACE:: Log: Algorithm Stopped"], ", without a word"),
+        ([STOP, QUIT[-1]], " on 2020-05-29, without a message"),
+        (["TRACE:: Log: Algorithm Stopped"], ", without a message"),
     ],
     ids=["with its words", "without words", "its words were dropped", "an older log without times"],
 )
@@ -114,7 +114,7 @@ def test_a_run_that_its_strategy_stopped_says_so_with_its_words_and_the_date(
     write_log(tmp_path, [*lines, *SHUTDOWN])
     found = failure(tmp_path)
     assert found.reason is FailureReason.STOPPED_BY_STRATEGY
-    assert found.message.startswith(f"the strategy stopped its run itself{words}")
+    assert found.message.startswith(f"the strategy stopped its own run{words}")
 
 
 def test_a_strategy_that_stops_before_any_data_is_not_told_that_there_is_none(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_the_algorithms_own_log_tells_of_a_stop_too(tmp_path: Path) -> None:
     )
     found = failure(tmp_path)
     assert found.reason is FailureReason.STOPPED_BY_STRATEGY
-    assert found.message.startswith("the strategy stopped its run itself on 2020-06-01: enough")
+    assert found.message.startswith("the strategy stopped its own run on 2020-06-01: enough")
 
 
 def test_the_words_of_a_strategy_stop_no_run(tmp_path: Path) -> None:
@@ -152,13 +152,15 @@ def test_without_a_log_a_curve_that_ends_early_is_taken_for_a_stop(tmp_path: Pat
     write_run(tmp_path, make_result(charts=SHORT_CURVE))
     found = failure(tmp_path)
     assert found.reason is FailureReason.ENGINE_ERROR
-    assert found.message.startswith("the equity curve ends on 2020-04-09, the run on 2020-12-31, and there is no log")
+    assert found.message.startswith(
+        "the equity curve ends on 2020-04-09, but the run ends on 2020-12-31, and there is no log"
+    )
 
 
 def test_with_a_log_that_knows_of_no_stop_a_curve_that_ends_early_is_a_warning(tmp_path: Path) -> None:
     write_log(write_run(tmp_path, make_result(charts=SHORT_CURVE)), ["TRACE:: all is well"])
     assert result(tmp_path).warnings == (
-        "the equity curve ends on 2020-04-09, the run on 2020-12-31: does the data end there?",
+        "the equity curve ends on 2020-04-09, but the run ends on 2020-12-31. Check whether the data ends there.",
     )
 
 
@@ -175,4 +177,4 @@ def test_a_run_that_never_found_its_algorithm_names_the_file(tmp_path: Path, cod
     outcome = judge_folder(tmp_path, request).outcome
     assert isinstance(outcome, Failure)
     assert outcome.reason is FailureReason.ENGINE_ERROR
-    assert "is research/trend/trend.py among the projects?" in outcome.message
+    assert "Check that research/trend/trend.py is among the projects." in outcome.message

@@ -152,5 +152,5 @@ def test_a_drawdown_below_the_net_profit_is_put_right_where_the_equities_are_not
     measured = read(row)
     assert measured.metrics["drawdown"] == pytest.approx(0.2)
     assert measured.warnings == (
-        "LEAN's drawdown of 0.05000 is less than the loss over the whole run: it is taken as 0.2000",
+        "LEAN's drawdown of 0.05000 is less than the loss over the whole run: 0.2000 is used instead",
     )

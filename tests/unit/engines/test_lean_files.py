@@ -40,12 +40,12 @@ def test_parameters_and_dates_that_lean_did_not_run_as_asked_are_warnings(tmp_pa
     write_run(tmp_path, make_result(algorithmConfiguration=ran))
     request = replace(REQUEST, parameters={"rsi_period": "14", "stop": "0.05"}, end_date=date(2021, 12, 31))
     assert result(tmp_path, request).warnings == (
-        "parameter rsi_period: asked '14', LEAN ran '20'",
-        "parameter stop: asked '0.05', LEAN did not get it",
-        "parameter end_date: asked '2021-12-31', LEAN ran '2020-12-31'",
-        "parameter ema-fast: not asked, LEAN ran '10'",
-        "start date: asked 2020-01-01, LEAN ran 2019-01-01",
-        "end date: asked 2021-12-31, LEAN ran 2020-12-31",
+        "parameter rsi_period: expected '14', LEAN ran with '20'",
+        "parameter stop: expected '0.05', LEAN did not receive it",
+        "parameter end_date: expected '2021-12-31', LEAN ran with '2020-12-31'",
+        "parameter ema-fast: not requested, LEAN ran with '10'",
+        "start date: expected 2020-01-01, LEAN ran with 2019-01-01. Read the parameter start_date in the algorithm.",
+        "end date: expected 2021-12-31, LEAN ran with 2020-12-31. Read the parameter end_date in the algorithm.",
     )
 
 
@@ -53,7 +53,7 @@ def test_parameters_of_null_are_none(tmp_path: Path) -> None:
     write_run(tmp_path, make_result(algorithmConfiguration={**CONFIGURATION, "parameters": None}))
     warnings = result(tmp_path).warnings
     assert len(warnings) == 5
-    assert warnings[0] == "parameter rsi_period: asked '14', LEAN did not get it"
+    assert warnings[0] == "parameter rsi_period: expected '14', LEAN did not receive it"
 
 
 def test_a_broken_full_result_costs_only_the_curve_when_the_summary_is_good(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_broken_full_result_costs_only_the_curve_when_the_summary_is_good(tmp_
     found = result(tmp_path)
     assert found.metrics["sharpe_ratio"] == 0.9123
     assert found.equity_curve[-1][0] == date(2020, 4, 9)
-    assert found.warnings[0].startswith("not read: backtest.json: is not valid JSON")
+    assert found.warnings[0].startswith("file skipped: backtest.json: is not valid JSON")
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_an_old_version_of_the_full_result_costs_only_the_curve(tmp_path: Path, 
     write_run(tmp_path, full, make_result())
     found = result(tmp_path)
     assert found.equity_curve[-1][0] == date(2020, 12, 31)
-    assert found.warnings == ("backtest.json is a version from half-way: the equity curve is the summary's",)
+    assert found.warnings == ("backtest.json is an intermediate version: the equity curve comes from the summary",)
 
 
 def test_a_broken_summary_beside_a_good_full_result_is_a_warning(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_broken_summary_beside_a_good_full_result_is_a_warning(tmp_path: Path)
     (tmp_path / SUMMARY_FILE).write_text("{")
     found = result(tmp_path)
     assert found.metrics["sharpe_ratio"] == 0.9123
-    assert found.warnings[0].startswith("not read: backtest-summary.json: is not valid JSON")
+    assert found.warnings[0].startswith("file skipped: backtest-summary.json: is not valid JSON")
 
 
 def test_two_broken_results_are_invalid(tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_run_under_another_id_is_found_and_no_other_file_is_taken_for_it(tmp_p
     write_json(tmp_path, "1983.json", make_result())
     assert result(tmp_path).metrics["total_orders"] == 41
     write_json(tmp_path, "other.json", {})
-    assert failure(tmp_path).message == "1983.json: is one of 2 results where a run leaves one"
+    assert failure(tmp_path).message == "1983.json: expected one result in the folder, got 2"
     write_json(tmp_path, "1983-summary.json", make_result())
     assert result(tmp_path).metrics["total_orders"] == 41
 
@@ -120,8 +120,8 @@ def test_texts_are_stored_as_lean_wrote_them_and_what_cannot_be_is_named(tmp_pat
     assert found.statistics["Long"] == "x" * 4000
     assert found.statistics["Rate"] == "0.5"
     assert found.warnings == (
-        "statistics 'Nul' could not be kept as it was",
-        "statistics 'Long' could not be kept as it was",
+        "statistics 'Nul' was changed, because it cannot be stored as it is",
+        "statistics 'Long' was changed, because it cannot be stored as it is",
     )
 
 
@@ -129,7 +129,7 @@ def test_texts_are_stored_as_lean_wrote_them_and_what_cannot_be_is_named(tmp_pat
 def test_a_bad_monitor_report_is_a_warning(tmp_path: Path, body: str) -> None:
     write_run(tmp_path, make_result())
     (tmp_path / "data-monitor-report-1.json").write_text(body)
-    assert result(tmp_path).warnings[0].startswith("not read: data-monitor-report-1.json: ")
+    assert result(tmp_path).warnings[0].startswith("file skipped: data-monitor-report-1.json: ")
 
 
 def make_huge(path: Path) -> None:
@@ -171,7 +171,7 @@ def test_warnings_are_bounded(tmp_path: Path) -> None:
     ran = {**CONFIGURATION, "parameters": parameters}
     warnings = result(write_run(tmp_path, make_result(algorithmConfiguration=ran))).warnings
     assert len(warnings) == 100
-    assert warnings[0] == "parameter p000: not asked, LEAN ran '1'"
+    assert warnings[0] == "parameter p000: not requested, LEAN ran with '1'"
     assert warnings[-1] == "and 201 more"
 
 
@@ -195,7 +195,7 @@ def test_an_error_that_a_strategy_only_logged_does_not_rename_a_stop(tmp_path: P
 def test_a_summary_alone_is_a_result_with_a_warning(tmp_path: Path) -> None:
     found = result(write_run(tmp_path, summary=make_result()))
     assert found.metrics["total_orders"] == 41
-    assert found.warnings == ("there is a summary without the full result: the equity curve is the summary's",)
+    assert found.warnings == ("the full result is missing: the equity curve comes from the summary",)
 
 
 def test_a_folder_that_cannot_be_listed_has_no_result(tmp_path: Path) -> None:

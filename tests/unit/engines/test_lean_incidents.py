@@ -63,7 +63,7 @@ def test_leans_own_notes_on_data_are_kept(tmp_path: Path) -> None:
     note = "The starting dates for the following symbols have been adjusted to match their map files first date: [X, 2020-03-02]"
     lines = [f"TRACE:: Debug: 2020-01-02 00:00:00 {note}", "TRACE:: Debug: 2020-01-02 00:00:00 of the strategy's own"]
     write_log(write_run(tmp_path, make_result()), lines)
-    assert result(tmp_path).warnings == (f"note of LEAN on 2020-01-02: {note}",)
+    assert result(tmp_path).warnings == (f"LEAN's note on 2020-01-02: {note}",)
 
 
 ANALYSIS = [

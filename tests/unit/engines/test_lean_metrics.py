@@ -96,7 +96,7 @@ def test_an_unreadable_text_gives_way_to_the_other_field_with_a_warning() -> Non
     performance = make_performance(PORTFOLIO | {"sortinoRatio": "high"})
     found = measured(make_result(totalPerformance=performance))
     assert found.metrics["sortino_ratio"] == 1.204
-    assert found.warnings == ("portfolioStatistics 'sortinoRatio': 'high' is not a number",)
+    assert found.warnings == ("portfolioStatistics 'sortinoRatio': expected a number, got 'high'",)
 
 
 def test_numbers_that_are_no_texts_are_read_as_well() -> None:

@@ -86,7 +86,7 @@ def test_no_number_is_absent(form: Form, text: str) -> None:
     ],
 )
 def test_any_other_text_is_an_error_that_shows_it(form: Form, text: str) -> None:
-    with pytest.raises(StatisticUnreadable, match=f"is not {form.value}"):
+    with pytest.raises(StatisticUnreadable, match=f"expected {form.value}, got "):
         parse_statistic(text, form)
 
 

@@ -121,7 +121,7 @@ def test_a_runtime_error_fails_whatever_the_exit_code_and_however_full_its_stati
         "empty statistics",
         "empty statistics in the old layout",
         "no statistics in the old layout",
-        "a version from half-way",
+        "an intermediate version",
         "a list",
         "too many entries",
         "statistics are a list",
@@ -163,7 +163,7 @@ def test_a_complete_result_hides_no_exit_code(tmp_path: Path, code: int, oom: in
         ("ERROR:: something else", FailureReason.ENGINE_ERROR),
     ],
 )
-@pytest.mark.parametrize("full", [None, make_intermediate()], ids=["no file", "a version from half-way"])
+@pytest.mark.parametrize("full", [None, make_intermediate()], ids=["no file", "an intermediate version"])
 def test_exit_1_without_a_final_result_is_explained_by_the_log(
     tmp_path: Path, line: str, reason: FailureReason, full: Any
 ) -> None:
@@ -171,8 +171,12 @@ def test_exit_1_without_a_final_result_is_explained_by_the_log(
     found = failure(tmp_path)
     assert found.reason is reason
     kind, _, words = line.partition(":: ")
-    says = f"has errors:\n{words}" if kind == "ERROR" else f"ends:\n2026-01-02T10:00:00.1234567Z {line}"
-    assert found.message == f"the engine exited with code 1\nlog.txt {says}"
+    log = (
+        f"errors in log.txt:\n{words}"
+        if kind == "ERROR"
+        else f"log.txt ends with:\n2026-01-02T10:00:00.1234567Z {line}"
+    )
+    assert found.message == f"the engine exited with code 1\n{log}"
 
 
 def test_the_last_lines_of_the_log_are_kept_bounded_without_the_figures_that_follow_an_error(tmp_path: Path) -> None:
@@ -204,7 +208,7 @@ def test_the_errors_of_the_log_come_before_its_end_and_nothing_from_after_the_re
     lines += ["ERROR:: StopSafely(): Timeout waiting for 'Isolator Thread' thread to stop", *SHUTDOWN]
     write_log(write_run(tmp_path, make_intermediate()), lines)
     message = failure(tmp_path).message
-    assert "log.txt has errors:\nerror 0\nerror 1\nerror 2\nerror 8\nerror 9\nlog.txt ends:\n" in message
+    assert "errors in log.txt:\nerror 0\nerror 1\nerror 2\nerror 8\nerror 9\nlog.txt ends with:\n" in message
     assert message.endswith("thread to stop")
     assert "line 29" in message
     assert "Failed to shutdown python" not in message

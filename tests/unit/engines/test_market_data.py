@@ -88,7 +88,7 @@ def test_a_symbol_without_a_factor_file_keeps_raw_prices(tmp_path: Path) -> None
         closes=[10.5, 11.0],
         volumes=[500.0, 600.0],
         fingerprint=hashlib.sha256((tmp_path / "equity/usa/daily/raw.zip").read_bytes()).hexdigest(),
-        warnings=("no factors for RAW: neither splits nor dividends are known, prices are raw",),
+        warnings=("no factors for RAW: splits and dividends are unknown, so prices are raw",),
     )
 
 
@@ -291,13 +291,13 @@ def test_an_earlier_name_without_a_file_is_a_warning(tmp_path: Path) -> None:
     write_map(tmp_path, "abc", "20190101,old,Q\n20200102,old,Q\n20501231,abc,Q\n")
     bars = read_bars(tmp_path, "ABC", *RANGE)
     assert bars.days == ["20200103"]
-    assert bars.warnings[0] == "ABC was OLD from 2019-01-01 to 2020-01-02: no equity/usa/daily/old.zip"
+    assert bars.warnings[0] == "ABC was OLD from 2019-01-01 to 2020-01-02, but equity/usa/daily/old.zip is missing"
 
 
 def test_a_damaged_map_row_is_named_with_its_file(tmp_path: Path) -> None:
     write_data(tmp_path, "abc", ROWS)
     write_map(tmp_path, "abc", "20190101,abc\ndamaged\n")
-    with pytest.raises(DataDamaged, match=r"map_files/abc\.csv line 2: 'damaged' is not a map row"):
+    with pytest.raises(DataDamaged, match=r"map_files/abc\.csv line 2: expected a map row, got 'damaged'"):
         read_bars(tmp_path, "abc", *RANGE)
 
 
@@ -341,7 +341,7 @@ def test_only_days_that_all_symbols_have_are_left_and_the_others_are_told(tmp_pa
     abc, xyz = align([read_bars(tmp_path, symbol, *RANGE) for symbol in days])
     assert abc.days == xyz.days == ["20200102", "20200106"]
     assert abc.closes == xyz.closes == [0.102, 0.106]
-    assert abc.warnings[-1] == "2 days without bars of both abc and xyz are left out"
+    assert abc.warnings[-1] == "2 days are left out, since they lack bars of abc or xyz"
     assert len(xyz.warnings) == 1
     # Nothing is left out where the days are the same.
     assert align([abc, xyz])[0].warnings == abc.warnings
@@ -350,7 +350,7 @@ def test_only_days_that_all_symbols_have_are_left_and_the_others_are_told(tmp_pa
 def test_symbols_without_a_common_day_are_no_data(tmp_path: Path) -> None:
     write_data(tmp_path, "abc", ROWS)
     write_data(tmp_path, "xyz", "20200106 00:00,10000,10000,10000,10000,7\n")
-    with pytest.raises(NoData, match="no day in the range has bars of abc and xyz"):
+    with pytest.raises(NoData, match="no day in the range has bars of all symbols: abc and xyz"):
         align([read_bars(tmp_path, symbol, *RANGE) for symbol in ("abc", "xyz")])
 
 
@@ -378,5 +378,5 @@ def test_a_wheel_with_other_files_is_named(tmp_path: Path, monkeypatch: pytest.M
     if content:
         (tmp_path / "arch/data/vix/vix.csv.gz").write_bytes(content)
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(DataDamaged, match=r"vix\.csv\.gz is not as expected"):
+    with pytest.raises(DataDamaged, match=r"vix\.csv\.gz: expected daily rows of an index"):
         read_bars(PACKAGED_FOLDER, "VIX", date(2014, 1, 3), date(2014, 1, 21))

@@ -1,4 +1,4 @@
-"""One backtest as a pure function: a request and the bars of its symbols in, a result out; the same input gives the same bits."""
+"""One backtest as a pure function of a request and its symbols' bars; the same input gives the same bits."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -15,13 +15,13 @@ from backfleet.engines.program import InvalidCombination, parse_parameters
 
 ENGINE_NAME = "bars"
 ENGINE_VERSION = "3"
-"""Of the rules: it changes with any change that may change a result."""
+"""The version of the rules. Raise it with every change that can change a result."""
 CURVE_POINTS = 200
 COVERAGE_SLACK_DAYS = 7
 
 
 def load_bars(request: BacktestRequest, settings: BarsSettings | None = None) -> tuple[Bars, ...]:
-    """The bars of a request's symbols on the same days, the traded one first; InvalidCombination for a wrong number of them."""
+    """Read the bars of a request's symbols on shared days, the traded one first. Their number may raise InvalidCombination."""
     settings = settings or BarsSettings()
     symbols = _symbols(request, _strategy(request))
     prices = request.prices or settings.prices
@@ -31,17 +31,17 @@ def load_bars(request: BacktestRequest, settings: BarsSettings | None = None) ->
 
 
 def trade(request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettings) -> Ledger:
-    """Run the strategy over the bars; InvalidCombination for an unknown strategy or parameters that it cannot use."""
+    """Run the strategy over the bars. Raise InvalidCombination for an unknown strategy or parameters that it cannot use."""
     strategy = _strategy(request)
     values = parse_parameters(strategy.parameters, request.parameters)
     cash = float(request.initial_cash)
     if not 0 < cash <= 1e15:
-        raise InvalidCombination(f"initial cash must be above 0 and at most 1e15, is {request.initial_cash}")
+        raise InvalidCombination(f"initialCash: expected a number above 0 and at most 1e15, got {request.initial_cash}")
     return simulate(series[0], strategy.signals(series, values), cash, settings.fee)
 
 
 def run(request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettings | None = None) -> Result:
-    """The result of a request over its bars; NoData or InvalidCombination when there is none."""
+    """Compute the result of a request over its bars. Raise NoData or InvalidCombination if there is none."""
     settings = settings or BarsSettings()
     ledger = trade(request, series, settings)
     returns = daily_returns(ledger.equity)
@@ -67,22 +67,26 @@ def run(request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettin
 def _strategy(request: BacktestRequest) -> Strategy:
     strategy = STRATEGIES.get(request.strategy)
     if strategy is None:
-        raise InvalidCombination(f"unknown strategy {request.strategy[:100]!r}; known are {', '.join(STRATEGIES)}")
+        raise InvalidCombination(
+            f"unknown strategy {request.strategy[:100]!r}: expected one of {', '.join(STRATEGIES)}"
+        )
     return strategy
 
 
 def _symbols(request: BacktestRequest, strategy: Strategy) -> tuple[str, ...]:
-    """The symbols to read: those of the request, or the one of them that a parameter chooses."""
+    """Return the symbols to read: those of the request, or the one that a parameter chooses."""
     chosen = request.parameters.get(strategy.symbol_parameter or "")
     if chosen is not None:
         if chosen not in request.symbols:
             listed = ", ".join(request.symbols)
-            raise InvalidCombination(f"parameter {strategy.symbol_parameter}: {chosen[:40]!r} is none of {listed}")
+            raise InvalidCombination(
+                f"parameter {strategy.symbol_parameter}: expected one of {listed}, got {chosen[:40]!r}"
+            )
         return (chosen,)
     if len(request.symbols) != len(strategy.symbols):
         raise InvalidCombination(
-            f"{request.strategy} takes {_counted(len(strategy.symbols))} ({', then '.join(strategy.symbols)}), "
-            f"the request names {len(request.symbols)}"
+            f"symbols: expected {_counted(len(strategy.symbols))} for {request.strategy} "
+            f"({', then '.join(strategy.symbols)}), got {len(request.symbols)}"
         )
     return request.symbols
 
@@ -92,7 +96,7 @@ def _counted(count: int) -> str:
 
 
 def sampled_curve(days: Sequence[str], equity: Sequence[float]) -> tuple[tuple[date, float], ...]:
-    """At most 200 points, evenly spread, the first and the last bar included."""
+    """Return at most 200 points, evenly spread, including the first and the last bar."""
     last = len(days) - 1
     count = min(len(days), CURVE_POINTS)
     picks = [last * point // (count - 1) for point in range(count)] if count > 1 else [0]
@@ -104,7 +108,7 @@ def _warnings(request: BacktestRequest, series: tuple[Bars, ...], ledger: Ledger
     if not ledger.order_count:
         found.append("zero trades")
     elif ledger.open_shares:
-        found.append("a position is open at the end: it counts in equity, not in trades")
+        found.append("a position is still open at the end: it counts in equity, not in trades")
     names, days = " and ".join(bars.symbol for bars in series), series[0].days
     first, last = day_date(days[0]), day_date(days[-1])
     if (first - request.start_date).days > COVERAGE_SLACK_DAYS:

@@ -1,4 +1,4 @@
-"""The engine `bars` as the controller and the recorder see it."""
+"""The engine `bars` for the controller and the recorder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ class BarsEngine:
     name = "bars"
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
-        """Every strategy, with its parameters and symbols."""
+        """Return every strategy with its parameters and symbols."""
         return {
             name: StrategyInfo(
                 parameters=parameter_types(strategy.parameters),
@@ -30,7 +30,7 @@ class BarsEngine:
         }
 
     def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
-        """The product's own image and command; the request travels in a variable. A mount named `data` is its market data."""
+        """Run Backfleet's image and command with the request in a variable. A mount named `data` is the market data."""
         folder = mount_path(settings.mounts, wire.VOLUME_DATA)
         data = {wire.ENV_DATA_FOLDER: folder} if folder else {}
         return EngineContainer(

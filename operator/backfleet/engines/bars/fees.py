@@ -1,4 +1,4 @@
-"""What an order costs: a fee is a function of whole shares and price."""
+"""The fees of orders: a fee is a function of whole shares and price."""
 
 import re
 from collections.abc import Callable
@@ -10,7 +10,7 @@ Fee = Callable[[int, float], float]
 
 
 def interactive_brokers(shares: int, price: float) -> float:
-    """0.005 per share, at least 1.00, at most 0.5 % of the order's value; the minimum wins on a small order, as in LEAN.
+    """Compute 0.005 per share, at least 1.00, at most 0.5 % of the order's value. The minimum takes precedence, as in LEAN.
 
     Source: LEAN, InteractiveBrokersFeeHelper.CalculateEquityFee (minimum first, else maximum), with the product's 0.5 %.
     """
@@ -19,13 +19,13 @@ def interactive_brokers(shares: int, price: float) -> float:
 
 
 def no_fee(shares: int, price: float) -> float:
-    """Orders are free."""
+    """Return 0: orders are free."""
     del shares, price
     return 0.0
 
 
 def basis_points(points: float) -> Fee:
-    """A fraction of the order's value, in hundredths of a percent."""
+    """Return a fee that is a fraction of the order's value, in hundredths of a percent."""
 
     def fee(shares: int, price: float) -> float:
         return shares * price * points / 10_000
@@ -34,7 +34,7 @@ def basis_points(points: float) -> Fee:
 
 
 def parse_fee(text: str) -> Fee:
-    """`ib`, `none`, or basis points as `5bps`."""
+    """Parse `ib`, `none`, or basis points such as `5bps`."""
     if text == "ib":
         return interactive_brokers
     if text == "none":

@@ -1,6 +1,6 @@
-"""Daily bars of indexes from the wheel `arch`, which the extra `indexes` installs; its files are read, it is not imported.
+"""Daily bars of indexes from the wheel `arch`, which the extra `indexes` installs. Its files are read; it is not imported.
 
-The prices are Yahoo's and Cboe's, so they stay in the wheel (`data/PROVENANCE.md`). The VIX has closes alone.
+The prices are Yahoo's and Cboe's, so they stay in the wheel (`data/PROVENANCE.md`). The VIX has only closes.
 """
 
 import csv
@@ -23,7 +23,7 @@ FILES = {
 
 
 def read_rows(symbol: str, first: str, last: str) -> tuple[list[Row], str] | None:
-    """The rows from YYYYMMDD to YYYYMMDD, both included, and the sha256 of the file; None unless the wheel has the index."""
+    """Read the rows from YYYYMMDD to YYYYMMDD, both included, and the file's sha256; None if the wheel lacks the index."""
     path = _path(symbol.upper())
     if path is None:
         return None
@@ -32,7 +32,9 @@ def read_rows(symbol: str, first: str, last: str) -> tuple[list[Row], str] | Non
         lines = csv.reader(gzip.decompress(packed).decode().splitlines()[1:])
         rows = [_row(line) for line in lines if line[1] != "."]  # a holiday
     except (OSError, EOFError, zlib.error, ValueError, IndexError) as error:
-        raise DataDamaged(f"{path} is not as expected: {error}") from error
+        raise DataDamaged(
+            f"{path}: expected daily rows of an index: {error}. Install a version of {WHEEL} that has them."
+        ) from error
     return [row for row in rows if first <= row[0] <= last], hashlib.sha256(packed).hexdigest()
 
 
@@ -45,7 +47,7 @@ def _path(symbol: str) -> Path | None:
 
 
 def _row(fields: list[str]) -> Row:
-    """Month/day/year, then either open, high, low, close, adjusted close and volume, or a level alone."""
+    """Parse month/day/year, then either open, high, low, close, adjusted close and volume, or only a level."""
     month, day, year = fields[0].split("/")
     date = f"{int(year):04}{int(month):02}{int(day):02}"
     if len(fields) == 2:

@@ -1,4 +1,4 @@
-"""Indicators as series of the same length as their input; NaN until ready, so that every comparison with it is false."""
+"""Indicators as series of the same length as their input. Values are NaN until ready, so every comparison is false."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -9,20 +9,20 @@ from operator import sub, truediv
 PRICE_UNITS = 1e8
 RATIO_UNITS = 2.0**40
 _TO_WHOLE = 1.5 * 2.0**52
-"""Added and taken away again, it rounds a number below 2**51 to a whole one."""
+"""Adding and subtracting this rounds a number below 2**51 to a whole number."""
 
 
 def moving_average_gap(values: Sequence[float], fast: int, slow: int) -> list[float]:
-    """The fast simple average above the slow one, in hundred-millionths times both periods; ready when both are.
+    """Compute the fast minus the slow simple average, in hundred-millionths times both periods; ready when both are.
 
-    Prices are counted in whole hundred-millionths, as LEAN counts in decimals: their sums are exact up to a total of 2**53, so
-    averages that are equal in decimals have a gap of exactly 0 (real prices have such days), and what came before is no matter.
+    Prices are counted in whole hundred-millionths, since LEAN counts in decimals. Sums are exact up to a total of 2**53:
+    averages that are equal in decimals have a gap of exactly 0 (real prices have such days), and earlier values do not matter.
     """
     ready = max(fast, slow)
     if ready > len(values):
         return [nan] * len(values)
     sums = [0.0, *accumulate(_whole(values, PRICE_UNITS))]
-    # Floats throughout: Python is quicker at them than at a mixture.
+    # Floats throughout: Python computes faster with them than with a mixture.
     fast_weight, slow_weight = float(slow), float(fast)
     return [nan] * (ready - 1) + [
         (top - fast_low) * fast_weight - (top - slow_low) * slow_weight
@@ -31,20 +31,20 @@ def moving_average_gap(values: Sequence[float], fast: int, slow: int) -> list[fl
 
 
 def moving_sum(values: Sequence[float], period: int) -> list[float]:
-    """The sum of the last `period` values, this one included; exact for whole numbers up to a total of 2**53."""
+    """Sum the last `period` values, including this one; exact for whole numbers up to a total of 2**53."""
     sums = [0.0, *accumulate(values)]
     return _padded([top - low for top, low in zip(sums[period:], sums, strict=False)], len(values))
 
 
 def growth(values: Sequence[float], period: int) -> list[float]:
-    """A value over the one `period` bars before: 1 more than the rate of change. Equal quotients are equal numbers."""
+    """Divide a value by that `period` bars before: 1 more than the rate of change. Equal quotients are equal numbers."""
     return _padded(list(map(truediv, values[period:], values)), len(values))
 
 
 def highest_before(values: Sequence[float], period: int) -> list[float]:
-    """The highest of the `period` values before this one.
+    """Return the highest of the `period` values before this one.
 
-    In time proportional to the values alone: a queue keeps those that may still become the highest, in falling order
+    Time is proportional to the number of values: a queue keeps those that may still become the highest, in falling order
     (D. Lemire, Streaming Maximum-Minimum Filter, 2006).
     """
     if period > len(values):
@@ -69,12 +69,12 @@ def highest_before(values: Sequence[float], period: int) -> list[float]:
 
 
 def spread(values: Sequence[float], period: int, units: float = PRICE_UNITS) -> tuple[list[float], list[float]]:
-    """How far each value is from the mean of its last `period` values, and their population deviation, both x period x units.
+    """Compute each value's distance from the mean of its last `period` values, and their population deviation.
 
-    The first over the second is the z-score; Bollinger's bands lie at whole deviations (J. Bollinger, Bollinger on Bollinger
-    Bands, 2001). Values are counted in whole units, so a value at the mean has a distance of exactly 0 and equal values have a
-    deviation of exactly 0. With n values, sum S and sum of squares Q, n deviations squared are n Q - S², here by its
-    changes from window to window.
+    Both are multiplied by period x units. The first divided by the second is the z-score; Bollinger's bands lie at multiples of
+    the deviation (J. Bollinger, Bollinger on Bollinger Bands, 2001). Values are counted in whole units, so a value at the mean
+    has a distance of exactly 0, and equal values have a deviation of exactly 0. With n values, sum S and sum of squares Q, n
+    deviations squared are n Q - S²; the loop updates this from window to window.
     """
     whole, count = _whole(values, units), float(period)
     if period > len(values):
@@ -91,16 +91,16 @@ def spread(values: Sequence[float], period: int, units: float = PRICE_UNITS) -> 
         if new != previous:
             equal = 1
         elif (equal := equal + 1) >= period:
-            square = 0.0  # whatever rounding had left
+            square = 0.0  # without the remaining rounding errors
         distances.append(distance)
         deviations.append(sqrt(square) if square > 0.0 else 0.0)
     return _padded(distances, len(values)), _padded(deviations, len(values))
 
 
 def macd_histogram(values: Sequence[float], fast: int, slow: int, signal: int) -> list[float]:
-    """The MACD above its signal line; ready at the bar max(fast, slow) + signal - 2.
+    """Compute the MACD minus its signal line; ready at the bar max(fast, slow) + signal - 2.
 
-    The MACD is the fast exponential average less the slow one, its signal line the exponential average of it (G. Appel, The
+    The MACD is the fast exponential average minus the slow one. Its signal line is its own exponential average (G. Appel, The
     Moving Average Convergence-Divergence Trading Method, 1979). Each average starts as the mean of its first `period` values
     and has the weight 2 / (period + 1), as in LEAN.
     """
@@ -121,10 +121,10 @@ def macd_histogram(values: Sequence[float], fast: int, slow: int, signal: int) -
 def average_true_range(
     highs: Sequence[float], lows: Sequence[float], closes: Sequence[float], period: int
 ) -> list[float]:
-    """Wilder's average true range; ready at the bar `period` - 1.
+    """Compute Wilder's average true range; ready at the bar `period` - 1.
 
-    The true range is that of the bar and the close before it, for the first bar its own range; the first average is the plain
-    mean of `period` of them, then smoothed by 1 / `period` (J. W. Wilder, 1978, and LEAN's AverageTrueRange).
+    The true range spans the bar and the close before it; that of the first bar is its own range. The first average is the
+    plain mean of `period` true ranges, then smoothed by 1 / `period` (J. W. Wilder, 1978, and LEAN's AverageTrueRange).
     """
     if period > len(closes):
         return [nan] * len(closes)
@@ -141,15 +141,15 @@ def average_true_range(
 
 
 def earlier(series: Sequence[float]) -> list[float]:
-    """The series as it was a bar before."""
+    """Shift the series by one bar: each value becomes the one before it."""
     return [nan, *series[:-1]] if series else []
 
 
 def wilder_rsi(values: Sequence[float], period: int) -> list[float]:
-    """Wilder's relative strength index; ready at the bar `period`, after `period` changes.
+    """Compute Wilder's relative strength index; ready at the bar `period`, after `period` changes.
 
     The first average gain and loss are plain means of the first `period` changes, then smoothed by 1 / `period`
-    (J. W. Wilder, New Concepts in Technical Trading Systems, 1978). Without any loss it is 100, as in LEAN.
+    (J. W. Wilder, New Concepts in Technical Trading Systems, 1978). Without any loss the index is 100, as in LEAN.
     """
     count = len(values)
     if period >= count:
@@ -159,7 +159,7 @@ def wilder_rsi(values: Sequence[float], period: int) -> list[float]:
     loss = -sum(change for change in changes[:period] if change < 0) / period
     series = [nan] * period
     series.append(100.0 - 100.0 / (1.0 + gain / loss) if loss else 100.0)
-    # Floats throughout: Python is quicker at them than at a mixture.
+    # Floats throughout: Python computes faster with them than with a mixture.
     kept, length = period - 1.0, float(period)
     for change in changes[period:]:
         if change > 0.0:
@@ -193,5 +193,5 @@ def _whole(values: Sequence[float], units: float) -> list[float]:
 
 
 def _padded(series: list[float], count: int) -> list[float]:
-    """As long as the input, with NaN before the series is ready."""
+    """Pad the series to the length of the input, with NaN before it is ready."""
     return [nan] * (count - len(series)) + series

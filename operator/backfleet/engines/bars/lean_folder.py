@@ -1,8 +1,8 @@
 """The files of a folder in LEAN's layout as text: zips of daily bars, and factor and map files, plain or in dated zips.
 
-`equity/usa/daily/<symbol>.zip` holds rows `YYYYMMDD HH:MM,open,high,low,close,volume`, prices x 10000;
-`index/usa/daily/<symbol>.zip` the same with plain prices. `equity/usa/factor_files` and `equity/usa/map_files` hold a
-`<symbol>.csv` each, or the zips of `lean data download`, `factor_files_YYYYMMDD.zip`, of which the newest counts.
+`equity/usa/daily/<symbol>.zip` contains rows `YYYYMMDD HH:MM,open,high,low,close,volume` with prices x 10000;
+`index/usa/daily/<symbol>.zip` contains the same with plain prices. `equity/usa/factor_files` and `equity/usa/map_files` each
+contain `<symbol>.csv`, or the zips of `lean data download`, such as `factor_files_YYYYMMDD.zip`, of which the newest is used.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from backfleet.engines.program import EngineFailure
 EQUITY = "equity"
 INDEX = "index"
 PRICE_SCALES = {EQUITY: 10_000, INDEX: 1}
-"""What a price is multiplied by in the daily files of each kind of security, in the order in which they are looked for."""
+"""The factor of prices in the daily files of each kind of security, in the order of lookup."""
 FACTOR_FILES = "factor_files"
 MAP_FILES = "map_files"
 
@@ -29,11 +29,11 @@ Row = tuple[str, float, float, float, float, float]
 
 
 class DataDamaged(EngineFailure):
-    """A file of the data folder cannot be read; the message names file and line."""
+    """An unreadable file in the data folder; the message names file and line."""
 
 
 class DailyFile(NamedTuple):
-    """The rows of a file within a range, oldest first, the file's sha256, and what LEAN passes over in it."""
+    """The rows of a file within a range, oldest first, the file's sha256, and warnings for what LEAN skips in it."""
 
     rows: list[Row]
     sha256: str
@@ -41,7 +41,7 @@ class DailyFile(NamedTuple):
 
 
 class Auxiliary(NamedTuple):
-    """The text of a factor or map file, where it is, and its sha256."""
+    """The path, text and sha256 of a factor or map file."""
 
     path: str
     text: str
@@ -49,20 +49,20 @@ class Auxiliary(NamedTuple):
 
 
 def day_date(day: str) -> date:
-    """The date of a YYYYMMDD text."""
+    """Parse the date in a YYYYMMDD text."""
     return date.fromisoformat(day[:8])
 
 
 def daily_path(kind: str, name: str) -> str:
-    """Where the daily bars of a security are, below the folder."""
+    """Return the path of a security's daily bars, below the folder."""
     return f"{kind}/usa/daily/{name}.zip"
 
 
 def read_daily(path: Path, first: str, last: str) -> DailyFile | None:
-    """The rows from YYYYMMDD to YYYYMMDD, both included; None where there is no such file.
+    """Read the rows from YYYYMMDD to YYYYMMDD, both included; None if the file does not exist.
 
-    As LEAN: the zip's first file counts, days that are not later than the one before are skipped, and so are further
-    columns; each is a warning. What cannot be read is DataDamaged with file and line.
+    Like LEAN, read only the zip's first file, and skip days that are not after the day before and columns after the sixth; each
+    gives a warning. Raise DataDamaged with file and line for unreadable content.
     """
     try:
         packed = path.read_bytes()
@@ -77,7 +77,7 @@ def read_daily(path: Path, first: str, last: str) -> DailyFile | None:
 
 
 def read_auxiliary(folder: Path, kind: str, name: str) -> Auxiliary | None:
-    """A security's factor or map file: the plain one, else the one in the newest zip; None where neither is there."""
+    """Read a security's factor or map file: the plain file, else the one in the newest zip; None if neither exists."""
     place = folder / "equity/usa" / kind
     path = place / f"{name}.csv"
     if path.is_file():
@@ -92,7 +92,7 @@ def read_auxiliary(folder: Path, kind: str, name: str) -> Auxiliary | None:
     except KeyError:
         return None
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise DataDamaged(f"{newest} is damaged: {error}") from error
+        raise DataDamaged(f"{newest} is damaged: {error}. Download it again.") from error
     text = content.decode("utf-8-sig", "replace")
     return Auxiliary(f"{newest}#{name}.csv", text, hashlib.sha256(content).hexdigest())
 
@@ -112,7 +112,7 @@ def _csv_text(path: Path, packed: bytes, warnings: list[str]) -> str:
                 warnings.append(f"{path.name} holds {len(archive.namelist())} entries; only {names[0]} is read")
             content = archive.read(names[0])
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        raise DataDamaged(f"{path} is damaged: {error}") from error
+        raise DataDamaged(f"{path} is damaged: {error}. Download it again.") from error
     text = content.decode("utf-8", "replace")
     if text.startswith("\ufeff"):
         warnings.append(f"{path.name} begins with a byte-order mark, which is skipped")
@@ -128,14 +128,14 @@ def _parse_rows(path: Path, text: str, span: tuple[str, str], warnings: list[str
         if not (day.isascii() and day.isdigit() and len(day) == 8):
             if not line.strip():
                 continue
-            raise DataDamaged(f"{path} line {number}: expected a row that begins with YYYYMMDD, got {line[:40]!r}")
+            raise DataDamaged(f"{path} line {number}: expected a row that starts with YYYYMMDD, got {line[:40]!r}")
         if day <= previous:
             skipped.append(number)
             continue
         previous = day
         if line.count(",") > 5:
             widest = widest or f"line {number}"
-            line = ",".join(line.split(",")[:6])  # noqa: PLW2901 - as LEAN, which reads six columns
+            line = ",".join(line.split(",")[:6])  # noqa: PLW2901 - LEAN reads six columns
         if first <= day <= last:
             rows.append(_parse_row(path, number, line))
     if skipped:
@@ -153,7 +153,7 @@ def _parse_row(path: Path, number: int, line: str) -> Row:
         _, open_, high, low, close, volume = fields
         row = (line[:8], float(open_), float(high), float(low), float(close), float(volume))
     except ValueError as error:
-        raise DataDamaged(f"{path} line {number}: {line[:80]!r} is not a daily bar") from error
+        raise DataDamaged(f"{path} line {number}: expected a daily bar, got {line[:80]!r}") from error
     if not (all(0 < price < inf for price in row[1:5]) and row[3] <= row[2] and 0 <= row[5] < inf):
-        raise DataDamaged(f"{path} line {number}: {line[:80]!r} has impossible prices or volume")
+        raise DataDamaged(f"{path} line {number}: expected prices above 0, low <= high, volume >= 0, got {line[:80]!r}")
     return row

@@ -1,4 +1,4 @@
-"""The command `backfleet-bars`: one backtest, from a request in the environment or by hand from options."""
+"""The command `backfleet-bars`: one backtest, from a request in the environment or from options."""
 
 import os
 import sys
@@ -46,15 +46,15 @@ def main(
 def _request(environment: Mapping[str, str]) -> BacktestRequest:
     text = environment.get(wire.ENV_REQUEST)
     if not text:
-        raise EngineFailure(f"{wire.ENV_REQUEST} is not set; by hand, give options (see backfleet-bars --help)")
+        raise EngineFailure(f"{wire.ENV_REQUEST} is not set. Pass options instead; see backfleet-bars --help.")
     try:
         return BacktestRequest.from_json(text)
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
-        raise EngineFailure(f"{wire.ENV_REQUEST} is not a request: {error!r}") from error
+        raise EngineFailure(f"{wire.ENV_REQUEST}: expected a request as JSON: {error!r}") from error
 
 
 def summary(request: BacktestRequest, result: Result) -> str:
-    """A few lines for people."""
+    """Summarize a result in a few readable lines."""
     chosen = " ".join(f"{name}={value}" for name, value in request.parameters.items())
     lines = [
         f"{request.strategy} on {' '.join(request.symbols)} {request.start_date}..{request.end_date} {chosen}".rstrip()

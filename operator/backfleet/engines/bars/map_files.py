@@ -1,6 +1,6 @@
-"""Map files as LEAN reads them: from which day a security has bars, until when, and under which names they are filed.
+"""Map files as LEAN reads them: the first and the last day of a security's bars, and the names of their files.
 
-Rows are `YYYYMMDD,ticker[,exchange]`: the first is the security's first day, each ticker holds up to and including its day.
+Rows are `YYYYMMDD,ticker[,exchange]`. The first is the security's first day; a ticker is valid up to and including its day.
 Source: LEAN, Common/Data/Auxiliary/MapFile.cs.
 """
 
@@ -31,7 +31,7 @@ class MapFile:
 
 
 def read_map(folder: Path, name: str) -> MapFile:
-    """The map of a security; without a file it has had its name for ever, as in LEAN. DataDamaged names file and line."""
+    """Read the map of a security. Without a file its name never changed, as in LEAN. DataDamaged names file and line."""
     file = read_auxiliary(folder, MAP_FILES, name)
     rows: dict[str, str] = {}
     for number, line in enumerate(file.text.split("\n") if file else (), start=1):
@@ -42,7 +42,7 @@ def read_map(folder: Path, name: str) -> MapFile:
             rows[f"{day_date(fields[0]):%Y%m%d}"] = fields[1].strip().lower()
         except (ValueError, IndexError) as error:
             path = file.path if file else ""
-            raise DataDamaged(f"{path} line {number}: {line[:80]!r} is not a map row") from error
+            raise DataDamaged(f"{path} line {number}: expected a map row, got {line[:80]!r}") from error
     if file is None or not rows:
         return MapFile((Segment("00010101", FAR, name),))
     return MapFile(_segments(sorted(rows.items())), file.sha256)

@@ -1,7 +1,7 @@
-"""Daily bars from a folder in LEAN's layout, in one of LEAN's modes of prices, and of several symbols on the same days.
+"""Daily bars from a folder in LEAN's layout, in one of LEAN's price modes, for several symbols on the same days.
 
-A symbol without a factor file has raw prices, as in LEAN. Bars begin and end where its map and factor files say. An index that
-the folder lacks is read from the wheel of the extra `indexes`, where that is installed.
+A symbol without a factor file has raw prices, as in LEAN. Its map and factor files limit the days with bars. An index that the
+folder lacks is read from the wheel of the extra `indexes`, if that is installed.
 """
 
 import re
@@ -33,7 +33,7 @@ MAX_GAP_WEEKDAYS = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bars:
-    """One symbol's bars as columns of equal length, oldest first; days are YYYYMMDD, prices and volumes as the mode has them."""
+    """One symbol's bars as columns of equal length, oldest first. Days are YYYYMMDD; the mode decides prices and volumes."""
 
     symbol: str
     days: list[str]
@@ -43,19 +43,19 @@ class Bars:
     closes: list[float]
     volumes: list[float]
     fingerprint: str = ""
-    """sha256 of the files of bars, and of the map file and the factor file where there are some."""
+    """sha256 of the files with bars, and of the map file and the factor file if they exist."""
     warnings: tuple[str, ...] = ()
     actions: tuple[CorporateAction, ...] = ()
-    """What reaches an account that holds the symbol, oldest first."""
+    """The actions that reach an account that holds the symbol, oldest first."""
 
     def __len__(self) -> int:
         return len(self.days)
 
 
 def read_bars(folder: Path, symbol: str, start: date, end: date, prices: Prices = Prices.ADJUSTED) -> Bars:
-    """The bars of `symbol` from `start` to `end`, both included; NoData without any, DataDamaged names file and line."""
+    """Read the bars of `symbol` from `start` to `end`, both included. Raise NoData without any. DataDamaged names its line."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", symbol):
-        raise NoData(f"{symbol[:40]!r} is not a symbol")
+        raise NoData(f"symbol: expected at most 32 letters, digits, dots, underscores and hyphens, got {symbol[:40]!r}")
     first, last = f"{start:%Y%m%d}", f"{end:%Y%m%d}"
     name = symbol.lower()
     names = read_map(folder, name)
@@ -76,17 +76,17 @@ def read_bars(folder: Path, symbol: str, start: date, end: date, prices: Prices 
 
 
 def align(series: Sequence[Bars]) -> tuple[Bars, ...]:
-    """The bars of the days that all of them have; NoData when there is none. Days left out are a warning of the first."""
+    """Keep the days that all series have, and warn on the first about the others. Raise NoData without a shared day."""
     if len(series) == 1:
         return tuple(series)
     shared = set(series[0].days).intersection(*(bars.days for bars in series[1:]))
     names = " and ".join(bars.symbol for bars in series)
     if not shared:
-        raise NoData(f"no day in the range has bars of {names}")
+        raise NoData(f"no day in the range has bars of all symbols: {names}")
     kept = [_of_days(bars, shared) for bars in series]
     left_out = len(set().union(*(bars.days for bars in series)) - shared)
     if left_out:
-        warning = f"{left_out} days without bars of both {names} are left out"
+        warning = f"{left_out} days are left out, since they lack bars of {' or '.join(bars.symbol for bars in series)}"
         kept[0] = replace(kept[0], warnings=(*kept[0].warnings, warning))
     return tuple(kept)
 
@@ -105,7 +105,7 @@ def _of_days(bars: Bars, days: set[str]) -> Bars:
 
 
 def _equity_file(folder: Path, symbol: str, names: MapFile, span: tuple[str, str]) -> DailyFile | None:
-    """The rows of all names that the equity had, as one file; None where no file of its present name is there."""
+    """Read the rows of all names of the equity as one file; None without a file of its current name."""
     rows: list[Row] = []
     hashes: list[str] = []
     warnings: list[str] = []
@@ -128,7 +128,8 @@ def _equity_file(folder: Path, symbol: str, names: MapFile, span: tuple[str, str
 
 def _missing(symbol: str, segment: Segment) -> str:
     first, last = day_date(segment.first), day_date(segment.last)
-    return f"{symbol} was {segment.ticker.upper()} from {first} to {last}: no {daily_path(EQUITY, segment.ticker)}"
+    path = daily_path(EQUITY, segment.ticker)
+    return f"{symbol} was {segment.ticker.upper()} from {first} to {last}, but {path} is missing"
 
 
 def _index_bars(folder: Path, symbol: str, first: str, last: str) -> Bars:
@@ -145,28 +146,28 @@ def _wheel_file(symbol: str, first: str, last: str) -> DailyFile:
 
     if (found := index_wheel.read_rows(symbol, first, last)) is not None:
         return DailyFile(*found)
-    paths = " nor ".join(daily_path(kind, symbol.lower()) for kind in PRICE_SCALES)
-    hint = f"; {index_wheel.INSTALL} brings it" if symbol.upper() in index_wheel.FILES else ""
-    raise NoData(f"no data for {symbol}: the data folder has neither {paths}{hint}")
+    paths = " or ".join(daily_path(kind, symbol.lower()) for kind in PRICE_SCALES)
+    hint = f" Install it with: {index_wheel.INSTALL}" if symbol.upper() in index_wheel.FILES else ""
+    raise NoData(f"no data for {symbol}: expected {paths} in the data folder, found neither.{hint}")
 
 
 def _nothing(symbol: str, days: tuple[date, date], names: MapFile, factors: Factors) -> str:
     start = max(names.segments[0].first, factors.first_day)
-    begins = f"; its map and factor files begin on {day_date(start)}" if f"{days[1]:%Y%m%d}" < start else ""
+    begins = f": its map and factor files begin on {day_date(start)}" if f"{days[1]:%Y%m%d}" < start else ""
     return f"no data for {symbol} from {days[0]} to {days[1]}{begins}"
 
 
 def _warnings(symbol: str, days: list[str], factors: Factors) -> Iterator[str]:
     yield from factors.warnings
     if not factors.rows:
-        yield f"no factors for {symbol}: neither splits nor dividends are known, prices are raw"
+        yield f"no factors for {symbol}: splits and dividends are unknown, so prices are raw"
     elif not factors.has_dividends:
         yield f"no dividends in the data of {symbol}: all price factors are 1"
     yield from _gaps(symbol, days)
 
 
 def _gaps(symbol: str, days: list[str]) -> Iterator[str]:
-    """Holes inside the range; holidays are not known, so all weekdays between two bars count."""
+    """Yield the gaps inside the range. Holidays are unknown, so all weekdays between two bars count."""
     dates = [day_date(day) for day in days]
     for before, after in pairwise(dates):
         if (after - before).days > MAX_GAP_WEEKDAYS and _weekdays_between(before, after) > MAX_GAP_WEEKDAYS:
@@ -174,7 +175,7 @@ def _gaps(symbol: str, days: list[str]) -> Iterator[str]:
 
 
 def _weekdays_between(before: date, after: date) -> int:
-    """Weekdays after `before` and before `after`."""
+    """Count the weekdays after `before` and before `after`."""
     weeks, rest = divmod((after - before).days - 1, 7)
     return weeks * 5 + sum((before.weekday() + 1 + day) % 7 < 5 for day in range(rest))
 

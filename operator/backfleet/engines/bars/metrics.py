@@ -1,7 +1,7 @@
-"""The metrics of a finished backtest, by LEAN's definitions; what cannot be computed is None, never 0 or NaN.
+"""The metrics of a finished backtest, by LEAN's definitions. A metric that cannot be computed is None, never 0 or NaN.
 
-LEAN's definitions are those of Common/Statistics/PortfolioStatistics.cs and Statistics.cs in QuantConnect/Lean. Where this
-engine differs, the function says so; docs/metrics.md has one table of all.
+LEAN's definitions are those of Common/Statistics/PortfolioStatistics.cs and Statistics.cs in QuantConnect/Lean. A function that
+differs from LEAN documents it; docs/metrics.md has a table of all metrics.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ Number = float | int | None
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Calendar days from the first bar to the last, and how many daily returns a year has."""
+    """Calendar days from the first bar to the last, and the number of daily returns per year."""
 
     days: int
     returns_per_year: float
 
     @staticmethod
     def of(days: Sequence[str]) -> "Calendar":
-        """Of the bars' days, YYYYMMDD."""
+        """Compute the calendar of the bars' days, YYYYMMDD."""
         first, last = day_date(days[0]), day_date(days[-1])
         per_year = returns_per_year(day_date(days[1]), last, len(days) - 1) if len(days) > 1 else 0.0
         return Calendar((last - first).days, per_year)
@@ -41,7 +41,7 @@ class Calendar:
 def measure(
     ledger: Ledger, returns: Sequence[float], calendar: Calendar, risk_free: float | Sequence[float] = 0.0
 ) -> dict[str, Number]:
-    """All of `core.metrics.METRICS` for a ledger and its `daily_returns`; `risk_free` are annual rates, one or one a return."""
+    """Compute all of `core.metrics.METRICS` for a ledger and its returns. `risk_free` is one annual rate, or one per return."""
     end = ledger.equity[-1]
     deepest = drawdown(ledger.equity)
     plain = Moments.of(returns)
@@ -61,14 +61,14 @@ def measure(
 
 
 def daily_returns(equity: Sequence[float]) -> list[float]:
-    """Close to close; empty once equity touches zero, since no ratio means anything then."""
+    """Compute the returns from close to close; empty if equity ever reaches zero, since ratios are then meaningless."""
     if min(equity) <= 0:
         return []
     return [ratio - 1.0 for ratio in map(truediv, islice(equity, 1, None), equity)]
 
 
 def annual_return(start: float, end: float, days: int) -> float | None:
-    """Compounding annual return over calendar days / 365, as LEAN's CompoundingAnnualPerformance."""
+    """Compute the compounding annual return over calendar days / 365, like LEAN's CompoundingAnnualPerformance."""
     if days < 1 or end <= 0:
         return None
     try:
@@ -78,7 +78,7 @@ def annual_return(start: float, end: float, days: int) -> float | None:
 
 
 def drawdown(equity: Sequence[float]) -> float:
-    """The largest fall from an earlier peak of closing equity, as a positive fraction; LEAN rounds to 3 places, this does not."""
+    """Return the largest fall from an earlier peak of closing equity, as a positive fraction; LEAN rounds it to 3 places."""
     peak = trough = equity[0]
     deepest = 0.0
     for value in equity:
@@ -91,21 +91,21 @@ def drawdown(equity: Sequence[float]) -> float:
 
 
 def sharpe_ratio(excess: Moments | None) -> float | None:
-    """Mean over sample deviation of daily excess returns, x sqrt(252); LEAN compounds the mean to a year instead."""
+    """Compute mean / sample deviation of daily excess returns x sqrt(252); LEAN compounds the mean to a year instead."""
     return excess.mean / excess.deviation * sqrt(TRADING_DAYS) if excess and excess.deviation else None
 
 
 def sortino_ratio(returns: Sequence[float], excess: Moments | None) -> float | None:
-    """The mean excess over the sample deviation of the returns below zero alone, as LEAN's AnnualDownsideStandardDeviation.
+    """Compute mean excess / sample deviation of the negative returns alone, like LEAN's AnnualDownsideStandardDeviation.
 
-    That is LEAN's formula, not Sortino and Price's: theirs is `comparable_sortino_ratio`.
+    This is LEAN's formula, not Sortino and Price's: theirs is `comparable_sortino_ratio`.
     """
     losses = Moments.of([value for value in returns if value < 0.0])
     return excess.mean / losses.deviation * sqrt(TRADING_DAYS) if excess and losses and losses.deviation else None
 
 
 def probabilistic_sharpe_ratio(excess: Moments | None, annual_benchmark: float = 1.0) -> float | None:
-    """The probability that the true Sharpe ratio exceeds an annual benchmark.
+    """Compute the probability that the true Sharpe ratio exceeds an annual benchmark.
 
     Bailey and López de Prado, The Sharpe Ratio Efficient Frontier (2012): with the observed daily ratio s, skewness g3
     and kurtosis g4 (population moments), N((s - benchmark) sqrt(T - 1) / sqrt(1 - g3 s + (g4 - 1) / 4 s²)). LEAN takes
@@ -127,7 +127,7 @@ def probabilistic_sharpe_ratio(excess: Moments | None, annual_benchmark: float =
 
 
 def return_blocks(returns: Sequence[float]) -> tuple[tuple[int, float, float], ...]:
-    """16 equal parts of the daily returns: count, sum and sum of squares of each."""
+    """Split the daily returns into 16 equal parts; return count, sum and sum of squares of each."""
     edges = [len(returns) * block // BLOCKS for block in range(BLOCKS + 1)]
     parts = [returns[low:high] for low, high in pairwise(edges)]
     return tuple((len(part), fsum(part), sumprod(part, part)) for part in parts)
@@ -145,9 +145,10 @@ def _ratios(returns: Sequence[float], plain: Moments | None, risk_free: float | 
 
 
 def _trade_metrics(ledger: Ledger) -> dict[str, Number]:
-    """A win has a profit after fees; a trade's return is its profit over the realized capital before it, as in LEAN.
+    """Compute the metrics of trades. A win has a profit after fees; a trade's return is profit / realized capital before it.
 
-    The gross profit is LEAN's: of the trades with a profit before fees. Dividends are in equity, and in no trade.
+    Both are LEAN's definitions. So is the gross profit, which sums the trades with a profit before fees. Dividends count in
+    equity but in no trade.
     """
     wins: list[float] = []
     losses: list[float] = []

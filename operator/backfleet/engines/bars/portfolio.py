@@ -1,8 +1,8 @@
 """Orders, fills and equity over the bars: one position at a time, long only, whole shares.
 
-A signal of a bar's close is filled at the next bar's open; a signal on the last bar fills nothing. A position that is open at
-the end is marked at the last close. Stop loss and profit target are judged on closes, like every other signal. Only a day
-trade acts on an open: it is filled there, and leaves at the same bar's close.
+A signal on a bar's close is filled at the next bar's open; a signal on the last bar fills nothing. A position that is open at
+the end is marked at the last close. Stop loss and profit target are checked on closes, like every other signal. Only a day
+trade acts on an open: it is filled there, and is sold at the same bar's close.
 """
 
 from bisect import bisect_left, bisect_right
@@ -16,14 +16,14 @@ from backfleet.engines.bars.fees import Fee
 from backfleet.engines.bars.market_data import Bars
 
 Size = Callable[[int, float, float], int]
-"""Whole shares to buy, of the signal's bar, the cash (all of equity, since nothing is held) and the price at the signal."""
+"""Returns whole shares to buy, given the signal's bar, the cash (all of equity, since nothing is held) and the signal's price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signals:
-    """What a strategy wants at each bar's close; `leave` counts only while holding, `enter` only while flat.
+    """A strategy's signals at each bar's close. `leave` counts only while holding, `enter` only while flat.
 
-    A position also leaves by stop, by target, or once it was held for `holding_bars`, its entry's own bar included.
+    A position is also sold by stop, by target, or after `holding_bars`, which include the entry's own bar.
     """
 
     enter: Sequence[bool]
@@ -36,7 +36,7 @@ class Signals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayTrades:
-    """What a strategy wants at each bar's open: a position until the same bar's close."""
+    """A strategy's signals at each bar's open, for a position until the same bar's close."""
 
     enter: Sequence[bool]
     size: Size
@@ -54,18 +54,18 @@ class Trade(NamedTuple):
 
     @property
     def gross(self) -> float:
-        """Profit before fees."""
+        """Return the profit before fees."""
         return self.shares * (self.exit_price - self.entry_price)
 
     @property
     def profit(self) -> float:
-        """Profit after the fees of both orders."""
+        """Return the profit after the fees of both orders."""
         return self.gross - self.fees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ledger:
-    """What happened: equity at every close, closed trades, and the counts that they do not show."""
+    """The record of a simulation: equity at every close, closed trades, and counts that these do not show."""
 
     initial_cash: float
     equity: list[float]
@@ -77,7 +77,7 @@ class Ledger:
 
 
 class BarAction(NamedTuple):
-    """What happens before the open of a bar: a dividend a share, and what prices are multiplied by from then on."""
+    """An action before the open of a bar: a dividend per share, and the factor for prices from then on."""
 
     bar: int
     dividend: float
@@ -88,7 +88,7 @@ NEVER = BarAction(-1, 0.0, Decimal(1))
 
 
 def bar_actions(bars: Bars) -> list[BarAction]:
-    """The actions by the bars that they come before, one a bar; those after the last bar are left out."""
+    """Assign the actions to the bars that follow them, one per bar. Drop those after the last bar."""
     found: dict[int, BarAction] = {}
     for day, dividend, split in bars.actions:
         bar = bisect_right(bars.days, day)
@@ -124,7 +124,7 @@ class Account:
         self.trades: list[Trade] = []
 
     def buy(self, bar: int, shares: int, price: float) -> None:
-        """Fill a market order; what the cash does not pay for is cut off, so that cash never goes below zero."""
+        """Fill a market order, reduced to what the cash can pay for: cash never falls below zero."""
         fee = self.fee(shares, price)
         cost = shares * price + fee
         if cost > self.cash:
@@ -142,7 +142,7 @@ class Account:
         self.total_fees += fee
 
     def apply(self, action: "BarAction", close: float) -> None:
-        """Pay the dividend on what is held, then split it; a fraction of a share is paid in cash at the split close before."""
+        """Pay the dividend, then split the shares. A fraction of a share is paid in cash, at the adjusted close before."""
         _, dividend, split = action
         self.cash += self.shares * dividend
         if split != 1:
@@ -152,7 +152,7 @@ class Account:
             self.entry_price *= float(split)
 
     def sell(self, bar: int, price: float) -> None:
-        """Fill a market order for the whole position, and book the trade; nothing where a split left no whole share."""
+        """Sell the whole position at market and book the trade. Do nothing if a split left no whole share."""
         shares = self.shares
         if not shares:
             return
@@ -165,16 +165,16 @@ class Account:
 
 
 def affordable(shares: int, cash: float, price: float, fee: Fee) -> int:
-    """The most shares, at most `shares`, whose price and fee are within `cash` (the price may have risen since the signal)."""
+    """Return the most shares, up to `shares`, that `cash` pays for with fees (the price may have risen since the signal)."""
     shares = min(shares, int(cash / price) + 1)
     while shares > 0 and (excess := shares * price + fee(shares, price) - cash) > 0:
-        # No step is too long: a share less saves at most its price and a tenth, the dearest fee there is.
+        # No step is too long: one share less saves at most 1.1 times its price, since the highest fee is a tenth.
         shares -= max(1, int(excess / (1.1 * price)))
     return max(0, shares)
 
 
 def simulate(bars: Bars, signals: Signals | DayTrades, initial_cash: float, fee: Fee) -> Ledger:
-    """Walk once over the bars."""
+    """Simulate the signals in one pass over the bars."""
     account = Account(initial_cash, fee)
     if isinstance(signals, DayTrades):
         equity, held_bars = _walk_days(bars, signals, account)
@@ -192,14 +192,14 @@ def simulate(bars: Bars, signals: Signals | DayTrades, initial_cash: float, fee:
 
 
 def _walk(bars: Bars, signals: Signals, account: Account) -> tuple[list[float], int]:
-    """From one position to the next: a close orders, the next open fills, and every close is marked."""
+    """Go from one position to the next: a close orders, the next open fills, and every close is marked."""
     closes, size = bars.closes, signals.size
     count, bar, held_bars = len(closes), 0, 0
-    entries = [*signals.enter[: count - 1], True]  # what the last close asks for is never filled
+    entries = [*signals.enter[: count - 1], True]  # an order at the last close is never filled
     actions = bar_actions(bars)
     equity: list[float] = []
     while bar < count:
-        # Nothing is held at this bar's close, nor until the next that orders something.
+        # Nothing is held at this bar's close, nor until the next close that orders something.
         cash, signal = account.cash, entries.index(True, bar)
         while signal < count - 1 and (wanted := size(signal, cash, closes[signal])) <= 0:
             signal = entries.index(True, signal + 1)
@@ -209,7 +209,7 @@ def _walk(bars: Bars, signals: Signals, account: Account) -> tuple[list[float], 
             break
         pending = actions[bisect_left(actions, (bar,)) :] if actions else []
         if pending and pending[0].bar == bar:
-            wanted = int(wanted / pending.pop(0).split)  # LEAN splits orders that wait for the open, too
+            wanted = int(wanted / pending.pop(0).split)  # LEAN also splits orders that wait for the open
         if wanted:
             account.buy(bar, wanted, bars.opens[bar])
         if account.shares:
@@ -220,7 +220,7 @@ def _walk(bars: Bars, signals: Signals, account: Account) -> tuple[list[float], 
 
 
 def _hold(bars: Bars, signals: Signals, account: Account, actions: list[BarAction], equity: list[float]) -> int:
-    """Mark the position at each close until one asks to leave, sell at the next open, and return that bar."""
+    """Mark the position at each close until a close signals an exit, sell at the next open, and return that bar."""
     opens, closes, leave, mark = bars.opens, bars.closes, signals.leave, equity.append
     stop, target = -signals.stop_loss_pct, signals.profit_target_pct
     count, bar = len(closes), account.entry_bar
@@ -228,7 +228,7 @@ def _hold(bars: Bars, signals: Signals, account: Account, actions: list[BarActio
     shares, cash, price = account.shares, account.cash, account.entry_price
     waiting = iter(actions)
     action = next(waiting, NEVER)
-    for bar in range(bar, count):  # noqa: B020 - the bar that was reached is read after the loop
+    for bar in range(bar, count):  # noqa: B020 - the last bar is read after the loop
         if bar == action.bar:
             account.apply(action, closes[bar - 1])
             shares, cash, price = account.shares, account.cash, account.entry_price
@@ -247,7 +247,7 @@ def _hold(bars: Bars, signals: Signals, account: Account, actions: list[BarActio
 
 
 def _walk_days(bars: Bars, signals: DayTrades, account: Account) -> tuple[list[float], int]:
-    """At each bar judge its open, buy there, and sell at its close."""
+    """Buy at the open of each wanted bar, and sell at its close."""
     size, opens, closes = signals.size, bars.opens, bars.closes
     equity: list[float] = []
     held_bars = 0

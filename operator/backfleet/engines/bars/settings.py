@@ -1,4 +1,4 @@
-"""What an installation may set for `bars`, from the engine's environment."""
+"""The settings of `bars`, from the engine's environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ _PRICES_BY_FACTOR_FILES = {"apply": Prices.SPLIT_ADJUSTED, "ignore": Prices.RAW}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarsSettings:
-    """Fees, the annual risk-free rate, where the market data is, and how prices are adjusted where a batch does not say."""
+    """Fees, the annual risk-free rate, the folder of market data, and the price mode for batches that set none."""
 
     fee: Fee = interactive_brokers
     risk_free_rate: float = 0.0
     rates: RiskFreeRates | None = None
-    """Those of the data folder's file, in place of the one rate."""
+    """The rates in the data folder's file, in place of the single rate."""
     data_folder: Path = PACKAGED_FOLDER
     prices: Prices = Prices.ADJUSTED
     warnings: tuple[str, ...] = ()
 
     @property
     def risk_free(self) -> RiskFreeRates:
-        """The rate of each day."""
+        """Return the rate of each day."""
         return self.rates or RiskFreeRates.constant(self.risk_free_rate)
 
     @staticmethod
     def from_environment(environment: Mapping[str, str]) -> "BarsSettings":
-        """Read the variables, and the file of rates; EngineFailure names the variable that is wrong."""
+        """Read the variables and the file of rates. EngineFailure names an invalid variable."""
         folder = Path(environment.get(wire.ENV_DATA_FOLDER) or PACKAGED_FOLDER)
         text = environment.get(wire.ENV_BARS_RISK_FREE_RATE, RATES_OF_FILE)
         prices, warnings = _prices(environment)
@@ -61,7 +61,7 @@ def _rate(text: str) -> float:
 
 
 def _prices(environment: Mapping[str, str]) -> tuple[Prices, tuple[str, ...]]:
-    """The mode of prices; the variable of 0.2.0 still counts where the new one is not set, with a warning."""
+    """Return the price mode. Without the new variable, that of 0.2.0 still counts, with a warning."""
     text = environment.get(wire.ENV_BARS_PRICES)
     old = environment.get(wire.ENV_BARS_FACTOR_FILES)
     if text is not None:
@@ -74,5 +74,5 @@ def _prices(environment: Mapping[str, str]) -> tuple[Prices, tuple[str, ...]]:
     if old not in _PRICES_BY_FACTOR_FILES:
         raise EngineFailure(f"{wire.ENV_BARS_FACTOR_FILES}: expected apply or ignore, got {old[:40]!r}")
     prices = _PRICES_BY_FACTOR_FILES[old]
-    advice = f"{wire.ENV_BARS_FACTOR_FILES}={old} is deprecated: set {wire.ENV_BARS_PRICES}={prices.value} in its place"
+    advice = f"{wire.ENV_BARS_FACTOR_FILES}={old} is deprecated. Set {wire.ENV_BARS_PRICES}={prices.value} instead."
     return prices, (advice,)

@@ -1,7 +1,7 @@
 """The complete LEAN configuration of one backtest. Pure.
 
-It replaces the image's own config.json (`--config`), whose sample parameters would otherwise be mixed into the run. LEAN
-takes symbols, dates and cash from nowhere but parameters, so they are four parameters more.
+It replaces the image's own config.json (`--config`): otherwise the sample parameters of that file would reach the run. LEAN
+can receive symbols, dates and cash only as parameters, so the configuration adds four parameters.
 Sources: Launcher/config.json and Queues/JobQueue.cs of QuantConnect/Lean.
 """
 
@@ -18,12 +18,12 @@ PYTHON_FILE = "main.py"
 PYTHON_TYPE = "main"
 OBJECT_STORE = f"{wire.SCRATCH_PATH}/lean-storage"
 START_SECONDS = 300
-"""For creating and for initializing the algorithm: a throttled processor takes long to import LEAN's Python packages."""
+"""The limit for creating and for initializing the algorithm: a throttled CPU takes long to import LEAN's Python packages."""
 
 _ENVIRONMENT = "backtesting"
 _HANDLERS: Mapping[str, Any] = {
     "live-mode": False,
-    # An alias of BacktestingSetupHandler since that name exists: right for old and new images.
+    # Newer images have BacktestingSetupHandler and keep this name as its alias: it works in old and new images.
     "setup-handler": "QuantConnect.Lean.Engine.Setup.ConsoleSetupHandler",
     "result-handler": "QuantConnect.Lean.Engine.Results.BacktestingResultHandler",
     "data-feed-handler": "QuantConnect.Lean.Engine.DataFeeds.FileSystemDataFeed",
@@ -35,7 +35,7 @@ _FIXED: Mapping[str, Any] = {
     "environment": _ENVIRONMENT,
     "environments": {_ENVIRONMENT: dict(_HANDLERS)},
     "live-mode": False,
-    # Otherwise LEAN waits for a key at the end.
+    # Otherwise LEAN waits for a key press at the end.
     "close-automatically": True,
     "debugging": False,
     "python-venv": "",
@@ -43,7 +43,7 @@ _FIXED: Mapping[str, Any] = {
     "results-destination-folder": wire.RESULTS_PATH,
     "object-store-root": OBJECT_STORE,
     "object-store": "QuantConnect.Lean.Engine.Storage.LocalObjectStore",
-    # Its default is one per processor of the node.
+    # LEAN's default is one per CPU of the node.
     "data-feed-workers-count": 1,
     "algorithm-creation-timeout": START_SECONDS,
     "initialization-timeout": START_SECONDS,
@@ -53,7 +53,7 @@ _FIXED: Mapping[str, Any] = {
     "api-handler": "QuantConnect.Api.Api",
     "map-file-provider": "QuantConnect.Data.Auxiliary.LocalDiskMapFileProvider",
     "factor-file-provider": "QuantConnect.Data.Auxiliary.LocalDiskFactorFileProvider",
-    # From disk and nowhere else.
+    # From disk only.
     "data-provider": "QuantConnect.Lean.Engine.DataFeeds.DefaultDataProvider",
     "alpha-handler": "QuantConnect.Lean.Engine.Alphas.DefaultAlphaHandler",
     "job-user-id": "0",
@@ -63,9 +63,9 @@ _FIXED: Mapping[str, Any] = {
 
 
 def build_configuration(request: BacktestRequest, *, projects_folder: str, data_folder: str) -> dict[str, Any]:
-    """Every key that LEAN needs for `request`; ValueError when the request names no project, which acceptance excludes."""
+    """Build every key that LEAN needs for `request`. Raise ValueError without a LEAN project; acceptance excludes that."""
     if not request.lean_project_path:
-        raise ValueError(f"the request for {request.strategy} names no LEAN project")
+        raise ValueError(f"the request for {request.strategy} does not name a LEAN project")
     file = request.lean_algorithm_file or PYTHON_FILE
     is_python = file.endswith(".py")
     return {
@@ -80,7 +80,7 @@ def build_configuration(request: BacktestRequest, *, projects_folder: str, data_
 
 
 def parameters_of(request: BacktestRequest) -> dict[str, str]:
-    """The batch's parameters as exact texts, and those that carry symbols, dates (inclusive) and cash."""
+    """Return the batch's parameters as exact texts, and the four for symbols, dates (inclusive) and cash."""
     return {
         **request.parameters,
         wire.PARAMETER_SYMBOLS: ",".join(request.symbols),
@@ -91,5 +91,5 @@ def parameters_of(request: BacktestRequest) -> dict[str, str]:
 
 
 def render(configuration: Mapping[str, Any]) -> str:
-    """The text of the file. It travels in one variable, of which Linux takes 128 KiB: no escapes where none are needed."""
+    """Render the file's text without needless escapes: it travels in one variable, which Linux limits to 128 KiB."""
     return json.dumps(configuration, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

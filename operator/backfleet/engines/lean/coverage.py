@@ -1,7 +1,7 @@
-"""Which of a batch's symbols LEAN had data for: by the paths that it asked for, not by their number.
+"""Which of a batch's symbols LEAN had data for, judged by the paths that it requested and not by their number.
 
-A path is `/<type>/<market>/<resolution>/...` below the data folder. The benchmark and the interest rate are asked for in every
-run, so a run has requests that succeeded though no symbol of its batch had data.
+A path is `/<type>/<market>/<resolution>/...` below the data folder. Every run requests the benchmark and the interest rate, so
+some requests succeed even if no symbol of the batch has data.
 """
 
 import re
@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from backfleet.engines.files import FileProblem, clean_text, read_ends
 
 MAX_LIST_BYTES = 1024 * 1024
-"""Of each end of a list."""
+"""How much of each end of a list is read."""
 INTRADAY = ("minute", "second", "tick")
 RESOLUTIONS = ("daily", "hour", *INTRADAY)
 USUAL_BENCHMARK = "spy"
@@ -20,23 +20,24 @@ USUAL_BENCHMARK = "spy"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestLists:
-    """The tickers of securities whose data was found, and those whose data was not, each with the first path."""
+    """The tickers whose data was found, and those whose data was missing, each with its first path."""
 
     found: frozenset[str] = frozenset()
     missing: dict[str, str] = field(default_factory=dict)
 
     def has_data(self, symbol: str) -> bool:
+        """Report whether LEAN found any data of the symbol."""
         return _ticker_of(symbol) in self.found
 
     def missed_path(self, symbol: str) -> str | None:
-        """The path that LEAN asked for in vain, where it found nothing else of this symbol."""
+        """Return the first path of the symbol that LEAN did not find; None if it found other data of the symbol."""
         return None if self.has_data(symbol) else self.missing.get(_ticker_of(symbol))
 
     def has_none_of(self, symbols: tuple[str, ...], benchmarks: frozenset[str]) -> bool:
-        """No request for any of the symbols succeeded.
+        """Report whether no request for any of the symbols succeeded.
 
-        A symbol that LEAN never asked for may have another name in the data, or the algorithm may choose its own ones: it counts
-        as missing only where nothing but a benchmark was found.
+        A symbol that LEAN never requested may have another name in the data, or the algorithm may choose its own symbols. It
+        counts as missing only if nothing but a benchmark was found.
         """
         if any(self.has_data(symbol) for symbol in symbols):
             return False
@@ -45,7 +46,7 @@ class RequestLists:
 
 
 def read_lists(folder: Path, succeeded: str | None, failed: str | None) -> RequestLists | None:
-    """The lists of a run; None where one of them is not there or cannot be read."""
+    """Read the lists of a run; None if one of them is missing or unreadable."""
     if succeeded is None or failed is None:
         return None
     try:
@@ -67,7 +68,9 @@ def _securities(folder: Path, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _ticker_in(path: str) -> str | None:
-    """Of `/equity/usa/daily/aapl.zip`, `/crypto/coinbase/daily/btcusd_trade.zip`, `/equity/usa/minute/spy/20131007_trade.zip`."""
+    """Return the ticker in `/equity/usa/daily/aapl.zip`, `/crypto/coinbase/daily/btcusd_trade.zip` or
+    `/equity/usa/minute/spy/20131007_trade.zip`.
+    """
     parts = [part for part in re.split(r"[/\\]+", path) if part]
     if len(parts) < 4 or parts[2] not in RESOLUTIONS:
         return None
@@ -77,5 +80,5 @@ def _ticker_in(path: str) -> str | None:
 
 
 def _ticker_of(symbol: str) -> str:
-    """A symbol may come with LEAN's identifier behind it."""
+    """Return the ticker of a symbol, which LEAN's identifier may follow."""
     return symbol.strip().partition(" ")[0].casefold()

@@ -9,15 +9,15 @@ from typing import Any
 from backfleet.engines.results import MAX_CURVE_POINTS
 
 Points = tuple[tuple[int, float], ...]
-"""Seconds since 1970 (UTC) and the value at their end, in order of time."""
+"""Seconds since 1970 (UTC) and the value at that time, in order of time."""
 
 HALF_A_DAY = 12 * 3600
 LAST_SECOND = 253370764799
-"""9998-12-31T23:59:59Z: a year before the last day that Python knows, so that days can be added."""
+"""9998-12-31T23:59:59Z: a year before Python's last day, which leaves room to add days."""
 
 
 def chart_points(charts: Mapping[str, Any], chart: str, *names: str) -> Points:
-    """The points of the first of the series in a chart, none without it; a point that is not one is left out.
+    """Return the points of the first named series that the chart has; empty without one. Skip malformed points.
 
     LEAN writes a point as {"x": seconds, "y": value}, as [seconds, value], or as [seconds, open, high, low, close].
     """
@@ -28,7 +28,7 @@ def chart_points(charts: Mapping[str, Any], chart: str, *names: str) -> Points:
 
 
 def sampled_curve(points: Points) -> tuple[tuple[date, float], ...]:
-    """The last equity of each UTC day, at most 200 of them evenly spread, the first and the last day included."""
+    """Return the last equity of each UTC day: at most 200 days, evenly spread, including the first and the last."""
     by_day = {datetime.fromtimestamp(seconds, UTC).date(): value for seconds, value in points}
     days = tuple(by_day.items())
     count = min(len(days), MAX_CURVE_POINTS)
@@ -57,9 +57,9 @@ def _point(value: object) -> tuple[int, float] | None:
 
 
 def daily_returns(points: Points) -> tuple[tuple[date, float], ...]:
-    """LEAN's daily returns, in percent, as fractions by day; points of one day are compounded.
+    """Convert LEAN's daily returns from percent to fractions by day; compound the points of one day.
 
-    A stamp belongs to the day twelve hours before it: LEAN stamps the close of a day at the next midnight of the exchange.
+    A timestamp belongs to the day twelve hours before it: LEAN stamps a day's close at the exchange's next midnight.
     """
     by_day: dict[date, float] = {}
     for seconds, percent in points:
@@ -69,12 +69,12 @@ def daily_returns(points: Points) -> tuple[tuple[date, float], ...]:
 
 
 def trading_day(seconds: int) -> date:
-    """The day that a stamp belongs to."""
+    """Return the day that a timestamp belongs to."""
     return datetime.fromtimestamp(max(0, seconds - HALF_A_DAY), UTC).date()
 
 
 def finite(value: object) -> float | None:
-    """A finite number of a JSON value; None for anything else."""
+    """Return a JSON value as a finite number; None for anything else."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     try:

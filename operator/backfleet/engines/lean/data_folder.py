@@ -1,8 +1,8 @@
-"""The shell text that prepares LEAN's data folder before LEAN starts.
+"""The shell script that prepares LEAN's data folder before LEAN starts.
 
 LEAN's providers for the dated zips of `lean data download` look back nine days (factor files) and a month (map files) from
-today, and its providers for plain files do not see the zips. So, where there are such zips, LEAN gets a folder of links to all
-that is there, with the newest zips unpacked beside the plain files, which go first. No result depends on today's date.
+today. Its providers for plain files ignore the zips. If there are such zips, LEAN therefore gets a folder of links to the data.
+There the newest zips are unpacked next to the plain files, and plain files take precedence. No result depends on today's date.
 """
 
 from backfleet.core import wire
@@ -37,16 +37,16 @@ prepare() {
 }
 if [ -n "$(newest factor_files)$(newest map_files)" ]; then
   if ! prepare; then
-    echo "backfleet: cannot unpack the zips of factor and map files below $data; the image needs unzip or python3" >&2
+    echo "backfleet: cannot unpack the factor and map files below $data. Use an image that has unzip or python3." >&2
     exit 1
   fi
   set -- "$@" --data-folder "$links"
 fi
 exec "$@"
 """
-"""Needs /bin/sh, coreutils and grep; with zips also unzip or Python."""
+"""It needs /bin/sh, coreutils and grep; for zips also unzip or Python."""
 
 
 def prepared(data_folder: str, launcher: tuple[str, ...]) -> tuple[str, ...]:
-    """The launcher's words behind the preparation of its data folder."""
+    """Return the command that prepares the data folder and then runs the launcher."""
     return ("/bin/sh", "-c", SCRIPT, "lean-data", data_folder, LINKS_FOLDER, *launcher)

@@ -1,4 +1,4 @@
-"""What a result file of LEAN says, in one shape for both of its layouts (PascalCase until 2024-05, camelCase since).
+"""The content of a LEAN result file, in one shape for both layouts (PascalCase until 2024-05, camelCase since).
 
 Only property names changed between the two; the keys of dictionaries (statistics, state, charts) are the same in both.
 """
@@ -18,16 +18,16 @@ from backfleet.engines.lean.findings import read_findings
 from backfleet.engines.lean.trading import OrderCounts, Trade, count_orders, read_trades
 
 MAX_BYTES = 2 * MAX_RESULT_BYTES
-"""Of a result: parsed at its worst it still fits the recorder's 256 MiB."""
+"""The limit of one result file: parsed, even the worst one fits the recorder's 256 MiB."""
 MAX_ENTRIES = 2000
-"""Of one object; LEAN's have a few dozen, and copies of larger ones would not fit."""
+"""The limit of one object. LEAN's objects have a few dozen entries; copies of much larger ones would not fit in memory."""
 MAX_TEXT = 20_000
 MAX_STATISTIC_TEXT = 4000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """What the algorithm ran with; None where the file does not say."""
+    """The algorithm's configuration; None for what the file does not contain."""
 
     account_currency: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
@@ -37,11 +37,11 @@ class Configuration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One result file. `statistics` are LEAN's texts; `portfolio` and `trades` have texts by the field's camelCase name.
+    """One result file. `statistics` are LEAN's texts; `portfolio` and `trades` map camelCase field names to texts.
 
-    `state` is None in layouts before 2023-01, `configuration` before 2022-08. `altered` names the statistics whose text could
-    not be kept as it was (NUL, a lone surrogate, or over 4,000 characters). `returns` are LEAN's daily ones, in percent;
-    `orders` and `closed_trades` are None where the document has none of the kind, as a summary has.
+    `state` is None in layouts before 2023-01, `configuration` before 2022-08. `altered` names the statistics whose text had to
+    be changed (NUL, a lone surrogate, or over 4,000 characters). `returns` are LEAN's daily returns, in percent. `orders` and
+    `closed_trades` are None if the document lacks them, as a summary does.
     """
 
     name: str
@@ -62,24 +62,24 @@ class Document:
 
     @property
     def is_full(self) -> bool:
-        """A full result, which has its orders; a summary has none."""
+        """Report whether this is a full result, which has orders; a summary has none."""
         return self.orders is not None
 
     @property
     def is_final(self) -> bool:
-        """Not one of the versions that LEAN writes every 30 s while it runs: those have no end time, or no statistics."""
+        """Report whether this is the final version. Those that LEAN writes every 30 s lack an end time or statistics."""
         return bool(self.statistics) and (self.state is None or bool(self.state.get("EndTime", "").strip()))
 
 
 def read_document(folder: Path, name: str, limit: int = MAX_BYTES) -> Document:
-    """The document in a file; FileProblem when it is not there, no JSON, or of another shape."""
+    """Read the document in a file. Raise FileProblem if it is missing, not valid JSON, or of another shape."""
     return parse_document(name, read_json(folder, name, limit))
 
 
 def parse_document(name: str, body: object) -> Document:
-    """Read a result's JSON value; unknown keys are passed over, a known one of a wrong type is a FileProblem."""
+    """Convert a result's JSON value. Skip unknown keys; raise FileProblem for a known key of the wrong type."""
     if not isinstance(body, dict) or len(body) > MAX_ENTRIES:
-        raise FileProblem(name, f"is no object of at most {MAX_ENTRIES} entries")
+        raise FileProblem(name, f"expected a JSON object of at most {MAX_ENTRIES} entries, got {_described(body)}")
     top = _camel_keys(body)
     performance = _camel_keys(_object(name, top, "totalPerformance"))
     raw = _object(name, top, "statistics")
@@ -118,13 +118,19 @@ def _configuration(name: str, top: Mapping[str, Any]) -> Configuration | None:
 
 
 def _object(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The object under a key, empty when it is absent or null."""
+    """Return the object under a key; empty if it is absent or null."""
     value = body.get(key)
     if value is None:
         return {}
     if not isinstance(value, dict) or len(value) > MAX_ENTRIES:
-        raise FileProblem(name, f"{key} is no object of at most {MAX_ENTRIES} entries")
+        raise FileProblem(name, f"{key}: expected an object of at most {MAX_ENTRIES} entries, got {_described(value)}")
     return value
+
+
+def _described(value: object) -> str:
+    if value is None:
+        return "null"
+    return f"{len(value)} entries" if isinstance(value, dict) else f"a {type(value).__name__}"
 
 
 def _texts(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, str]:
@@ -132,7 +138,7 @@ def _texts(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, str]:
 
 
 def _figures(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, str]:
-    """Numbers and texts of an object; null is absent, and lists and objects are no figures."""
+    """Return the numbers and texts of an object. Skip null, lists and objects."""
     fields = _camel_keys(_object(name, body, key)).items()
     return {
         entry: _text(name, key, value)[:MAX_TEXT]
@@ -142,11 +148,11 @@ def _figures(name: str, body: Mapping[str, Any], key: str) -> Mapping[str, str]:
 
 
 def _text(name: str, key: str, value: object) -> str:
-    """A text as it is, another plain value as its JSON."""
+    """Return a text unchanged, and another plain value as JSON."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict | list):
-        raise FileProblem(name, f"{key} holds a {type(value).__name__}, not a text")
+        raise FileProblem(name, f"{key}: expected strings and numbers, got a {type(value).__name__}")
     return "" if value is None else json.dumps(value)
 
 
@@ -163,7 +169,7 @@ def _camel_keys(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _date(value: object) -> date | None:
-    """The day of an ISO time; .NET's zero time, 0001-01-01, stands for none."""
+    """Parse the day of an ISO time; None for .NET's zero time, 0001-01-01."""
     try:
         day = date.fromisoformat(value[:10]) if isinstance(value, str) else date.min
     except ValueError:

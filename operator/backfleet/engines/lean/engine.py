@@ -1,4 +1,4 @@
-"""The engine `lean` as the controller and the recorder see it: QuantConnect's image and its launcher."""
+"""The engine `lean` for the controller and the recorder: QuantConnect's image and its launcher."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,32 +16,32 @@ LAUNCHER_FOLDER = "/Lean/Launcher/bin/Debug"
 LAUNCHER = ("dotnet", "QuantConnect.Lean.Launcher.dll")
 """The image's own entry point, which it runs in `LAUNCHER_FOLDER`."""
 IMAGE_DATA_FOLDER = "/Lean/Data"
-"""LEAN's sample data: what there is without a volume."""
+"""LEAN's sample data, used without a volume."""
 CONFIG_PATH = f"{wire.SCRATCH_PATH}/lean-config.json"
 DONE_TEXT = "TRACE:: LeanEngineAlgorithmHandlers.Dispose(): Disposed of algorithm handlers."
-"""LEAN has written all its files; its shutdown of Python may then wait ten seconds for nothing."""
+"""LEAN has written all its files. Its Python shutdown may then wait ten seconds for nothing."""
 
 _ENVIRONMENT: Mapping[str, str] = {
-    # The server's garbage collector keeps a heap per processor, for a process that has one.
+    # The server garbage collector keeps a heap per CPU of the node, but this process has one CPU.
     "DOTNET_gcServer": "0",
-    # Its profiling costs more than a backtest of a minute gains by it.
+    # Profile-guided optimization costs more than it gains in a backtest of a minute.
     "DOTNET_TieredPGO": "0",
-    # The project is read-only.
+    # The project's folder is read-only.
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 
 
 class LeanEngine:
-    """QuantConnect's LEAN, one backtest at a time."""
+    """QuantConnect's LEAN, one backtest per container."""
 
     name = "lean"
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
-        """None: any project may run, and what parameters it reads only it knows."""
+        """Return None: any project may run, and only the project knows its parameters."""
         return None
 
     def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
-        """The image's launcher with a configuration of ours; volumes named `projects` and `data` are what it reads."""
+        """Run the image's launcher with our configuration. It reads the volumes named `projects` and `data`."""
         data_folder = mount_path(settings.mounts, wire.VOLUME_DATA) or IMAGE_DATA_FOLDER
         configuration = build_configuration(
             request,
@@ -66,8 +66,8 @@ class LeanEngine:
         )
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
-        """Judged by what LEAN left: an exit code of 0 proves nothing."""
-        # A tenth of the recorder's imports, which the pods of other engines need not pay for.
+        """Judge LEAN's files: an exit code of 0 proves nothing."""
+        # These are a tenth of the recorder's imports, and pods of other engines do not need them.
         from backfleet.engines.lean.verdict import judge_folder  # noqa: PLC0415
 
         return judge_folder(folder, request)

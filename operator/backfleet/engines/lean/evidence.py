@@ -1,4 +1,4 @@
-"""Gathers all that one results folder of LEAN says, from whichever of its files can be read."""
+"""The evidence in one results folder of LEAN, from all files that can be read."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,12 +18,12 @@ from backfleet.engines.lean.trading import OrderCounts, refusal
 from backfleet.engines.risk_free import RiskFreeRates, parse_rates
 
 MAX_GAP = timedelta(days=10)
-"""Between the last point of equity and the end of the run: longer than any holiday, shorter than a run that was cut."""
+"""The largest gap between the last equity point and the end of a complete run: longer than any holiday."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """`document` is what is judged: the summary, or the full result; `full` is there beside a summary alone."""
+    """The files of a run. `document` is judged: the summary, or else the full result. `full` is set only next to a summary."""
 
     document: Document
     full: Document | None = None
@@ -36,45 +36,48 @@ class Evidence:
 
     @property
     def documents(self) -> tuple[Document, ...]:
+        """Return the document that is judged, and the full result if that is another one."""
         return (self.document,) if self.full is None else (self.document, self.full)
 
     @property
     def whole(self) -> Document | None:
-        """The full result if it is the final one: only there are trades, orders and the points of every day."""
+        """Return the full result if it is final: only there are trades, orders and the points of every day."""
         return next((each for each in reversed(self.documents) if each.is_full and each.is_final), None)
 
     @property
     def orders(self) -> OrderCounts | None:
+        """Return the order counts of the final full result."""
         return self.whole.orders if self.whole else None
 
     @property
     def analysis(self) -> tuple[Finding, ...]:
+        """Return LEAN's findings in the final full result."""
         return self.whole.analysis if self.whole else ()
 
     @property
     def standstills(self) -> tuple[Standstill, ...]:
-        """Not from a summary: equal values of two samples do not say that nothing moved between them."""
+        """Find the standstills in the final full result. A summary cannot show them: values may move between its samples."""
         return find_standstills(self.whole.equity, self.whole.benchmark) if self.whole else ()
 
     @property
     def equity(self) -> Points:
-        """Of the full result if that is the final one: a summary holds about 100 points."""
+        """Return the equity of the full result if it is final; a summary has only about 100 points."""
         return (self.full.equity if self.full and self.full.is_final else ()) or self.document.equity
 
     @property
     def gap(self) -> str | None:
-        """In words, that the equity curve ends well before the run's own end date; None when it does not, or is not known."""
+        """Describe an equity curve that ends well before the run's own end date; None if it does not, or is unknown."""
         ran = self.document.configuration
         if ran is None or ran.end_date is None or not self.equity:
             return None
         last = datetime.fromtimestamp(self.equity[-1][0], UTC).date()
         if ran.end_date - last <= MAX_GAP:
             return None
-        return f"the equity curve ends on {last}, the run on {ran.end_date}"
+        return f"the equity curve ends on {last}, but the run ends on {ran.end_date}"
 
 
 def gather(folder: Path) -> Evidence:
-    """Read result, monitor report and logs; FileProblem when there is no result that can be read."""
+    """Read result, monitor report and logs. Raise FileProblem without a readable result."""
     files = find_files(folder)
     documents, warnings = _read_documents(folder, files)
     requests = None
@@ -82,7 +85,7 @@ def gather(folder: Path) -> Evidence:
         try:
             requests = read_monitor_report(folder, files.monitor_report)
         except FileProblem as problem:
-            warnings.append(f"not read: {problem}")
+            warnings.append(f"file skipped: {problem}")
     return Evidence(
         document=documents[0],
         full=documents[1] if len(documents) > 1 else None,
@@ -98,7 +101,7 @@ def gather(folder: Path) -> Evidence:
 
 
 def _read_rates(folder: Path) -> RiskFreeRates | None:
-    """The daily rates in the data that LEAN ran with, of which the shim keeps a copy; None without one."""
+    """Read the daily rates of LEAN's data folder from the shim's copy; None without one."""
     try:
         return parse_rates(read_bytes(folder, wire.SHIM_KEPT_FILE, MEBIBYTE).decode("utf-8-sig", "replace"))
     except FileProblem:
@@ -106,7 +109,7 @@ def _read_rates(folder: Path) -> RiskFreeRates | None:
 
 
 def _read_documents(folder: Path, files: ResultFiles) -> tuple[list[Document], list[str]]:
-    """The summary first; LEAN swallows the error when it cannot write one of the two, so either may be bad or old."""
+    """Read the summary, then the full result. LEAN hides write errors, so either may be broken or outdated."""
     found: list[Document] = []
     problems: list[FileProblem] = []
     for name in (files.summary, files.full):
@@ -114,13 +117,13 @@ def _read_documents(folder: Path, files: ResultFiles) -> tuple[list[Document], l
             try:
                 found.append(read_document(folder, name))
             except FileProblem as problem:
-                # Without its frames, which would keep the file's content beside the next one's.
+                # Without its frames, which would keep this file's content in memory next to the next file's.
                 problems.append(problem.with_traceback(None))
     if not found:
         raise problems[0]
-    warnings = [f"not read: {problem}" for problem in problems]
+    warnings = [f"file skipped: {problem}" for problem in problems]
     if files.full is None:
-        warnings.append("there is a summary without the full result: the equity curve is the summary's")
+        warnings.append("the full result is missing: the equity curve comes from the summary")
     elif len(found) > 1 and not found[1].is_final:
-        warnings.append(f"{files.full} is a version from half-way: the equity curve is the summary's")
+        warnings.append(f"{files.full} is an intermediate version: the equity curve comes from the summary")
     return found, warnings

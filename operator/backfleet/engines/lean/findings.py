@@ -1,4 +1,4 @@
-"""LEAN's own analysis of a run, which its full result has since 2026: bounded, and as texts."""
+"""LEAN's own analysis of a run, in its full result since 2026: bounded, and as texts."""
 
 import json
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ MAX_WORDS = 500
 
 
 def read_findings(value: object) -> tuple[Finding, ...]:
-    """The findings in the list `analysis`; what is not one is passed over."""
+    """Read the findings in the list `analysis`. Skip malformed ones."""
     return tuple(_findings(value)) if isinstance(value, list) else ()
 
 

@@ -1,4 +1,4 @@
-"""Warnings of what went wrong within a run that LEAN calls completed: refused orders, reported errors, its own findings."""
+"""Warnings about problems within a run that LEAN calls completed: refused orders, reported errors, LEAN's own findings."""
 
 import re
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from backfleet.engines.lean.evidence import Evidence
 from backfleet.engines.lean.said import Said
 
 WARNED_FINDINGS = re.compile(r"OrderResponseError|StaleOrderFills|FlatEquityCurve|PortfolioValueIsNotPositive")
-"""Of LEAN's analysis: what may make a result worthless. The others are advice, and stand under `analysis` alone."""
+"""The findings that may make a result worthless. The others are advice, and appear only under `analysis`."""
 SAME_WORDS = 60
-"""LEAN reports a refused order as an event, as an error and in its analysis: so many characters say that it is the same."""
+"""LEAN reports a refused order as an event, as an error and in its analysis: reports with this many equal characters match."""
 
 
 def incidents(seen: Evidence) -> Iterator[str]:
-    """Each kind once, with its count and first instance."""
+    """Yield each kind of incident once, with its count and its first instance."""
     known: list[str] = []
     orders = seen.orders
     if orders is not None and orders.invalid:
@@ -34,7 +34,7 @@ def incidents(seen: Evidence) -> Iterator[str]:
 
 def _said(said: Said, is_cut: bool) -> str:
     count = f"at least {said.count}" if is_cut else str(said.count)
-    what = "error reported" if said.is_error else "note of LEAN"
+    what = "error reported" if said.is_error else "LEAN's note"
     times = f" {count} times, first" if said.count > 1 else ""
     return f"{what}{times} on {said.day}: {said.words}"
 

@@ -1,6 +1,6 @@
-"""LEAN's logs as entries: the engine's log.txt, whose entries have a kind, and the algorithm's own, which have none.
+"""LEAN's logs as entries: the engine's log.txt, whose entries have a kind, and the algorithm's own log, whose have none.
 
-An entry begins with its time; lines without one, such as those of a stack, belong to the entry before them.
+An entry begins with its time. Lines without a time, such as those of a stack, belong to the entry before them.
 """
 
 import re
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import date
 
 ENGINE_START = re.compile(r"(?:(?:\d{4}-\d\d-\d\dT[\d:.]+Z|\d{8} [\d:.]+) )?(TRACE|ERROR|DEBUG):: ?(.*)", re.DOTALL)
-"""Times are those of the machine: `2026-01-02T10:00:00.1234567Z`, on the console `20260102 10:00:00.123`."""
+"""Times are the machine's: `2026-01-02T10:00:00.1234567Z`, on the console `20260102 10:00:00.123`."""
 ALGORITHM_TIME = re.compile(r"(\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d(?:\.\d+)? ")
-"""The time in the backtest, which comes before what the algorithm says, and before what LEAN says in its name."""
+"""The time in the backtest. It precedes what the algorithm writes, and what LEAN writes in its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`kind` is TRACE, ERROR or DEBUG, and empty in the algorithm's log; `day` is the day in the backtest, where it says one."""
+    """A log entry. `kind` is TRACE, ERROR or DEBUG, and empty in the algorithm's log; `day` is that in the backtest, if any."""
 
     kind: str
     text: str
@@ -24,16 +24,17 @@ class Entry:
 
     @property
     def is_algorithms(self) -> bool:
-        """Said by the algorithm, or by LEAN in its name."""
+        """Report whether the algorithm wrote the entry, or LEAN in its name."""
         return self.day is not None
 
     @property
     def first_line(self) -> str:
+        """Return the first line of the text."""
         return self.text.partition("\n")[0].strip()
 
 
 def engine_entries(text: str) -> Iterator[Entry]:
-    """The entries of log.txt; lines before the first one are passed over, since the file may be read from its middle."""
+    """Yield the entries of log.txt. Skip lines before the first entry, since the text may begin in the file's middle."""
     for block in _blocks(text.splitlines(), ENGINE_START):
         match = ENGINE_START.match(block)
         if match is not None:
@@ -42,7 +43,7 @@ def engine_entries(text: str) -> Iterator[Entry]:
 
 
 def algorithm_entries(text: str) -> Iterator[Entry]:
-    """The entries of the algorithm's log."""
+    """Yield the entries of the algorithm's log."""
     yield from (_entry("", block) for block in _blocks(text.splitlines(), ALGORITHM_TIME))
 
 

@@ -1,4 +1,4 @@
-"""What LEAN's logs say and its result does not: how the run ended, how much data it saw, what went wrong on the way."""
+"""The facts that only LEAN's logs contain: how the run ended, how much data it processed, which errors it reported."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -12,18 +12,18 @@ from backfleet.engines.lean.log_entries import Entry, algorithm_entries, engine_
 from backfleet.engines.lean.said import Said, count_said
 
 MAX_READ_BYTES = 256 * 1024
-"""Of each end of a log; LEAN names its version at the start, and says how it ended in its last lines."""
+"""How much of each end of a log is read. LEAN names its version at the start, and reports its end in the last lines."""
 KEPT_LINES = 15
 FIRST_ERRORS, LAST_ERRORS = 3, 2
 MAX_LINE = 500
 ALGORITHM_LOG_ENDING = ALGORITHM_LOG_FILE.removeprefix(ALGORITHM_ID)
 
 STARTED, SELECTED = "Engine.Main(): Started ", "JobQueue.NextJob(): Selected "
-"""The second comes when LEAN has found the algorithm's file."""
+"""LEAN logs the second once it has found the algorithm's file."""
 POSTED = "Engine.Main(): Analysis Completed and Results Posted."
-"""After this line nothing is said of the run: what follows is the shutdown of the process."""
-# The lines are those of Engine/AlgorithmManager.cs, Engine/Engine.cs and Launcher/Program.cs. Algorithm.Quit() and SIGINT lead
-# through the first group, and the run still calls itself Completed.
+"""After this line LEAN logs only the shutdown of the process, nothing about the run."""
+# These lines come from Engine/AlgorithmManager.cs, Engine/Engine.cs and Launcher/Program.cs. Algorithm.Quit() and SIGINT log
+# one of the first group, and the run still reports Completed.
 STOPPED = re.compile(
     r"AlgorithmManager\.Run\(\): (?:Algorithm state changed to (?:Stopped|Deleted|Liquidated)\b[^\r\n]*"
     r"|Algorithm quit requested\.?|Stopping algorithm\b|Deleting algorithm\b|CancellationRequestion\b[^\r\n]*)"
@@ -33,18 +33,18 @@ RUINED = "Portfolio value is less than or equal to zero, stopping algorithm"
 DATA_POINTS = re.compile(r"Processing total of ([0-9,]{1,20}) data points")
 VERSION = re.compile(r"LEAN (?:ALGORITHMIC TRADING ENGINE|Engine) v([0-9A-Za-z.+-]{1,40})", re.IGNORECASE)
 QUIT = re.compile(r"Quit\(\): ?(.*)", re.DOTALL)
-"""Algorithm.Quit(words) says so in the algorithm's name; an interrupt of the process does not."""
+"""Algorithm.Quit(words) logs this in the algorithm's name; an interrupt of the process does not."""
 OWN_STOP = re.compile(r"Algorithm Stopped\s*$")
 BENCHMARK = re.compile(r"Adding internal benchmark data feed ([^,\s]{1,40}),")
 FIGURES = re.compile(r"STATISTICS:: |DATA USAGE:: ")
-"""Lines that LEAN prints after everything else, an error included."""
+"""Lines that LEAN prints after everything else, including errors."""
 HARMLESS = ("StopSafely(): Timeout waiting for",)
 """Errors that LEAN logs in runs that end well."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quit:
-    """The strategy ended its run itself: its words, which may be empty, and the day in the backtest."""
+    """A run that the strategy ended itself: its message, which may be empty, and the day in the backtest."""
 
     words: str
     day: date | None
@@ -52,10 +52,10 @@ class Quit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFacts:
-    """`stopped` is the line that says so. `errors` and `last_lines` are the engine's, from before it posted its results.
+    """Facts from the logs. `errors` and `last_lines` are the engine's, from before it posted its results.
 
-    `is_without_algorithm` means that LEAN started and never found its algorithm.
-    `is_posted` means that LEAN had written its results, and said so, before its process ended. `is_cut` means that the middle
+    `stopped` is the line that reports a stop. `is_without_algorithm` means that LEAN started but never found its algorithm.
+    `is_posted` means that LEAN logged that its results were written before its process ended. `is_cut` means that the middle
     of a log was not read.
     """
 
@@ -75,7 +75,7 @@ class LogFacts:
 
 
 def read_logs(folder: Path, stem: str = ALGORITHM_ID) -> LogFacts:
-    """The facts of the engine's log and of the algorithm's; a log that is missing or hostile says nothing."""
+    """Read the engine's log and the algorithm's. A missing or hostile log contributes nothing."""
     (log, is_cut), (own_log, is_own_cut) = _ends(folder, LOG_FILE), _ends(folder, stem + ALGORITHM_LOG_ENDING)
     entries, is_posted = _until_posted(engine_entries(log))
     own = tuple(algorithm_entries(own_log))
@@ -122,7 +122,7 @@ def _stopped(entries: Iterable[Entry]) -> str | None:
 
 
 def _quit(entries: Sequence[Entry]) -> Quit | None:
-    """The strategy's words; LEAN drops them after many others, and then only that the algorithm stopped is left."""
+    """Find the strategy's call of quit(). LEAN drops its message after many others; then only the stop itself is logged."""
     for entry in entries:
         if match := QUIT.match(entry.text):
             return Quit(clean_text(match[1].strip(), MAX_LINE), entry.day)
@@ -130,7 +130,7 @@ def _quit(entries: Sequence[Entry]) -> Quit | None:
 
 
 def _errors(entries: Iterable[Entry]) -> tuple[str, ...]:
-    """The first few and the last errors, one line each."""
+    """Return the first few and the last errors, one line each."""
     lines = [entry.first_line for entry in entries if entry.kind == "ERROR" and not entry.text.startswith(HARMLESS)]
     picked = [*lines[:FIRST_ERRORS], *lines[FIRST_ERRORS:][-LAST_ERRORS:]]
     return tuple(clean_text(line, MAX_LINE) for line in picked)
@@ -139,5 +139,5 @@ def _errors(entries: Iterable[Entry]) -> tuple[str, ...]:
 def _last_lines(log: str) -> tuple[str, ...]:
     before, posted, _ = log.partition(POSTED)
     lines = [line.rstrip() for line in before.split("\n") if line.strip() and not FIGURES.search(line)]
-    # The last one is what is left of the line that was cut.
+    # If the text was cut at POSTED, the last line is incomplete.
     return tuple(clean_text(line, MAX_LINE) for line in (lines[:-1] if posted else lines)[-KEPT_LINES:])

@@ -1,10 +1,10 @@
-"""Our metrics from LEAN's figures: per metric the field with more digits, the other one where that is absent.
+"""Our metrics from LEAN's figures. Each metric comes from the field with more digits, or from the other field without it.
 
-Win rate, average win and average loss are computed from the closed trades where the full result has them, and LEAN's own stand
-beside them as `lean_win_rate` and so on; what LEAN computed nothing for is absent (`engines.lean.placeholders`).
+Win rate, average win and average loss are computed from the closed trades if the full result has them. LEAN's own figures are
+kept as `lean_win_rate` and so on. A figure that LEAN did not compute is absent (`engines.lean.placeholders`).
 
 LEAN writes `statistics` with two or three decimals (a percent with three has five as a fraction) and `portfolioStatistics` with
-four. docs/metrics.md has this table for people.
+four. docs/metrics.md has the same table for readers.
 """
 
 from collections.abc import Mapping
@@ -105,17 +105,17 @@ SOURCES: Mapping[str, tuple[Source, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All of `core.metrics.METRICS`, and a warning for every text that could not be read."""
+    """All of `core.metrics.METRICS`, and a warning for every unreadable text."""
 
     metrics: Mapping[str, Number]
     warnings: tuple[str, ...] = ()
 
 
 def measure(document: Document, whole: Document | None = None, rates: RiskFreeRates | None = None) -> Measured:
-    """The metrics of a document; what it does not say, or says in a text that is no figure, is None.
+    """Compute the metrics of a document. A figure that is missing or unreadable is None.
 
-    `whole` is the full result where that is another one: closed trades and daily returns stand there alone.
-    `rates` are the risk-free ones of the comparable figures.
+    `whole` is the full result if that is another document: only it has closed trades and daily returns. `rates` are the
+    risk-free rates of the comparable figures.
     """
     whole = whole or document
     warnings: list[str] = []
@@ -126,7 +126,7 @@ def measure(document: Document, whole: Document | None = None, rates: RiskFreeRa
     values |= trade_rates(whole.closed_trades or (), values["start_equity"])
     values |= comparable_figures(daily_returns(whole.returns), rates or NO_RATE)
     values["fee_share"] = fee_share(values["total_fees"], values["gross_profit"])
-    # Trades and returns are single numbers that are finite, but what is computed of them need not be.
+    # Each trade and return is finite, but what is computed from them may overflow.
     return Measured({name: each if _is_figure(each) else None for name, each in values.items()}, tuple(warnings))
 
 

@@ -1,4 +1,4 @@
-"""What a succeeded run's row says beside its metrics: warnings where it is not what was asked, and what computed it."""
+"""Warnings and provenance of a succeeded run: how it differs from the request, and what computed it."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ MAX_STANDSTILLS = 5
 
 
 def warnings_of(seen: Evidence, measured: Measured, request: BacktestRequest) -> tuple[str, ...]:
-    """At most 100 texts fit to be shown, what weighs most first."""
+    """Return at most 100 warnings, the most important first, cleaned for display."""
     found = [clean_text(text, MAX_WARNING) for text in _warnings(seen, measured, request)]
     return (
         (*found[: MAX_WARNINGS - 1], f"and {len(found) - MAX_WARNINGS + 1} more")
@@ -26,7 +26,7 @@ def warnings_of(seen: Evidence, measured: Measured, request: BacktestRequest) ->
 
 
 def provenance_of(seen: Evidence, request: BacktestRequest) -> dict[str, str]:
-    """What is known of the run: the engine's version, the account's currency, the dates that it ran over."""
+    """Return the known facts about the run: the engine's version, the account's currency, the dates that it covered."""
     ran = seen.document.configuration
     known = {
         "engine": request.engine,
@@ -48,26 +48,28 @@ def _warnings(seen: Evidence, measured: Measured, request: BacktestRequest) -> I
     if seen.logs.is_ruined:
         yield "equity fell to zero or below: LEAN ended the run there"
     elif seen.gap is not None:
-        yield f"{seen.gap}: does the data end there?"
+        yield f"{seen.gap}. Check whether the data ends there."
     yield from map(str, seen.standstills[:MAX_STANDSTILLS])
     yield from incidents(seen)
     yield from measured.warnings
-    yield from (f"statistics {key[:100]!r} could not be kept as it was" for key in seen.document.altered)
+    yield from (
+        f"statistics {key[:100]!r} was changed, because it cannot be stored as it is" for key in seen.document.altered
+    )
     yield from seen.warnings
 
 
 def _missing_data(seen: Evidence, request: BacktestRequest) -> Iterator[str]:
-    """The symbols of the batch that had no data, then how many requests of all failed."""
+    """Yield the symbols of the batch that had no data, then the number of failed requests."""
     paths = {symbol: seen.lists.missed_path(symbol) for symbol in request.symbols} if seen.lists else {}
     for symbol, path in paths.items():
         if path is not None:
-            yield f"no data for {symbol}: LEAN asked for {path} and did not find it"
+            yield f"no data for {symbol}: LEAN did not find {path}"
     if seen.requests is not None and seen.requests.failed:
         yield f"{seen.requests.failed} of {seen.requests.total} data requests failed"
 
 
 def _differences(document: Document, request: BacktestRequest) -> Iterator[str]:
-    """LEAN takes dates only as parameters, which an algorithm may ignore; it echoes all parameters, read or not."""
+    """Compare what LEAN echoes with the request. Algorithms may ignore the dates; LEAN echoes parameters even if unread."""
     ran = document.configuration
     if ran is None:
         return
@@ -75,12 +77,12 @@ def _differences(document: Document, request: BacktestRequest) -> Iterator[str]:
     for name, asked in sent.items():
         echoed = ran.parameters.get(name)
         if echoed is None:
-            yield f"parameter {name}: asked {asked[:100]!r}, LEAN did not get it"
+            yield f"parameter {name}: expected {asked[:100]!r}, LEAN did not receive it"
         elif echoed != asked:
-            yield f"parameter {name}: asked {asked[:100]!r}, LEAN ran {echoed[:100]!r}"
+            yield f"parameter {name}: expected {asked[:100]!r}, LEAN ran with {echoed[:100]!r}"
     for name in sorted(set(ran.parameters) - set(sent)):
-        yield f"parameter {name[:100]}: not asked, LEAN ran {ran.parameters[name][:100]!r}"
+        yield f"parameter {name[:100]}: not requested, LEAN ran with {ran.parameters[name][:100]!r}"
     days = (("start", request.start_date, ran.start_date), ("end", request.end_date, ran.end_date))
     for what, asked_day, day in days:
         if day is not None and day != asked_day:
-            yield f"{what} date: asked {asked_day}, LEAN ran {day}"
+            yield f"{what} date: expected {asked_day}, LEAN ran with {day}. Read the parameter {what}_date in the algorithm."

@@ -1,4 +1,4 @@
-"""Finds the files of the one run in a results folder; a folder of another algorithm id is read as well."""
+"""The files of the run in a results folder, including a folder of another algorithm id."""
 
 import os
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ MAX_NAMES = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultFiles:
-    """The names of one run's files; None for a file that is not there."""
+    """The names of one run's files; None for a missing file."""
 
     stem: str
     summary: str | None = None
@@ -39,7 +39,7 @@ class ResultFiles:
 
 
 def find_files(folder: Path) -> ResultFiles:
-    """The run's files, the adapter's own id first; FileMissing without a result, FileProblem with several."""
+    """Find the run's files, first by the adapter's own id. Raise FileMissing without a result, FileProblem for several."""
     names = _names(folder)
     stem = _stem(names)
     return ResultFiles(
@@ -54,7 +54,7 @@ def find_files(folder: Path) -> ResultFiles:
 
 
 def _newest(names: frozenset[str], prefix: str, ending: str) -> str | None:
-    """Of files that have their time in their name."""
+    """Return the newest of the files that have a time in their name."""
     return max((name for name in names if name.startswith(prefix) and name.endswith(ending)), default=None)
 
 
@@ -74,7 +74,7 @@ def _stem(names: frozenset[str]) -> str:
     if not stems:
         raise FileMissing(RESULT_FILE)
     if len(stems) > 1:
-        raise FileProblem(min(stems) + RESULT_ENDING, f"is one of {len(stems)} results where a run leaves one")
+        raise FileProblem(min(stems) + RESULT_ENDING, f"expected one result in the folder, got {len(stems)}")
     return stems[0]
 
 

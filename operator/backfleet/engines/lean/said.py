@@ -1,4 +1,4 @@
-"""What was said while a run went on and belongs beside its result: errors that were reported, and LEAN's own notes."""
+"""Messages during a run that belong next to its result: reported errors and LEAN's own notes."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ NOTES = re.compile(
     r"|Due to numerical precision issues in the factor file"
     r"|Warning: "
 )
-"""How LEAN begins a note that it writes in the algorithm's name."""
+"""The beginnings of the notes that LEAN writes in the algorithm's name."""
 FATAL = re.compile(r"Runtime Error: |During the algorithm initialization")
 MAX_KINDS = 10
 MAX_WORDS = 400
@@ -21,7 +21,7 @@ MAX_WORDS = 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One kind of words: the first of them with its day in the backtest, and how often they came."""
+    """One kind of message: the first one with its day in the backtest, and how often the kind occurs."""
 
     is_error: bool
     words: str
@@ -30,7 +30,7 @@ class Said:
 
 
 def count_said(entries: Sequence[Entry]) -> tuple[Said, ...]:
-    """Errors and notes in the order of their first ones, at most ten kinds; a kind is words that differ in numbers alone."""
+    """Count errors and notes by kind, in order of appearance, at most ten kinds. Messages of one kind differ only in numbers."""
     found: dict[tuple[bool, str], Said] = {}
     for entry in entries:
         is_error = entry.kind == "ERROR" and entry.is_algorithms and not FATAL.match(entry.text)

@@ -1,6 +1,6 @@
-"""Times in which nothing moved in a run, neither its equity nor its benchmark: there the data has a hole, or it is over.
+"""Standstills: times in which neither equity nor benchmark moved, since the data has a gap or has ended.
 
-LEAN goes on over a hole on bars that it fills forward, and says nothing; its figures then cover dead time.
+LEAN continues through a gap with filled-forward bars and does not report it; its figures then cover dead time.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from itertools import pairwise
 from backfleet.engines.lean.curve import Points, trading_day
 
 MAX_STILL_DAYS = 7
-"""Trading days without a move; the longest close of an exchange in this century was shorter."""
+"""The most trading days without a move; the longest exchange closure in this century was shorter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standstill:
-    """From the first to the last day without a move; `trading_days` counts the days from Monday to Friday."""
+    """A period without a move, from its first to its last day. `trading_days` counts Mondays to Fridays."""
 
     first: date
     last: date
@@ -26,12 +26,12 @@ class Standstill:
     def __str__(self) -> str:
         days = f"{self.trading_days} trading days"
         if self.is_to_the_end:
-            return f"nothing moved from {self.first} to the end on {self.last} ({days}): does the data end there?"
-        return f"nothing moved from {self.first} to {self.last} ({days}): is there a hole in the data?"
+            return f"nothing moved from {self.first} to the end on {self.last} ({days}). Check whether the data ends there."
+        return f"nothing moved from {self.first} to {self.last} ({days}). Check the data for a gap."
 
 
 def find_standstills(equity: Points, benchmark: Points) -> tuple[Standstill, ...]:
-    """All longer than a week of trading; none where the benchmark never moves, since a strategy may stay in cash for long."""
+    """Find standstills of more than seven trading days. Find none if the benchmark never moves: a strategy may stay in cash."""
     moves = _moves(benchmark)
     if not moves or not equity:
         return ()
@@ -49,7 +49,7 @@ def _standstills(moving: list[date], last: date) -> Iterator[Standstill]:
 
 
 def _moves(points: Points) -> set[date]:
-    """The days on which a value differs from the one before."""
+    """Return the days on which a value differs from the one before."""
     pairs = pairwise(points)
     return {trading_day(seconds) for (_, before), (seconds, value) in pairs if value != before}
 

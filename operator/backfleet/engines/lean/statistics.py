@@ -1,4 +1,4 @@
-"""Numbers from the texts that LEAN writes: exact decimals, percents as fractions; every odd text is null or an error.
+"""A parser of LEAN's texts for numbers: exact decimals, percents as fractions. It never guesses.
 
 The forms are those of Common/Statistics/StatisticsBuilder.cs and of its regression tests in QuantConnect/Lean.
 """
@@ -13,7 +13,7 @@ MAX_COUNT = 2**31 - 1
 
 @unique
 class Form(StrEnum):
-    """How LEAN writes a figure; a text of another form is never guessed at."""
+    """The forms in which LEAN writes figures."""
 
     COUNT = "a whole number"
     NUMBER = "a number"
@@ -22,20 +22,20 @@ class Form(StrEnum):
 
 
 class StatisticUnreadable(Exception):
-    """A text that is no figure of its form; the message shows both."""
+    """A text that is not a figure of the expected form; the message shows both."""
 
 
 NOT_FINITE = frozenset({"nan", "infinity", "inf", "∞"})
-"""What .NET writes where there is no number; such a figure is absent."""
+"""What .NET writes in place of a number; such a figure is absent."""
 
 _NUMBER = re.compile(r"([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?")
 
 
 def parse_statistic(text: str, form: Form, currency: str | None = None) -> Decimal | None:
-    """The exact value of a text; None for an empty one and for NaN or infinity; StatisticUnreadable for any other.
+    """Parse the exact value of a text; None for an empty text, NaN or infinity. Raise StatisticUnreadable for any other.
 
-    A percent comes out as a fraction. `currency` is the account's currency where it is known: LEAN writes it in place of a
-    symbol that it does not know, and it may hold digits (C98).
+    A percent becomes a fraction. `currency` is the account's currency if known: LEAN writes its code for a currency without a
+    known symbol, and the code may contain digits (C98).
     """
     body = text.strip(" ")
     if not body or body.lstrip("+-").casefold() in NOT_FINITE:
@@ -68,7 +68,7 @@ def _cut_sign(text: str) -> tuple[str, str]:
 
 
 def _without_symbol(text: str, currency: str | None) -> str:
-    """What follows a currency's symbol: several letters or signs, but nothing that could be a part of a number."""
+    """Strip a currency symbol of several letters or signs, but nothing that could be part of a number."""
     if currency and text.startswith(currency):
         return text.removeprefix(currency).lstrip(" ")
     start = next((place for place, letter in enumerate(text) if letter.isnumeric() or letter in "+-"), len(text))
@@ -77,7 +77,7 @@ def _without_symbol(text: str, currency: str | None) -> str:
 
 
 def _hundredth(value: Decimal) -> Decimal:
-    """Exact: the methods of Decimal would round to the context's 28 digits."""
+    """Divide by 100 exactly: the methods of Decimal would round to the context's 28 digits."""
     sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
     return Decimal((sign, digits, exponent - 2))
@@ -85,4 +85,4 @@ def _hundredth(value: Decimal) -> Decimal:
 
 def _unreadable(text: str, form: Form) -> StatisticUnreadable:
     shown = text if len(text) <= 60 else text[:60] + "…"
-    return StatisticUnreadable(f"{shown!r} is not {form.value}")
+    return StatisticUnreadable(f"expected {form.value}, got {shown!r}")

@@ -1,4 +1,4 @@
-"""What a full result of LEAN says of its orders and closed trades, in both of its layouts."""
+"""Orders and closed trades in a full result of LEAN, in both layouts."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from backfleet.engines.files import MEBIBYTE, FileProblem, clean_text, read_json
 from backfleet.engines.lean.curve import finite
 
 CANCELLED, INVALID = 5, 7
-"""Numbers of `OrderStatus` in Common/Orders/OrderTypes.cs; in order events it is a word."""
+"""Numbers of `OrderStatus` in Common/Orders/OrderTypes.cs; order events have its name instead."""
 MAX_TRADES = 50_000
 MAX_EVENTS_BYTES = 4 * MEBIBYTE
 
@@ -33,11 +33,12 @@ class Trade:
 
     @property
     def net(self) -> float:
+        """Return the profit after fees."""
         return self.profit - self.fees
 
 
 def count_orders(body: object) -> OrderCounts | None:
-    """Of the object `orders`; None where there is none."""
+    """Count the orders in the object `orders`; None without one."""
     if not isinstance(body, dict):
         return None
     counts = Counter(status for order in body.values() if isinstance(status := _get(order, "status"), int))
@@ -45,7 +46,7 @@ def count_orders(body: object) -> OrderCounts | None:
 
 
 def read_trades(body: object) -> tuple[Trade, ...] | None:
-    """Of the list `closedTrades`, in order of their ends; None where there is none, or one that cannot be read."""
+    """Read the list `closedTrades`, ordered by exit time; None without it, or if any trade is unreadable."""
     if not isinstance(body, list) or len(body) > MAX_TRADES:
         return None
     found = tuple(_trades(body))
@@ -53,9 +54,9 @@ def read_trades(body: object) -> tuple[Trade, ...] | None:
 
 
 def trade_rates(trades: Sequence[Trade], start_equity: float | None) -> dict[str, float | None]:
-    """Win rate, averages and their ratio of closed trades, after fees: as `bars` computes them; none without a closed trade.
+    """Compute win rate, averages and their ratio from closed trades, after fees, as `bars` does; empty without a closed trade.
 
-    An average is of profit over the realized capital before each trade; it is left to LEAN where no capital is known.
+    An average is that of profit / realized capital before each trade. LEAN's own averages stay if the capital is unknown.
     """
     if not trades:
         return {}
@@ -76,7 +77,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def refusal(folder: Path, name: str | None) -> str | None:
-    """LEAN's reason for the first order that it refused, from the order events; None where they do not say."""
+    """Return LEAN's reason for the first refused order, from the order events; None if they do not contain it."""
     try:
         events = read_json(folder, name, MAX_EVENTS_BYTES) if name else None
     except FileProblem:
@@ -97,5 +98,5 @@ def _trades(body: list[object]) -> Iterator[Trade]:
 
 
 def _get(body: object, key: str) -> object:
-    """By its camelCase name, or by the PascalCase one of the old layout."""
+    """Return a field by its camelCase name, or by the PascalCase name of the old layout."""
     return body.get(key, body.get(key[:1].upper() + key[1:])) if isinstance(body, Mapping) else None

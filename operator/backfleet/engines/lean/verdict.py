@@ -1,8 +1,8 @@
-"""Judges what LEAN left: exit code 0 and "Completed" prove little, so a run succeeded only if every condition here holds.
+"""The judgement of a LEAN run. Exit code 0 and "Completed" prove little: a run succeeded only if every condition here holds.
 
-Exit 0, or results posted before the process ended in another way; a result that parses; where the layout has a state: no
-runtime error, an end time, the status Completed; statistics; some data; not stopped half-way. docs/lean-results.md has the
-same for people.
+The conditions: exit code 0, or results posted before the process ended otherwise; a readable result; if the layout has a
+state, no runtime error, an end time and the status Completed; statistics; some data; no early stop. docs/lean-results.md
+describes them for readers.
 """
 
 from dataclasses import replace
@@ -23,18 +23,18 @@ from backfleet.engines.lean.monitor import DataRequests
 from backfleet.engines.lean.remarks import provenance_of, warnings_of
 
 MAX_WORDS = 1200
-"""Of LEAN's own words in a failure's message; the rest of its room is for the last lines of the log."""
+"""Characters of LEAN's own words in a failure's message; the log gets the rest."""
 
 CODE_ABORTED = 134
 NO_POINTS = 1
-"""LEAN counts one data point where there was none at all."""
+"""LEAN counts one data point even if there was none."""
 INITIALIZE_MARKS = ("Algorithm.Initialize() Error", "During the algorithm initialization")
 RUNTIME_MARKS = ("Runtime Error:", "RuntimeError:")
-"""How Engine/Engine.cs and the setup handler begin the two kinds of message."""
+"""How Engine/Engine.cs and the setup handler begin the two kinds of messages."""
 
 
 def judge_folder(folder: Path, request: BacktestRequest) -> Recorded:
-    """The outcome of LEAN's run in its results folder; hostile content gives a Failure, never an exception."""
+    """Judge LEAN's run by its results folder. Hostile content gives a Failure, never an exception."""
     return judge(
         folder,
         lambda there: _judge_files(there, request),
@@ -65,7 +65,7 @@ def _judge_files(folder: Path, request: BacktestRequest) -> Outcome:
 
 
 def find_failure(seen: Evidence, measured: Measured, request: BacktestRequest) -> Failure | None:
-    """The first condition that does not hold in the files of a run; None when all do."""
+    """Return a failure for the first condition that a run's files do not meet; None if they meet all."""
     return (
         _error(seen)
         or _half_way(seen.document)
@@ -78,9 +78,9 @@ def find_failure(seen: Evidence, measured: Measured, request: BacktestRequest) -
 
 
 def _error(seen: Evidence) -> Failure | None:
-    """LEAN's own error, in words with its stack where that says more.
+    """Return LEAN's own error, with its stack if that adds anything.
 
-    A failed initialization leaves no statistics, since nothing ran; an error while running leaves them in full.
+    A failed initialization leaves no statistics, since nothing ran. An error during the run leaves all of them.
     """
     for document in seen.documents:
         state = document.state or {}
@@ -90,7 +90,7 @@ def _error(seen: Evidence) -> Failure | None:
             message = words if stack in words else f"{words}\n{stack}"
             return Failure(
                 reason=_reason_of_words(words) or by_files,
-                message=clean_text(message, MAX_WORDS) or "LEAN's status is RuntimeError, and it gave no message",
+                message=clean_text(message, MAX_WORDS) or "LEAN's status is RuntimeError, without a message",
             )
     return None
 
@@ -98,23 +98,23 @@ def _error(seen: Evidence) -> Failure | None:
 def _half_way(document: Document) -> Failure | None:
     name, state = document.name, document.state
     if state is None and document.is_camel_case:
-        message = f"{name}: has no state, which this layout always has"
+        message = f"{name}: the field state is missing"
         return Failure(reason=FailureReason.RESULT_INVALID, message=message)
     if state is not None and not state.get("EndTime", "").strip():
-        message = f"{name}: is a version from half-way, without an end time: LEAN never wrote its final result"
+        message = f"{name}: is an intermediate version without an end time: LEAN did not write its final result"
         return Failure(reason=FailureReason.RESULT_MISSING, message=message)
     return None
 
 
 def _stopped(logs: LogFacts) -> Failure | None:
-    """Quit() and an interrupt end as "Completed" with exit 0; only the log says so, and only Quit() is the strategy's doing."""
+    """Find an early stop. Quit() and an interrupt both end as "Completed" with exit code 0, and only the log shows them."""
     if logs.quit is not None:
         on = f" on {logs.quit.day}" if logs.quit.day else ""
-        words = f": {logs.quit.words}" if logs.quit.words else ", without a word"
-        message = f"the strategy stopped its run itself{on}{words}"
+        words = f": {logs.quit.words}" if logs.quit.words else ", without a message"
+        message = f"the strategy stopped its own run{on}{words}"
         return Failure(reason=FailureReason.STOPPED_BY_STRATEGY, message=clean_text(message, MAX_WORDS))
     if logs.stopped is not None:
-        message = f"the run was stopped before its end, its figures cover only a part of it: {logs.stopped}"
+        message = f"the run was stopped before its end, so its figures cover only a part of it: {logs.stopped}"
         return Failure(reason=FailureReason.ENGINE_ERROR, message=clean_text(message, MAX_WORDS))
     return None
 
@@ -123,31 +123,31 @@ def _not_completed(document: Document) -> Failure | None:
     state = document.state
     if state is None or state.get("Status") == "Completed":
         return None
-    message = clean_text(f"{document.name}: the status is {state.get('Status', '')!r}, not Completed", MAX_WORDS)
+    message = clean_text(f"{document.name}: expected the status Completed, got {state.get('Status', '')!r}", MAX_WORDS)
     return Failure(reason=FailureReason.ENGINE_ERROR, message=message)
 
 
 def _no_data(seen: Evidence, measured: Measured, request: BacktestRequest) -> Failure | None:
-    """A run with orders had prices, whatever else its files say."""
+    """Find missing data. A run with orders had prices, whatever else its files say."""
     problem = None if measured.metrics["total_orders"] else _data_problem(seen, request.symbols)
     if problem is None:
         return None
     asked = f"{', '.join(request.symbols)} from {request.start_date} to {request.end_date}"
-    message = clean_text(f"{problem}: is there data for {asked} in the data folder?", MAX_WORDS)
+    message = clean_text(f"{problem}. Check that the data folder has data for {asked}.", MAX_WORDS)
     return Failure(reason=FailureReason.NO_DATA, message=message)
 
 
 def _data_problem(seen: Evidence, symbols: tuple[str, ...]) -> str | None:
-    """By counts and paths: LEAN rounds its percentage, and 100 may stand for all but a few requests."""
+    """Judge by counts and paths: LEAN rounds its percentage, so 100 can mean all but a few requests."""
     requests, points = seen.requests, seen.logs.data_points
     if requests is not None and requests.total and _is_all_failed(requests, points):
         return f"{requests.failed} of {requests.total} data requests failed"
     if seen.lists is not None and seen.lists.has_none_of(symbols, seen.logs.benchmarks):
         missed = next(filter(None, map(seen.lists.missed_path, symbols)), None)
-        return f"LEAN did not find {missed}" if missed else "LEAN found data for none of the symbols"
+        return f"LEAN did not find {missed}" if missed else "LEAN did not find data for any of the symbols"
     if points is not None and points <= NO_POINTS:
         return f"LEAN processed {points} data points"
-    return "LEAN's equity has a single point" if len(seen.equity) == 1 else None
+    return "LEAN's equity curve has a single point" if len(seen.equity) == 1 else None
 
 
 def _is_all_failed(requests: DataRequests, points: int | None) -> bool:
@@ -159,19 +159,19 @@ def _is_all_failed(requests: DataRequests, points: int | None) -> bool:
 def _no_statistics(document: Document) -> Failure | None:
     if document.statistics:
         return None
-    return Failure(reason=FailureReason.RESULT_INVALID, message=f"{document.name}: the statistics are empty")
+    return Failure(reason=FailureReason.RESULT_INVALID, message=f"{document.name}: expected statistics, got none")
 
 
 def _cut_off(seen: Evidence) -> Failure | None:
-    """Without a log only the equity curve can show that a run was stopped."""
+    """Find a run that was cut off: without a log, only the equity curve can show it."""
     if seen.gap is None or seen.logs.is_there:
         return None
-    message = f"{seen.gap}, and there is no log to say whether the run was stopped"
+    message = f"{seen.gap}, and there is no log that shows whether the run was stopped"
     return Failure(reason=FailureReason.ENGINE_ERROR, message=message)
 
 
 def explain(folder: Path, exit_code: int | None, failure: Failure, request: BacktestRequest) -> Failure:
-    """The failure with LEAN's reason and words where the exit code gave none, and with the last lines of its log."""
+    """Add LEAN's reason and message to a failure that only has an exit code, and append the last lines of the log."""
     logs = read_logs(folder)
     if exit_code in (0, CODE_ABORTED) and logs.is_without_algorithm:
         failure = _not_found(failure, request)
@@ -182,21 +182,21 @@ def explain(folder: Path, exit_code: int | None, failure: Failure, request: Back
 
 
 def _not_found(failure: Failure, request: BacktestRequest) -> Failure:
-    """LEAN aborts where it does not find its algorithm's file, and says why on stderr alone."""
+    """Explain a missing algorithm file: LEAN then aborts, and reports the cause only on stderr."""
     if failure.reason not in (FailureReason.ENGINE_CRASH, FailureReason.RESULT_MISSING):
         return failure
     file = PurePosixPath(request.lean_project_path or "", request.lean_algorithm_file or PYTHON_FILE)
-    message = f"LEAN ended before it had found its algorithm: is {file} among the projects? ({failure.message})"
+    message = f"LEAN did not find its algorithm. Check that {file} is among the projects. ({failure.message})"
     return Failure(reason=FailureReason.ENGINE_ERROR, message=clean_text(message, MAX_WORDS))
 
 
 def _stopped_by_itself(logs: LogFacts) -> Failure | None:
-    """A build of LEAN that exits with 1 after Quit()."""
+    """Find a call of Quit() in a build of LEAN that then exits with code 1."""
     return _stopped(logs) if logs.quit is not None else None
 
 
 def _explain_exit(folder: Path, lines: str, failure: Failure) -> Failure:
-    """LEAN exits with 1 for every error: its result says which, or only its log when it never wrote one."""
+    """Find which error an exit code 1 means: LEAN's result shows it, or its log if there is no result."""
     try:
         error = _error(gather(folder))
     except FileProblem:

@@ -1,4 +1,4 @@
-"""The strategies that `bars` knows, in the order of the catalog: one module and one line each."""
+"""The strategies of `bars`, in the order of the catalog. Each has a module and a line here."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""STR-005: buy a rise of several average true ranges in a day, sized by that range, and hold for a number of bars."""
+"""STR-005: buy after a daily rise of several average true ranges, sized by that range, and hold for a number of bars."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""STR-002: buy a close at or near the lower Bollinger band, leave above the middle one."""
+"""STR-002: buy on a close at or near the lower Bollinger band, and sell above the middle band."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""STR-004: buy a close above the recent high on heavy volume, and hold for a number of bars."""
+"""STR-004: buy on a close above the recent high with heavy volume, and hold for a number of bars."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""STR-014: buy a close at the top of the Donchian channel of the earlier bars, leave at its bottom."""
+"""STR-014: buy on a close at the top of the earlier bars' Donchian channel, and sell at its bottom."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
     (bars,) = series
     period, factor = values["donchian_period"], at_least(values["breakout_threshold"])
     tops = highest_before(bars.highs, period)
-    # The lowest low is the highest of the negated ones, negated.
+    # The lowest low is the negated highest of the negated lows.
     bottoms = highest_before([-low for low in bars.lows], period)
     return signals_of(
         values,

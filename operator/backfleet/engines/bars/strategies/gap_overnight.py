@@ -1,6 +1,6 @@
-"""STR-013: buy at an open that lies far from the close before, and sell at the same day's close.
+"""STR-013: buy at an open far from the close before, and sell at the same day's close.
 
-Stop and target are judged on closes, where it sells anyway: the stop only sizes the position, the target does nothing.
+Stop and target are checked on closes, where the strategy sells anyway: the stop only sizes the position, the target does nothing.
 """
 
 from collections.abc import Mapping

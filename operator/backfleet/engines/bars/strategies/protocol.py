@@ -1,4 +1,4 @@
-"""What a strategy of `bars` is, and the rules that they share."""
+"""The type of a `bars` strategy, and the rules that strategies share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from backfleet.engines.program import Parameter
 RISK_FRACTION = 0.01
 CASH_FRACTION = 0.95
 ROUNDING = 1e-12
-"""Prices are decimals: what is equal in decimals may differ by less than this in binary, and nothing else does."""
+"""Prices are decimals: numbers that are equal in decimals, and only those, may differ by less than this in binary."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
-    """A named rule: `signals` computes them from the bars and the values of all declared parameters.
+    """A named rule. `signals` computes its signals from the bars and the values of all declared parameters.
 
-    `symbols` says what each symbol of a request is to the rule, in order. The first is the one that is traded, and the bars
-    of all are of the same days. A parameter named by `symbol_parameter`, where a request sets it, chooses the one traded.
+    `symbols` describes the role of each symbol of a request, in order. The rule trades the first, and all have bars on the same
+    days. If a request sets the parameter named by `symbol_parameter`, that parameter chooses the traded symbol.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Strategy:
 
 
 def exits(stop_loss_pct: str = "0.015", profit_target_pct: str = "0.02") -> tuple[Parameter, Parameter]:
-    """The two exits that every strategy has, with their defaults."""
+    """Return the parameters of the two exits that every strategy has, with their defaults."""
     return (
         Parameter("stop_loss_pct", stop_loss_pct, float, least=0, is_open=True),
         Parameter("profit_target_pct", profit_target_pct, float, least=0, is_open=True),
@@ -41,9 +41,9 @@ def exits(stop_loss_pct: str = "0.015", profit_target_pct: str = "0.02") -> tupl
 def signals_of(
     values: Mapping[str, Any], enter: Sequence[bool], leave: Sequence[bool] | None = None, size: Size | None = None
 ) -> Signals:
-    """Signals with the exits that strategies share: stop, target and, where there is the parameter, the holding period.
+    """Build signals with the shared exits: stop, target and, if the strategy has that parameter, the holding period.
 
-    Without `leave` nothing else closes a position; without `size` it is sized by the risk of the stop.
+    Without `leave` nothing else closes a position. Without `size` the risk of the stop sizes it.
     """
     return Signals(
         enter=enter,
@@ -56,17 +56,17 @@ def signals_of(
 
 
 def above(threshold: float) -> float:
-    """The number that is exceeded only by what exceeds a positive threshold in decimals too."""
+    """Return a number that a value exceeds only if it also exceeds the positive threshold in decimals."""
     return threshold * (1 + ROUNDING)
 
 
 def at_least(threshold: float) -> float:
-    """The number that is reached by what reaches a positive threshold in decimals."""
+    """Return a number that every value reaches that reaches the positive threshold in decimals."""
     return threshold * (1 - ROUNDING)
 
 
 def risk_sized(stop_loss_pct: float) -> Size:
-    """Risk 1 % of equity at a risk per share of price x stop, with at most 95 % of the cash."""
+    """Size a position to risk 1 % of equity, at price x stop per share, with at most 95 % of the cash."""
 
     def size(bar: int, cash: float, price: float) -> int:
         del bar
@@ -77,7 +77,7 @@ def risk_sized(stop_loss_pct: float) -> Size:
 
 
 def range_sized(risks: Sequence[float]) -> Size:
-    """Risk 1 % of equity at the risk per share of each bar, with at most 95 % of the cash."""
+    """Size a position to risk 1 % of equity, at the risk per share of its bar, with at most 95 % of the cash."""
 
     def size(bar: int, cash: float, price: float) -> int:
         return int(min(RISK_FRACTION * cash / risks[bar], CASH_FRACTION * cash / price))
@@ -86,7 +86,7 @@ def range_sized(risks: Sequence[float]) -> Size:
 
 
 def fraction_sized(fraction: float) -> Size:
-    """A fraction of equity, at most all of it."""
+    """Size a position as a fraction of equity, at most all of it."""
     bounded = min(fraction, 1.0)
 
     def size(bar: int, cash: float, price: float) -> int:

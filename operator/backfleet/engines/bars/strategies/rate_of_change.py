@@ -1,4 +1,4 @@
-"""STR-010 and STR-015: buy a strong rise over some bars, and hold for a number of bars."""
+"""STR-010 and STR-015: buy after a strong rise over some bars, and hold for a number of bars."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from backfleet.engines.program import Parameter
 
 
 def _rise_over(period: str) -> Callable[[tuple[Bars, ...], Mapping[str, Any]], Signals]:
-    """The rule, with the parameter that says over how many bars the rise is measured."""
+    """Return the rule that measures the rise over as many bars as the named parameter says."""
 
     def signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
         (bars,) = series

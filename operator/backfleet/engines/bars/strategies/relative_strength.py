@@ -1,4 +1,4 @@
-"""STR-012: hold the first symbol while it has risen faster than the second, for a number of bars at most."""
+"""STR-012: hold the first symbol while it rises faster than the second, for at most a number of bars."""
 
 from collections.abc import Mapping
 from operator import gt, lt

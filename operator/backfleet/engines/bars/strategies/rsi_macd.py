@@ -1,4 +1,4 @@
-"""STR-008: buy a low RSI that a MACD above its signal line confirms, leave on a high RSI or a MACD below it."""
+"""STR-008: buy on a low RSI with the MACD above its signal line, and sell on a high RSI or with the MACD below the line."""
 
 from collections.abc import Mapping
 from typing import Any

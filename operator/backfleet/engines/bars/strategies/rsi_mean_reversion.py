@@ -1,4 +1,4 @@
-"""STR-001: buy what fell too far by Wilder's RSI, leave when it has recovered."""
+"""STR-001: buy when Wilder's RSI is low, and sell when it is high again."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""STR-003: hold while the fast average is above the slow one, entered on unusual volume."""
+"""STR-003: buy on unusual volume while the fast average is above the slow one, and hold while it stays there."""
 
 from collections.abc import Mapping
 from itertools import accumulate, count
@@ -14,7 +14,7 @@ from backfleet.engines.program import Parameter
 def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
     (bars,) = series
     gaps = moving_average_gap(bars.closes, values["fast_sma"], values["slow_sma"])
-    # The average volume counts the bars since both averages are ready, this bar's own volume included.
+    # The average volume counts the bars since both averages became ready, including this bar.
     first = min(max(values["fast_sma"], values["slow_sma"]) - 1, len(bars))
     volumes, threshold = bars.volumes[first:], values["volume_threshold"]
     enter = [False] * first + [

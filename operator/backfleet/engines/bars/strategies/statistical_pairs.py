@@ -1,4 +1,4 @@
-"""STR-011: buy the first symbol when its ratio to the second lies far below the ratio's own average."""
+"""STR-011: buy the first symbol when its ratio to the second is far below that ratio's average."""
 
 from collections.abc import Mapping
 from operator import truediv
@@ -11,7 +11,7 @@ from backfleet.engines.bars.strategies.protocol import Strategy, exits, signals_
 from backfleet.engines.program import Parameter
 
 MET_AGAIN = 0.5
-"""Deviations from the average within which the pair has met again."""
+"""The number of deviations from the average within which the pair has converged."""
 
 
 def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:

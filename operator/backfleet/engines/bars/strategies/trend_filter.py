@@ -1,4 +1,4 @@
-"""STR-009: buy a low RSI, on demand only above a long average; only stop and target leave."""
+"""STR-009: buy on a low RSI, optionally only above a long average; only stop and target sell."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
     entry = values["rsi_entry"]
     enter = [strength < entry for strength in wilder_rsi(bars.closes, values["rsi_period"])]
     if values["require_trend"]:
-        # A close less its average: there is none, and so no entry, before the average is ready.
+        # Close minus average: NaN, and therefore no entry, until the average is ready.
         trend = moving_average_gap(bars.closes, 1, values["trend_sma"])
         enter = [is_low and gap > 0.0 for is_low, gap in zip(enter, trend, strict=True)]
     return signals_of(values, enter)

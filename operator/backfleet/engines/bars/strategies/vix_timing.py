@@ -1,4 +1,4 @@
-"""STR-006: hold the market with a fraction of equity from fear in a volatility index until calm."""
+"""STR-006: buy the market with a fraction of equity when a volatility index is high, and sell when it is low."""
 
 from collections.abc import Mapping
 from typing import Any
