@@ -121,7 +121,9 @@ def test_in_the_end_every_verdict_is_by_the_last_valid_criteria(
         move(world)
         counters_agree_with_verdicts(world)
     for _ in range(2 * BACKTESTS):
-        _turn(world)
+        # Two minutes in all: a batch whose commits were late rests for up to one.
+        world.tick(10)
+        world.turn()
     in_force(world)
     counters_agree_with_verdicts(world)
 
