@@ -10,12 +10,15 @@ from fastapi import FastAPI
 
 from backfleet_api.cluster import Cluster, connect_cluster
 from backfleet_api.dependencies import connect_services, present
-from backfleet_api.errors import install_translators
-from backfleet_api.middleware import Edge
-from backfleet_api.openapi import complete_openapi
-from backfleet_api.routes import backtests, batches, health, writing
+from backfleet_api.http.errors import install_translators
+from backfleet_api.http.middleware import Edge
+from backfleet_api.http.openapi import complete_openapi
+from backfleet_api.reading import backtest_routes as backtests
+from backfleet_api.reading import batch_routes as batches
+from backfleet_api.reading import health_routes as health
 from backfleet_api.settings import ENV_TOKEN, ENV_TOKEN_FILE, ApiSettings
 from backfleet_api.version import version
+from backfleet_api.writing import routes as writing
 
 logger = logging.getLogger(__name__)
 

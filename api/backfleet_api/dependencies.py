@@ -8,8 +8,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from backfleet.store.connecting import Timeouts
-from backfleet.store.session import open_engine
+from backfleet.store.postgres.connection import Timeouts
+from backfleet.store.postgres.session import open_engine
 from backfleet_api.calls import Calls
 from backfleet_api.cluster import Cluster
 from backfleet_api.directory import Directory

@@ -10,8 +10,8 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 
 from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid, Unavailable
-from backfleet_api.schemas import Backtest, Batch, BatchPage, BatchSummary, Health, Problem, ResultPage
-from backfleet_api.submission import Cancellation, Preview, Submitted
+from backfleet_api.schemas.reading import Backtest, Batch, BatchPage, BatchSummary, Health, Problem, ResultPage
+from backfleet_api.schemas.writing import Cancellation, Preview, Submitted
 
 PAGE_SIZE = 200
 Query = Mapping[str, str | int | bool | None]

@@ -86,7 +86,7 @@ def read_config(file: str, content: bytes, wishes: Mapping[str, str | None]) -> 
 
 
 def _parse_name(text: str, option: str) -> str:
-    from backfleet_api.submission import NAME_PATTERN  # noqa: PLC0415 - late: pydantic
+    from backfleet_api.schemas.writing import NAME_PATTERN  # noqa: PLC0415 - late: pydantic
 
     if len(text) > 253 or not re.fullmatch(NAME_PATTERN, text):
         raise SpecInvalid(option, f"expected a name in Kubernetes, got {text!r}", "use a-z, 0-9, - and .")

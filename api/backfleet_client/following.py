@@ -4,7 +4,7 @@ import sys
 import time
 from datetime import datetime
 
-from backfleet_api.schemas import Batch, BatchPhase
+from backfleet_api.schemas.reading import Batch, BatchPhase
 from backfleet_client.client import ApiClient
 from backfleet_client.exits import EXIT_BATCH_FAILED
 from backfleet_client.progress import BarDisplay, LineDisplay, conclude

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from backfleet.core.metrics import as_shown
-from backfleet_api.schemas import Batch, BatchSummary
+from backfleet_api.schemas.reading import Batch, BatchSummary
 from backfleet_client.output import clean
 from backfleet_client.watching import sight
 

@@ -8,8 +8,8 @@ from backfleet.core.metrics import METRICS, as_shown
 from backfleet_client.output import Cell, Row, clean, render_fields, render_table
 
 if TYPE_CHECKING:
-    from backfleet_api.schemas import Attempt, Backtest, Batch, BatchSummary, Finding, Metrics, RankedResult
-    from backfleet_api.submission import Preview, PreviewedCombination, Submitted
+    from backfleet_api.schemas.reading import Attempt, Backtest, Batch, BatchSummary, Finding, Metrics, RankedResult
+    from backfleet_api.schemas.writing import Preview, PreviewedCombination, Submitted
 
 Table = tuple[list[str], list[Row]]
 SHOWN_METRICS = ("sharpe_ratio", "net_profit", "drawdown", "total_trades", "win_rate")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from backfleet.core.errors import Unavailable
-from backfleet_api.schemas import ENDED, Batch
+from backfleet_api.schemas.reading import ENDED, Batch
 from backfleet_client.exits import TimedOut
 
 SHORTEST_PAUSE_SECONDS = 1.0

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from backfleet.controller.jobs import build_job
+from backfleet.controller.job_manifest import build_job
 from backfleet.core.backtests import BacktestState
-from backfleet.core.plans import BatchRef, CreateJob, JobShape
+from backfleet.core.planning.effects import BatchRef, CreateJob, JobShape
 from backfleet.core.records import AttemptRecord
 from backfleet.engines.lean.engine import LeanEngine
 from backfleet.settings import Settings

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic.alias_generators import to_camel
 
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.quantities import SIZE_PATTERN
+from backfleet.core.spec.quantities import SIZE_PATTERN
 
 ENV_SETTINGS_FILE = "BACKFLEET_SETTINGS_FILE"
 ENV_DATABASE_URL = "BACKFLEET_DATABASE_URL"
@@ -77,7 +77,7 @@ class PodSettings(_Settings):
 
 
 class CeilingSettings(_Settings):
-    """The most seconds that a batch may ask for; `core.ceilings` says why the finished Jobs' is a day."""
+    """The most seconds that a batch may ask for; `core.spec.ceilings` says why the finished Jobs' is a day."""
 
     ttl_seconds_after_finished: int = Field(default=86_400, ge=60, le=31_536_000)
     start_timeout_seconds: int = Field(default=3_600, ge=1, le=86_400)

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
-import backfleet.controller.metrics as operator_metrics
+import backfleet.controller.prometheus as operator_metrics
 from hack.helm.chart import CHART, ROOT, find_object, render_objects
 
 NAME = "demo-backfleet-dashboard"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-import backfleet.controller.metrics as operator_metrics
+import backfleet.controller.prometheus as operator_metrics
 from hack.helm.chart import find_object, render_objects
 
 MONITORED = {

@@ -9,7 +9,8 @@ import kubernetes_validate.utils
 import pytest
 
 from backfleet import settings
-from backfleet.store import grants, migrate
+from backfleet.store.migration import command as migrate
+from backfleet.store.migration import grants
 from backfleet_api import settings as api_settings
 from hack.helm.chart import CHART, containers_of, find_object, pods_of, render_objects
 

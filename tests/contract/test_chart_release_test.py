@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backfleet.core.spec import BatchSpec
+from backfleet.core.spec.model import BatchSpec
 from hack.helm.chart import CHART, find_object, render_objects
 
 PROGRAM = (CHART / "files" / "release-test.py").read_text()

@@ -5,7 +5,7 @@ from typing import Any
 
 import kubernetes_validate
 
-from backfleet.controller.jobs import build_job
+from backfleet.controller.job_manifest import build_job
 from backfleet.engines.lean.engine import LeanEngine
 from backfleet.settings import (
     CeilingSettings,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.spec import BatchSpec, parse_spec
+from backfleet.core.spec.model import BatchSpec, parse_spec
 from tests.support.manifests import refused_manifests
 from tests.support.manifests.crd import load_schema, with_defaults
 from tests.support.manifests.specs import spec_body

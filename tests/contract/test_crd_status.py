@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from backfleet.core import wire
-from backfleet.core.observation import SeenBatch
+from backfleet.core.planning.observation import SeenBatch
+from backfleet.core.planning.status import Sight, build_status, database_unavailable_status, refused_status
 from backfleet.core.records import BatchRecord, BatchState, Best, Counters
-from backfleet.core.status import Sight, build_status, database_unavailable_status, refused_status
 from tests.support.manifests.crd import load_schema, schema_faults
 from tests.support.manifests.specs import spec_body
 

@@ -8,8 +8,8 @@ import pytest
 
 from backfleet.core.criteria import RULES, Rule, SuccessCriteria
 from backfleet.core.metrics import METRICS
-from backfleet.core.spec import CriteriaSpec
-from backfleet.store.tables import SuccessCriteriaRow
+from backfleet.core.spec.model import CriteriaSpec
+from backfleet.store.tables.batches import SuccessCriteriaRow
 from tests.support.manifests.crd import load_schema
 
 ROOT = Path(__file__).resolve().parents[2]

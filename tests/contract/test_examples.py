@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backfleet.core.acceptance import check
-from backfleet.core.constraints import count_satisfying
-from backfleet.core.spec import parse_spec
+from backfleet.core.space.constraints import count_satisfying
+from backfleet.core.spec.model import parse_spec
+from backfleet.core.spec.validation import check
 from tests.support.manifests.crd import schema_faults, with_defaults
 from tests.support.manifests.specs import LIMITS, STRATEGIES
 

@@ -7,8 +7,8 @@ import kubernetes_validate.utils
 import pytest
 from kubernetes.client import V1Job
 
-from backfleet.controller.jobs import build_job
-from backfleet.core.plans import ClaimRef
+from backfleet.controller.job_manifest import build_job
+from backfleet.core.planning.effects import ClaimRef
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 from tests.support.jobs import build_create, build_request

@@ -6,8 +6,8 @@ from typing import Any
 
 import yaml
 
-from backfleet.core.acceptance import AcceptanceLimits, check
-from backfleet.core.spec import parse_spec
+from backfleet.core.spec.model import parse_spec
+from backfleet.core.spec.validation import AcceptanceLimits, check
 from backfleet.core.wire import LEAN_PARAMETERS
 from backfleet.settings import Settings
 from tests.contract.test_chart_settings import rendered

@@ -13,13 +13,13 @@ from fastapi.testclient import TestClient
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.records import Catalog
 from backfleet_api.app import create_app
-from backfleet_api.asking import asked, judge_sources
 from backfleet_api.cluster import NoCluster
-from backfleet_api.examples import SUBMITTED
-from backfleet_api.judging import judge
-from backfleet_api.schemas import BatchPhase
+from backfleet_api.schemas.examples import SUBMITTED
+from backfleet_api.schemas.reading import BatchPhase
+from backfleet_api.schemas.writing import RunRequest
 from backfleet_api.settings import ApiSettings
-from backfleet_api.submission import RunRequest
+from backfleet_api.writing.preview import judge
+from backfleet_api.writing.request_spec import asked, judge_sources
 from backfleet_client import exits
 from backfleet_client.commands import STATES
 

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from backfleet.core.backtests import BacktestRequest
-from backfleet.core.constraints import compile_constraints, next_satisfying
-from backfleet.core.parameters import build_space
-from backfleet.core.spec import parse_spec
+from backfleet.core.space.constraints import compile_constraints, next_satisfying
+from backfleet.core.space.parameters import build_space
+from backfleet.core.spec.model import parse_spec
 from backfleet.engines.bars.backtest import load_bars, run
 from tests.support.live import Live
 from tests.support.observer import wait_until

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from backfleet.controller.cluster import Cluster
 from backfleet.core import wire
-from backfleet.store.fence import Fence
-from backfleet.store.session import open_engine
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
 from backfleet_client.main import run
 from tests.integration.test_operator import INSTALLATION, StoreRows
 from tests.support.api_server import ApiServer

@@ -10,8 +10,8 @@ from backfleet.core.backtests import Result
 from backfleet.core.records import Measured
 from backfleet.engines.lean.verdict import judge_folder
 from backfleet.recorder.appending import Answer, append_outcome
-from backfleet.store.fence import Fence
-from backfleet.store.session import open_engine
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
 from tests.integration.store.builders import INSTALLATION, Life, attempt, batch, launch, succeed
 from tests.support.databases import Database
 from tests.support.lean_results import STATISTICS, make_performance, make_result, write_run

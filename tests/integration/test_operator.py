@@ -10,15 +10,17 @@ from sqlalchemy import Engine, text
 
 from backfleet.controller.failing import FIRST_SECONDS
 from backfleet.core.backtests import Failure, Recorded
+from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import FenceLost, Unavailable
-from backfleet.core.plans import Effect
+from backfleet.core.planning.effects import Effect
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import BatchChanges, Catalog, StoreView
+from backfleet.core.records import Catalog, StoreView
 from backfleet.recorder.appending import INSERT, row
-from backfleet.store.fence import Fence
-from backfleet.store.passes import job_names, observe, save
-from backfleet.store.session import open_engine
-from backfleet.store.strategies import load_catalog
+from backfleet.store.passes.observe import job_names, observe
+from backfleet.store.passes.save import save
+from backfleet.store.passes.strategies import load_catalog
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
 from tests.support.cluster import FakeCluster
 from tests.support.databases import Database
 from tests.support.operator import Operator, batch_spec, failure, result, values
@@ -251,8 +253,8 @@ def test_killed_before_any_single_effect_of_an_edit_every_verdict_is_new(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Results in chunks of two, and a process that dies once before the effect of each number in turn."""
-    monkeypatch.setattr("backfleet.store.passes.STALE_PER_LOOK", 2)
-    monkeypatch.setattr("backfleet.store.passes.LEAST_SHARE", 2)
+    monkeypatch.setattr("backfleet.store.passes.observe.STALE_PER_LOOK", 2)
+    monkeypatch.setattr("backfleet.store.passes.observe.LEAST_SHARE", 2)
     crashes = 0
     for crash_at in range(20):
         left = [crash_at]

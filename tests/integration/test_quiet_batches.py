@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, text
 
-from backfleet.store.fence import Fence
-from backfleet.store.session import open_engine
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
 from tests.integration.store.filling import explain
 from tests.integration.test_operator import INSTALLATION, Scene, StoreRows
 from tests.support.cluster import FakeCluster

@@ -16,8 +16,8 @@ from backfleet.core.records import Measured
 from backfleet.engines.noop import run as run_noop
 from backfleet.recorder.appending import Answer, append_outcome
 from backfleet.recorder.main import MONOTONIC, run
-from backfleet.store.fence import Fence
-from backfleet.store.session import open_engine
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
 from tests.integration.store.builders import INSTALLATION, Life, attempt, batch, failure, launch, recorded, result
 from tests.support.databases import Database
 from tests.support.memory import seen_outcome

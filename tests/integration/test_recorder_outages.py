@@ -18,8 +18,8 @@ from backfleet.engines.noop import run as run_noop
 from backfleet.recorder.appending import Answer, append_outcome
 from backfleet.recorder.main import run
 from backfleet.recorder.recording import Clock, record
-from backfleet.store.fence import Fence
-from backfleet.store.session import open_engine
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
 from tests.integration.store.builders import INSTALLATION, UID, Life, attempt, batch, launch
 from tests.support.databases import Database
 from tests.support.proxy import Proxy

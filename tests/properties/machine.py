@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from backfleet.core.backtests import BacktestState
+from backfleet.core.changes import BatchChanges
 from backfleet.core.criteria import SuccessCriteria, judge
 from backfleet.core.errors import SpecInvalid, Unavailable
-from backfleet.core.observation import Limits
-from backfleet.core.plans import CreateJob, DeleteJob, Effect, PostEvent, WriteStatus
+from backfleet.core.planning.effects import CreateJob, DeleteJob, Effect, PostEvent, WriteStatus
+from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import BatchChanges, BatchState, Catalog
-from backfleet.core.spec import parse_criteria
+from backfleet.core.records import BatchState, Catalog
+from backfleet.core.spec.model import parse_criteria
 from tests.support.faults import NAMESPACES, FaultyWorld
 from tests.support.operator import batch_spec, values
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from backfleet.configs.converting import Converted, convert, is_config
 from backfleet.configs.documents import ConfigInvalid
-from backfleet.core.parameters import build_space
-from backfleet.core.spec import parse_spec
+from backfleet.core.space.parameters import build_space
+from backfleet.core.spec.model import parse_spec
 from tests.support.configs import CATALOG, FOLDER
 from tests.support.manifests.crd import schema_faults, with_defaults
 

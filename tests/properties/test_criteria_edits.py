@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from backfleet.core.criteria import RULES, SuccessCriteria, judge
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.plans import Effect
+from backfleet.core.planning.effects import Effect
 from backfleet.core.records import BatchState, Catalog
-from backfleet.core.spec import parse_criteria
+from backfleet.core.spec.model import parse_criteria
 from tests.support.operator import World, batch_spec, result, values
 
 BACKTESTS = 6

@@ -36,8 +36,8 @@ TestWithEveryTrouble = worlds(troubles.EveryTrouble, 25)
 
 
 def test_the_order_of_what_is_observed_is_irrelevant() -> None:
-    from backfleet.controller.listing import list_namespaces
-    from backfleet.core.planning import plan
+    from backfleet.controller.observing import list_namespaces
+    from backfleet.core.planning.plan import plan
 
     world = World()
     for name in ("one", "two"):

@@ -7,11 +7,11 @@ from itertools import product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backfleet.core.acceptance import check
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.parameters import ParameterDeclaration, ParameterSpace, RangeDeclaration, build_space
-from backfleet.core.scalars import ParameterType, parse_value, value_text
-from backfleet.core.spec import parse_spec
+from backfleet.core.space.parameters import ParameterDeclaration, ParameterSpace, RangeDeclaration, build_space
+from backfleet.core.space.scalars import ParameterType, parse_value, value_text
+from backfleet.core.spec.model import parse_spec
+from backfleet.core.spec.validation import check
 from tests.support.manifests.specs import LIMITS, STRATEGIES, spec_body
 
 NUMBERS = st.builds(

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from backfleet.store.grants import Roles
-from backfleet.store.migrate import MigrationSettings, migrate
+from backfleet.store.migration.command import MigrationSettings, migrate
+from backfleet.store.migration.grants import Roles
 from tests.support.postgres import API, OPERATOR, RECORDER, PostgresServer
 from tests.support.proxy import Proxy
 

@@ -12,8 +12,8 @@ from backfleet.controller.cluster import Refused
 from backfleet.controller.passes import PassReport
 from backfleet.core import wire
 from backfleet.core.errors import Unavailable
-from backfleet.core.observation import Limits
-from backfleet.core.plans import Effect
+from backfleet.core.planning.effects import Effect
+from backfleet.core.planning.observation import Limits
 from backfleet.settings import Settings
 from tests.support.cluster import NAMESPACE, START, FakeCluster, Json, text
 from tests.support.memory import MemoryRows

@@ -16,10 +16,10 @@ from kubernetes.client import ApiClient
 
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import Cluster
-from backfleet.controller.jobs import build_job
+from backfleet.controller.job_manifest import build_job
 from backfleet.controller.passes import Passes, Rows
 from backfleet.core import wire
-from backfleet.core.observation import Limits
+from backfleet.core.planning.observation import Limits
 from backfleet.engines.registry import ENGINES
 from tests.support.api_server import ApiServer, client_of
 from tests.support.jobs import build_create

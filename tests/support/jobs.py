@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from backfleet.core.backtests import BacktestRequest, BacktestState
-from backfleet.core.plans import BatchRef, CreateJob, JobShape
+from backfleet.core.planning.effects import BatchRef, CreateJob, JobShape
 from backfleet.core.records import AttemptRecord
 
 UID = "6fa4ab79-9fb3-4e9c-8f9e-3d3cbf0b2d11"

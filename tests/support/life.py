@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from backfleet.core.records import AttemptChange
+from backfleet.core.changes import AttemptChange
 from tests.support.operator import World, batch_spec
 
 TICK_SECONDS = 15.0

@@ -1,4 +1,4 @@
-"""The rows in memory, for tests of decisions: what `store.passes` does in SQL, as far as the planner sees it."""
+"""The rows in memory, for tests of decisions: what `store.passes.observe` does in SQL, as far as the planner sees it."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -6,23 +6,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from backfleet.core.backtests import BacktestState, Recorded, Result, backtest_id
-from backfleet.core.engine_versions import version_of
-from backfleet.core.errors import Conflict, Unavailable
-from backfleet.core.records import (
+from backfleet.core.changes import (
     AttemptChange,
-    AttemptRecord,
     BatchChanges,
-    BatchRecord,
-    BatchState,
-    Catalog,
     CloseOutcome,
     JudgeResult,
     LaunchAttempt,
     MarkAttempt,
-    Measured,
-    OutcomeRecord,
     SettleFailure,
     SettleResult,
+)
+from backfleet.core.engine_versions import version_of
+from backfleet.core.errors import Conflict, Unavailable
+from backfleet.core.records import (
+    AttemptRecord,
+    BatchRecord,
+    BatchState,
+    Catalog,
+    Measured,
+    OutcomeRecord,
     StaleLook,
     StaleResult,
     StoreView,

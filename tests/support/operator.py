@@ -8,8 +8,8 @@ from typing import Any
 from backfleet.controller.applying import Applier
 from backfleet.controller.passes import Passes, PassReport, Rows
 from backfleet.core.backtests import Failure, Recorded, Result
-from backfleet.core.observation import Limits
-from backfleet.core.plans import Effect
+from backfleet.core.planning.effects import Effect
+from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
 from backfleet.settings import Settings
 from tests.support.cluster import NAMESPACE, START, FakeCluster

@@ -8,7 +8,7 @@ from importlib import resources
 from typing import Any
 
 from backfleet.core.criteria import SuccessCriteria
-from backfleet.core.scalars import ParameterType
+from backfleet.core.space.scalars import ParameterType
 
 
 @unique

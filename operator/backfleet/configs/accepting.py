@@ -12,11 +12,11 @@ from backfleet.catalog import Catalog, StrategyStatus
 from backfleet.configs.data import DEFAULTS as DATA_DEFAULTS
 from backfleet.configs.documents import MAX_FAULTS, ConfigInvalid, Place
 from backfleet.configs.reading import Draft
-from backfleet.core.acceptance import AcceptanceLimits, AcceptedBatch, Strategies, check
-from backfleet.core.ceilings import NO_CEILINGS
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.spec import EngineName, find_faults, parse_spec
-from backfleet.core.strategies import StrategyInfo
+from backfleet.core.spec.ceilings import NO_CEILINGS
+from backfleet.core.spec.model import EngineName, find_faults, parse_spec
+from backfleet.core.spec.strategy_info import StrategyInfo
+from backfleet.core.spec.validation import AcceptanceLimits, AcceptedBatch, Strategies, check
 
 MOST_COMBINATIONS = 10**15
 """The limit for a config. Each installation has a lower limit of its own; above the default of that, a warning is enough."""

@@ -25,8 +25,8 @@ from backfleet.configs.reading import (
     standing,
     text_of,
 )
-from backfleet.core.parameters import ParameterDeclaration, RangeDeclaration, build_space
-from backfleet.core.scalars import ParameterType, is_whole, parse_value, value_text
+from backfleet.core.space.parameters import ParameterDeclaration, RangeDeclaration, build_space
+from backfleet.core.space.scalars import ParameterType, is_whole, parse_value, value_text
 
 NUMERIC = (ParameterType.INT, ParameterType.FLOAT)
 RANGE = ("start", "end", "step")

@@ -18,9 +18,9 @@ from backfleet.configs.reading import Draft, Keys, fields_of, json_of, judge_key
 from backfleet.configs.searching import convert_objective, convert_search
 from backfleet.configs.strategies import convert_engine, convert_strategy, say_what_is_not_read
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.parameters import MAX_COMBINATIONS
-from backfleet.core.scalars import value_text
-from backfleet.core.spec import EngineName
+from backfleet.core.space.parameters import MAX_COMBINATIONS
+from backfleet.core.space.scalars import value_text
+from backfleet.core.spec.model import EngineName
 
 ORDER = (
     "strategy", "engine", "data", "parameters", "constraints", "search", "objective", "successCriteria", "maxConcurrent",

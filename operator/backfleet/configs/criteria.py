@@ -22,7 +22,7 @@ from backfleet.configs.reading import (
 )
 from backfleet.configs.statistics import choose, metric_of
 from backfleet.core.criteria import RULES, Rule
-from backfleet.core.scalars import is_whole, shown, value_text
+from backfleet.core.space.scalars import is_whole, shown, value_text
 
 NAMES = {
     "min_trades": "min_trades",

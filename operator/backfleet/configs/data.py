@@ -6,7 +6,7 @@ from typing import Any
 from backfleet.catalog import CatalogStrategy
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
 from backfleet.configs.reading import Draft, Keys, fields_of, items_of, json_of, judge_keys, number_of, text_of
-from backfleet.core.scalars import shown
+from backfleet.core.space.scalars import shown
 
 DEFAULT_START = "2020-01-01"
 DEFAULT_END = "2024-12-31"

@@ -12,7 +12,7 @@ import yaml
 
 from backfleet.configs.json_comments import is_json, without_comments
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.scalars import shown
+from backfleet.core.space.scalars import shown
 
 MAX_CONFIG_BYTES = 128 * 1024
 MAX_DEPTH = 20

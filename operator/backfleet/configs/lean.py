@@ -12,7 +12,7 @@ from backfleet.catalog import Catalog
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
 from backfleet.configs.reading import Draft, fields_of, items_of, number_of, text_of
 from backfleet.configs.wording import near
-from backfleet.core.scalars import MAX_DIGITS, is_whole, shown, value_text
+from backfleet.core.space.scalars import MAX_DIGITS, is_whole, shown, value_text
 
 MARK = "optimization-"
 """The prefix of LEAN's keys. Keys of other configs never begin with it."""

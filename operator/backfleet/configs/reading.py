@@ -10,7 +10,7 @@ from typing import Any
 from backfleet.configs.documents import ConfigInvalid, Entry, Place, at
 from backfleet.configs.wording import near
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.scalars import is_whole, parse_number, shown
+from backfleet.core.space.scalars import is_whole, parse_number, shown
 
 BOOLS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 """The bools of YAML 1.1. The quoted texts true and false are bools only if the type is bool."""

@@ -6,7 +6,7 @@ from backfleet.configs.documents import ConfigInvalid, Entry
 from backfleet.configs.reading import Draft, number_of, text_of
 from backfleet.configs.statistics import choose, metric_of
 from backfleet.core.ranking import Direction
-from backfleet.core.scalars import shown
+from backfleet.core.space.scalars import shown
 
 DIRECTIONS = {
     "max": Direction.MAXIMIZE,

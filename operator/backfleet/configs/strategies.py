@@ -6,8 +6,8 @@ from difflib import get_close_matches
 from backfleet.catalog import Catalog, CatalogStrategy, StrategyStatus
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
 from backfleet.configs.reading import Draft, Keys, fields_of, judge_keys, text_of
-from backfleet.core.scalars import shown
-from backfleet.core.spec import EngineName
+from backfleet.core.space.scalars import shown
+from backfleet.core.spec.model import EngineName
 
 DEFAULT_ENGINE = EngineName.LEAN
 """Configs are written for LEAN projects. The config's `engine`, or the caller, can choose another engine."""

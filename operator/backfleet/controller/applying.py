@@ -12,11 +12,22 @@ from datetime import datetime, timedelta
 from typing import assert_never
 
 from backfleet.controller.cluster import ClusterPort, NotAllowed, Refused, build_event
-from backfleet.controller.jobs import build_job
+from backfleet.controller.job_manifest import build_job
+from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import BackfleetError, Busy, Conflict, FenceLost, Unavailable, ValuesRefused, sentence_of
-from backfleet.core.observation import AttemptKey, Refusal, RefusalKind
-from backfleet.core.plans import BatchPlan, CreateJob, DeleteJob, Effect, Fault, LabelJob, Plan, PostEvent, WriteStatus
-from backfleet.core.records import AttemptRecord, BatchChanges
+from backfleet.core.planning.effects import (
+    BatchPlan,
+    CreateJob,
+    DeleteJob,
+    Effect,
+    Fault,
+    LabelJob,
+    Plan,
+    PostEvent,
+    WriteStatus,
+)
+from backfleet.core.planning.observation import AttemptKey, Refusal, RefusalKind
+from backfleet.core.records import AttemptRecord
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from backfleet.core.observation import Observation, SeenBatch
+from backfleet.core.planning.observation import Observation, SeenBatch
 
 FIRST_SECONDS = 2.0
 LONGEST_SECONDS = 60.0

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from backfleet.core import wire
-from backfleet.core.ceilings import Ceilings
-from backfleet.core.observation import Limits
-from backfleet.core.spec import EngineName
-from backfleet.core.strategies import StrategyInfo
+from backfleet.core.planning.observation import Limits
+from backfleet.core.spec.ceilings import Ceilings
+from backfleet.core.spec.model import EngineName
+from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from backfleet.core.observation import AttemptKey, JobState, SeenJob
+from backfleet.core.planning.observation import AttemptKey, JobState, SeenJob
 
 
 @dataclass(slots=True)

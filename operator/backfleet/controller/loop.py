@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-from backfleet.controller import metrics
+from backfleet.controller import prometheus as metrics
 from backfleet.controller.applying import PassOverdue
 from backfleet.controller.passes import PassReport
 from backfleet.core.errors import BackfleetError, Busy, DatabaseUnavailable, FenceLost, Unavailable, sentence_of

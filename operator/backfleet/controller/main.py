@@ -24,10 +24,11 @@ from backfleet.controller.passes import Passes, Rows
 from backfleet.core.errors import BackfleetError, SpecInvalid
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings, load_settings
-from backfleet.store.fence import Fence
-from backfleet.store.passes import job_names, observe, save
-from backfleet.store.session import open_engine
-from backfleet.store.strategies import load_catalog
+from backfleet.store.passes.observe import job_names, observe
+from backfleet.store.passes.save import save
+from backfleet.store.passes.strategies import load_catalog
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
 
 logger = logging.getLogger(__name__)
 

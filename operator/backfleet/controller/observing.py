@@ -1,160 +1,117 @@
-"""Gathers one observation: Kubernetes first, then the rows, so that an outcome is never missed behind a finished Job."""
+"""One look at every watched namespace; one that is not allowed or not served is left out whole, and the others go on."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-from backfleet.core import wire
-from backfleet.core.observation import AttemptKey, JobState, SeenBatch, SeenContainer, SeenJob, SeenPod, SettledJob
+from backfleet.controller.cluster import ClusterPort, NotAllowed
+from backfleet.controller.kubernetes_objects import parse_batch, parse_job, parse_pod, parse_pod_refusal
+from backfleet.core.errors import BackfleetError, NotFound
+from backfleet.core.planning.observation import JobState, SeenBatch, SeenJob, SeenPod
+from backfleet.core.records import AttemptRecord, StoreView
 
-Json = Mapping[str, Any]
-
-TERMINAL_PHASES = ("Succeeded", "Failed")
-DEFAULT_DEADLINE_SECONDS = 86_400
-LONGEST_DEADLINE_SECONDS = 100_000_000
-"""Beyond it a deadline says nothing, and a moment so far away is none that Python knows."""
-
-
-def parse_batch(item: Json) -> SeenBatch:
-    """A custom resource; only what the API server itself guarantees is taken for granted."""
-    meta = item["metadata"]
-    spec, status = item.get("spec"), item.get("status")
-    return SeenBatch(
-        uid=meta["uid"],
-        name=meta["name"],
-        namespace=meta["namespace"],
-        generation=int(meta.get("generation", 1)),
-        created_at=parse_time(meta["creationTimestamp"]),
-        spec=spec if isinstance(spec, Mapping) else {},
-        status=status if isinstance(status, Mapping) else {},
-        labels=meta.get("labels") or {},
-        resource_version=str(meta.get("resourceVersion") or ""),
-    )
+WITHOUT_POD = timedelta(seconds=30)
+"""So long the Job controller may take to create a Job's pod before its events are asked why it did not."""
 
 
-def parse_job(item: Json) -> SeenJob:
-    """A Job with our label."""
-    meta, status = item["metadata"], item.get("status") or {}
-    created_at = parse_time(meta["creationTimestamp"])
-    state, ended = JobState.ACTIVE, {}
-    for condition in status.get("conditions") or []:
-        if condition.get("status") == "True" and condition.get("type") in ("Complete", "Failed"):
-            state, ended = JobState[str(condition["type"]).upper()], condition
-    deadline = min(int(item["spec"].get("activeDeadlineSeconds") or _deadline_of(meta)), LONGEST_DEADLINE_SECONDS)
-    finished = ended.get("lastTransitionTime")
-    return SeenJob(
-        name=meta["name"],
-        namespace=meta["namespace"],
-        uid=meta["uid"],
-        owner_uid=_owner_of(meta),
-        key=parse_key(meta),
-        state=state,
-        created_at=created_at,
-        deadline_at=created_at + timedelta(seconds=deadline),
-        finished_at=parse_time(finished) if finished else None,
-        reason=str(ended.get("reason") or ""),
-        message=str(ended.get("message") or ""),
-        is_deleting="deletionTimestamp" in meta,
-    )
+@dataclass(slots=True)
+class Sight:
+    """What was listed, and why a namespace was not: its objects are unknown, which is not the same as gone."""
+
+    batches: list[SeenBatch] = field(default_factory=list)
+    jobs: list[SeenJob] = field(default_factory=list)
+    pods: list[SeenPod] = field(default_factory=list)
+    listed: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
-def parse_settled_job(item: Json) -> SettledJob:
-    """A Job with the settled label, from its metadata; labelled by somebody else it counts as finished when it was made."""
-    meta = item["metadata"]
-    said = str((meta.get("labels") or {}).get(wire.LABEL_SETTLED, ""))
-    is_moment = said.isdecimal() and len(said) <= 10
-    return SettledJob(
-        name=meta["name"],
-        namespace=meta["namespace"],
-        uid=meta["uid"],
-        owner_uid=_owner_of(meta),
-        key=parse_key(meta),
-        finished_at=datetime.fromtimestamp(int(said), UTC) if is_moment else parse_time(meta["creationTimestamp"]),
-    )
+def list_namespaces(cluster: ClusterPort, namespaces: Iterable[str], beat: Callable[[], None] = lambda: None) -> Sight:
+    """Batches, Jobs and pods of all; raises what the only one, or every one, of the namespaces answered, and Unavailable.
+
+    `beat` is called before each namespace: a hundred of them may take longer than a turn should.
+    """
+    sight, problem = Sight(), None
+    for namespace in namespaces:
+        beat()
+        try:
+            batches = [parse_batch(item) for item in cluster.list_batches(namespace)]
+            jobs = [parse_job(item) for item in cluster.list_jobs(namespace)]
+            pods = [parse_pod(item) for item in cluster.list_pods(namespace)]
+        except (NotAllowed, NotFound) as error:
+            sight.refused[namespace] = str(error)
+            problem = error
+            continue
+        sight.batches += batches
+        sight.jobs += jobs
+        sight.pods += pods
+        sight.listed.add(namespace)
+    if problem is not None and not sight.listed:
+        raise _of_all(sight.refused, problem)
+    return sight
 
 
-def parse_pod_refusal(event: Json) -> tuple[str, str]:
-    """The uid of the Job that an event is about, and why its pod was refused; without the pod's name, which changes."""
-    message = str(event.get("message") or "")
-    return str((event.get("involvedObject") or {}).get("uid")), (message.partition(" is forbidden: ")[2] or message)[
-        :500
+def jobs_out_of_list(cluster: ClusterPort, sight: Sight, store: StoreView, resting: Collection[str]) -> list[SeenJob]:
+    """The Jobs of live attempts that are not in the list, each looked up by its name: a label keeps a Job out of it.
+
+    Only an attempt whose Job is not there under its name either has none. Batches that are left alone are not looked after.
+    """
+    namespaces = {batch.uid: batch.namespace for batch in sight.batches if batch.uid not in resting}
+    listed = {(job.key, job.name) for job in sight.jobs}
+    found = []
+    for attempt in live_attempts(store):
+        namespace = namespaces.get(attempt.batch_uid)
+        if namespace is None or (attempt.key, attempt.job_name) in listed:
+            continue
+        item = cluster.get_job(namespace, attempt.job_name)
+        job = parse_job(item) if item else None
+        if job is not None and job.key == attempt.key and job.owner_uid == attempt.batch_uid:
+            found.append(job)
+    return found
+
+
+def pods_out_of_list(cluster: ClusterPort, sight: Sight, store: StoreView) -> list[SeenPod]:
+    """The pods of Jobs that have none in the list, where it matters whether and how they ended.
+
+    An unfinished Job whose pod has ended holds no slot, and a failed one whose attempt has no outcome is judged by its pod.
+    """
+    with_pod = {pod.owner_uid for pod in sight.pods}
+    live = {attempt.key for attempt in live_attempts(store)}
+    asked: dict[str, list[str]] = defaultdict(list)
+    for job in sorted(sight.jobs, key=lambda each: each.name):
+        is_failed = job.state is JobState.FAILED and job.key in live
+        if job.uid not in with_pod and (job.state is JobState.ACTIVE or is_failed):
+            asked[job.namespace].append(job.name)
+    return [
+        parse_pod(item) for namespace in sorted(asked) for item in cluster.list_pods_of(namespace, asked[namespace])
     ]
 
 
-def parse_pod(item: Json) -> SeenPod:
-    """A pod with our label; its containers are found by name."""
-    meta, status = item["metadata"], item.get("status") or {}
-    created_at = parse_time(meta["creationTimestamp"])
-    conditions = {c.get("type"): c for c in status.get("conditions") or []}
-    scheduled, disruption = conditions.get("PodScheduled", {}), conditions.get("DisruptionTarget", {})
-    is_unschedulable = scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable"
-    owner: Json = next((each for each in meta.get("ownerReferences") or [] if _is_job(each)), {})
-    containers = {
-        entry.get("name"): parse_container(entry)
-        for entry in [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+def live_attempts(store: StoreView) -> Iterator[AttemptRecord]:
+    """The attempts that hold a slot and have no outcome yet."""
+    ended = {outcome.attempt_id for outcome in store.outcomes}
+    for attempt in store.attempts:
+        if attempt.is_deciding and attempt.backtest_state.holds_slot and attempt.id not in ended:
+            yield attempt
+
+
+def jobs_with_pod_refusals(cluster: ClusterPort, sight: Sight, now: datetime) -> tuple[SeenJob, ...]:
+    """The Jobs; those that have had no pod for a while with what their events say of it (quota, pod security, admission)."""
+    with_pod = {pod.owner_uid for pod in sight.pods}
+    without = {
+        job.uid: job.namespace
+        for job in sight.jobs
+        if job.state is JobState.ACTIVE and job.uid not in with_pod and now - job.created_at >= WITHOUT_POD
     }
-    return SeenPod(
-        name=meta["name"],
-        namespace=meta["namespace"],
-        key=parse_key(meta),
-        is_terminal=status.get("phase") in TERMINAL_PHASES,
-        created_at=created_at,
-        deadline_at=created_at + timedelta(seconds=_deadline_of(meta)),
-        scheduled_at=_scheduled_at(scheduled),
-        reason=str(status.get("reason") or ""),
-        message=str(status.get("message") or ""),
-        unschedulable=str(scheduled.get("message") or "no node takes it") if is_unschedulable else None,
-        disruption=str(disruption.get("reason") or "unknown") if disruption.get("status") == "True" else None,
-        owner_uid=owner.get("uid"),
-        owner_name=owner.get("name"),
-        engine=containers.get(wire.CONTAINER_ENGINE, SeenContainer()),
-        recorder=containers.get(wire.CONTAINER_RECORDER, SeenContainer()),
-    )
+    said: dict[str, str] = {}
+    for namespace in sorted(set(without.values())):
+        # A Role of an earlier version: then nobody knows why.
+        with suppress(NotAllowed):
+            said |= dict(map(parse_pod_refusal, cluster.list_pod_refusals(namespace)))
+    told = {uid: said.get(uid, "") for uid in without}
+    return tuple(replace(job, pod_refusal=told.get(job.uid, "")) for job in sight.jobs)
 
 
-def parse_container(entry: Json) -> SeenContainer:
-    """A container's status; its present state, whatever was before."""
-    state = entry.get("state") or {}
-    waiting, running, ended = state.get("waiting") or {}, state.get("running") or {}, state.get("terminated") or {}
-    started = running.get("startedAt") or ended.get("startedAt")
-    return SeenContainer(
-        waiting_reason=waiting.get("reason"),
-        waiting_message=waiting.get("message"),
-        started_at=parse_time(started) if started else None,
-        exit_code=ended.get("exitCode"),
-        termination_reason=ended.get("reason"),
-        termination_message=ended.get("message"),
-    )
-
-
-def parse_key(meta: Json) -> AttemptKey | None:
-    """The attempt that an object belongs to; None when its labels do not say."""
-    labels = meta.get("labels") or {}
-    uid, index, number = (labels.get(k) for k in (wire.LABEL_BATCH_UID, wire.LABEL_INDEX, wire.LABEL_ATTEMPT))
-    if not (uid and str(index).isdecimal() and str(number).isdecimal()):
-        return None
-    return str(uid), int(str(index)), int(str(number))
-
-
-def parse_time(text: str) -> datetime:
-    """A Kubernetes timestamp, aware."""
-    return datetime.fromisoformat(text)
-
-
-def _owner_of(meta: Json) -> str | None:
-    owners = (owner["uid"] for owner in meta.get("ownerReferences") or [] if owner.get("controller"))
-    return next(owners, None)
-
-
-def _is_job(owner: Json) -> bool:
-    return bool(owner.get("controller")) and owner.get("kind") == "Job"
-
-
-def _scheduled_at(condition: Json) -> datetime | None:
-    moment = condition.get("lastTransitionTime")
-    return parse_time(moment) if moment and condition.get("status") == "True" else None
-
-
-def _deadline_of(meta: Json) -> int:
-    text = str((meta.get("annotations") or {}).get(wire.ANNOTATION_DEADLINE, ""))
-    return min(int(text), LONGEST_DEADLINE_SECONDS) if text.isdecimal() and len(text) < 20 else DEFAULT_DEADLINE_SECONDS
+def _of_all(refused: Mapping[str, str], problem: BackfleetError) -> BackfleetError:
+    return problem if len(refused) == 1 else NotAllowed("; ".join(refused.values()))

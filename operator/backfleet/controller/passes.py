@@ -10,22 +10,23 @@ from backfleet.controller.applying import Applier, Memory, PassOverdue
 from backfleet.controller.cluster import ClusterPort, build_event
 from backfleet.controller.failing import FailingBatches
 from backfleet.controller.limits import available_strategies
-from backfleet.controller.listing import (
+from backfleet.controller.lived import Lived
+from backfleet.controller.observing import (
     Sight,
     jobs_out_of_list,
     jobs_with_pod_refusals,
     list_namespaces,
     pods_out_of_list,
 )
-from backfleet.controller.lived import Lived
 from backfleet.controller.quiet import QuietBatches
 from backfleet.controller.skew import TOLERANCE, Skew
 from backfleet.controller.sweeping import Sweep
 from backfleet.core import wire
-from backfleet.core.accepting import is_refused, needs_catalog
 from backfleet.core.backtests import attempt_id
 from backfleet.core.errors import BackfleetError
-from backfleet.core.observation import (
+from backfleet.core.planning.accept import is_refused, needs_catalog
+from backfleet.core.planning.effects import Plan
+from backfleet.core.planning.observation import (
     AttemptKey,
     JobState,
     Limits,
@@ -35,11 +36,10 @@ from backfleet.core.observation import (
     SeenJob,
     SettledJob,
 )
-from backfleet.core.planning import plan
-from backfleet.core.plans import Plan
+from backfleet.core.planning.plan import plan
+from backfleet.core.planning.start import problems_since
+from backfleet.core.planning.status import database_unavailable_status
 from backfleet.core.records import Catalog, StoreView
-from backfleet.core.starting import problems_since
-from backfleet.core.status import database_unavailable_status
 from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from backfleet.controller.listing import Sight
-from backfleet.core.observation import SeenBatch
-from backfleet.core.plans import Plan
+from backfleet.controller.observing import Sight
+from backfleet.core.planning.effects import Plan
+from backfleet.core.planning.observation import SeenBatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from backfleet.controller.cluster import ClusterPort
-from backfleet.controller.listing import Sight
-from backfleet.core.observation import SeenContainer, SeenJob, SeenPod
+from backfleet.controller.observing import Sight
+from backfleet.core.planning.observation import SeenContainer, SeenJob, SeenPod
 from backfleet.core.records import StoreView
 
 logger = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from backfleet.controller.cluster import ClusterPort, NotAllowed
-from backfleet.controller.observing import parse_settled_job
+from backfleet.controller.kubernetes_objects import parse_settled_job
 from backfleet.core.errors import NotFound
-from backfleet.core.observation import SettledJob
+from backfleet.core.planning.observation import SettledJob
 
 ROUND = timedelta(seconds=60)
 PAGE_GAP = timedelta(seconds=15)

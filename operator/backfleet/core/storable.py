@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.scalars import shown
+from backfleet.core.space.scalars import shown
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SUSPICIOUS = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity|[0-9]{300}")

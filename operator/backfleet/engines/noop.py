@@ -27,7 +27,7 @@ from typing import Any
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Recorded, Result, result_to_json
 from backfleet.core.metrics import METRICS, OWN_OF_LEAN
-from backfleet.core.strategies import StrategyInfo
+from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.files import MAX_RESULT_BYTES, MEBIBYTE
 from backfleet.engines.judging import judge
 from backfleet.engines.program import (

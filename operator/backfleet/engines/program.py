@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backfleet.core.reasons import FailureReason
-from backfleet.core.scalars import ParameterType
+from backfleet.core.space.scalars import ParameterType
 
 RESULT_FILE = "result.json"
 ERROR_FILE = "error.json"

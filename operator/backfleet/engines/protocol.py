@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from backfleet.core.backtests import BacktestRequest, Recorded
-from backfleet.core.strategies import StrategyInfo
+from backfleet.core.spec.strategy_info import StrategyInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

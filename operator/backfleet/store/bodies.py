@@ -9,8 +9,8 @@ from backfleet.core.backtests import Failure
 from backfleet.core.engine_versions import ENGINE, IMAGE, VERSION, version_of
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import Measured
-from backfleet.store.backtest_tables import BacktestOutcome
-from backfleet.store.base import AnyRow
+from backfleet.store.tables.backtests import BacktestOutcome
+from backfleet.store.tables.base import AnyRow
 
 _PROVENANCE = (ENGINE, VERSION, IMAGE)
 BODY_COLUMNS = (

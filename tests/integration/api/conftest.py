@@ -13,8 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from backfleet.store.fence import Fence
-from backfleet.store.session import open_engine
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
 from backfleet_api.app import create_app
 from backfleet_api.cluster import Cluster, NoCluster
 from backfleet_api.settings import ApiSettings

@@ -7,24 +7,15 @@ from typing import Any
 from sqlalchemy import Engine
 
 from backfleet.core.backtests import BacktestState, Finding, Recorded, Result
-from backfleet.core.parameters import ParameterSpace, build_space
+from backfleet.core.changes import AttemptChange, BatchChanges, LaunchAttempt, MarkAttempt, SettleFailure, SettleResult
+from backfleet.core.planning.rejudge import judge_stale
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import (
-    AttemptChange,
-    AttemptRecord,
-    BatchChanges,
-    BatchRecord,
-    BatchState,
-    Best,
-    LaunchAttempt,
-    MarkAttempt,
-    SettleFailure,
-    SettleResult,
-)
-from backfleet.core.spec import parse_spec
-from backfleet.core.verdicts import judge_stale
-from backfleet.store.passes import observe, save
-from backfleet.store.rows import objective_of
+from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Best
+from backfleet.core.space.parameters import ParameterSpace, build_space
+from backfleet.core.spec.model import parse_spec
+from backfleet.store.passes.observe import observe
+from backfleet.store.passes.rows import objective_of
+from backfleet.store.passes.save import save
 from backfleet_api.cluster import ClusterBatch
 from tests.integration.store.builders import record_results
 from tests.support.memory import seen_outcome

@@ -9,9 +9,9 @@ from fastapi.testclient import TestClient
 
 from backfleet.core import wire
 from backfleet.core.records import BatchState
-from backfleet_api.listing import list_batches
-from backfleet_api.query import BatchesQuery
-from backfleet_api.schemas import BatchPhase
+from backfleet_api.http.query import BatchesQuery
+from backfleet_api.reading.listing import list_batches
+from backfleet_api.schemas.reading import BatchPhase
 from tests.integration.api.conftest import Serve
 from tests.integration.api.ledger import START, Ledger, uid
 

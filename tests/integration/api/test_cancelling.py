@@ -2,7 +2,7 @@
 
 import pytest
 
-from backfleet_api.cancelling import FOLLOWS, OVER
+from backfleet_api.writing.cancel import FOLLOWS, OVER
 from tests.integration.api.kubernetes import BATCHES, NAMESPACE, SPEC, Written
 from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_edges import assert_problem

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backfleet.core.metrics import METRICS
-from backfleet.store.migrate import MigrationSettings, migrate
-from backfleet_api.cursors import write_cursor
+from backfleet.store.migration.command import MigrationSettings, migrate
+from backfleet_api.http.cursors import write_cursor
 from backfleet_api.logs import JsonFormatter
-from backfleet_api.schemas import Problem
+from backfleet_api.schemas.reading import Problem
 from tests.integration.api.conftest import Serve
 from tests.integration.api.ledger import FakeCluster, Ledger
 from tests.support.databases import ROLES, Database
@@ -211,9 +211,9 @@ def test_a_defect_is_a_problem_without_its_details_and_logged_with_them(
 
 
 def test_requests_are_logged_without_what_may_be_secret(still: TestClient, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "backfleet_api.access"):
+    with caplog.at_level(logging.INFO, "backfleet_api.http.access"):
         still.get("/health/live?token=hidden", headers={"Authorization": "Bearer hidden"})
-    lines = [JsonFormatter().format(record) for record in caplog.records if record.name == "backfleet_api.access"]
+    lines = [JsonFormatter().format(record) for record in caplog.records if record.name == "backfleet_api.http.access"]
     assert len(lines) == 1
     line = json.loads(lines[0])
     assert (line["method"], line["path"], line["status"]) == ("GET", "/health/live", 422)

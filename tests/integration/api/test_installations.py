@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backfleet.core.records import BatchRecord
-from backfleet.store.fence import Fence
+from backfleet.store.postgres.fence import Fence
 from tests.integration.api.conftest import Serve
 from tests.integration.api.kubernetes import BATCHES, SPEC, Written, writing_app
 from tests.integration.api.ledger import INSTALLATION, Ledger

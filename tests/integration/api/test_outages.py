@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 from fastapi.testclient import TestClient
 
-from backfleet_api.lookup import NO_ANSWER, NOT_MIGRATED
+from backfleet_api.reading.lookup import NO_ANSWER, NOT_MIGRATED
 from tests.integration.api.conftest import Serve
 from tests.integration.api.ledger import Ledger
 from tests.support.databases import Database

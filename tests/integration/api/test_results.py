@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 
 from backfleet.core.metrics import METRICS
 from backfleet.core.records import BatchRecord
-from backfleet.store.reading import get_batch
-from backfleet_api.answers import describe_batch
+from backfleet.store.queries.reading import get_batch
+from backfleet_api.reading.answers import describe_batch
 from backfleet_client.views import batch_text
 from tests.integration.api.ledger import INSTALLATION, START, Ledger, uid
 

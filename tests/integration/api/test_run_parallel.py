@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from backfleet_api.submission import Preview, Submitted
+from backfleet_api.schemas.writing import Preview, Submitted
 from tests.integration.api.kubernetes import BATCHES, BEARER, NAMESPACE, RUN, SPEC, Written, writing_app
 from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_edges import assert_problem

@@ -18,9 +18,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from backfleet.store.fence import Fence
-from backfleet.store.session import open_engine
-from backfleet_api.examples import CONFIG
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
+from backfleet_api.schemas.examples import CONFIG
 from tests.integration.api.conftest import serving
 from tests.integration.api.kubernetes import BEARER, NAMESPACE, SPEC, writing_app
 from tests.integration.api.ledger import INSTALLATION, Ledger

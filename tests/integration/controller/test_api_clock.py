@@ -11,8 +11,8 @@ from backfleet.controller.cluster import Cluster
 from backfleet.controller.limits import limits_of
 from backfleet.controller.passes import Passes, Rows
 from backfleet.core import wire
-from backfleet.store.fence import Fence
-from backfleet.store.session import open_engine
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
 from tests.integration.test_operator import INSTALLATION, StoreRows
 from tests.support.api_server import ApiServer
 from tests.support.cluster import NAMESPACE

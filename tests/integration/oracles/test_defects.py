@@ -16,9 +16,9 @@ from backfleet.configs.converting import Wishes, convert
 from backfleet.configs.documents import ConfigInvalid
 from backfleet.core.backtests import Failure, Outcome, Result
 from backfleet.core.criteria import SuccessCriteria, judge
-from backfleet.core.parameters import build_space
 from backfleet.core.reasons import FailureReason
-from backfleet.core.spec import parse_spec
+from backfleet.core.space.parameters import build_space
+from backfleet.core.spec.model import parse_spec
 from backfleet.engines.bars.backtest import load_bars, run
 from backfleet.engines.bars.market_data import Bars
 from backfleet.engines.bars.settings import BarsSettings

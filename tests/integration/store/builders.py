@@ -9,23 +9,20 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from backfleet.core.backtests import BacktestState, Failure, Finding, Recorded, Result, result_to_json
-from backfleet.core.reasons import FailureReason
-from backfleet.core.records import (
+from backfleet.core.changes import (
     AttemptChange,
-    AttemptRecord,
     BatchChanges,
-    BatchRecord,
-    BatchState,
     CloseOutcome,
     LaunchAttempt,
     MarkAttempt,
-    OutcomeRecord,
     SettleFailure,
     SettleResult,
-    StoreView,
 )
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, OutcomeRecord, StoreView
 from backfleet.recorder import appending
-from backfleet.store.passes import observe, save
+from backfleet.store.passes.observe import observe
+from backfleet.store.passes.save import save
 from tests.support.memory import seen_outcome
 
 INSTALLATION = "backfleet/test"

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
-from backfleet.store.connecting import Timeouts
-from backfleet.store.fence import Fence
-from backfleet.store.session import open_engine
+from backfleet.store.postgres.connection import Timeouts
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
 from tests.integration.store.builders import INSTALLATION, Life, batch
 from tests.support.databases import Database
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from backfleet.core.backtests import Failure, Result, result_from_json, result_to_json
 from backfleet.core.reasons import FailureReason
-from backfleet.store.schema import METADATA
+from backfleet.store.tables.schema import METADATA
 from tests.integration.store.builders import UID, Life, append_outcome, attempt, launch, recorded, result, succeed
 from tests.integration.store.filling import sent_bytes
 from tests.support.databases import Database

@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 
 from backfleet.core.database_urls import parse_url
 from backfleet.core.errors import FenceLost, SpecInvalid, Unavailable
-from backfleet.store import fence as fences
-from backfleet.store.fence import Fence
+from backfleet.store.postgres import fence as fences
+from backfleet.store.postgres.fence import Fence
 from tests.integration.store.builders import INSTALLATION, Life, append_outcome, attempt, batch, launch, recorded
 from tests.support.databases import Database
 from tests.support.proxy import Proxy
@@ -142,7 +142,7 @@ def test_a_postgres_that_is_away_is_unavailable(database: Database) -> None:
 
 
 def test_a_server_that_stays_silent_is_given_up(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backfleet.store.connecting.ANSWER_SLACK_SECONDS", -4.5)
+    monkeypatch.setattr("backfleet.store.postgres.connection.ANSWER_SLACK_SECONDS", -4.5)
     with database.behind_proxy() as proxy:
         fence = Fence(proxy.url_of(database.operator_url), INSTALLATION)
         assert fence.acquire() == 1

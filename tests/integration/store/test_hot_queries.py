@@ -7,12 +7,13 @@ from sqlalchemy import Engine, text
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.ranking import Direction, Objective
-from backfleet.store import reading, statements
-from backfleet.store.answers import BatchQuery, ResultQuery
-from backfleet.store.connecting import Timeouts
-from backfleet.store.fence import Fence
-from backfleet.store.passes import STALE_PER_LOOK, observe
-from backfleet.store.session import open_engine
+from backfleet.store.passes import statements
+from backfleet.store.passes.observe import STALE_PER_LOOK, observe
+from backfleet.store.postgres.connection import Timeouts
+from backfleet.store.postgres.fence import Fence
+from backfleet.store.postgres.session import open_engine
+from backfleet.store.queries import reading
+from backfleet.store.queries.answers import BatchQuery, ResultQuery
 from tests.integration.store.builders import INSTALLATION, UID, Life, append_outcome, attempt, batch, launch, recorded
 from tests.integration.store.filling import BIG_TABLES, BIG_UID, explain, fill
 from tests.support.databases import Database

@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from backfleet.store import reading, revisions
-from backfleet.store.connecting import Timeouts
-from backfleet.store.migrate import MigrationSettings, migrate
-from backfleet.store.session import open_engine
+from backfleet.store.migration import revisions
+from backfleet.store.migration.command import MigrationSettings, migrate
+from backfleet.store.postgres.connection import Timeouts
+from backfleet.store.postgres.session import open_engine
+from backfleet.store.queries import reading
 from tests.integration.store.filling import BIG_UID, fill, migrate_to_released
 from tests.support.databases import ROLES, Database
 

@@ -11,15 +11,15 @@ from sqlalchemy import Engine, text
 from backfleet import catalog
 from backfleet.core.criteria import SuccessCriteria
 from backfleet.core.errors import Conflict, SpecInvalid, Unavailable
-from backfleet.store import grants, revisions, seeding
-from backfleet.store.backtest_tables import BacktestResult
-from backfleet.store.base import OUTCOMES_CHANNEL
-from backfleet.store.grants import Roles
-from backfleet.store.migrate import MigrationSettings, main, migrate
-from backfleet.store.passes import observe
-from backfleet.store.schema import SQL_FILES, create_schema
-from backfleet.store.session import open_engine
-from backfleet.store.strategies import load_catalog, register_strategy
+from backfleet.store.migration import grants, revisions, seeding
+from backfleet.store.migration.command import MigrationSettings, main, migrate
+from backfleet.store.migration.grants import Roles
+from backfleet.store.passes.observe import observe
+from backfleet.store.passes.strategies import load_catalog, register_strategy
+from backfleet.store.postgres.session import open_engine
+from backfleet.store.tables.backtests import BacktestResult
+from backfleet.store.tables.base import OUTCOMES_CHANNEL
+from backfleet.store.tables.schema import SQL_FILES, create_schema
 from tests.integration.store.conftest import QUICK
 from tests.integration.store.filling import BIG_UID, fill, migrate_to_released
 from tests.support.databases import ROLES, Database

@@ -7,18 +7,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from backfleet.core.backtests import BacktestState, Recorded
+from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import Conflict, FenceLost, Unavailable, ValuesRefused
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import (
-    AttemptRecord,
-    BatchChanges,
-    BatchState,
-    Best,
-    Counters,
-    StoreView,
-)
-from backfleet.store.closing import close_in_pieces
-from backfleet.store.passes import OUTCOMES_PER_LOOK, observe, save
+from backfleet.core.records import AttemptRecord, BatchState, Best, Counters, StoreView
+from backfleet.store.passes.closing import close_in_pieces
+from backfleet.store.passes.observe import OUTCOMES_PER_LOOK, observe
+from backfleet.store.passes.save import save
 from tests.integration.store.builders import (
     INSTALLATION,
     START,

@@ -12,8 +12,8 @@ from backfleet.core.errors import NotFound, SpecInvalid
 from backfleet.core.ranking import Direction, Objective, rank
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchState, Best, Counters
-from backfleet.store import reading
-from backfleet.store.answers import (
+from backfleet.store.queries import reading
+from backfleet.store.queries.answers import (
     AttemptAnswer,
     BacktestAnswer,
     BacktestSummary,

@@ -8,9 +8,9 @@ from sqlalchemy import Engine, text
 
 from backfleet.core.database_urls import parse_url
 from backfleet.core.errors import NotFound, SpecInvalid, Unavailable, ValuesRefused
-from backfleet.store.connecting import Timeouts
-from backfleet.store.passes import observe
-from backfleet.store.session import check, dump_json, looking, open_engine, writing
+from backfleet.store.passes.observe import observe
+from backfleet.store.postgres.connection import Timeouts
+from backfleet.store.postgres.session import check, dump_json, looking, open_engine, writing
 from tests.integration.store.builders import Life, attempt, launch
 from tests.integration.store.conftest import QUICK
 from tests.support.databases import Database
@@ -112,7 +112,7 @@ def test_a_lock_that_is_held_too_long_is_unavailable(engine: Engine, life: Life)
 
 
 def test_a_pool_that_is_empty_is_unavailable(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backfleet.store.session.POOL_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr("backfleet.store.postgres.session.POOL_WAIT_SECONDS", 0.05)
     engine = open_engine(database.operator_url, application_name="test", pool_size=1)
     with (
         engine.connect(),
@@ -198,7 +198,7 @@ def test_a_server_that_says_nothing_any_more_is_given_up(
     database: Database, life: Life, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     life.save()
-    monkeypatch.setattr("backfleet.store.connecting.ANSWER_SLACK_SECONDS", -0.5)
+    monkeypatch.setattr("backfleet.store.postgres.connection.ANSWER_SLACK_SECONDS", -0.5)
     limits = Timeouts(connect_seconds=1, statement_seconds=1)
     with database.behind_proxy() as proxy:
         engine = open_engine(proxy.url_of(database.operator_url), application_name="test", timeouts=limits)

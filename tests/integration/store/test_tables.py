@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from backfleet.store.schema import METADATA
+from backfleet.store.tables.schema import METADATA
 from tests.integration.store.builders import UID, Life, append_outcome, attempt, fail, launch, recorded, succeed
 from tests.support.databases import Database
 

@@ -7,15 +7,18 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, text
 
+from backfleet.core.changes import BatchChanges, JudgeResult
 from backfleet.core.criteria import SuccessCriteria, judge
 from backfleet.core.errors import Conflict
-from backfleet.core.records import BatchChanges, BatchRecord, Counters, JudgeResult
-from backfleet.core.verdicts import judge_stale
-from backfleet.store import reading, statements
-from backfleet.store.answers import ResultQuery
-from backfleet.store.connecting import Timeouts
-from backfleet.store.passes import LEAST_SHARE, STALE_PER_LOOK, observe, save
-from backfleet.store.session import open_engine
+from backfleet.core.planning.rejudge import judge_stale
+from backfleet.core.records import BatchRecord, Counters
+from backfleet.store.passes import statements
+from backfleet.store.passes.observe import LEAST_SHARE, STALE_PER_LOOK, observe
+from backfleet.store.passes.save import save
+from backfleet.store.postgres.connection import Timeouts
+from backfleet.store.postgres.session import open_engine
+from backfleet.store.queries import reading
+from backfleet.store.queries.answers import ResultQuery
 from tests.integration.store.builders import INSTALLATION, UID, Life, attempt, batch, launch, succeed
 from tests.integration.store.filling import BIG_TABLES, BIG_UID, explain, fill
 from tests.support.databases import Database

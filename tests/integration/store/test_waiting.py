@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from backfleet.core.backtests import BacktestState
-from backfleet.store.passes import job_names
+from backfleet.store.passes.observe import job_names
 from tests.integration.store.builders import START, Life, attempt, batch, fail, launch, mark
 from tests.integration.store.filling import BIG_TABLES, BIG_UID, explain, fill
 

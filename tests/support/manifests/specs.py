@@ -3,7 +3,7 @@
 from typing import Any
 
 from backfleet import catalog
-from backfleet.core.acceptance import AcceptanceLimits
+from backfleet.core.spec.validation import AcceptanceLimits
 from backfleet.engines.registry import ENGINES
 
 RSI_PERIOD = {"name": "rsi_period", "type": "int", "range": {"start": 14, "end": 16, "step": 1}}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi import Request
 
-from backfleet_api.body import read_json
+from backfleet_api.http.body import read_json
 from backfleet_api.refusals import BodyTooSlow, BodyUnreadable
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from backfleet.configs.documents import MAX_CONFIG_BYTES
 from backfleet.core.errors import SpecInvalid, Unavailable
-from backfleet_api.config_files import read_config
 from backfleet_api.refusals import ConfigMissing
+from backfleet_api.writing.config_files import read_config
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backfleet.core.errors import SpecInvalid
-from backfleet_api.cursors import read_cursor, write_cursor
+from backfleet_api.http.cursors import read_cursor, write_cursor
 
 PLACES = st.lists(st.none() | st.integers(-(2**40), 2**40) | st.text(max_size=20) | st.floats(allow_nan=False))
 

@@ -5,8 +5,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backfleet.core.errors import BackfleetError, Conflict
-from backfleet_api.errors import install_translators
-from backfleet_api.middleware import Edge
+from backfleet_api.http.errors import install_translators
+from backfleet_api.http.middleware import Edge
 
 
 @pytest.mark.parametrize(("error", "status"), [(Conflict("taken"), 409), (BackfleetError("a kind of its own"), 500)])

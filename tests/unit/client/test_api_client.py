@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from backfleet.core.errors import Conflict, NotFound, SpecInvalid
-from backfleet_api import examples
+from backfleet_api.schemas import examples
 from backfleet_client.client import ApiClient, ApiUnavailable, Refused, parse_api_url
 
 Handler = Callable[[httpx2.Request], httpx2.Response]

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from backfleet.core.parameters import build_space
-from backfleet.core.spec import parse_spec
+from backfleet.core.space.parameters import build_space
+from backfleet.core.spec.model import parse_spec
 from backfleet_client.main import run
 
 Captured = pytest.CaptureFixture[str]

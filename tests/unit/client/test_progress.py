@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from backfleet_api import examples
-from backfleet_api.schemas import Batch
+from backfleet_api.schemas import examples
+from backfleet_api.schemas.reading import Batch
 from backfleet_client.progress import BarDisplay, LineDisplay, bar, conclude, describe
 
 

@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from backfleet.core.metrics import METRICS, Unit, as_shown
-from backfleet_api import examples
-from backfleet_api.schemas import Backtest, Batch, RankedResult
+from backfleet_api.schemas import examples
+from backfleet_api.schemas.reading import Backtest, Batch, RankedResult
 from backfleet_client import views
 from backfleet_client.output import render_table, render_tsv
 from backfleet_client.progress import conclude, describe

@@ -3,8 +3,8 @@
 import pytest
 
 from backfleet.core.errors import NotFound, Unavailable
-from backfleet_api import examples
-from backfleet_api.schemas import Batch
+from backfleet_api.schemas import examples
+from backfleet_api.schemas.reading import Batch
 from backfleet_client.exits import TimedOut
 from backfleet_client.watching import LONGEST_PAUSE_SECONDS, PATIENCE_SECONDS, Clock, follow
 

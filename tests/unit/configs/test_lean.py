@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from backfleet.configs.documents import ConfigInvalid
-from backfleet.core.parameters import build_space
-from backfleet.core.spec import parse_spec
+from backfleet.core.space.parameters import build_space
+from backfleet.core.spec.model import parse_spec
 from tests.support.configs import read
 
 TEXT = """\

@@ -4,8 +4,8 @@ import pytest
 
 from backfleet.catalog import StrategyStatus
 from backfleet.core.criteria import SuccessCriteria
-from backfleet.core.parameters import build_space
-from backfleet.core.spec import parse_spec
+from backfleet.core.space.parameters import build_space
+from backfleet.core.spec.model import parse_spec
 from tests.support.configs import BY_NAME, CATALOG, FOLDER, TOTALS, read
 
 OTHERS = {"test_config": 6, "template": 72}

@@ -10,9 +10,9 @@ import pytest
 
 from backfleet.controller.applying import LONGEST_RETRY_SECONDS, Applier, PassOverdue, effects
 from backfleet.controller.cluster import NotAllowed, Refused
+from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import Busy, Conflict, FenceLost, Unavailable, sentence_of
-from backfleet.core.observation import Refusal, RefusalKind
-from backfleet.core.plans import (
+from backfleet.core.planning.effects import (
     BatchPlan,
     BatchRef,
     CreateJob,
@@ -23,7 +23,8 @@ from backfleet.core.plans import (
     PostEvent,
     WriteStatus,
 )
-from backfleet.core.records import BatchChanges, BatchRecord, BatchState
+from backfleet.core.planning.observation import Refusal, RefusalKind
+from backfleet.core.records import BatchRecord, BatchState
 from tests.support.jobs import NOW, build_attempt, build_create, build_request
 from tests.support.operator import build_settings
 

@@ -8,7 +8,7 @@ import pytest
 from backfleet.controller.cluster import Refused
 from backfleet.core.backtests import BacktestState
 from backfleet.core.errors import Busy, Unavailable
-from backfleet.core.observation import Limits
+from backfleet.core.planning.observation import Limits
 from tests.support.cluster import NAMESPACE
 from tests.support.life import go_on, start, status
 from tests.support.operator import Operator, World, batch_spec, build_settings, result, values

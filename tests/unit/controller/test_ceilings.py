@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from backfleet.core.ceilings import NO_CEILINGS, Ceilings
+from backfleet.core.spec.ceilings import NO_CEILINGS, Ceilings
 from tests.support.operator import World, batch_spec, result, values
 
 LONG = {"startTimeoutSeconds": 86_400, "backtestTimeoutSeconds": 604_800}

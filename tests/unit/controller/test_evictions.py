@@ -2,7 +2,7 @@
 
 import pytest
 
-from backfleet.controller.jobs import build_job
+from backfleet.controller.job_manifest import build_job
 from backfleet.core.backtests import BacktestState
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.noop import NoopEngine

@@ -11,9 +11,9 @@ import pytest
 
 from backfleet.controller.health import answer, serve
 from backfleet.controller.loop import Health
-from backfleet.controller.metrics import observe_pass
 from backfleet.controller.passes import PassReport
-from backfleet.core.plans import Plan
+from backfleet.controller.prometheus import observe_pass
+from backfleet.core.planning.effects import Plan
 
 STALE_SECONDS = 100.0
 

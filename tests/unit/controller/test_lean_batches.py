@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from backfleet.core.observation import Limits
+from backfleet.core.planning.observation import Limits
 from backfleet.core.records import Catalog, StrategyRecord
 from tests.support.operator import World, batch_spec
 

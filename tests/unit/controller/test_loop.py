@@ -12,7 +12,7 @@ from backfleet.controller.applying import PassOverdue
 from backfleet.controller.loop import LONGEST_PAUSE_SECONDS, RETRY_SECONDS, STANDBY_SECONDS, Loop
 from backfleet.controller.passes import PassReport
 from backfleet.core.errors import Busy, DatabaseUnavailable, FenceLost, NotFound, SpecInvalid, Unavailable, sentence_of
-from backfleet.core.plans import Plan
+from backfleet.core.planning.effects import Plan
 
 TICK_SECONDS = 15.0
 

@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from backfleet.controller.applying import PassOverdue
-from backfleet.controller.listing import list_namespaces
-from backfleet.core.constraints import compile_known, work_between
-from backfleet.core.observation import Limits
-from backfleet.core.parameters import ParameterSpace
+from backfleet.controller.observing import list_namespaces
+from backfleet.core.planning.observation import Limits
 from backfleet.core.records import BatchState, Catalog, StrategyRecord
+from backfleet.core.space.constraints import compile_known, work_between
+from backfleet.core.space.parameters import ParameterSpace
 from tests.support.broken import DEAR, EMPTY, GOOD, INVALID, MANY, SPARSE, passes_until_the_end
 from tests.support.cluster import START, FakeCluster
 from tests.support.life import status

@@ -3,9 +3,9 @@
 import pytest
 
 from backfleet.controller.cluster import NotAllowed
-from backfleet.controller.listing import list_namespaces
+from backfleet.controller.observing import list_namespaces
 from backfleet.core.errors import BackfleetError, NotFound, Unavailable
-from backfleet.core.observation import Limits
+from backfleet.core.planning.observation import Limits
 from backfleet.core.records import BatchState
 from tests.support.cluster import START, FakeCluster, Json
 from tests.support.life import status

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.observation import Limits
+from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
 from tests.support.life import start, status
 from tests.support.operator import World, batch_spec, build_settings, failure, result, values

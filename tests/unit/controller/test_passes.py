@@ -3,7 +3,7 @@
 import pytest
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.observation import Limits
+from backfleet.core.planning.observation import Limits
 from tests.support.life import start, status
 from tests.support.operator import World, batch_spec, result, values
 

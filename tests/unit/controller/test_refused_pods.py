@@ -5,9 +5,9 @@ from typing import NoReturn
 import pytest
 
 from backfleet.controller.cluster import NotAllowed
-from backfleet.controller.listing import list_namespaces
-from backfleet.core.observation import SeenJob
-from backfleet.core.records import SettleFailure
+from backfleet.controller.observing import list_namespaces
+from backfleet.core.changes import SettleFailure
+from backfleet.core.planning.observation import SeenJob
 from tests.support.cluster import text
 from tests.support.life import go_on
 from tests.support.operator import World, batch_spec, values

@@ -10,8 +10,8 @@ import pytest
 from backfleet.controller.cluster import NotAllowed
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestState
-from backfleet.core.observation import Limits
-from backfleet.core.plans import Effect, LabelJob
+from backfleet.core.planning.effects import Effect, LabelJob
+from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
 from tests.support.cluster import NAMESPACE, START, FakeCluster, Json, is_settled
 from tests.support.life import start

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from backfleet.controller.cluster import Refused
-from backfleet.core.observation import Limits
+from backfleet.core.planning.observation import Limits
 from tests.support.life import go_on
 from tests.support.operator import World, batch_spec, result, values
 

@@ -6,7 +6,7 @@ import pytest
 
 from backfleet.controller.cluster import Refused
 from backfleet.core.backtests import BacktestState
-from backfleet.core.plans import CreateJob, Effect
+from backfleet.core.planning.effects import CreateJob, Effect
 from tests.support.life import go_on
 from tests.support.operator import World, batch_spec, values
 

@@ -3,8 +3,8 @@ import pytest
 from backfleet import catalog
 from backfleet.catalog import StrategyStatus
 from backfleet.core.criteria import SuccessCriteria
-from backfleet.core.scalars import ParameterType, parse_value, value_text
-from backfleet.core.spec import StrategySpec
+from backfleet.core.space.scalars import ParameterType, parse_value, value_text
+from backfleet.core.spec.model import StrategySpec
 from backfleet.engines.bars.strategies import STRATEGIES as BARS
 
 STRATEGIES = catalog.load().strategies

@@ -4,9 +4,9 @@ from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.engine_versions import MAX_ENGINE_VERSIONS, mixing_warning, version_of, with_version
-from backfleet.core.observation import SeenBatch
+from backfleet.core.planning.observation import SeenBatch
+from backfleet.core.planning.status import Sight, build_status
 from backfleet.core.records import BatchRecord, BatchState, Counters
-from backfleet.core.status import Sight, build_status
 from tests.support.manifests.specs import spec_body
 
 NOW = datetime(2026, 12, 1, 12, 0, tzinfo=UTC)

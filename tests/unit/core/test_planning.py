@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from backfleet.core.observation import Observation
-from backfleet.core.planning import plan
+from backfleet.core.planning.observation import Observation
+from backfleet.core.planning.plan import plan
 from backfleet.core.records import BatchRecord, BatchState, Counters, StaleLook, StaleResult, StoreView
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)

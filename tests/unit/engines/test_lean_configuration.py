@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backfleet.core.backtests import BacktestRequest
-from backfleet.core.scalars import MAX_TEXT_LENGTH
-from backfleet.core.spec import BatchSpec
+from backfleet.core.space.scalars import MAX_TEXT_LENGTH
+from backfleet.core.spec.model import BatchSpec
 from backfleet.engines.lean.configuration import build_configuration, parameters_of, render
 from tests.unit.engines.test_shim import run_shim
 

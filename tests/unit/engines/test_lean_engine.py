@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from backfleet.controller.jobs import build_job
-from backfleet.core.plans import ClaimRef
+from backfleet.controller.job_manifest import build_job
+from backfleet.core.planning.effects import ClaimRef
 from backfleet.engines import shim
 from backfleet.engines.bars.engine import BarsEngine
 from backfleet.engines.lean.configuration import build_configuration, render

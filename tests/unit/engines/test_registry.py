@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from backfleet.core.backtests import BacktestRequest
-from backfleet.core.scalars import ParameterType
-from backfleet.core.strategies import StrategyInfo
+from backfleet.core.space.scalars import ParameterType
+from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.bars.engine import BarsEngine
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.noop import PARAMETERS

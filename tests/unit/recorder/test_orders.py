@@ -6,7 +6,7 @@ import pytest
 
 from backfleet.core.errors import SpecInvalid
 from backfleet.recorder.orders import Orders, OrdersInvalid, read_orders
-from backfleet.store.session import open_engine
+from backfleet.store.postgres.session import open_engine
 from backfleet_api.settings import load_settings
 from tests.unit.engines.builders import make_request
 

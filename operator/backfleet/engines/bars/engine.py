@@ -5,7 +5,7 @@ from pathlib import Path
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Recorded
-from backfleet.core.strategies import StrategyInfo
+from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.judging import judge
 from backfleet.engines.program import REASON_BY_EXIT_CODE, parameter_types

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Recorded
-from backfleet.core.strategies import StrategyInfo
+from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.lean.configuration import build_configuration, render
 from backfleet.engines.lean.data_folder import prepared
 from backfleet.engines.lean.layout import LOG_FILE

@@ -1,8 +1,8 @@
-"""Alembic's environment: runs on the connection that `backfleet.store.migrate` hands over, in one transaction."""
+"""Alembic's environment: runs on the connection that `backfleet.store.migration.command` hands over, in one transaction."""
 
 from alembic import context
 
-from backfleet.store.schema import METADATA
+from backfleet.store.tables.schema import METADATA
 
 
 def _is_ours(_object: object, name: str | None, kind: str, *_rest: object) -> bool:

@@ -4,7 +4,7 @@ from alembic import op
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
-from backfleet.store.schema import run_sql_file
+from backfleet.store.tables.schema import run_sql_file
 
 revision = '0001'
 down_revision = None

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from backfleet.store.schema import run_sql_file
+from backfleet.store.tables.schema import run_sql_file
 
 revision = "0003"
 down_revision = "0002"

@@ -1,0 +1,113 @@
+"""The one translator of errors into HTTP: `core.errors` and the framework's own become problem+json bodies (RFC 9457)."""
+
+import logging
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+
+from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid, Unavailable
+from backfleet_api.refusals import (
+    BodyOfAnotherKind,
+    BodyTooLarge,
+    BodyTooSlow,
+    BodyUnreadable,
+    ConfigMissing,
+    Forbidden,
+    NameTaken,
+    Unauthenticated,
+)
+from backfleet_api.schemas.reading import FieldProblem, Problem
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+_STATUS: tuple[tuple[type[BackfleetError], HTTPStatus], ...] = (
+    (BodyUnreadable, HTTPStatus.BAD_REQUEST),
+    (BodyTooSlow, HTTPStatus.REQUEST_TIMEOUT),
+    (BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (BodyOfAnotherKind, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (SpecInvalid, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Unauthenticated, HTTPStatus.UNAUTHORIZED),
+    (Forbidden, HTTPStatus.FORBIDDEN),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Conflict, HTTPStatus.CONFLICT),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+
+def problem_response(status: HTTPStatus, detail: str, errors: list[FieldProblem] | None = None) -> Response:
+    """An error answer; `detail` is for people."""
+    problem = Problem(title=status.phrase, status=status.value, detail=detail, errors=errors or [])
+    return Response(problem.model_dump_json(), status_code=status.value, media_type=MEDIA_TYPE)
+
+
+def install_translators(app: FastAPI, routers: Sequence[APIRouter], retry_after_seconds: int) -> None:
+    """Make every error that leaves a route a problem body; 503 carries Retry-After, 405 every method of its path."""
+
+    def translate(_: Request, error: Exception) -> Response:
+        assert isinstance(error, BackfleetError)
+        status = next((status for kind, status in _STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+        if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise error
+        problems = _field_problems(error)
+        more = f" (and {len(problems) - 1} more, see errors)" if len(problems) > 1 else ""
+        response = problem_response(status, f"{error}{more}", problems)
+        if status is HTTPStatus.SERVICE_UNAVAILABLE:
+            logger.warning("unavailable: %s", error.__cause__ or error)
+            response.headers["Retry-After"] = str(retry_after_seconds)
+        if isinstance(error, Unauthenticated):
+            response.headers["WWW-Authenticate"] = _challenge(error)
+        return response
+
+    def translate_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        status = HTTPStatus(error.status_code)
+        response = problem_response(status, f"{error.detail}; see /openapi.json for what there is")
+        response.headers.update(error.headers or {})
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = _methods_of(request, routers) or response.headers.get("Allow", "")
+        return response
+
+    app.add_exception_handler(BackfleetError, translate)
+    app.add_exception_handler(RequestValidationError, _translate_validation)
+    app.add_exception_handler(HTTPException, translate_http)
+
+
+def _field_problems(error: BackfleetError) -> list[FieldProblem]:
+    if isinstance(error, SpecInvalid | Forbidden | NameTaken | ConfigMissing) and error.field:
+        first = FieldProblem(field=error.field, problem=error.problem, mend=error.mend)
+        others = error.others if isinstance(error, SpecInvalid) else ()
+        return [first, *(FieldProblem(field=each.field, problem=each.problem, mend=each.mend) for each in others)]
+    return []
+
+
+def _challenge(error: Unauthenticated) -> str:
+    return 'Bearer realm="backfleet"' + (f', error="{error.code}"' if error.code else "")
+
+
+def _translate_validation(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    problems = [_field_problem(detail["loc"], detail["type"], detail["msg"]) for detail in error.errors()]
+    detail = "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)
+    return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems)
+
+
+def _field_problem(loc: tuple[int | str, ...], kind: str, message: str) -> FieldProblem:
+    field = ".".join(str(part)[:64] for part in loc[1:]) or str(loc[0])
+    if kind == "extra_forbidden":
+        what = "field" if loc[0] == "body" else f"{loc[0]} parameter"
+        return FieldProblem(field=field, problem=f"unknown {what}", mend="remove it, or see /openapi.json")
+    return FieldProblem(field=field, problem=message[:1].lower() + message[1:])
+
+
+def _methods_of(request: Request, routers: Sequence[APIRouter]) -> str:
+    """All methods of a path; the framework tells those of the first route that has it."""
+    routes = (route for router in routers for route in router.routes if isinstance(route, APIRoute))
+    matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in matching for method in route.methods or ()}))

@@ -1,0 +1,102 @@
+"""What the routes take: path and query parameters; unknown and repeated ones are refused."""
+
+from typing import Annotated
+
+from fastapi import Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from backfleet.core.metrics import METRICS
+from backfleet.core.ranking import Direction
+from backfleet_api.http.cursors import MAX_CURSOR_LENGTH
+from backfleet_api.schemas.reading import BatchPhase
+
+MAX_LIMIT = 200
+DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+Cursor = Annotated[
+    str, Field(max_length=MAX_CURSOR_LENGTH, pattern=r"^[A-Za-z0-9_-]+$", description="next_cursor of the page before")
+]
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="how many at most")]
+Namespace = Annotated[
+    str,
+    Field(
+        max_length=63,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        description="of which namespace, where a name is not enough",
+    ),
+]
+
+
+def _known_metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"unknown metric; known are {', '.join(METRICS)}")
+    return name
+
+
+OrderBy = Annotated[
+    str,
+    AfterValidator(_known_metric),
+    Field(max_length=64, json_schema_extra={"enum": list(METRICS)}, description="by default the batch's objective"),
+]
+
+BatchId = Annotated[
+    str,
+    Path(min_length=1, max_length=253, pattern=DNS_NAME, description="uid, or name: the newest batch of that name"),
+]
+BacktestId = Annotated[
+    str,
+    Path(max_length=260, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?-[0-9]{1,9}$", description="<batch uid>-<index>"),
+]
+
+
+class _QueryModel(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BatchQuery(_QueryModel):
+    """Of one batch."""
+
+    namespace: Namespace | None = None
+
+
+class BatchesQuery(_QueryModel):
+    """Which batches, newest first."""
+
+    state: BatchPhase | None = None
+    strategy: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] | None = None
+    name: Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_NAME)] | None = None
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+class ResultsQuery(BatchQuery):
+    """Which results, in which order: by default under the batch's own objective."""
+
+    order_by: OrderBy | None = None
+    direction: Direction | None = Field(default=None, description="by default the better one of the metric")
+    passed: bool = Field(default=False, description="only results that meet the criteria")
+    limit: Limit = 50
+    cursor: Cursor | None = None
+
+
+def strict_query(request: Request) -> None:
+    """Refuse a parameter that is given twice: which one counts would be a guess."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RequestValidationError([_error(name, "repeated", "Given more than once") for name in twice])
+
+
+def no_query(request: Request) -> None:
+    """Refuse every query parameter, for routes that take none."""
+    if names := sorted(request.query_params.keys()):
+        raise RequestValidationError([_error(name, "extra_forbidden", "Unknown") for name in names])
+
+
+def _error(name: str, kind: str, message: str) -> dict[str, object]:
+    return {"type": kind, "loc": ("query", name), "msg": message, "input": None}
+
+
+BatchParameters = Annotated[BatchQuery, Query()]
+BatchesParameters = Annotated[BatchesQuery, Query()]
+ResultsParameters = Annotated[ResultsQuery, Query()]

@@ -1,0 +1,227 @@
+"""From what the store answers to what the API answers: pure, and where a batch's state gets its name for the outside."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from backfleet.core import ranking, wire
+from backfleet.core.backtests import BacktestState, backtest_id
+from backfleet.core.counts import progress, queued
+from backfleet.core.engine_versions import IMAGE, VERSION, mixing_warning
+from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text, round_figures
+from backfleet.core.records import COMPLETE_REASONS, BatchState
+from backfleet.core.space.parameters import Combination, ParameterSpace
+from backfleet.store.queries import answers as stored
+from backfleet_api.schemas.reading import (
+    Attempt,
+    Backtest,
+    BacktestResult,
+    Batch,
+    BatchPhase,
+    BatchSummary,
+    Best,
+    Counts,
+    EquityPoint,
+    Finding,
+    Finish,
+    Metrics,
+    Objective,
+    Parameters,
+    RankedResult,
+)
+
+CANCELLED_REASONS = frozenset({wire.REASON_CANCELLED, wire.REASON_DELETED})
+DEFAULT_MAX_CONCURRENT = 4
+
+
+def phase_of(batch: stored.BatchAnswer) -> BatchPhase:
+    """The state of a batch that Postgres knows."""
+    if batch.record.state is BatchState.COUNTING:
+        return BatchPhase.COUNTING
+    if batch.record.state is BatchState.FINISHED:
+        return ended_phase(batch.record.finish_reason)
+    return BatchPhase.SUSPENDED if batch.record.controls.get("suspend") else BatchPhase.RUNNING
+
+
+def ended_phase(reason: str | None) -> BatchPhase:
+    """How a batch ended, by the reason of its Finished condition."""
+    if reason in COMPLETE_REASONS:
+        return BatchPhase.COMPLETE
+    return BatchPhase.CANCELLED if reason in CANCELLED_REASONS else BatchPhase.FAILED
+
+
+def summarize_batch(batch: stored.BatchAnswer) -> BatchSummary:
+    """A batch as lists show it."""
+    counters, is_finished = batch.record.counters, batch.record.state is BatchState.FINISHED
+    finish = Finish(reason=batch.record.finish_reason or "", message=batch.record.finish_message or "")
+    return BatchSummary(
+        batch_id=batch.record.uid,
+        name=batch.record.name,
+        namespace=batch.record.namespace,
+        state=phase_of(batch),
+        strategy=batch.strategy,
+        engine=batch.engine,
+        objective=objective_answer(batch.objective),
+        counts=Counts(
+            total=batch.record.total,
+            queued=queued(batch.record, batch.active),
+            active=batch.active,
+            succeeded=counters.succeeded,
+            failed=counters.failed,
+            cancelled=counters.cancelled,
+            passed=counters.passed,
+        ),
+        progress=progress(batch.record),
+        best=_best(batch),
+        accepted_at=batch.record.accepted_at,
+        finished_at=batch.record.finished_at,
+        finish=finish if is_finished else None,
+    )
+
+
+def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
+    """A batch in full."""
+    record = batch.record
+    pace = backtests_per_second(record, now)
+    return Batch(
+        **dict(summarize_batch(batch)),
+        max_concurrent=batch.record.controls.get("maxConcurrent") or DEFAULT_MAX_CONCURRENT,
+        started_at=batch.record.first_engine_started_at,
+        pace=None if pace is None else pace_text(pace),
+        backtests_per_minute=None if pace is None else round_figures(pace * 60),
+        estimated_finish_at=estimate_finish(record, now),
+        criteria=numbers(batch.record.criteria),
+        criteria_version=batch.record.criteria_version,
+        stale_verdicts=batch.record.stale_verdicts,
+        engine_versions=list(batch.record.engine_versions),
+        warnings=mixing_warnings(batch, batch.objective),
+        labels=dict(batch.record.labels),
+        submitter=batch.record.submitter,
+        message=None,
+        spec=dict(batch.record.spec),
+    )
+
+
+def rank_answer(result: stored.RankedResult) -> RankedResult:
+    """One row of a ranking."""
+    return RankedResult(
+        rank=result.rank,
+        backtest_id=result.backtest_id,
+        index=result.index,
+        value=finite(result.value),
+        parameters=parameters_answer(result.parameters),
+        metrics=metrics_answer(result.metrics),
+        passed=result.passed,
+        rejections=list(result.rejections),
+        criteria_version=result.criteria_version,
+        engine_version=result.provenance.get(VERSION),
+        engine_image=result.provenance.get(IMAGE),
+    )
+
+
+def mixing_warnings(batch: stored.BatchAnswer, order: ranking.Objective) -> list[str]:
+    """What to know of the batch's results in that order."""
+    warning = mixing_warning(batch.record.engine_versions, batch.engine, order.metric)
+    return [] if warning is None else [warning]
+
+
+def describe_backtest(found: stored.BacktestAnswer) -> Backtest:
+    """A backtest that was launched."""
+    return Backtest(
+        backtest_id=found.backtest.id,
+        batch_id=found.batch_uid,
+        batch_name=found.batch_name,
+        index=found.backtest.index,
+        state=found.backtest.state,
+        parameters=parameters_answer(found.backtest.parameters),
+        attempts=[_attempt(each) for each in found.attempts],
+        result=_result(found.result) if found.result else None,
+    )
+
+
+def describe_unlaunched(batch: stored.BatchAnswer, combination: Combination) -> Backtest:
+    """A backtest that waits for its first launch, or never gets one since the batch has ended."""
+    is_finished = batch.record.state is BatchState.FINISHED
+    return Backtest(
+        backtest_id=backtest_id(batch.record.uid, combination.index),
+        batch_id=batch.record.uid,
+        batch_name=batch.record.name,
+        index=combination.index,
+        state=BacktestState.CANCELLED if is_finished else BacktestState.QUEUED,
+        parameters=combination_answer(combination),
+        attempts=[],
+        result=None,
+    )
+
+
+def objective_answer(objective: ranking.Objective) -> Objective:
+    """An objective as the API tells it."""
+    return Objective(metric=objective.metric, direction=objective.direction)
+
+
+def parameters_answer(parameters: stored.Parameters) -> Parameters:
+    """A stored combination in both forms."""
+    return Parameters(values=dict(parameters.values), texts=dict(parameters.texts))
+
+
+def combination_answer(combination: Combination) -> Parameters:
+    """A computed combination in both forms."""
+    return Parameters(values=combination.to_json(), texts=combination.texts)
+
+
+def finite(value: Any) -> int | float | None:  # noqa: ANN401 - whatever JSON held
+    """A number as it is; null for everything else, NaN and infinity included."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return value if is_number else None
+
+
+def metrics_answer(metrics: Mapping[str, Any]) -> Metrics:
+    """Every metric, absent ones as null."""
+    return {name: finite(value) for name, value in metrics.items()}
+
+
+def numbers(values: Mapping[str, Any]) -> dict[str, int | float]:
+    """The entries that are numbers."""
+    return {name: number for name, value in values.items() if (number := finite(value)) is not None}
+
+
+def _best(batch: stored.BatchAnswer) -> Best | None:
+    best = batch.record.best
+    if best is None or (value := finite(best.value)) is None:
+        return None
+    return Best(
+        backtest_id=backtest_id(batch.record.uid, best.index),
+        index=best.index,
+        value=value,
+        parameters=combination_answer(ParameterSpace.from_json(batch.record.axes).combination(best.index)),
+    )
+
+
+def _attempt(attempt: stored.AttemptAnswer) -> Attempt:
+    return Attempt(
+        number=attempt.number,
+        job_name=attempt.job_name,
+        pod_name=attempt.pod_name,
+        launched_at=attempt.launched_at,
+        engine_started_at=attempt.engine_started_at,
+        ended_at=attempt.ended_at,
+        exit_code=attempt.exit_code,
+        reason=attempt.reason.value if attempt.reason else None,
+        message=attempt.message,
+    )
+
+
+def _result(result: stored.ResultAnswer) -> BacktestResult:
+    return BacktestResult(
+        metrics=metrics_answer(result.metrics),
+        passed=result.passed,
+        rejections=list(result.rejections),
+        criteria_version=result.criteria_version,
+        statistics=dict(result.statistics),
+        equity_curve=[EquityPoint(date=day, equity=value) for day, value in result.equity_curve],
+        warnings=list(result.warnings),
+        provenance=dict(result.provenance),
+        analysis=[Finding(**asdict(finding)) for finding in result.analysis],
+    )

@@ -1,0 +1,25 @@
+"""Single backtests."""
+
+from fastapi import APIRouter, Depends
+
+from backfleet.store.queries.answers import BacktestAnswer
+from backfleet_api.dependencies import Provided
+from backfleet_api.http.openapi import answers
+from backfleet_api.http.query import BacktestId, no_query
+from backfleet_api.reading.answers import describe_backtest, describe_unlaunched
+from backfleet_api.reading.lookup import find_backtest
+from backfleet_api.schemas import examples
+from backfleet_api.schemas.reading import Backtest
+
+router = APIRouter(prefix="/api/backtests", tags=["backtests"], dependencies=[Depends(no_query)])
+
+
+@router.get("/{backtest_id}", responses=answers(examples.BACKTEST, 404, 422, 503))
+async def get_backtest(services: Provided, backtest_id: BacktestId) -> Backtest:
+    """One combination of a batch. An index that was never launched answers too, with its computed combination."""
+
+    def read() -> Backtest:
+        found = find_backtest(services, backtest_id)
+        return describe_backtest(found) if isinstance(found, BacktestAnswer) else describe_unlaunched(*found)
+
+    return await services.quick.run(read)

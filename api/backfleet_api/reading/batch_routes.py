@@ -1,0 +1,43 @@
+"""Batches and their ranked results."""
+
+from fastapi import APIRouter, Depends
+
+from backfleet_api.cluster import ClusterBatch
+from backfleet_api.dependencies import Provided
+from backfleet_api.http.openapi import answers
+from backfleet_api.http.query import BatchesParameters, BatchId, BatchParameters, ResultsParameters, strict_query
+from backfleet_api.reading import listing
+from backfleet_api.reading.answers import describe_batch
+from backfleet_api.reading.lookup import find_batch
+from backfleet_api.reading.pending import describe_pending
+from backfleet_api.schemas import examples
+from backfleet_api.schemas.reading import Batch, BatchPage, ResultPage
+
+router = APIRouter(prefix="/api/optimization/batches", tags=["batches"], dependencies=[Depends(strict_query)])
+
+
+@router.get("", responses=answers(examples.BATCHES, 422, 503))
+async def list_batches(services: Provided, query: BatchesParameters) -> BatchPage:
+    """Batches that Postgres knows, newest first. A page may be short while `next_cursor` says that there is more."""
+    # A filter by state reads several pages of the store.
+    calls = services.quick if query.state is None else services.slow
+    return await calls.run(lambda: listing.list_batches(services, query))
+
+
+@router.get("/{batch_id}", responses=answers(examples.BATCH, 404, 422, 503))
+async def get_batch(services: Provided, batch_id: BatchId, query: BatchParameters) -> Batch:
+    """One batch by uid, or the newest of a name; one that was not accepted yet is told from its custom resource."""
+
+    def read() -> Batch:
+        found = find_batch(services, batch_id, query.namespace)
+        return describe_pending(found) if isinstance(found, ClusterBatch) else describe_batch(found, services.now())
+
+    return await services.quick.run(read)
+
+
+@router.get("/{batch_id}/results", responses=answers(examples.RESULTS, 404, 422, 503))
+async def list_results(services: Provided, batch_id: BatchId, query: ResultsParameters) -> ResultPage:
+    """Succeeded backtests of a batch, best first, with metrics and verdicts; results without the metric come last."""
+    # The batch's own order is that of an index; any other sorts all results, and passed ones may be rare.
+    calls = services.quick if query.order_by is None and not query.passed else services.slow
+    return await calls.run(lambda: listing.list_results(services, batch_id, query))

@@ -1,0 +1,80 @@
+"""Starting and cancelling batches; every route here needs the token."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+
+from backfleet_api.dependencies import Provided
+from backfleet_api.http.access import may_write
+from backfleet_api.http.body import read_json
+from backfleet_api.http.openapi import answers, request_body
+from backfleet_api.http.query import BatchId, BatchParameters, no_query, strict_query
+from backfleet_api.schemas import examples
+from backfleet_api.schemas.reading import ENDED, Answer
+from backfleet_api.schemas.writing import Cancellation, Preview, RunRequest, Submitted
+from backfleet_api.writing.cancel import cancel
+from backfleet_api.writing.request_spec import judge_sources
+from backfleet_api.writing.submit import preview, submit
+
+router = APIRouter(prefix="/api/optimization", tags=["writing"], dependencies=[Depends(may_write)])
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=8,
+        max_length=200,
+        pattern=r"^[!-~]+$",
+        description="one of your own making: the same key and batch make one batch, however often they are sent",
+    ),
+]
+
+
+@router.post(
+    "/run-parallel",
+    response_model=Preview,
+    dependencies=[Depends(no_query)],
+    responses=answers(examples.PREVIEW, 400, 401, 403, 404, 408, 409, 413, 415, 422, 503)
+    | answers(examples.SUBMITTED, status=202, model=Submitted, description="Kubernetes has the batch"),
+    openapi_extra=request_body(RunRequest, examples.RUN_REQUESTS),
+)
+async def run_parallel(
+    services: Provided, request: Request, idempotency_key: IdempotencyKey = None
+) -> Preview | Response:
+    """Make a batch (202), or with `dry_run` judge and count it (200). The operator, which knows more, judges it anew."""
+    wanted = _parse_request(await read_json(request))
+    if wanted.dry_run:
+        return await services.writes.run(lambda: preview(services, wanted))
+    submitted = await services.writes.run(lambda: submit(services, wanted, idempotency_key))
+    headers = {"Location": submitted.status_url}
+    return _respond(submitted, HTTPStatus.ACCEPTED, headers)
+
+
+@router.delete(
+    "/batches/{batch_id}",
+    response_model=Cancellation,
+    dependencies=[Depends(strict_query)],
+    responses=answers(examples.OVER, 401, 403, 404, 422, 503)
+    | answers(examples.CANCELLATION, status=202, model=Cancellation, description="the batch is to end"),
+)
+async def cancel_batch(services: Provided, batch_id: BatchId, query: BatchParameters) -> Cancellation | Response:
+    """Cancel a batch (202), by uid or the newest of a name; one that has ended stays as it is (200). Safe to repeat."""
+    done = await services.writes.run(lambda: cancel(services, batch_id, query.namespace))
+    if done.state in ENDED:
+        return done
+    return _respond(done, HTTPStatus.ACCEPTED, {"Location": done.status_url})
+
+
+def _parse_request(body: object) -> RunRequest:
+    judge_sources(body)
+    try:
+        return RunRequest.model_validate(body)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError([{**detail, "loc": ("body", *detail["loc"])} for detail in details]) from error
+
+
+def _respond(answer: Answer, status: HTTPStatus, headers: dict[str, str]) -> Response:
+    return Response(answer.model_dump_json(), status, headers, "application/json")

@@ -1,0 +1,245 @@
+"""Builds the manifest of an attempt's Job: the engine as init container under the shim, the recorder after it. Pure."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from backfleet.core import wire
+from backfleet.core.planning.effects import BatchRef, ClaimRef, CreateJob
+from backfleet.core.spec.quantities import parse_quantity
+from backfleet.engines import shim
+from backfleet.engines.protocol import Engine, EngineContainer, EngineSettings, VolumeMount
+from backfleet.settings import EngineImageSettings, Settings
+
+_RESULTS = "results"
+_SCRATCH = "scratch"
+_WRITABLE = "writable"
+_STORAGE = "ephemeral-storage"
+_BESIDE_VOLUMES_MEBIBYTES = 1024
+"""What an engine may write beside its volumes, to its log and its image's own file system, where no limit is set."""
+_RECORDER_STORAGE = "64Mi"
+_NO_REQUEST = {_STORAGE: "0"}
+"""Without a request of its own a container requests what its limit is, and so much of a node's disk is kept free for it."""
+_RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+def build_job(create: CreateJob, engine: Engine, settings: Settings) -> dict[str, Any]:
+    """The Job of one attempt, owned by its batch."""
+    attempt, batch = create.attempt, create.batch
+    labels = job_labels(create)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": attempt.job_name,
+            "namespace": batch.namespace,
+            "labels": labels,
+            "annotations": {wire.ANNOTATION_DEADLINE: str(create.shape.deadline_seconds)},
+            "ownerReferences": [_owner(batch)],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "completions": 1,
+            "parallelism": 1,
+            "activeDeadlineSeconds": create.shape.deadline_seconds,
+            "ttlSecondsAfterFinished": create.shape.ttl_seconds,
+            "template": {
+                "metadata": {
+                    "labels": {**labels, wire.LABEL_MESH_INJECT: "false"},
+                    "annotations": {
+                        wire.ANNOTATION_DEFAULT_CONTAINER: wire.CONTAINER_ENGINE,
+                        wire.ANNOTATION_LINKERD_INJECT: "disabled",
+                        wire.ANNOTATION_DEADLINE: str(create.shape.deadline_seconds),
+                    },
+                },
+                "spec": _pod_spec(create, engine, settings),
+            },
+        },
+    }
+
+
+def _owner(batch: BatchRef) -> dict[str, Any]:
+    return {
+        "apiVersion": wire.API_VERSION,
+        "kind": wire.KIND,
+        "name": batch.name,
+        "uid": batch.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def job_labels(create: CreateJob) -> dict[str, str]:
+    """The labels by which Jobs and pods are found again; parameters do not belong here."""
+    return {
+        wire.LABEL_NAME: wire.MANAGED_BY,
+        wire.LABEL_MANAGED_BY: wire.MANAGED_BY,
+        wire.LABEL_COMPONENT: wire.COMPONENT_BACKTEST,
+        wire.LABEL_BATCH_UID: create.batch.uid,
+        wire.LABEL_INDEX: str(create.attempt.index),
+        wire.LABEL_ATTEMPT: str(create.attempt.number),
+    }
+
+
+def _pod_spec(create: CreateJob, engine: Engine, settings: Settings) -> dict[str, Any]:
+    pods = settings.pods
+    configured = settings.engines[engine.name]
+    container = engine.container(create.request, _engine_settings(create, configured))
+    spec: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "serviceAccountName": pods.service_account_name,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": pods.termination_grace_seconds,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": pods.run_as_user,
+            "runAsGroup": pods.run_as_user,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "initContainers": [_engine_container(create, container, settings)],
+        "containers": [_recorder_container(create, container.image, settings)],
+        "volumes": [
+            {"name": _RESULTS, "emptyDir": {"sizeLimit": pods.results_size_limit}},
+            {"name": _SCRATCH, "emptyDir": {"sizeLimit": pods.results_size_limit}},
+            *({"name": name, "emptyDir": {"sizeLimit": pods.results_size_limit}} for name in _writable(configured)),
+            *({"name": mount.name, **mount.source} for mount in _volumes(container.mounts).values()),
+        ],
+    }
+    if pods.image_pull_secrets:
+        spec["imagePullSecrets"] = [{"name": name} for name in pods.image_pull_secrets]
+    if pods.node_selector:
+        spec["nodeSelector"] = dict(pods.node_selector)
+    if pods.tolerations:
+        spec["tolerations"] = list(pods.tolerations)
+    if pods.priority_class_name:
+        spec["priorityClassName"] = pods.priority_class_name
+    return spec
+
+
+def _engine_settings(create: CreateJob, configured: EngineImageSettings) -> EngineSettings:
+    mounts = tuple(
+        VolumeMount(name=m.name, mount_path=m.mount_path, source=m.source, sub_path=m.sub_path)
+        for m in configured.mounts
+    )
+    environment = dict(configured.environment)
+    if create.shape.data_volume:
+        mounts = _replaced(mounts, _claim_mount(wire.VOLUME_DATA, wire.DATA_PATH, create.shape.data_volume))
+        environment.pop(wire.ENV_DATA_FOLDER, None)
+    if create.shape.projects_volume:
+        mounts = _replaced(mounts, _claim_mount(wire.VOLUME_PROJECTS, wire.PROJECTS_PATH, create.shape.projects_volume))
+    return EngineSettings(
+        image=create.shape.image or configured.image,
+        image_pull_policy=configured.image_pull_policy,
+        requests={**configured.requests, **(create.shape.requests or {})},
+        mounts=mounts,
+        environment=environment,
+        security_context=configured.security_context,
+    )
+
+
+def _claim_mount(name: str, path: str, claim: ClaimRef) -> VolumeMount:
+    source = {"persistentVolumeClaim": {"claimName": claim.claim_name, "readOnly": True}}
+    return VolumeMount(name=name, mount_path=path, source=source, sub_path=claim.sub_path)
+
+
+def _replaced(mounts: tuple[VolumeMount, ...], mount: VolumeMount) -> tuple[VolumeMount, ...]:
+    return (*(each for each in mounts if each.name != mount.name), mount)
+
+
+def _engine_container(create: CreateJob, container: EngineContainer, settings: Settings) -> dict[str, Any]:
+    configured = settings.engines[create.request.engine]
+    environment = {
+        "HOME": wire.SCRATCH_PATH,
+        wire.ENV_REQUEST: create.request.to_json(),
+        wire.ENV_BACKTEST_TIMEOUT: str(create.shape.backtest_timeout_seconds),
+        **container.environment,
+    }
+    if container.config is not None and container.config_path is not None:
+        environment[wire.ENV_ENGINE_CONFIG] = container.config
+        environment[wire.ENV_ENGINE_CONFIG_PATH] = container.config_path
+    mounts: list[dict[str, Any]] = [
+        {"name": _RESULTS, "mountPath": wire.RESULTS_PATH},
+        {"name": _SCRATCH, "mountPath": wire.SCRATCH_PATH},
+    ]
+    mounts += [{"name": name, "mountPath": path} for name, path in _writable(configured).items()]
+    volumes = _volumes(container.mounts)
+    for mount in container.mounts:
+        name = volumes[_volume_key(mount)].name
+        entry: dict[str, Any] = {"name": name, "mountPath": mount.mount_path, "readOnly": True}
+        mounts.append({**entry, "subPath": mount.sub_path} if mount.sub_path else entry)
+    folder = {"workingDir": container.working_folder} if container.working_folder else {}
+    return {
+        "name": wire.CONTAINER_ENGINE,
+        "image": container.image,
+        "imagePullPolicy": configured.image_pull_policy,
+        "command": shim.command(container.command),
+        **folder,
+        "env": _env(environment),
+        "resources": {
+            "requests": {**_NO_REQUEST, **configured.requests, **(create.shape.requests or {})},
+            "limits": {_STORAGE: _storage_limit(configured, settings), **settings.pods.limits},
+        },
+        "securityContext": {**_RESTRICTED, **configured.security_context},
+        "volumeMounts": mounts,
+    }
+
+
+def _volumes(mounts: Iterable[VolumeMount]) -> dict[str, VolumeMount]:
+    """The first mount of every volume: a kubelet waits for ever with a pod that has one claim as two volumes."""
+    found: dict[str, VolumeMount] = {}
+    for mount in mounts:
+        found.setdefault(_volume_key(mount), mount)
+    return found
+
+
+def _volume_key(mount: VolumeMount) -> str:
+    claim = mount.source.get("persistentVolumeClaim")
+    return json.dumps(claim["claimName"] if isinstance(claim, Mapping) else mount.source, sort_keys=True)
+
+
+def _writable(configured: EngineImageSettings) -> dict[str, str]:
+    """The engine's further writable folders by the name of their volume."""
+    return {f"{_WRITABLE}-{position}": path for position, path in enumerate(configured.writable_paths)}
+
+
+def _storage_limit(configured: EngineImageSettings, settings: Settings) -> str:
+    """All that the pod may write: what its volumes may hold, and some more, so that a volume's own limit is met first."""
+    volumes = 2 + len(configured.writable_paths)
+    mebibytes = volumes * parse_quantity(settings.pods.results_size_limit) / 2**20
+    return f"{math.ceil(mebibytes) + _BESIDE_VOLUMES_MEBIBYTES}Mi"
+
+
+def _recorder_container(create: CreateJob, engine_image: str, settings: Settings) -> dict[str, Any]:
+    recorder = settings.recorder
+    environment = {
+        wire.ENV_ENGINE: create.request.engine,
+        wire.ENV_ENGINE_IMAGE: engine_image,
+        wire.ENV_REQUEST: create.request.to_json(),
+        wire.ENV_ATTEMPT_ID: create.attempt.id,
+        wire.ENV_RECORDER_PATIENCE: str(recorder.patience_seconds),
+    }
+    secret = {"secretKeyRef": {"name": recorder.secret_name, "key": recorder.secret_key}}
+    return {
+        "name": wire.CONTAINER_RECORDER,
+        "image": recorder.image,
+        "imagePullPolicy": recorder.image_pull_policy,
+        "command": ["backfleet-recorder"],
+        "env": [*_env(environment), {"name": wire.ENV_RECORDER_DATABASE_URL, "valueFrom": secret}],
+        "resources": {
+            "requests": {**_NO_REQUEST, "cpu": "50m", "memory": "64Mi"},
+            "limits": {_STORAGE: _RECORDER_STORAGE, **settings.pods.recorder_limits},
+        },
+        "securityContext": dict(_RESTRICTED),
+        "volumeMounts": [{"name": _RESULTS, "mountPath": wire.RESULTS_PATH, "readOnly": True}],
+    }
+
+
+def _env(values: Mapping[str, str]) -> list[dict[str, str]]:
+    # Kubernetes expands $(NAME) in a value and makes one dollar of $$, so each of ours is doubled.
+    return [{"name": name, "value": value.replace("$", "$$")} for name, value in values.items()]

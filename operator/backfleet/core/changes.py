@@ -1,0 +1,89 @@
+"""What a pass changes in the rows of a batch, as values: the planner makes them, and the store writes them.
+
+The changes of one batch are one transaction, and each is safe to repeat.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backfleet.core.backtests import BacktestState
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import AttemptRecord, BatchRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleResult:
+    """The attempt succeeded: the backtest is succeeded, and its result row is written once; the outcome's row has the body."""
+
+    attempt: AttemptRecord
+    outcome: OutcomeRecord
+    metrics: Mapping[str, float | int | None]
+    objective_value: float | None
+    passed: bool
+    rejections: tuple[str, ...]
+    criteria_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleFailure:
+    """The attempt ended without a result; the backtest goes to `state`. Without an `outcome` a late one may still come."""
+
+    attempt: AttemptRecord
+    reason: FailureReason
+    message: str
+    state: BacktestState
+    is_charged: bool
+    outcome: OutcomeRecord | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseOutcome:
+    """An outcome that decides nothing any more (superseded attempt, succeeded backtest): the attempt is closed as it is."""
+
+    attempt: AttemptRecord
+    outcome: OutcomeRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkAttempt:
+    """A live attempt's row becomes `attempt`: its Job, its engine's start, its deadlines, or why it waits."""
+
+    attempt: AttemptRecord
+    pod_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchAttempt:
+    """A new attempt: its backtest row (made on the first) goes to launching, and the attempt's row is inserted."""
+
+    attempt: AttemptRecord
+    combination: Mapping[str, Any]
+    combination_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeResult:
+    """A result is judged anew; nothing else of it changes."""
+
+    backtest_id: str
+    passed: bool
+    rejections: tuple[str, ...]
+    criteria_version: int
+
+
+AttemptChange = SettleResult | SettleFailure | CloseOutcome | MarkAttempt | LaunchAttempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchChanges:
+    """All row changes of one batch in one pass: `before` None inserts `after`; changes apply in order, before the batch's row.
+
+    They hold for the row as it was read: `before.version` must still be its version.
+    When `after` is finished, its queued, launching and running backtests become cancelled and every open attempt is closed.
+    """
+
+    before: BatchRecord | None
+    after: BatchRecord
+    changes: tuple[AttemptChange, ...] = ()
+    verdicts: tuple[JudgeResult, ...] = ()

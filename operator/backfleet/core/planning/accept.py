@@ -1,0 +1,107 @@
+"""Takes a new batch in: snapshots what defines its work, and counts what its constraints leave, a part per pass."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from backfleet.core.planning.draft import Draft
+from backfleet.core.planning.observation import Observation, RefusedBatch, SeenBatch
+from backfleet.core.planning.rejudge import effective_criteria
+from backfleet.core.records import BatchRecord, BatchState
+from backfleet.core.space.constraints import count_satisfying, nothing_satisfies, work_between
+from backfleet.core.spec.model import parse_spec
+from backfleet.core.spec.snapshot import CRITERIA, Work, controls_of, declared_criteria, edits_of, with_project
+from backfleet.core.spec.validation import ON_HOLD, AcceptanceLimits, check
+from backfleet.core.storable import check_storable
+from backfleet.core.wire import REASON_SPEC_INVALID
+
+
+def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> Draft:
+    """A draft for a batch without a row (or with one that was refused); SpecInvalid when it cannot be taken in."""
+    spec = parse_spec(batch.spec)
+    check_storable(batch.labels, "metadata.labels")
+    accepted = check(spec, seen.strategies, acceptance_limits(seen))
+    declared = batch.spec.get(CRITERIA)
+    criteria = effective_criteria(declared, accepted.spec.strategy.name, seen.catalog)
+    declared_spec = with_project(batch.spec, accepted.lean_project_path)
+    record = BatchRecord(
+        uid=batch.uid,
+        namespace=batch.namespace,
+        name=batch.name,
+        state=BatchState.COUNTING,
+        spec=declared_spec,
+        controls={**controls_of(batch.spec), CRITERIA: declared},
+        axes=accepted.space.to_json(),
+        criteria=criteria.to_json(),
+        labels=dict(batch.labels),
+        submitter=batch.submitter,
+        accepted_at=seen.now,
+    )
+    if declared_spec != batch.spec:
+        spec = parse_spec(declared_spec)
+    work = Work(spec=spec, space=accepted.space, criteria=criteria)
+    return Draft(seen=batch, before=before, record=record, work=work, now=seen.now, limits=seen.limits)
+
+
+def count_on(draft: Draft, limit: int) -> int:
+    """Count on within so many units of work, and return how many were spent.
+
+    When the count is done the batch is live, or over when nothing satisfies its constraints: its row then says so, and it
+    is not counted again until it is edited.
+    """
+    record, work = draft.record, draft.work
+    found, cursor = count_satisfying(work.space, work.constraints, record.count_cursor, limit)
+    spent = work_between(work.space, work.constraints, record.count_cursor, cursor)
+    record = replace(record, count_cursor=cursor, count_found=record.count_found + found)
+    if cursor < work.space.total:
+        draft.record = record
+    elif record.count_found:
+        draft.record = replace(record, state=BatchState.LIVE, total=record.count_found)
+    else:
+        draft.record = replace(record, total=0)
+        draft.finish(REASON_SPEC_INVALID, str(nothing_satisfies(work.space, work.constraints)))
+    return spent
+
+
+def cost_of_judging(batch: SeenBatch) -> int:
+    """The units of work that judging a batch costs, by the size of its spec: constraints take longest to read."""
+    texts = batch.spec.get("constraints")
+    constraints = sum(len(text) for text in texts if isinstance(text, str)) if isinstance(texts, list) else 0
+    return 50 + constraints + len(str(batch.spec)) // 4
+
+
+def is_refused(refused: RefusedBatch | None, batch: SeenBatch, now: datetime, judge_again_seconds: float) -> bool:
+    """Whether the batch is as it was when it was refused, not long ago, so that it need not be judged again.
+
+    What the installation allows changes with a restart, which forgets refusals; the catalog changes at any time.
+    """
+    if refused is None or refused.generation != batch.generation:
+        return False
+    return now < refused.judged_at + timedelta(seconds=judge_again_seconds)
+
+
+def needs_catalog(batch: SeenBatch, record: BatchRecord | None) -> bool:
+    """Whether planning the batch reads the catalog: to take it in, or when an edit took its own criteria away."""
+    if record is None or may_accept_again(record, batch):
+        return True
+    return batch.spec.get(CRITERIA) is None and declared_criteria(record) is not None
+
+
+def may_accept_again(record: BatchRecord, batch: SeenBatch) -> bool:
+    """A batch that was refused after counting is judged anew once what defines its work was edited."""
+    return record.finish_reason == REASON_SPEC_INVALID and bool(edits_of(record.spec, batch.spec))
+
+
+def acceptance_limits(seen: Observation) -> AcceptanceLimits:
+    """What this installation and its catalog allow."""
+    limits, strategies = seen.limits, seen.catalog.strategies.values()
+    return AcceptanceLimits(
+        max_combinations=limits.max_combinations,
+        image_prefixes=limits.image_prefixes,
+        volume_claims=limits.volume_claims,
+        cpu_ceiling=limits.cpu_ceiling,
+        memory_ceiling=limits.memory_ceiling,
+        ceilings=limits.ceilings,
+        on_hold={each.name: "the catalog has it so" for each in strategies if each.status == ON_HOLD},
+        project_paths={each.name: each.lean_project_path for each in strategies if each.lean_project_path},
+        has_projects_volume=limits.has_projects_volume,
+    )

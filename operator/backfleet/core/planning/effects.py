@@ -1,0 +1,150 @@
+"""What a pass does: effects as data. Their order is written in `controller.apply`."""
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from backfleet.core.backtests import BacktestRequest
+from backfleet.core.changes import BatchChanges
+from backfleet.core.errors import sentence_of
+from backfleet.core.planning.observation import RefusedBatch, SeenBatch
+from backfleet.core.records import AttemptRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchRef:
+    """The custom resource that owns an effect."""
+
+    uid: str
+    name: str
+    namespace: str
+
+    @staticmethod
+    def of(batch: SeenBatch) -> "BatchRef":
+        return BatchRef(uid=batch.uid, name=batch.name, namespace=batch.namespace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimRef:
+    """A PersistentVolumeClaim that a batch names, and the folder in it that is mounted (None: all of it)."""
+
+    claim_name: str
+    sub_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobShape:
+    """What the batch decides of its Jobs; seconds where a name says so. `image` None means the engine's own."""
+
+    backtest_timeout_seconds: int
+    deadline_seconds: int
+    ttl_seconds: int
+    image: str | None = None
+    requests: Mapping[str, str] | None = None
+    data_volume: ClaimRef | None = None
+    projects_volume: ClaimRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateJob:
+    """Create the Job of a launching attempt; already there with our owner is success."""
+
+    batch: BatchRef
+    attempt: AttemptRecord
+    request: BacktestRequest
+    shape: JobShape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteJob:
+    """Delete a Job and its pods in the background; already gone is success."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelJob:
+    """Label a finished Job as settled, so that it is neither listed nor watched any more; already gone is success."""
+
+    namespace: str
+    name: str
+    uid: str
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteStatus:
+    """Replace the custom resource's status; gone is success. `removed` are keys of the old status that the new one lacks."""
+
+    batch: BatchRef
+    status: Mapping[str, Any]
+    removed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostEvent:
+    """Tell people in `kubectl describe`; `is_warning` picks the event's type. The same event again is the same object."""
+
+    batch: BatchRef
+    reason: str
+    message: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Why no plan could be made for a batch: a sentence for everybody, and the traceback for the log."""
+
+    sentence: str
+    trace: str
+
+    @staticmethod
+    def of(error: Exception) -> "Fault":
+        return Fault(sentence=sentence_of(error), trace="".join(traceback.format_exception(error, limit=-8)))
+
+
+Effect = BatchChanges | DeleteJob | CreateJob | WriteStatus | PostEvent | LabelJob
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchPlan:
+    """All that a pass does for one batch; `due_at` is when it needs another look, `fault` why no plan could be made.
+
+    `labels` are Jobs whose attempts the rows have settled, `expired` settled Jobs past their time: both come last.
+    """
+
+    uid: str
+    rows: BatchChanges | None = None
+    deletes: tuple[DeleteJob, ...] = ()
+    creates: tuple[CreateJob, ...] = ()
+    status: WriteStatus | None = None
+    events: tuple[PostEvent, ...] = ()
+    labels: tuple[LabelJob, ...] = ()
+    expired: tuple[DeleteJob, ...] = ()
+    due_at: datetime | None = None
+    fault: Fault | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        effects = (self.deletes, self.creates, self.events, self.labels, self.expired)
+        return not (self.rows or self.status or self.fault or any(effects))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The plans of all batches; `look_again_at` is when something becomes due by itself, None when nothing does.
+
+    `overdue` names the Jobs past their hard deadline that no longer hold a slot; `refused` are the batches that were judged
+    and refused in this pass. `quiet` are those for which nothing is left to do as long as they stay as they are, with the
+    seconds that their finished Jobs stay.
+    """
+
+    batches: tuple[BatchPlan, ...] = ()
+    look_again_at: datetime | None = None
+    overdue: tuple[str, ...] = ()
+    refused: Mapping[str, RefusedBatch] = field(default_factory=dict)
+    quiet: Mapping[str, int] = field(default_factory=dict)

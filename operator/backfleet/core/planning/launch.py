@@ -1,0 +1,157 @@
+"""Which combination runs next, and the attempt and Job that it gets."""
+
+import zlib
+from dataclasses import replace
+from datetime import timedelta
+
+from backfleet.core.backtests import BacktestRequest, BacktestState
+from backfleet.core.changes import LaunchAttempt
+from backfleet.core.names import job_name
+from backfleet.core.planning.draft import Draft
+from backfleet.core.planning.effects import ClaimRef, CreateJob, JobShape
+from backfleet.core.planning.observation import RefusalKind
+from backfleet.core.planning.start import StartProblem, is_recorder_doubtful
+from backfleet.core.planning.waiting import postpone, with_time_to_start
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import AttemptRecord, BatchState
+from backfleet.core.space.constraints import cost_of_test, next_satisfying, work_between
+from backfleet.core.spec.model import VolumeSpec
+
+
+def may_launch(draft: Draft) -> bool:
+    """A live batch that may start something: not suspended, with its engine, and with recorders that start."""
+    return draft.record.state is BatchState.LIVE and not draft.is_paused and draft.recorder_problem is None
+
+
+def has_more(draft: Draft) -> bool:
+    """Something is left that has no attempt now."""
+    return has_queued(draft) or draft.record.next_index < draft.work.space.total
+
+
+def has_queued(draft: Draft) -> bool:
+    """A backtest waits for another attempt."""
+    return any(attempt.backtest_state is BacktestState.QUEUED for attempt in draft.attempts.values())
+
+
+def launch_one(draft: Draft) -> bool:
+    """Launch the lowest queued index, or else the next combination; False when there is none within this pass's look."""
+    queued = [i for i, attempt in draft.attempts.items() if attempt.backtest_state is BacktestState.QUEUED]
+    if queued:
+        _launch(draft, min(queued), draft.attempts[min(queued)])
+        return True
+    record, work = draft.record, draft.work
+    if work.has_constraints and not _may_search(draft):
+        draft.due.append(draft.now)
+        return False
+    found, cursor = next_satisfying(work.space, work.constraints, record.next_index, 1, draft.walk_limit)
+    draft.walk_limit -= work_between(work.space, work.constraints, record.next_index, cursor)
+    draft.record = replace(record, next_index=cursor)
+    if not found:
+        if cursor < work.space.total:
+            draft.due.append(draft.now)
+        return False
+    _launch(draft, found[0], None)
+    return True
+
+
+def _may_search(draft: Draft) -> bool:
+    """Whether another test is within the draft's share of the pass.
+
+    Where one test alone costs more than what is left, it is made in one pass of so many, picked by the moment and the batch.
+    """
+    if draft.walk_limit <= 0:
+        return False
+    passes = -(-cost_of_test(draft.work.constraints) // draft.walk_limit)
+    return zlib.crc32(f"{draft.record.uid} {draft.now.isoformat()}".encode()) % passes == 0
+
+
+def try_again(draft: Draft, attempt: AttemptRecord) -> None:
+    """Create a waiting attempt's Job (again): the same name, so that a Job that is there already is only found."""
+    after = with_time_to_start(draft, attempt, _deadline_seconds(draft))
+    draft.see(attempt, after)
+    draft.record = replace(draft.record, last_launched_at=draft.now)
+    _create(draft, after)
+
+
+def job_shape(draft: Draft) -> JobShape:
+    """What the batch's present spec says of a new Job."""
+    spec = draft.work.spec
+    return JobShape(
+        backtest_timeout_seconds=spec.failure_policy.backtest_timeout_seconds,
+        deadline_seconds=_deadline_seconds(draft),
+        ttl_seconds=spec.ttl_seconds_after_finished,
+        image=spec.engine.image,
+        requests=spec.resources.requests.model_dump(exclude_none=True),
+        data_volume=_claim(spec.data.volume),
+        projects_volume=_claim(spec.strategy.volume),
+    )
+
+
+def _claim(volume: VolumeSpec | None) -> ClaimRef | None:
+    return ClaimRef(claim_name=volume.claim_name, sub_path=volume.sub_path) if volume else None
+
+
+def _deadline_seconds(draft: Draft) -> int:
+    policy, limits = draft.work.spec.failure_policy, draft.limits
+    return (
+        policy.start_timeout_seconds
+        + policy.backtest_timeout_seconds
+        + limits.recorder_start_seconds
+        + limits.recorder_seconds
+        + limits.deadline_slack_seconds
+    )
+
+
+def _launch(draft: Draft, index: int, previous: AttemptRecord | None) -> None:
+    combination = draft.work.space.combination(index)
+    number = previous.number + 1 if previous else 1
+    policy = draft.work.spec.failure_policy
+    attempt = AttemptRecord(
+        batch_uid=draft.seen.uid,
+        index=index,
+        number=number,
+        job_name=job_name(draft.seen.name, draft.seen.uid, index, number),
+        backtest_state=BacktestState.LAUNCHING,
+        charged=previous.charged if previous else 0,
+        uncharged=previous.uncharged if previous else 0,
+        parameters=combination.texts,
+        launched_at=draft.now,
+        start_deadline_at=draft.now + timedelta(seconds=policy.start_timeout_seconds),
+        hard_deadline_at=draft.now + timedelta(seconds=_deadline_seconds(draft)),
+    )
+    draft.attempts[index] = attempt
+    draft.changes.append(
+        LaunchAttempt(attempt=attempt, combination=combination.to_json(), combination_hash=combination.digest)
+    )
+    draft.record = replace(draft.record, last_launched_at=draft.now)
+    if previous is not None and is_recorder_doubtful(previous):
+        marked = replace(attempt, waiting_reason=FailureReason.RECORDER_NOT_STARTED.value)
+        draft.see(attempt, marked)
+        attempt = marked
+    _create(draft, attempt)
+
+
+def _create(draft: Draft, attempt: AttemptRecord) -> None:
+    try:
+        request = _request(draft, attempt)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the attempt waits with a deadline as for any other refusal
+        postpone(draft, attempt, StartProblem(kind=RefusalKind.NOT_BUILT, message=f"{type(error).__name__}: {error}"))
+        return
+    draft.creates.append(CreateJob(batch=draft.ref, attempt=attempt, request=request, shape=job_shape(draft)))
+
+
+def _request(draft: Draft, attempt: AttemptRecord) -> BacktestRequest:
+    spec = draft.work.spec
+    return BacktestRequest(
+        engine=spec.engine.name.value,
+        strategy=spec.strategy.name,
+        lean_project_path=spec.strategy.lean_project_path,
+        lean_algorithm_file=spec.strategy.lean_algorithm_file,
+        lean_algorithm_type=spec.strategy.lean_algorithm_type,
+        parameters=attempt.parameters,
+        symbols=tuple(spec.data.symbols),
+        start_date=spec.data.start_date,
+        end_date=spec.data.end_date,
+        initial_cash=spec.data.initial_cash,
+        prices=spec.data.prices,
+    )

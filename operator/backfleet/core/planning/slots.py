@@ -1,0 +1,229 @@
+"""Who may launch: free slots from facts, shared between batches, least recently launched first."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum, unique
+from functools import partial
+
+from backfleet.core.backtests import BacktestState
+from backfleet.core.planning.draft import Draft, Trial
+from backfleet.core.planning.launch import has_more, launch_one, may_launch, try_again
+from backfleet.core.planning.observation import AttemptKey, JobState, Limits, Observation, SeenJob
+from backfleet.core.planning.start import is_recorder_doubtful
+from backfleet.core.planning.waiting import is_due, may_yield, waiting_attempts, yield_for_others
+from backfleet.core.records import AttemptRecord
+
+UNPROVEN_PART = 4
+"""Batches of which no engine has started get one slot in so many, among all of them."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
+_NEVER_AT_ALL = (_NEVER, 0)
+
+
+def occupied_slots(seen: Observation, drafts: Iterable[Draft]) -> set[AttemptKey]:
+    """Attempts that hold a slot: a Job was seen or may exist, an unfinished Job, or a pod that is not terminal.
+
+    A row alone holds none. A Job whose pods are all terminal starts no other one (its backoffLimit is 0), so it need not have
+    noticed itself. A Job or pod far past its hard deadline holds none: its node is lost. What carries our labels but is not
+    of an attempt that we know holds none either: it is not ours.
+    """
+    patience = timedelta(seconds=seen.limits.overdue_seconds)
+    names = {**seen.job_names, **{attempt.key: attempt.job_name for attempt in seen.store.attempts}}
+    held: set[AttemptKey] = set()
+    for draft in drafts:
+        held.update(draft.held_keys)
+    ours = [job for job in seen.jobs if job.key is not None and job.owner_uid == job.key[0]]
+    over = {pod.owner_uid for pod in seen.pods if pod.is_terminal and pod.key is not None}
+    for job in ours:
+        is_held = job.state is JobState.ACTIVE and job.uid not in over and seen.now < job.deadline_at + patience
+        if is_held and job.key is not None and names.get(job.key) == job.name:
+            held.add(job.key)
+    for pod in seen.pods:
+        if pod.is_terminal or pod.key is None or seen.now >= pod.deadline_at + patience:
+            continue
+        if pod.owner_name is not None and names.get(pod.key) == pod.owner_name:
+            held.add(pod.key)
+    return held
+
+
+def slots_out_of_sight(seen: Observation) -> set[AttemptKey]:
+    """Attempts that nothing is planned for, in namespaces that could not be looked at or of batches that rest after a failure.
+
+    Each holds its slot until it has an outcome, or is long overdue; one that waited when it was last looked at has no Job.
+    """
+    present = {batch.uid for batch in seen.batches} - seen.resting
+    hidden = {
+        each.uid for each in seen.store.batches if each.namespace not in seen.namespaces or each.uid in seen.resting
+    } - present
+    ended = {outcome.attempt_id for outcome in seen.store.outcomes}
+    patience = timedelta(seconds=seen.limits.overdue_seconds)
+    return {
+        (each.batch_uid, each.index, each.number)
+        for each in seen.store.attempts
+        if each.batch_uid in hidden
+        and each.is_deciding
+        and each.backtest_state.holds_slot
+        and (each.backtest_state is BacktestState.RUNNING or each.waiting_since is None)
+        and each.id not in ended
+        and seen.now < each.hard_deadline_at + patience
+    }
+
+
+def overdue_jobs(jobs: Iterable[SeenJob], now: datetime, limits: Limits) -> tuple[SeenJob, ...]:
+    """Unfinished Jobs that hold no slot any more, by namespace and name."""
+    patience = timedelta(seconds=limits.overdue_seconds)
+    late = (job for job in jobs if job.state is JobState.ACTIVE and now >= job.deadline_at + patience)
+    return tuple(sorted(late, key=lambda job: (job.namespace, job.name)))
+
+
+def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> None:
+    """Start an attempt in every free slot, one at a time, always of the batch that did so least recently.
+
+    Of a batch, first an attempt that waits, then a queued backtest, then a new combination. Batches of which no engine has
+    started share a slot, and at most a quarter of all, so that broken ones cannot take them from the others; those whose
+    recorders did not start share as many of their own, which they hold for as long as an engine runs, and take turns with the
+    others as if they were one batch.
+    """
+    free = limits.max_concurrent - len(held)
+    turns = {draft.seen.uid: _Turn.of(draft, held) for draft in drafts if may_launch(draft) and draft.fault is None}
+    shares = {doubt: _share_left(drafts, held, limits, doubt) for doubt in Doubt}
+    doubtful = [each for each in drafts if doubt_of(each) is Doubt.RECORDER]
+    _note_last_of_recorders(turns.values(), max((_last_launch(each) for each in doubtful), default=_NEVER_AT_ALL))
+    number = 0
+    while free > 0 and turns:
+        turn = min(turns.values(), key=lambda each: each.order)
+        is_out = turn.doubt is not None and shares[turn.doubt] <= 0
+        if is_out or not turn.draft.guard(partial(turn.take, held), False):
+            del turns[turn.draft.seen.uid]
+            continue
+        number += 1
+        free -= 1
+        if turn.doubt is not None:
+            shares[turn.doubt] -= 1
+        turn.last = (turn.draft.now, number)
+        if turn.doubt is Doubt.RECORDER:
+            _note_last_of_recorders(turns.values(), turn.last)
+
+
+def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> None:
+    """Where unproven batches fill their share, attempts that do not start make way for batches that have yet to be tried."""
+    unproven = [draft for draft in drafts if doubt_of(draft) is Doubt.ENGINE]
+    if _share_left(drafts, held, limits, Doubt.ENGINE) > 0:
+        return
+    wanting = sum(1 for draft in unproven if may_launch(draft) and _Turn.of(draft, held).wants(held))
+    tried = [
+        (trial.job.created_at, draft.seen.uid, index, draft, trial)
+        for draft in unproven
+        for index, trial in draft.trials.items()
+    ]
+    for _, _, index, draft, trial in sorted(tried, key=lambda each: each[:3])[:wanting]:
+        draft.guard(partial(_yield, draft, trial, index), None)
+
+
+def _yield(draft: Draft, trial: Trial, index: int) -> None:
+    if may_yield(trial, draft.attempts[index], draft.now, draft.limits):
+        yield_for_others(draft, trial, index)
+    else:
+        draft.remind(draft.limits.silent_seconds, trial.job.created_at)
+
+
+@unique
+class Doubt(StrEnum):
+    """What of a batch has yet to show that it starts."""
+
+    ENGINE = "engine"
+    """No engine of it has started; or something keeps its attempts from starting, and none of them runs."""
+    RECORDER = "recorder"
+    """A recorder of it did not start in its time, and no attempt since then has shown that they do."""
+
+
+def doubt_of(draft: Draft) -> Doubt | None:
+    """Why the batch gets one slot at a time, from a share; None when it runs."""
+    if draft.record.first_engine_started_at is None:
+        return Doubt.ENGINE
+    live = draft.attempts.values()
+    if any(is_recorder_doubtful(each) for each in live):
+        return Doubt.RECORDER
+    is_kept = any(each.waiting_since is not None for each in live)
+    return Doubt.ENGINE if is_kept and not any(_runs(each) for each in live) else None
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A batch among those that share the free slots."""
+
+    draft: Draft
+    active: int
+    waiting: list[AttemptRecord]
+    is_trying_again: bool
+    doubt: Doubt | None
+    last: tuple[datetime, int]
+    last_of_share: tuple[datetime, int] = _NEVER_AT_ALL
+
+    @staticmethod
+    def of(draft: Draft, held: set[AttemptKey]) -> "_Turn":
+        live = [each for each in draft.attempts.values() if each.backtest_state is BacktestState.RUNNING]
+        return _Turn(
+            draft=draft,
+            active=sum(1 for uid, _, _ in held if uid == draft.seen.uid),
+            waiting=waiting_attempts(draft),
+            is_trying_again=any(each.waiting_since is not None and not _runs(each) for each in live),
+            doubt=doubt_of(draft),
+            last=_last_launch(draft),
+        )
+
+    @property
+    def order(self) -> tuple[tuple[datetime, int], tuple[datetime, int], datetime, str]:
+        return max(self.last, self.last_of_share), self.last, self.draft.record.accepted_at, self.draft.seen.uid
+
+    @property
+    def allowed(self) -> int:
+        most = min(self.draft.work.spec.max_concurrent, self.draft.limits.max_concurrent)
+        return 1 if self.doubt is not None else most
+
+    def wants(self, held: set[AttemptKey]) -> bool:
+        """It could use a slot now."""
+        return self._waiting(held) is not None or (self._may_start_more and has_more(self.draft))
+
+    def take(self, held: set[AttemptKey]) -> bool:
+        """Start one attempt; False when there is none to start."""
+        waiting = self._waiting(held)
+        if waiting is not None:
+            try_again(self.draft, waiting)
+            self.waiting.remove(waiting)
+            self.is_trying_again |= waiting.waiting_since is not None
+        elif not (self._may_start_more and has_more(self.draft) and launch_one(self.draft)):
+            return False
+        self.active += 1
+        return True
+
+    @property
+    def _may_start_more(self) -> bool:
+        """Attempts that wait count too: a broken batch does not park without bound, and one bad backtest stops no batch."""
+        return self.active + len(self.waiting) < self.allowed
+
+    def _waiting(self, held: set[AttemptKey]) -> AttemptRecord | None:
+        """The lowest waiting attempt that is due; of those that did not start, one at a time."""
+        if self.active >= self.allowed:
+            return None
+        due = (each for each in self.waiting if is_due(each, self.draft.now, held))
+        return next((each for each in due if each.waiting_since is None or not self.is_trying_again), None)
+
+
+def _last_launch(draft: Draft) -> tuple[datetime, int]:
+    return draft.record.last_launched_at or _NEVER, 0
+
+
+def _note_last_of_recorders(turns: Iterable[_Turn], last: tuple[datetime, int]) -> None:
+    for turn in turns:
+        if turn.doubt is Doubt.RECORDER:
+            turn.last_of_share = last
+
+
+def _share_left(drafts: Iterable[Draft], held: set[AttemptKey], limits: Limits, doubt: Doubt) -> int:
+    sharing = {draft.seen.uid for draft in drafts if doubt_of(draft) is doubt}
+    return max(1, limits.max_concurrent // UNPROVEN_PART) - sum(1 for uid, _, _ in held if uid in sharing)
+
+
+def _runs(attempt: AttemptRecord) -> bool:
+    return attempt.backtest_state is BacktestState.RUNNING and attempt.engine_started_at is not None

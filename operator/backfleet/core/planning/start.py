@@ -1,0 +1,175 @@
+"""Why an attempt has not started, how patient the operator is with that, and when it is tried again or given up."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum, unique
+
+from backfleet.core.backtests import BacktestState
+from backfleet.core.planning.observation import JobState, Limits, Refusal, RefusalKind, SeenContainer, SeenJob, SeenPod
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import MESSAGE_LIMIT, AttemptRecord
+
+_QUOTA_EXCEEDED = "QuotaExceeded"
+_UNSCHEDULABLE = "Unschedulable"
+_NO_ANSWER = "NoAnswer"
+_QUOTA_WORDS = "exceeded quota"
+_STARTING = (None, "PodInitializing", "ContainerCreating")
+"""What a kubelet says of a container while all goes well."""
+
+
+@unique
+class Patience(StrEnum):
+    """Whose time runs while an attempt does not start."""
+
+    START = "start"
+    """The attempt's own: within its start timeout."""
+    ROOM = "room"
+    """The cluster's: it has no room now, which is not charged and has a longer deadline."""
+    ANSWER = "answer"
+    """Nobody's: the API server did not say whether the Job exists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartProblem:
+    """What was reported; `kind` is one word, such as ErrImagePull or QuotaExceeded."""
+
+    kind: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+    @property
+    def patience(self) -> Patience:
+        if self.kind in (_QUOTA_EXCEEDED, _UNSCHEDULABLE):
+            return Patience.ROOM
+        return Patience.ANSWER if self.kind == _NO_ANSWER else Patience.START
+
+    @property
+    def failure(self) -> FailureReason:
+        """The reason of an attempt that is given up because of it."""
+        if self.patience is not Patience.ROOM:
+            return FailureReason.START_TIMEOUT
+        return FailureReason.UNSCHEDULABLE if self.kind == _UNSCHEDULABLE else FailureReason.QUOTA_EXCEEDED
+
+    @staticmethod
+    def of(attempt: AttemptRecord) -> "StartProblem | None":
+        """The problem that the attempt's row was given last; None when it has none."""
+        if attempt.waiting_since is None or attempt.waiting_reason is None:
+            return None
+        kind, _, message = attempt.waiting_reason.partition(": ")
+        return StartProblem(kind=kind, message=message)
+
+    @staticmethod
+    def of_refusal(refusal: Refusal) -> "StartProblem":
+        """Why the API server did not take the Job."""
+        is_busy = refusal.kind is RefusalKind.BUSY
+        return StartProblem(kind=_NO_ANSWER if is_busy else refusal.kind.value, message=refusal.message)
+
+
+def reported_problem(job: SeenJob, pod: SeenPod | None) -> StartProblem | None:
+    """What the pod, or who refused it, says of an engine that has not started; None when nothing was reported."""
+    if pod is None:
+        if not job.pod_refusal:
+            return None
+        kind = _QUOTA_EXCEEDED if _QUOTA_WORDS in job.pod_refusal else "PodForbidden"
+        return StartProblem(kind=kind, message=job.pod_refusal)
+    if pod.unschedulable:
+        return StartProblem(kind=_UNSCHEDULABLE, message=pod.unschedulable)
+    return _waiting(pod.engine)
+
+
+def recorder_problem(pod: SeenPod | None) -> StartProblem | None:
+    """Why the recorder cannot start although the engine has ended; None when nothing was reported."""
+    if pod is None or pod.engine.exit_code is None or pod.recorder.started_at is not None:
+        return None
+    return _waiting(pod.recorder)
+
+
+def silence(pod: SeenPod | None) -> StartProblem:
+    """An attempt that has not started, and nobody says why."""
+    if pod is None:
+        message = "its Job has no pod: see the Job's events (quota, pod security, admission)"
+    else:
+        message = "its pod was created, and its engine's container has not started"
+    return StartProblem(kind="NotStarted", message=message)
+
+
+def problems_since(
+    known: Mapping[str, datetime], jobs: Iterable[SeenJob], pods: Iterable[SeenPod], now: datetime
+) -> dict[str, datetime]:
+    """Since when each Job's start problem has been reported, by the Job's uid; `known` is what was found in the last look.
+
+    A Job whose pod was refused has had its problem since it was created.
+    """
+    pod_of = {pod.owner_uid: pod for pod in pods}
+    since = {}
+    for job in jobs:
+        pod = pod_of.get(job.uid)
+        is_started = pod is not None and pod.engine.started_at is not None
+        if job.state is JobState.ACTIVE and not is_started and reported_problem(job, pod) is not None:
+            since[job.uid] = known.get(job.uid) or (job.created_at if pod is None else now)
+    return since
+
+
+def postponed(
+    attempt: AttemptRecord, problem: StartProblem, now: datetime, limits: Limits, not_before: datetime | None = None
+) -> AttemptRecord:
+    """The attempt as it waits for its next try after a problem; the time of a problem that is not its own is not charged."""
+    before, since = StartProblem.of(attempt), attempt.waiting_since
+    reason: str | None = str(problem)[:MESSAGE_LIMIT]
+    deadline = attempt.start_deadline_at
+    retry_at = now + _back_off(attempt, problem, limits)
+    retry_at = max(retry_at, not_before or retry_at)
+    if before is None or since is None:
+        since = now
+    elif (before.patience, problem.patience) == (Patience.ROOM, Patience.ANSWER):
+        # The wait for room goes on, but for the time until the next try: else an answer that is missing now and then ends none.
+        since, reason = min(since + (retry_at - now), now), attempt.waiting_reason
+    elif before.patience is not problem.patience:
+        deadline += now - since if before.patience is not Patience.START else timedelta(0)
+        since = now
+    return replace(
+        attempt,
+        backtest_state=BacktestState.LAUNCHING,
+        job_seen_at=None,
+        start_deadline_at=deadline,
+        start_tries=attempt.start_tries + 1,
+        waiting_since=since,
+        waiting_reason=reason,
+        retry_at=retry_at,
+    )
+
+
+def is_given_up(attempt: AttemptRecord, now: datetime, room_seconds: int) -> bool:
+    """Whether an attempt that has just been postponed had all its time."""
+    problem = StartProblem.of(attempt)
+    if problem is None or attempt.waiting_since is None or problem.patience is Patience.ANSWER:
+        return False
+    if problem.patience is Patience.START:
+        return now >= attempt.start_deadline_at
+    return now >= attempt.waiting_since + timedelta(seconds=room_seconds)
+
+
+def without_wait(attempt: AttemptRecord) -> AttemptRecord:
+    """The attempt once nothing keeps it from starting; it was tried as often as before."""
+    return replace(attempt, waiting_since=None, waiting_reason=None, retry_at=None)
+
+
+def is_recorder_doubtful(attempt: AttemptRecord) -> bool:
+    """The recorder of this attempt, or of the one before it, did not start; it has yet to show that it does."""
+    is_marked = (attempt.waiting_reason or "").startswith(FailureReason.RECORDER_NOT_STARTED)
+    return is_marked or attempt.reason is FailureReason.RECORDER_NOT_STARTED
+
+
+def _back_off(attempt: AttemptRecord, problem: StartProblem, limits: Limits) -> timedelta:
+    """Doubled with every try; short where room may come at any moment."""
+    longest = limits.room_back_off_seconds if problem.patience is Patience.ROOM else limits.last_back_off_seconds
+    return timedelta(seconds=min(limits.first_back_off_seconds * 2.0 ** min(attempt.start_tries, 20), longest))
+
+
+def _waiting(container: SeenContainer) -> StartProblem | None:
+    if container.waiting_reason in _STARTING:
+        return None
+    return StartProblem(kind=str(container.waiting_reason), message=container.waiting_message or "no message")

@@ -1,0 +1,245 @@
+"""The custom resource's status: counters and conditions of bounded size, only what was observed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from backfleet.core import wire
+from backfleet.core.counts import progress, queued
+from backfleet.core.engine_versions import mixing_warning
+from backfleet.core.metrics import as_shown
+from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text
+from backfleet.core.planning.observation import SeenBatch
+from backfleet.core.ranking import Objective
+from backfleet.core.records import COMPLETE_REASONS, BatchRecord, BatchState
+
+WAITING_SHOWN = 3
+OVERDUE_SHOWN = 20
+_MOVING = frozenset({"pace", "estimatedFinishAt"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One condition before it is stamped with generation and time."""
+
+    type: str
+    status: str
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a status is made of, beside the batch's row."""
+
+    active: int
+    max_concurrent: int
+    is_suspended: bool = False
+    waiting: Sequence[str] = ()
+    drift: str | None = None
+    conflict: str | None = None
+    missing_engine: str | None = None
+    overdue: Sequence[str] = ()
+    """Names of Jobs far past their hard deadline, as on a lost node."""
+
+
+def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: datetime) -> dict[str, Any]:
+    """The whole status of an accepted batch; times of unchanged conditions are kept."""
+    counters = record.counters
+    status: dict[str, Any] = {
+        "total": record.total or 0,
+        "queued": queued(record, sight.active),
+        "active": sight.active,
+        "succeeded": counters.succeeded,
+        "failed": counters.failed,
+        "cancelled": counters.cancelled,
+        "passed": counters.passed,
+        "progress": progress(record),
+        "effectiveMaxConcurrent": sight.max_concurrent,
+        "startedAt": time_text(record.accepted_at),
+    }
+    if record.best:
+        best = record.best
+        value = as_shown(_objective_metric(record), best.value)
+        status["best"] = {"index": best.index, "value": f"{value:.6g}", "parameters": dict(best.parameters)}
+    if (pace := backtests_per_second(record, now)) is not None:
+        status["pace"] = pace_text(pace)
+    if record.finished_at:
+        status["finishedAt"] = time_text(record.finished_at)
+    elif (estimate := estimate_finish(record, now)) is not None:
+        status["estimatedFinishAt"] = time_text(estimate)
+    if sight.overdue:
+        status["overdue"] = sorted(sight.overdue)[:OVERDUE_SHOWN]
+    conditions = _conditions(record, sight)
+    status["state"] = state_word(record, sight)
+    return stamp(seen, status, conditions, now)
+
+
+def refused_status(seen: SeenBatch, message: str, now: datetime) -> dict[str, Any]:
+    """The status of a batch that was never accepted: Failed and Finished until it is edited."""
+    reason = wire.REASON_SPEC_INVALID
+    conditions = [
+        Condition(type=wire.CONDITION_ACCEPTED, status="False", reason=reason, message=message),
+        Condition(type=wire.CONDITION_PROGRESSING, status="False", reason=reason),
+        Condition(type=wire.CONDITION_FAILED, status="True", reason=reason, message=message),
+        Condition(type=wire.CONDITION_FINISHED, status="True", reason=reason, message=message),
+    ]
+    counters = dict.fromkeys(("total", "queued", "active", "succeeded", "failed", "cancelled", "passed"), 0)
+    return stamp(seen, {**counters, "progress": "0/0", "state": reason}, conditions, now)
+
+
+def database_unavailable_status(seen: SeenBatch, message: str, now: datetime) -> dict[str, Any]:
+    """The present status with DatabaseUnavailable added; everything else stays as it was last observed."""
+    kind = wire.CONDITION_DATABASE_UNAVAILABLE
+    kept = [dict(each) for each in seen.status.get("conditions", []) if each.get("type") != kind]
+    unavailable = Condition(type=kind, status="True", reason="PostgresUnavailable", message=message)
+    stamped = stamp(seen, {}, [unavailable], now)["conditions"]
+    # What was judged before keeps the generation that it was judged at.
+    return {**seen.status, "conditions": sorted([*kept, *stamped], key=lambda each: str(each.get("type")))}
+
+
+def stamp(seen: SeenBatch, status: Mapping[str, Any], conditions: Sequence[Condition], now: datetime) -> dict[str, Any]:
+    """Add the conditions: each carries the generation, and the time of its last change of status."""
+    before = {c.get("type"): c for c in seen.status.get("conditions", [])}
+    stamped = []
+    for condition in sorted(conditions, key=lambda each: each.type):
+        old = before.get(condition.type, {})
+        same = old.get("status") == condition.status and old.get("lastTransitionTime")
+        stamped.append(
+            {
+                "type": condition.type,
+                "status": condition.status,
+                "reason": condition.reason,
+                "message": condition.message[:1024],
+                "observedGeneration": seen.generation,
+                "lastTransitionTime": same or time_text(now),
+            }
+        )
+    return {"observedGeneration": seen.generation, **status, "conditions": stamped}
+
+
+def is_worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """A changed pace or estimate alone is never the reason for a write."""
+    return {k: v for k, v in old.items() if k not in _MOVING} != {k: v for k, v in new.items() if k not in _MOVING}
+
+
+def state_word(record: BatchRecord, sight: Sight) -> str:
+    """The word in the STATUS column; for people, never to be decided by."""
+    if record.state is BatchState.FINISHED:
+        return record.finish_reason or wire.CONDITION_FINISHED
+    if record.state is BatchState.COUNTING:
+        return "Counting"
+    if sight.conflict:
+        return wire.CONDITION_NAME_CONFLICT
+    if sight.missing_engine:
+        return wire.CONDITION_ENGINE_UNAVAILABLE
+    if sight.is_suspended:
+        return wire.CONDITION_SUSPENDED
+    return "Running" if sight.active or record.counters.succeeded or record.counters.failed else "Starting"
+
+
+def time_text(moment: datetime) -> str:
+    """RFC 3339 in UTC to the second, as Kubernetes writes it."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _conditions(record: BatchRecord, sight: Sight) -> list[Condition]:
+    conditions = [_accepted(record), _progressing(record, sight), *_end_conditions(record)]
+    suspended = ("True", "SuspendedByUser") if sight.is_suspended else ("False", "NotSuspended")
+    conditions.append(Condition(type=wire.CONDITION_SUSPENDED, status=suspended[0], reason=suspended[1]))
+    if mixed := _mixed_versions(record):
+        conditions.append(mixed)
+    if record.criteria_version > 1:
+        conditions.append(_verdicts(record))
+    if sight.drift:
+        conditions.append(
+            Condition(type=wire.CONDITION_SPEC_DRIFT, status="True", reason="EditIgnored", message=sight.drift)
+        )
+    if sight.conflict:
+        conditions.append(
+            Condition(type=wire.CONDITION_NAME_CONFLICT, status="True", reason="ForeignJob", message=sight.conflict)
+        )
+    if sight.missing_engine and record.state is not BatchState.FINISHED:
+        conditions.append(_missing_engine(sight.missing_engine))
+    return conditions
+
+
+def _missing_engine(engine: str) -> Condition:
+    message = (
+        f"this installation has no engine {engine}: expected engines.{engine} in the chart's values. Nothing is launched until "
+        "it is there again; configure it, or cancel the batch"
+    )
+    return Condition(type=wire.CONDITION_ENGINE_UNAVAILABLE, status="True", reason="NotConfigured", message=message)
+
+
+def _accepted(record: BatchRecord) -> Condition:
+    if record.finish_reason == wire.REASON_SPEC_INVALID:
+        return Condition(
+            type=wire.CONDITION_ACCEPTED,
+            status="False",
+            reason=wire.REASON_SPEC_INVALID,
+            message=record.finish_message or "",
+        )
+    if record.state is BatchState.COUNTING:
+        message = f"counting the combinations that meet the constraints: {record.count_cursor} looked at"
+        return Condition(type=wire.CONDITION_ACCEPTED, status="Unknown", reason="Counting", message=message)
+    message = f"{record.total or 0} combinations"
+    return Condition(type=wire.CONDITION_ACCEPTED, status="True", reason="SpecValid", message=message)
+
+
+def _mixed_versions(record: BatchRecord) -> Condition | None:
+    message = mixing_warning(record.engine_versions, record.spec["engine"]["name"], _objective_metric(record))
+    if message is None:
+        return None
+    return Condition(
+        type=wire.CONDITION_ENGINE_VERSIONS_MIXED, status="True", reason="SeveralVersions", message=message
+    )
+
+
+def _objective_metric(record: BatchRecord) -> str:
+    return (record.spec.get("objective") or {}).get("metric") or Objective().metric
+
+
+def _verdicts(record: BatchRecord) -> Condition:
+    """Shown once the criteria were edited; before, all verdicts are of the only version there was."""
+    criteria = f"version {record.criteria_version} of the success criteria"
+    if not record.stale_verdicts:
+        message = f"every result is judged by {criteria}"
+        return Condition(type=wire.CONDITION_VERDICTS_CURRENT, status="True", reason="Judged", message=message)
+    message = f"{criteria} is in force; {record.stale_verdicts} results are still judged by an older one"
+    return Condition(type=wire.CONDITION_VERDICTS_CURRENT, status="False", reason="Judging", message=message)
+
+
+def _progressing(record: BatchRecord, sight: Sight) -> Condition:
+    if record.state is BatchState.FINISHED:
+        return Condition(type=wire.CONDITION_PROGRESSING, status="False", reason=record.finish_reason or "Finished")
+    if record.state is BatchState.COUNTING:
+        return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason="Counting")
+    if sight.waiting:
+        message = "; ".join(sorted(set(sight.waiting))[:WAITING_SHOWN])
+        return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason="WaitingToStart", message=message)
+    if sight.is_suspended:
+        return Condition(type=wire.CONDITION_PROGRESSING, status="False", reason="Suspended")
+    if sight.missing_engine and not sight.active:
+        reason = wire.CONDITION_ENGINE_UNAVAILABLE
+        return Condition(type=wire.CONDITION_PROGRESSING, status="False", reason=reason)
+    reason = "BacktestsRunning" if sight.active else "WaitingForSlot"
+    return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason=reason)
+
+
+def _end_conditions(record: BatchRecord) -> list[Condition]:
+    if record.state is not BatchState.FINISHED:
+        undecided = (wire.CONDITION_COMPLETE, wire.CONDITION_FAILED, wire.CONDITION_FINISHED)
+        return [Condition(type=kind, status="False", reason="NotFinished") for kind in undecided]
+    reason, message = record.finish_reason or "", record.finish_message or ""
+    is_complete = reason in COMPLETE_REASONS
+    flags = {
+        wire.CONDITION_COMPLETE: is_complete,
+        wire.CONDITION_FAILED: not is_complete,
+        wire.CONDITION_FINISHED: True,
+    }
+    return [
+        Condition(type=kind, status="True" if flag else "False", reason=reason, message=message if flag else "")
+        for kind, flag in flags.items()
+    ]

@@ -1,0 +1,190 @@
+"""Constraints between parameters: which combinations of a space are run, counted and found in bounded steps.
+
+A combination on which a constraint divides by zero does not satisfy it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.space.expressions import Expression, Operand, compile_expression
+from backfleet.core.space.parameters import Axis, ParameterSpace
+from backfleet.core.space.scalars import ParameterType, Value, is_whole
+
+OPERATIONS_PER_UNIT = 10
+"""Operations on whole numbers that take as long as decoding one index: either is a unit of work, some 5 microseconds."""
+FRACTION_OPERATIONS = 7
+"""An operation on fractions costs as many as this on whole numbers."""
+
+COMPILED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """One compiled constraint; equal texts over the same parameters are equal."""
+
+    text: str
+    names: tuple[str, ...]
+    expression: Expression = field(compare=False, repr=False)
+    operations: int = field(default=1, compare=False)
+    """What testing one combination costs at most, in operations on whole numbers."""
+
+    def is_satisfied(self, values: Mapping[str, Value]) -> bool:
+        """Whether an assignment meets it."""
+        return self._holds([_operand(values[name]) for name in self.names])
+
+    def _holds(self, operands: Sequence[Operand]) -> bool:
+        try:
+            return bool(self.expression.evaluate(operands))
+        except ZeroDivisionError:
+            return False
+
+
+def compile_constraints(texts: Sequence[str], space: ParameterSpace) -> tuple[Constraint, ...]:
+    """Compile `spec.constraints` over the parameters of a space; SpecInvalid names item, position and mend."""
+    return _compile(texts, dict(space.types))
+
+
+def _compile(texts: Sequence[str], types: Mapping[str, ParameterType]) -> tuple[Constraint, ...]:
+    constraints: list[Constraint] = []
+    for position, text in enumerate(texts):
+        expression = compile_expression(text, types, f"spec.constraints[{position}]")
+        has_fractions = expression.is_fractional or any(types[name] is ParameterType.FLOAT for name in expression.names)
+        operations = expression.operations * (FRACTION_OPERATIONS if has_fractions else 1)
+        constraints.append(Constraint(text, expression.names, expression, operations))
+    return tuple(constraints)
+
+
+@lru_cache(maxsize=COMPILED)
+def compile_known(texts: tuple[str, ...], types: tuple[tuple[str, ParameterType], ...]) -> tuple[Constraint, ...]:
+    """`compile_constraints` for texts that were compiled before: the latest are kept, so that a pass need not do it again."""
+    return _compile(texts, dict(types))
+
+
+def count_satisfying(
+    space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, limit: int
+) -> tuple[int, int]:
+    """How many of the next indexes from `cursor` on satisfy all constraints, and the index to go on from.
+
+    At most `limit` units of work are done, but at least one test. The count is complete when the returned cursor is
+    `space.total`; without constraints it is so at once.
+    """
+    if not constraints:
+        return max(space.total - cursor, 0), space.total
+    end = _reach(space, constraints, cursor, limit)
+    return sum(after - first for first, after in _satisfying_runs(space, constraints, cursor, end)), max(cursor, end)
+
+
+def next_satisfying(
+    space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, wanted: int, limit: int
+) -> tuple[tuple[int, ...], int]:
+    """The next satisfying indexes from `cursor` on, at most `wanted`, and the index to go on from.
+
+    At most `limit` units of work are done, but at least one test; so fewer may come back while the cursor is still below
+    `space.total`.
+    """
+    if not constraints:
+        end = min(cursor + wanted, space.total)
+        return tuple(range(cursor, end)), max(cursor, end)
+    end = _reach(space, constraints, cursor, limit)
+    found: list[int] = []
+    if wanted <= 0:
+        return (), cursor
+    for first, after in _satisfying_runs(space, constraints, cursor, end):
+        found.extend(range(first, min(after, first + wanted - len(found))))
+        if len(found) == wanted:
+            return tuple(found), found[-1] + 1
+    return tuple(found), max(cursor, end)
+
+
+def nothing_satisfies(space: ParameterSpace, constraints: Sequence[Constraint]) -> SpecInvalid:
+    """The error for constraints that the finished count found no combination for."""
+    texts = " and ".join(constraint.text for constraint in constraints)
+    return SpecInvalid(
+        "spec.constraints",
+        f"none of the {space.total:,} combinations satisfies {texts[:200]}",
+        "loosen the constraints, or widen the ranges of the parameters that they name",
+    )
+
+
+def cost_of_test(constraints: Sequence[Constraint]) -> int:
+    """The units of work that testing one combination costs at most."""
+    return 1 + sum(constraint.operations for constraint in constraints) // OPERATIONS_PER_UNIT
+
+
+def work_between(space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, end: int) -> int:
+    """The units of work that walking from `cursor` to `end` costs; nothing without constraints."""
+    if not constraints or end <= cursor:
+        return 0
+    run = _run_length(space, constraints)
+    return (-(-end // run) - cursor // run) * cost_of_test(constraints)
+
+
+def _reach(space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, limit: int) -> int:
+    """The index that a walk from `cursor` on gets to within `limit` units: indexes of one run are tested once."""
+    run, tests = _run_length(space, constraints), max(1, limit // cost_of_test(constraints))
+    return min((cursor // run + tests) * run, space.total)
+
+
+def _run_length(space: ParameterSpace, constraints: Sequence[Constraint]) -> int:
+    strides = _strides(space)
+    return min(strides[name] for constraint in constraints for name in constraint.names)
+
+
+_Column = Callable[[int], Operand]
+
+
+def _satisfying_runs(
+    space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, end: int
+) -> Iterator[tuple[int, int]]:
+    """Runs [first, after) of satisfying indexes within [cursor, end).
+
+    Only the axes that constraints name are decoded. Indexes that differ in faster axes alone share their answer, so the
+    walk goes by whole runs of those.
+    """
+    strides = _strides(space)
+    columns: dict[str, _Column] = {}
+    for axis in space.axes:
+        columns[axis.name] = _column(axis, strides[axis.name])
+    tests = [([columns[name] for name in constraint.names], constraint._holds) for constraint in constraints]
+    run = _run_length(space, constraints)
+    index = cursor
+    while index < end:
+        after = min((index // run + 1) * run, end)
+        if all(holds([column(index) for column in read]) for read, holds in tests):
+            yield index, after
+        index = after
+
+
+def _strides(space: ParameterSpace) -> dict[str, int]:
+    strides: dict[str, int] = {}
+    stride = 1
+    for axis in reversed(space.axes):
+        strides[axis.name] = stride
+        stride *= axis.count
+    return strides
+
+
+def _column(axis: Axis, stride: int) -> _Column:
+    """The operand of an axis at an index, each computed once per walk."""
+    count = axis.count
+    known: dict[int, Operand] = {}
+
+    def operand_at(index: int) -> Operand:
+        position = index // stride % count
+        try:
+            return known[position]
+        except KeyError:
+            return known.setdefault(position, _operand(axis.value(position)))
+
+    return operand_at
+
+
+def _operand(value: Value) -> Operand:
+    """Whole numbers as int, which is fast; others as exact fractions."""
+    if isinstance(value, Decimal):
+        return int(value) if is_whole(value) else Fraction(value)
+    return value

@@ -1,0 +1,75 @@
+"""The installation's ceilings for times that a batch asks for: a new batch above one is refused, an older one held to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.spec.model import BatchSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceilings:
+    """The most seconds that a batch may ask for.
+
+    Four slots of backtests of 30 s leave 11,520 finished pods in a day, and from 12,500 in a cluster on Kubernetes begins to
+    remove finished pods itself: so a day is as long as a finished Job can be promised to stay.
+    """
+
+    ttl_seconds_after_finished: int = 86_400
+    start_timeout_seconds: int = 3_600
+    backtest_timeout_seconds: int = 86_400
+
+
+NO_CEILINGS = Ceilings(
+    ttl_seconds_after_finished=31_536_000, start_timeout_seconds=86_400, backtest_timeout_seconds=604_800
+)
+"""The schema's own bounds: for those who judge a batch without knowing the installation."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Excess:
+    field: str
+    asked: int
+    ceiling: int
+    is_asked: bool
+    """It is not the default, which the API server writes into a batch that leaves the field out."""
+
+
+def judge_ceilings(spec: BatchSpec, ceilings: Ceilings) -> None:
+    """SpecInvalid for the first time that the batch asks for and that is above the installation's ceiling."""
+    for each in _excesses(spec, ceilings):
+        if each.is_asked:
+            raise SpecInvalid(
+                each.field,
+                f"{each.asked} is above this installation's ceiling of {each.ceiling} seconds",
+                f"ask for at most {each.ceiling}",
+            )
+
+
+def clamp(spec: BatchSpec, ceilings: Ceilings) -> tuple[BatchSpec, list[str]]:
+    """The spec with every time held to its ceiling, and a sentence for each that the batch asks for and does not get."""
+    policy, ttl = spec.failure_policy, spec.ttl_seconds_after_finished
+    held = policy.model_copy(
+        update={
+            "start_timeout_seconds": min(policy.start_timeout_seconds, ceilings.start_timeout_seconds),
+            "backtest_timeout_seconds": min(policy.backtest_timeout_seconds, ceilings.backtest_timeout_seconds),
+        }
+    )
+    changes = {"failure_policy": held, "ttl_seconds_after_finished": min(ttl, ceilings.ttl_seconds_after_finished)}
+    told = [
+        f"{each.field}: {each.ceiling} is in force, this installation's ceiling, instead of {each.asked}"
+        for each in _excesses(spec, ceilings)
+        if each.is_asked
+    ]
+    return spec.model_copy(update=changes), told
+
+
+def _excesses(spec: BatchSpec, ceilings: Ceilings) -> Iterator[_Excess]:
+    for where, part, name, field in (
+        ("spec.failurePolicy.", spec.failure_policy, "start_timeout_seconds", "startTimeoutSeconds"),
+        ("spec.failurePolicy.", spec.failure_policy, "backtest_timeout_seconds", "backtestTimeoutSeconds"),
+        ("spec.", spec, "ttl_seconds_after_finished", "ttlSecondsAfterFinished"),
+    ):
+        asked, ceiling = getattr(part, name), getattr(ceilings, name)
+        if asked > ceiling:
+            yield _Excess(where + field, asked, ceiling, asked != type(part).model_fields[name].default)

@@ -1,0 +1,136 @@
+"""How single fields of the spec are read, and how pydantic's errors become SpecInvalid with a path and a mend."""
+
+import re
+from datetime import date, datetime
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.space.scalars import parse_number, shown, value_text
+from backfleet.core.spec import quantities
+
+MAX_CASH = 10**12
+
+
+def fault(problem: str, mend: str) -> PydanticCustomError:
+    """A field's own complaint, in the form that pydantic carries to `spec_invalid`."""
+    return PydanticCustomError("field", "{problem}", {"problem": problem, "mend": mend})
+
+
+def parse_whole(raw: object) -> object:
+    """4.0 is 4, as the API server has it; all else is left to the strict type."""
+    return int(raw) if isinstance(raw, float) and raw.is_integer() else raw
+
+
+def parse_fraction(raw: object) -> object:
+    """A share of a whole; what can only be a percentage is told from other numbers, and all else left to the strict type."""
+    if isinstance(raw, int | float) and not isinstance(raw, bool) and raw > 1:
+        raise fault(f"{shown(raw)} is more than the whole", "write a fraction: 0.15 for 15 %")
+    return raw
+
+
+def parse_date(raw: object) -> date:
+    """A calendar date from YYYY-MM-DD text."""
+    if isinstance(raw, date) and not isinstance(raw, datetime):
+        return raw
+    mend = 'write "YYYY-MM-DD" in quotes, a day that exists'
+    if not isinstance(raw, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", raw):
+        raise fault(f"{shown(raw)} is not a date", mend)
+    try:
+        return date.fromisoformat(raw)
+    except ValueError:
+        raise fault(f"{shown(raw)} is not a date", mend) from None
+
+
+def parse_cash(raw: object) -> Decimal:
+    """An exact amount of money from a JSON number."""
+    if isinstance(raw, Decimal):
+        return raw
+    if isinstance(raw, str):
+        raise fault(f"the text {shown(raw)} stands where a number is due", "write the number without quotes")
+    try:
+        amount = parse_number(raw, "initialCash")
+    except SpecInvalid as error:
+        raise fault(error.problem, error.mend) from None
+    if not 1 <= amount <= MAX_CASH:
+        raise fault(f"{shown(raw)} is out of bounds", f"write an amount from 1 to {MAX_CASH}")
+    return Decimal(value_text(amount))
+
+
+def parse_quantity(raw: object) -> str:
+    """A Kubernetes quantity such as 500m, 1, 0.5 or 512Mi, from text or a whole number."""
+    text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < 10**12 else raw
+    if not isinstance(text, str) or not re.fullmatch(quantities.PATTERN, text):
+        raise fault(f"{shown(raw)} is not a quantity", "write a quantity such as 500m, 1 or 512Mi")
+    return text
+
+
+def spec_invalid(error: ValidationError, model: type[BaseModel]) -> SpecInvalid:
+    """One of pydantic's complaints as SpecInvalid, a misspelt field before all; how many more stands in the problem."""
+    first, *others = spec_faults(error, model)
+    more = f" (and {len(others)} more)" if others else ""
+    return SpecInvalid(first.field, first.problem + more, first.mend)
+
+
+def spec_faults(error: ValidationError, model: type[BaseModel]) -> list[SpecInvalid]:
+    """All of pydantic's complaints, misspelt fields before all."""
+    details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
+    return [SpecInvalid(_path(each["loc"]), *_explain(each, model)) for each in details]
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in loc)
+
+
+def _key(part: str) -> str:
+    """A key as it is, unless it is hostile."""
+    return part if part.isprintable() and 0 < len(part) <= 64 else shown(part)
+
+
+def _explain(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    kind, context = detail["type"], detail.get("ctx", {})
+    match kind:
+        case "field":
+            return str(context["problem"]), str(context["mend"])
+        case "missing":
+            return "the field is missing", "add it"
+        case "extra_forbidden":
+            return "the field is unknown", _did_you_mean(detail["loc"], model)
+        case "string_pattern_mismatch":
+            return f"{shown(detail['input'])} has characters that are not allowed", f"match {context['pattern']}"
+        case "too_short" | "too_long":
+            return _count_problem(kind, context)
+        case _:
+            return f"{shown(detail['input'])} is not valid", f"{detail['msg'][0].lower()}{detail['msg'][1:]}"
+
+
+def _count_problem(kind: str, context: dict[str, Any]) -> tuple[str, str]:
+    if kind == "too_short":
+        return "the list is empty", f"give at least {context['min_length']}"
+    return "the list is too long", f"give at most {context['max_length']}"
+
+
+def _did_you_mean(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    known = _fields_at(loc[:-1], model)
+    close = get_close_matches(str(loc[-1]), known, n=1)
+    hint = f"did you mean {close[0]}? " if close else "remove it; "
+    return f"{hint}known here: {', '.join(known)}"
+
+
+def _fields_at(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+    current = model
+    for part in loc:
+        if isinstance(part, str):
+            current = next(_models_of(info.annotation) for info in current.model_fields.values() if info.alias == part)
+    return [info.alias or "" for info in current.model_fields.values()]
+
+
+def _models_of(annotation: object) -> type[BaseModel]:
+    """The model inside list[Model] or Model | None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return _models_of(next(part for part in get_args(annotation) if part is not type(None)))

@@ -1,0 +1,285 @@
+"""The one pydantic model: `spec` of an OptimizationBatch, field by field as the CRD has it; `parse_spec` is its door.
+
+What needs the catalog, the settings or arithmetic is judged by `core.spec.validation`.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum, unique
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from backfleet.core.backtests import Prices
+from backfleet.core.criteria import SuccessCriteria, check_bounds
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.ranking import Direction, natural_direction
+from backfleet.core.space.parameters import ParameterDeclaration, RangeDeclaration
+from backfleet.core.space.scalars import ParameterType, shown
+from backfleet.core.spec.fields import (
+    MAX_CASH,
+    parse_cash,
+    parse_date,
+    parse_fraction,
+    parse_quantity,
+    parse_whole,
+    spec_faults,
+    spec_invalid,
+)
+from backfleet.core.spec.quantities import PATTERN as QUANTITY_PATTERN
+from backfleet.core.storable import check_storable
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+PATH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$"
+ALGORITHM_FILE_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*\.(py|dll)$"
+TYPE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.]*$"
+PARAMETER_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
+SYMBOL_PATTERN = r"^[A-Z0-9][A-Z0-9._-]*$"
+DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+METRIC_PATTERN = r"^[a-z][a-z0-9_]*$"
+CLAIM_PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
+IMAGE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"
+
+
+@unique
+class EngineName(StrEnum):
+    """What computes a backtest."""
+
+    BARS = "bars"
+    LEAN = "lean"
+    NOOP = "noop"
+
+
+@unique
+class SearchAlgorithm(StrEnum):
+    """How the space is searched."""
+
+    GRID = "grid"
+
+
+Whole = Annotated[int, BeforeValidator(parse_whole)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Fraction = Annotated[Number, Field(ge=0, le=1), BeforeValidator(parse_fraction)]
+TradeCount = Annotated[int, Field(ge=0, le=1_000_000_000), BeforeValidator(parse_whole)]
+# The schemas say what the validators before them enforce; the contract with the CRD is checked on them.
+Day = Annotated[
+    date,
+    BeforeValidator(parse_date),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": DATE_PATTERN, "maxLength": 10}),
+]
+Cash = Annotated[
+    Decimal,
+    BeforeValidator(parse_cash),
+    WithJsonSchema({"type": "number", "minimum": 1, "maximum": MAX_CASH}),
+]
+Quantity = Annotated[
+    str,
+    BeforeValidator(parse_quantity),
+    WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}], "maxLength": 20, "pattern": QUANTITY_PATTERN}),
+]
+
+
+class _Model(BaseModel):
+    """Camel case outside, nothing unknown, nothing coerced: a typo or a quoted number is an error, not a guess."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        regex_engine="rust-regex",
+    )
+
+
+class VolumeSpec(_Model):
+    """A claim with market data or projects in place of the installation's."""
+
+    claim_name: str = Field(min_length=1, max_length=253, pattern=CLAIM_PATTERN)
+    sub_path: str | None = Field(default=None, min_length=1, max_length=512, pattern=PATH_PATTERN)
+
+
+class StrategySpec(_Model):
+    """Which strategy runs; all but the name is for the engine lean."""
+
+    name: str = Field(min_length=1, max_length=100, pattern=NAME_PATTERN)
+    lean_project_path: str | None = Field(default=None, min_length=1, max_length=255, pattern=PATH_PATTERN)
+    lean_algorithm_file: str | None = Field(default=None, min_length=1, max_length=255, pattern=ALGORITHM_FILE_PATTERN)
+    lean_algorithm_type: str | None = Field(default=None, min_length=1, max_length=255, pattern=TYPE_PATTERN)
+    volume: VolumeSpec | None = None
+
+
+class EngineSpec(_Model):
+    """What computes the backtests."""
+
+    name: Annotated[EngineName, Field(strict=False)]
+    image: str | None = Field(default=None, min_length=1, max_length=512, pattern=IMAGE_PATTERN)
+
+
+class DataSpec(_Model):
+    """The market data of every backtest; both dates are inclusive."""
+
+    symbols: list[Annotated[str, Field(min_length=1, max_length=32, pattern=SYMBOL_PATTERN)]] = Field(
+        min_length=1, max_length=64
+    )
+    start_date: Day
+    end_date: Day
+    initial_cash: Cash = Decimal(1000)
+    prices: Annotated[Prices, Field(strict=False)] | None = None
+    volume: VolumeSpec | None = None
+
+
+class RangeSpec(_Model):
+    """Any JSON: `core.space.parameters` reads the scalars."""
+
+    start: Any
+    end: Any
+    step: Any
+
+
+class ParameterSpec(_Model):
+    """One axis of the parameter space."""
+
+    name: str = Field(min_length=1, max_length=63, pattern=PARAMETER_PATTERN)
+    type: Annotated[ParameterType, Field(strict=False)]
+    range: RangeSpec | None = None
+    values: list[Any] | None = Field(default=None, max_length=1000)
+    value: Any = None
+
+    def declaration(self) -> ParameterDeclaration:
+        """The plain form that `core.space.parameters` builds on."""
+        bounds = None
+        if self.range is not None:
+            bounds = RangeDeclaration(start=self.range.start, end=self.range.end, step=self.range.step)
+        return ParameterDeclaration(name=self.name, type=self.type, range=bounds, values=self.values, value=self.value)
+
+
+class SearchSpec(_Model):
+    """How the space is searched."""
+
+    algorithm: Annotated[SearchAlgorithm, Field(strict=False)] = SearchAlgorithm.GRID
+
+
+class ObjectiveSpec(_Model):
+    """What is ranked; without a direction the metric's own better end counts."""
+
+    metric: str = Field(default="sharpe_ratio", min_length=1, max_length=64, pattern=METRIC_PATTERN)
+    direction: Annotated[Direction, Field(strict=False)] = Field(
+        default_factory=lambda fields: natural_direction(fields.get("metric", ""))
+    )
+
+
+class CriteriaSpec(_Model):
+    """What a result must meet to pass; a criterion that is not given is not judged."""
+
+    min_trades: TradeCount | None = None
+    max_trades: TradeCount | None = None
+    min_sharpe: Annotated[Number, Field(ge=-1000, le=1000)] | None = None
+    max_drawdown: Fraction | None = None
+    min_win_rate: Fraction | None = None
+    min_avg_win: Annotated[Number, Field(ge=0, le=1000)] | None = None
+    min_psr: Fraction | None = None
+    max_fee_share: Annotated[Number, Field(ge=0, le=1000)] | None = None
+    min_comparable_sharpe: Annotated[Number, Field(ge=-1000, le=1000)] | None = None
+    min_comparable_sortino: Annotated[Number, Field(ge=-1000, le=1000)] | None = None
+    max_comparable_drawdown: Fraction | None = None
+    max_comparable_deviation: Annotated[Number, Field(ge=0, le=1000)] | None = None
+
+    def criteria(self) -> SuccessCriteria:
+        """The plain form that `core.criteria` judges by."""
+        return SuccessCriteria(**self.model_dump())
+
+
+class _CriteriaAlone(_Model):
+    """The one field of the spec that is read again when it is edited; its errors have the spec's own paths."""
+
+    success_criteria: CriteriaSpec | None = None
+
+
+class FailurePolicySpec(_Model):
+    """When to try again, and when to give up."""
+
+    max_failed: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(parse_whole)] | None = None
+    max_attempts: Whole = Field(default=3, ge=1, le=10)
+    backtest_timeout_seconds: Whole = Field(default=1800, ge=1, le=604_800)
+    start_timeout_seconds: Whole = Field(default=600, ge=1, le=86_400)
+    batch_timeout_seconds: Annotated[int, Field(ge=1, le=31_536_000), BeforeValidator(parse_whole)] | None = None
+
+
+class RequestsSpec(_Model):
+    """Requests of the engine's container as Kubernetes quantities."""
+
+    cpu: Quantity | None = None
+    memory: Quantity | None = None
+
+
+class ResourcesSpec(_Model):
+    """What the pods ask of the scheduler; limits are the installation's."""
+
+    requests: RequestsSpec = RequestsSpec()
+
+    def requests_map(self) -> dict[str, str]:
+        """The requests that are set, as a container's resources have them."""
+        return self.requests.model_dump(exclude_none=True)
+
+
+class BatchSpec(_Model):
+    """`spec` of an OptimizationBatch."""
+
+    strategy: StrategySpec
+    engine: EngineSpec
+    data: DataSpec
+    parameters: list[ParameterSpec] = Field(min_length=1, max_length=64)
+    constraints: list[Annotated[str, Field(min_length=1, max_length=256)]] = Field(default=[], max_length=32)
+    search: SearchSpec = SearchSpec()
+    objective: ObjectiveSpec = ObjectiveSpec()
+    success_criteria: CriteriaSpec | None = None
+    max_concurrent: Whole = Field(default=4, ge=1, le=256)
+    suspend: bool = False
+    cancel: bool = False
+    failure_policy: FailurePolicySpec = FailurePolicySpec()
+    ttl_seconds_after_finished: Whole = Field(default=600, ge=60, le=31_536_000)
+    resources: ResourcesSpec = ResourcesSpec()
+
+    def declarations(self) -> list[ParameterDeclaration]:
+        """The axes in their plain form, in order."""
+        return [parameter.declaration() for parameter in self.parameters]
+
+
+def parse_spec(spec: object) -> BatchSpec:
+    """Read the `spec` of a custom resource (any JSON); SpecInvalid names the first field at fault and the mend.
+
+    Whatever passes can be stored: no text holds a character, and no number is of a size, that Postgres does not take.
+    Scalars of parameters, constraints and all that depends on the installation are judged by `core.spec.validation.check`.
+    """
+    if not isinstance(spec, Mapping):
+        raise SpecInvalid("spec", f"{shown(spec)} is not a spec", "write strategy, engine, data and parameters")
+    try:
+        parsed = BatchSpec.model_validate(spec)
+    except ValidationError as error:
+        raise spec_invalid(error, BatchSpec) from error
+    check_storable(spec, "spec")
+    return parsed
+
+
+def find_faults(spec: Mapping[str, Any]) -> list[SpecInvalid]:
+    """All that `parse_spec` would refuse, one error for each field."""
+    try:
+        BatchSpec.model_validate(spec)
+    except ValidationError as error:
+        return spec_faults(error, BatchSpec)
+    return []
+
+
+def parse_criteria(declared: object) -> SuccessCriteria | None:
+    """Read `spec.successCriteria` alone (any JSON; None when there is none); SpecInvalid names the field and the mend."""
+    try:
+        parsed = _CriteriaAlone.model_validate({"successCriteria": declared}).success_criteria
+    except ValidationError as error:
+        raise spec_invalid(error, _CriteriaAlone) from error
+    if parsed is None:
+        return None
+    criteria = parsed.criteria()
+    check_bounds(criteria)
+    return criteria

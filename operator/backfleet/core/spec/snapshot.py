@@ -1,0 +1,122 @@
+"""The batch as it runs: the definition as accepted, under the controls as they are now."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from backfleet.core.criteria import SuccessCriteria
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.ranking import Objective
+from backfleet.core.records import BatchRecord
+from backfleet.core.space.constraints import Constraint, compile_known
+from backfleet.core.space.parameters import ParameterSpace
+from backfleet.core.spec.ceilings import clamp
+from backfleet.core.spec.model import BatchSpec, EngineName, parse_spec
+from backfleet.core.spec.validation import AcceptanceLimits, check_controls
+
+CONTROLS = ("maxConcurrent", "suspend", "cancel", "failurePolicy", "ttlSecondsAfterFinished", "resources")
+"""Fields of the spec that stay editable after acceptance; all others but `CRITERIA` define the work."""
+SWITCHES = ("suspend", "cancel")
+"""Controls that are taken as they are now, whatever is wrong with the others."""
+CRITERIA = "successCriteria"
+"""Editable too, and kept beside the controls: an edit is taken or not by itself, see `core.planning.rejudge`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Everything that deciding and launching need of a batch's spec."""
+
+    spec: BatchSpec
+    space: ParameterSpace
+    criteria: SuccessCriteria
+
+    @property
+    def has_constraints(self) -> bool:
+        return bool(self.spec.constraints)
+
+    @property
+    def constraints(self) -> tuple[Constraint, ...]:
+        """Compiled only when they are needed, which most batches do not in most passes."""
+        return compile_known(tuple(self.spec.constraints), self.space.types)
+
+    @property
+    def objective(self) -> Objective:
+        return Objective.of(self.spec.objective.metric, self.spec.objective.direction)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """What of the present spec is not in force: ignored edits of the definition, or controls that are not valid."""
+
+    message: str
+
+
+def controls_of(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The editable part of a spec."""
+    return {name: spec[name] for name in CONTROLS if name in spec}
+
+
+def definition_of(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a spec that is snapshotted."""
+    return {name: value for name, value in spec.items() if name not in (*CONTROLS, CRITERIA)}
+
+
+def _switches(present: Mapping[str, Any]) -> dict[str, bool]:
+    return {name: value for name in SWITCHES if isinstance(value := present.get(name), bool)}
+
+
+def declared_criteria(record: BatchRecord) -> Any:  # noqa: ANN401 - any JSON
+    """`spec.successCriteria` as it was last taken; None for none. A batch of 0.1.0 has it in its accepted spec alone."""
+    return record.controls[CRITERIA] if CRITERIA in record.controls else record.spec.get(CRITERIA)
+
+
+def with_project(spec: Mapping[str, Any], path: str | None) -> dict[str, Any]:
+    """The spec of a batch for LEAN with the project's path that the catalog gave, if it has none of its own."""
+    strategy, engine = spec.get("strategy"), spec.get("engine")
+    is_lean = isinstance(engine, Mapping) and engine.get("name") == EngineName.LEAN
+    if not is_lean or path is None or not isinstance(strategy, Mapping) or strategy.get("leanProjectPath"):
+        return dict(spec)
+    return {**spec, "strategy": {**strategy, "leanProjectPath": path}}
+
+
+def edits_of(accepted: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]:
+    """The fields of the definition that were edited since acceptance, sorted."""
+    before = definition_of(accepted)
+    now = definition_of(with_project(present, before["strategy"].get("leanProjectPath")))
+    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+
+
+def restore(
+    record: BatchRecord, present: Mapping[str, Any], limits: AcceptanceLimits
+) -> tuple[Work, dict[str, Any], Drift | None]:
+    """The work of an accepted batch under the present spec's controls, those controls, and what is not in force.
+
+    Controls that are not valid leave the last valid ones in force: a typo never stops a running batch, and never keeps it from
+    being stopped. Times above the
+    installation's ceilings are held to them, since the ceilings may be younger than the batch. The criteria are the record's,
+    whatever the present spec says of them.
+    """
+    definition = definition_of(record.spec)
+    criteria = {CRITERIA: declared_criteria(record)}
+    controls = {**controls_of(present), **criteria}
+    faults = []
+    try:
+        spec = parse_spec({**definition, **controls})
+        check_controls(spec, limits)
+    except SpecInvalid as error:
+        faults.append(f"not in force: {error}")
+        kept = {name: value for name, value in record.controls.items() if name not in SWITCHES}
+        controls = {**kept, **_switches(present), **criteria}
+        spec = parse_spec({**definition, **controls})
+    spec, above = clamp(spec, limits.ceilings)
+    faults += above
+    if edited := edits_of(record.spec, present):
+        names = ", ".join(f"spec.{name}" for name in edited)
+        faults.append(f"edits of {names} are ignored: they were fixed at acceptance; apply a new batch for them")
+    space = ParameterSpace.from_json(record.axes)
+    work = Work(
+        spec=spec,
+        space=space,
+        criteria=SuccessCriteria.from_json(record.criteria),
+    )
+    return work, controls, Drift(message="; ".join(faults)) if faults else None

@@ -1,0 +1,216 @@
+"""How the changes of a pass become rows. Every statement names the state that it expects, so that a repeat changes nothing.
+
+Changes go to the server as one JSON array per run of equal kinds: a pass with a thousand changes is a few statements.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from backfleet.core.backtests import backtest_id
+from backfleet.core.changes import (
+    AttemptChange,
+    CloseOutcome,
+    JudgeResult,
+    LaunchAttempt,
+    MarkAttempt,
+    SettleFailure,
+    SettleResult,
+)
+from backfleet.core.errors import Conflict
+from backfleet.core.ranking import Direction, rank_key
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
+from backfleet.core.storable import dump_storable, storable_text
+from backfleet.store.passes import statements
+from backfleet.store.passes.rows import objective_of
+
+Rows = list[dict[str, Any]]
+
+
+def apply_changes(connection: Connection, batch: BatchRecord, changes: Sequence[AttemptChange]) -> int:
+    """Apply the changes in order; how many rows changed. Conflict when an attempt cannot be launched."""
+    count = 0
+    for kind, run in groupby(changes, key=type):
+        count += _WRITERS[kind](connection, batch, list(run))
+    return count
+
+
+def judge_results(connection: Connection, batch: BatchRecord, verdicts: Sequence[JudgeResult]) -> int:
+    """Write new verdicts; how many. Conflict when a result went on since, since its old verdict is in the counters."""
+    if not verdicts:
+        return 0
+    rows = [
+        {
+            "backtest_id": verdict.backtest_id,
+            "passed": verdict.passed,
+            "rejections": list(verdict.rejections),
+            "criteria_version": verdict.criteria_version,
+        }
+        for verdict in verdicts
+    ]
+    judged = _run(connection, rows, statements.JUDGE_RESULTS)
+    if judged < len(rows):
+        raise Conflict(f"batch {batch.uid}: {len(rows) - judged} results were judged by others")
+    return judged
+
+
+def close_batch(connection: Connection, batch: BatchRecord) -> int:
+    """Cancel what has not ended and close every attempt of a finished batch; how many rows changed."""
+    message = f"the batch ended: {batch.finish_reason}: {batch.finish_message or ''}".rstrip(": ")
+    values = {"uid": batch.uid, "reason": FailureReason.CANCELLED.value, "message": storable_text(message[:2000])}
+    cancelled = connection.execute(text(statements.CANCEL_BACKTESTS), values).rowcount
+    return cancelled + connection.execute(text(statements.CLOSE_ATTEMPTS), values).rowcount
+
+
+def forget_settled(connection: Connection) -> None:
+    """Take what belongs to closed attempts off the inbox."""
+    connection.execute(text(statements.FORGET_SETTLED))
+
+
+def _settle_results(connection: Connection, batch: BatchRecord, changes: Sequence[SettleResult]) -> int:
+    direction = objective_of(batch.spec).direction
+    rows = [
+        {
+            **_attempt(change.attempt),
+            **_recorded(change.outcome),
+            **_result(change, direction),
+            "recorded_at": change.outcome.recorded_at.isoformat(),
+        }
+        for change in changes
+    ]
+    return _run(connection, rows, statements.SETTLE_RESULTS, statements.END_SUCCEEDED_ATTEMPTS)
+
+
+def _settle_failures(connection: Connection, _batch: BatchRecord, changes: Sequence[SettleFailure]) -> int:
+    rows = [
+        {
+            **_attempt(change.attempt),
+            **(_recorded(change.outcome) if change.outcome else {}),
+            "state": change.state.value,
+            "reason": change.reason.value,
+            "message": change.message,
+            "is_charged": change.is_charged,
+            "is_open": change.outcome is None,
+            "charged": change.attempt.charged + change.is_charged,
+            "uncharged": change.attempt.uncharged + (not change.is_charged),
+        }
+        for change in changes
+    ]
+    return _run(connection, rows, statements.SETTLE_FAILURES, statements.END_FAILED_ATTEMPTS)
+
+
+def _close_outcomes(connection: Connection, _batch: BatchRecord, changes: Sequence[CloseOutcome]) -> int:
+    rows = [{**_attempt(change.attempt), **_recorded(change.outcome)} for change in changes]
+    return _run(connection, rows, statements.CLOSE_OUTCOMES)
+
+
+def _mark_attempts(connection: Connection, _batch: BatchRecord, changes: Sequence[MarkAttempt]) -> int:
+    rows = [
+        {
+            **_attempt(change.attempt),
+            "state": change.attempt.backtest_state.value,
+            **{name: _text(getattr(change.attempt, name)) for name in _MARKED_MOMENTS},
+            "start_tries": change.attempt.start_tries,
+            "waiting_reason": change.attempt.waiting_reason,
+            "pod_name": change.pod_name,
+        }
+        for change in changes
+    ]
+    return _run(connection, rows, statements.MARK_BACKTESTS, statements.MARK_ATTEMPTS)
+
+
+def _launch_attempts(connection: Connection, batch: BatchRecord, changes: Sequence[LaunchAttempt]) -> int:
+    rows = [
+        {
+            **_attempt(change.attempt),
+            "index": change.attempt.index,
+            "job_name": change.attempt.job_name,
+            "parameters": dict(change.attempt.parameters),
+            "combination": dict(change.combination),
+            "combination_hash": change.combination_hash,
+            "charged": change.attempt.charged,
+            "uncharged": change.attempt.uncharged,
+            "engine": batch.spec["engine"]["name"],
+            "launched_at": change.attempt.launched_at.isoformat(),
+            "start_deadline_at": change.attempt.start_deadline_at.isoformat(),
+            "hard_deadline_at": change.attempt.hard_deadline_at.isoformat(),
+        }
+        for change in changes
+    ]
+    launched = _run(connection, rows, statements.LAUNCH_ATTEMPTS)
+    if launched < len(rows):
+        ids = [row["attempt_id"] for row in rows]
+        known = connection.execute(text(statements.COUNT_ATTEMPTS), {"ids": ids}).scalar_one()
+        if known < len(ids):
+            # Nothing else writes these rows, so the plan was made on others than ours: no Job may follow from it.
+            raise Conflict(
+                f"batch {batch.uid}: {len(ids) - known} attempts cannot be launched, their backtests went on"
+            )
+    return launched
+
+
+_WRITERS: Mapping[type[Any], Callable[[Connection, BatchRecord, Any], int]] = {
+    SettleResult: _settle_results,
+    SettleFailure: _settle_failures,
+    CloseOutcome: _close_outcomes,
+    MarkAttempt: _mark_attempts,
+    LaunchAttempt: _launch_attempts,
+}
+
+
+_MARKED_MOMENTS = (
+    "job_seen_at",
+    "engine_started_at",
+    "start_deadline_at",
+    "hard_deadline_at",
+    "waiting_since",
+    "retry_at",
+)
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _run(connection: Connection, rows: Rows, *texts: str) -> int:
+    # A pod or an API server says what it likes; its words must not keep a batch from being saved.
+    body = {"rows": dump_storable(rows)}
+    return sum(connection.execute(text(each), body).rowcount for each in texts)
+
+
+def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
+    return {
+        "attempt_id": attempt.id,
+        "backtest_id": backtest_id(attempt.batch_uid, attempt.index),
+        "batch_uid": attempt.batch_uid,
+        "number": attempt.number,
+    }
+
+
+def _recorded(outcome: OutcomeRecord) -> dict[str, Any]:
+    started, finished = outcome.engine_started_at, outcome.engine_finished_at
+    return {
+        "exit_code": outcome.exit_code,
+        "engine_started_at": started and started.isoformat(),
+        "engine_finished_at": finished and finished.isoformat(),
+    }
+
+
+def _result(change: SettleResult, direction: Direction) -> dict[str, Any]:
+    value = change.objective_value
+    key = rank_key(value, direction)
+    is_ranked = math.isfinite(key)
+    return {
+        "index": change.attempt.index,
+        "objective_value": value if is_ranked else None,
+        "rank_key": key if is_ranked else None,  # JSON has no infinity: the statement writes it
+        "passed": change.passed,
+        "rejections": list(change.rejections),
+        "criteria_version": change.criteria_version,
+        "metrics": dict(change.metrics),
+    }

@@ -1,0 +1,133 @@
+"""Reads what one pass needs of the rows: only those that can matter."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select, text
+
+from backfleet.core.backtests import BacktestState
+from backfleet.core.records import BatchState, StaleLook, StaleResult, StoreView
+from backfleet.store.passes.rows import (
+    ATTEMPT_COLUMNS,
+    OUTCOME_COLUMNS,
+    attempt_record,
+    batch_record,
+    outcome_record,
+)
+from backfleet.store.postgres.session import looking
+from backfleet.store.tables.backtests import (
+    BacktestAttempt,
+    BacktestJob,
+    BacktestOutcome,
+    BacktestResult,
+    OutcomeInboxEntry,
+)
+from backfleet.store.tables.base import AnyRow
+from backfleet.store.tables.batches import Batch
+
+OUTCOMES_PER_LOOK = 200
+STALE_PER_LOOK = 2_000
+"""Results that one pass judges anew, over all batches: some tenths of a second."""
+LEAST_SHARE = 50
+"""No batch gets a smaller part of them, which bounds the queries of a look."""
+_ALIVE = tuple(state.value for state in BacktestState if state.is_alive)
+_FINISHED = BatchState.FINISHED.value
+
+
+def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreView:
+    """All batches that are not finished and the finished ones among `uids`, with what `StoreView` says of them.
+
+    Costs what is live: rows of finished batches and settled backtests are not read. At most 200 outcomes, oldest first, of
+    the batches among `uids`, and as many of all others (in a namespace that cannot be looked at), which free their slots.
+    At most 2,000 results that are to be judged anew, of those batches that can be saved: among `uids`, or finished.
+    """
+    with looking(engine, "reading the rows") as connection:
+        now = connection.execute(text("SELECT now()")).scalar_one()
+        is_ours = Batch.installation_id == installation
+        live = connection.execute(select(Batch.__table__).where(is_ours, Batch.state != _FINISHED)).all()
+        judging = connection.execute(select(Batch.__table__).where(is_ours, Batch.stale_verdicts > 0)).all()
+        asked = set(uids) - {row.uid for row in (*live, *judging)}
+        done = _finished(connection, installation, asked) if asked else []
+        latest = connection.execute(_latest_attempts(installation)).all() if live else []
+        here = {row.uid for row in live} & set(uids)
+        new = connection.execute(_new_outcomes(here)).all() if here else []
+        elsewhere = {row.uid for row in live} - here
+        apart = connection.execute(_new_outcomes(elsewhere)).all() if elsewhere else []
+        stale = _stale_results(connection, [row for row in judging if row.uid in uids or row.state == _FINISHED])
+    rows = {row.uid: row for row in (*live, *judging, *done)}
+    batches = sorted((batch_record(row) for row in rows.values()), key=lambda each: (each.accepted_at, each.uid))
+    attempts = {(each := attempt_record(row)).id: each for row in (*latest, *new, *apart)}
+    return StoreView(
+        now=now,
+        batches=tuple(batches),
+        attempts=tuple(sorted(attempts.values(), key=lambda each: (each.batch_uid, each.index, each.number))),
+        outcomes=tuple(outcome_record(row) for row in (*new, *apart)),
+        has_more_outcomes=len(new) == OUTCOMES_PER_LOOK,
+        stale=stale,
+    )
+
+
+def job_names(engine: Engine, attempt_ids: Collection[str]) -> dict[str, str]:
+    """The name of each attempt's Job, for those that have a row, of whatever batch."""
+    with looking(engine, "reading the names of Jobs") as connection:
+        statement = select(BacktestAttempt.attempt_id, BacktestAttempt.job_name)
+        found = connection.execute(statement.where(BacktestAttempt.attempt_id == func.any(list(attempt_ids))))
+        return {row.attempt_id: row.job_name for row in found}
+
+
+def _finished(connection: Connection, installation: str, uids: Collection[str]) -> list[AnyRow]:
+    statement = select(Batch.__table__).where(
+        Batch.uid.in_(sorted(uids)), Batch.installation_id == installation, Batch.state == _FINISHED
+    )
+    return list(connection.execute(statement).all())
+
+
+def _stale_results(connection: Connection, judging: Sequence[AnyRow]) -> dict[str, StaleLook]:
+    """The first stale results of these batches, an equal share of each, so that none holds up the others."""
+    looks, shown = {}, STALE_PER_LOOK // LEAST_SHARE
+    share = max(LEAST_SHARE, STALE_PER_LOOK // max(1, len(judging)))
+    columns = BacktestResult.backtest_id, BacktestResult.metrics, BacktestResult.passed
+    for batch in sorted(judging, key=lambda row: (row.accepted_at, row.uid))[:shown]:
+        is_stale = BacktestResult.criteria_version < batch.criteria_version
+        statement = select(*columns).where(BacktestResult.batch_uid == batch.uid, is_stale)
+        found = connection.execute(statement.order_by(BacktestResult.criteria_version).limit(share + 1)).all()
+        looks[batch.uid] = StaleLook(
+            criteria_version=batch.criteria_version,
+            results=tuple(
+                StaleResult(backtest_id=row.backtest_id, metrics=row.metrics, passed=row.passed)
+                for row in found[:share]
+            ),
+            has_more=len(found) > share,
+        )
+    return looks
+
+
+def _latest_attempts(installation: str) -> Any:  # noqa: ANN401 - a statement
+    return (
+        select(*ATTEMPT_COLUMNS)
+        .join(BacktestJob, BacktestJob.batch_uid == Batch.uid)
+        .join(BacktestAttempt, BacktestAttempt.attempt_id == BacktestJob.deciding_attempt_id)
+        .where(Batch.installation_id == installation, Batch.state != _FINISHED, BacktestJob.state.in_(_ALIVE))
+        .select_from(Batch)
+    )
+
+
+def _new_outcomes(uids: Collection[str]) -> Any:  # noqa: ANN401 - a statement
+    new = (
+        select(*ATTEMPT_COLUMNS, OutcomeInboxEntry.attempt_id, OutcomeInboxEntry.recorded_at.label("appended_at"))
+        .select_from(OutcomeInboxEntry)
+        .join(BacktestAttempt, BacktestAttempt.attempt_id == OutcomeInboxEntry.attempt_id)
+        .join(BacktestJob, BacktestJob.id == BacktestAttempt.backtest_id)
+        .join(Batch, Batch.uid == BacktestJob.batch_uid)
+        .where(Batch.uid.in_(sorted(uids)), BacktestAttempt.is_open)
+        .order_by(OutcomeInboxEntry.recorded_at, OutcomeInboxEntry.attempt_id)
+        .limit(OUTCOMES_PER_LOOK)
+        .subquery("new")
+    )
+    # Bodies are looked into for those alone that are shown.
+    shown = [column for column in new.c if column.name not in ("attempt_id", "appended_at")]
+    return (
+        select(*shown, *OUTCOME_COLUMNS)
+        .join(BacktestOutcome, BacktestOutcome.attempt_id == new.c.attempt_id)
+        .order_by(new.c.appended_at, new.c.attempt_id)
+    )

@@ -1,0 +1,52 @@
+"""The operator's verbs on strategies: the catalog as acceptance reads it, and registering what a batch brings."""
+
+from sqlalchemy import Connection, Engine, RowMapping, select
+from sqlalchemy.dialects.postgresql import insert
+
+from backfleet.core.criteria import RULES, SuccessCriteria
+from backfleet.core.records import Catalog, StrategyRecord
+from backfleet.store.postgres.session import looking, writing
+from backfleet.store.tables.batches import Strategy, SuccessCriteriaRow
+
+_BOUNDS = tuple(SuccessCriteriaRow.__table__.c[rule.field] for rule in RULES)
+
+
+def load_catalog(engine: Engine) -> Catalog:
+    """All strategies by name with their own criteria, and the default criteria of those that have none."""
+    criteria = SuccessCriteriaRow.__table__
+    with looking(engine, "reading the strategies") as connection:
+        rows = connection.execute(
+            select(
+                Strategy.name, Strategy.status, Strategy.lean_project_path, criteria.c.id.label("criteria_id"), *_BOUNDS
+            ).outerjoin_from(Strategy.__table__, criteria, criteria.c.strategy_name == Strategy.name)
+        ).all()
+        default = connection.execute(select(*_BOUNDS).where(criteria.c.strategy_name.is_(None))).one_or_none()
+    strategies = {
+        row.name: StrategyRecord(
+            name=row.name,
+            status=row.status,
+            lean_project_path=row.lean_project_path,
+            criteria=None if row.criteria_id is None else _criteria(row._mapping),
+        )
+        for row in rows
+    }
+    return Catalog(strategies=strategies, default_criteria={} if default is None else _criteria(default._mapping))
+
+
+def register_strategy(engine: Engine, name: str) -> None:
+    """Have a row for a strategy that a batch brings, as `testing`; one that is there stays as it is.
+
+    The project that the batch names is not kept here: the row counts for every namespace and installation of the database.
+    """
+    with writing(engine, f"registering strategy {name}") as connection:
+        ensure_strategy(connection, name)
+
+
+def ensure_strategy(connection: Connection, name: str) -> None:
+    """`register_strategy` inside the caller's transaction."""
+    statement = insert(Strategy).values(name=name, status="testing")
+    connection.execute(statement.on_conflict_do_nothing())
+
+
+def _criteria(bounds: RowMapping) -> dict[str, int | float]:
+    return SuccessCriteria(**{rule.field: bounds[rule.field] for rule in RULES}).to_json()

@@ -1,0 +1,205 @@
+"""What the API's verbs are asked and answer: plain values, no rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from backfleet.core.backtests import BacktestState, Finding, result_from_json
+from backfleet.core.ranking import Direction, Objective
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import BatchRecord, BatchState
+from backfleet.store.passes.rows import batch_record
+from backfleet.store.tables.base import AnyRow
+
+BatchPlace = tuple[str, str]
+"""accepted_at in ISO format and uid of the last batch of a page."""
+ResultPlace = tuple[float | None, int, int]
+"""Key, index and rank of the last result of a page; the key is the value, negated where more is better, None if absent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page[Item]:
+    """A page, and the place after which the next one starts; None on the last."""
+
+    items: tuple[Item, ...]
+    next_place: Any | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchQuery:
+    """Which batches to list; None does not filter."""
+
+    namespace: str | None = None
+    name: str | None = None
+    strategy: str | None = None
+    state: BatchState | None = None
+    after: BatchPlace | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultQuery:
+    """Which results to list, and in which order; without an objective the batch's own."""
+
+    objective: Objective | None = None
+    only_passed: bool = False
+    after: ResultPlace | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameters:
+    """One combination twice, in the order of the axes: typed JSON values, and the exact texts that the engine read."""
+
+    values: Mapping[str, int | float | bool | str]
+    texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchAnswer:
+    """A batch in full: its record, the parts of its spec that have columns, and how many of its backtests hold a slot."""
+
+    record: BatchRecord
+    strategy: str
+    engine: str
+    objective: Objective
+    active: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedResult:
+    """A succeeded backtest in its rank; `value` is the metric that the list is ordered by."""
+
+    rank: int
+    backtest_id: str
+    index: int
+    value: float | int | None
+    parameters: Parameters
+    metrics: Mapping[str, float | int | None]
+    passed: bool
+    rejections: tuple[str, ...]
+    criteria_version: int
+    warnings: tuple[str, ...]
+    provenance: Mapping[str, str]
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestSummary:
+    """A launched backtest; `reason` and `message` say why it failed or was cancelled."""
+
+    id: str
+    index: int
+    window_no: int
+    state: BacktestState
+    parameters: Parameters
+    attempt_count: int
+    reason: FailureReason | None
+    message: str | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptAnswer:
+    """One try at a backtest."""
+
+    number: int
+    job_name: str
+    pod_name: str | None
+    launched_at: datetime
+    engine_started_at: datetime | None
+    engine_finished_at: datetime | None
+    ended_at: datetime | None
+    is_charged: bool | None
+    exit_code: int | None
+    reason: FailureReason | None
+    message: str | None
+
+    @staticmethod
+    def of(row: AnyRow) -> "AttemptAnswer":
+        """Of a row of `backtest_attempts`."""
+        return AttemptAnswer(
+            number=row.number,
+            job_name=row.job_name,
+            pod_name=row.pod_name,
+            launched_at=row.launched_at,
+            engine_started_at=row.engine_started_at,
+            engine_finished_at=row.engine_finished_at,
+            ended_at=row.ended_at,
+            is_charged=row.is_charged,
+            exit_code=row.exit_code,
+            reason=FailureReason(row.reason) if row.reason else None,
+            message=row.message,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultAnswer:
+    """What a succeeded backtest measured, and the verdict on it."""
+
+    metrics: Mapping[str, float | int | None]
+    objective_value: float | None
+    passed: bool
+    rejections: tuple[str, ...]
+    criteria_version: int
+    statistics: Mapping[str, str]
+    equity_curve: tuple[tuple[date, float], ...]
+    blocks: tuple[tuple[int, float, float], ...]
+    warnings: tuple[str, ...]
+    provenance: Mapping[str, str]
+    analysis: tuple[Finding, ...]
+    recorded_at: datetime
+
+    @staticmethod
+    def of(row: AnyRow) -> "ResultAnswer":
+        """Of a row of `backtest_results` with the `body` of its outcome."""
+        body = result_from_json(row.body)
+        return ResultAnswer(
+            metrics=row.metrics,
+            objective_value=row.objective_value,
+            passed=row.passed,
+            rejections=tuple(row.rejections),
+            criteria_version=row.criteria_version,
+            statistics=body.statistics,
+            equity_curve=body.equity_curve,
+            blocks=body.blocks,
+            warnings=body.warnings,
+            provenance=body.provenance,
+            analysis=body.analysis,
+            recorded_at=row.recorded_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestAnswer:
+    """A backtest with its batch, its attempts and its result."""
+
+    backtest: BacktestSummary
+    batch_uid: str
+    batch_name: str
+    namespace: str
+    attempts: tuple[AttemptAnswer, ...] = ()
+    result: ResultAnswer | None = None
+
+
+def parameters_of(row: AnyRow, axes: Mapping[str, Any]) -> Parameters:
+    """The combination of a row with `parameters` and `combination`; JSONB forgets the order, so the axes give it."""
+    names = [axis["name"] for axis in axes.get("axes", ())]
+    order = [*(name for name in names if name in row.parameters), *(set(row.parameters) - set(names))]
+    return Parameters(
+        values={name: row.combination[name] for name in order if name in row.combination},
+        texts={name: row.parameters[name] for name in order},
+    )
+
+
+def batch_answer(row: AnyRow, active: int) -> BatchAnswer:
+    """Of a row of `optimization_batches`; `active` counts its backtests that hold a slot."""
+    return BatchAnswer(
+        record=batch_record(row),
+        strategy=row.strategy_name,
+        engine=row.engine,
+        objective=Objective(row.objective_metric, Direction(row.objective_direction)),
+        active=active,
+    )

@@ -1,0 +1,190 @@
+"""Tables of what was run: backtests, their attempts, the outcomes that recorders append, and results."""
+
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import Double, Text
+
+from backfleet.core.backtests import BacktestState
+from backfleet.core.reasons import FailureReason
+from backfleet.store.tables.base import Base, Count, CreatedAt, Json, Moment, one_of
+
+ALIVE = text("state IN ('queued', 'launching', 'running')")
+ENDED_BADLY = text("state IN ('failed', 'cancelled')")
+MAX_BODY_BYTES = 1024 * 1024
+
+
+class BacktestJob(Base):
+    """One launched combination of a batch: its state, and the attempt that decides it."""
+
+    __tablename__ = "backtest_jobs"
+    __table_args__ = (
+        UniqueConstraint("batch_uid", "window_no", "index"),
+        one_of("state", BacktestState),
+        one_of("reason", FailureReason),
+        CheckConstraint("index >= 0 AND attempt_count >= 1 AND charged >= 0 AND uncharged >= 0", name="counts"),
+        Index("ix_backtest_jobs_alive", "batch_uid", "index", postgresql_where=ALIVE),
+        Index("ix_backtest_jobs_ended_badly", "batch_uid", "index", postgresql_where=ENDED_BADLY),
+        Index("ix_backtest_jobs_deciding_attempt", "deciding_attempt_id"),
+    )
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    batch_uid: Mapped[str] = mapped_column(ForeignKey("optimization_batches.uid", ondelete="CASCADE"))
+    window_no: Mapped[Count]
+    index: Mapped[int]
+    state: Mapped[str]
+    parameters: Mapped[Json]
+    combination: Mapped[Json]
+    combination_hash: Mapped[str]
+    attempt_count: Mapped[int]
+    deciding_attempt_id: Mapped[str] = mapped_column(
+        ForeignKey("backtest_attempts.attempt_id", use_alter=True, deferrable=True, initially="DEFERRED")
+    )
+    charged: Mapped[Count]
+    uncharged: Mapped[Count]
+    retry_round: Mapped[Count]
+    reason: Mapped[str | None]
+    message: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+    started_at: Mapped[Moment | None]
+    finished_at: Mapped[Moment | None]
+
+
+class BacktestAttempt(Base):
+    """One try at a backtest; `is_open` tells that an outcome would still be looked at.
+
+    An attempt whose Job was refused or could not start waits without a slot, since `waiting_since` and because of
+    `waiting_reason`, until its Job is created again after `retry_at`; `start_tries` counts the Jobs that did not start.
+    """
+
+    __tablename__ = "backtest_attempts"
+    __table_args__ = (
+        UniqueConstraint("backtest_id", "number"),
+        one_of("reason", FailureReason),
+        CheckConstraint("number >= 1", name="number"),
+        CheckConstraint("is_open OR ended_at IS NOT NULL", name="closed"),
+        Index("ix_backtest_attempts_batch", "batch_uid"),
+        Index("ix_backtest_attempts_open", "batch_uid", postgresql_where=text("is_open")),
+    )
+
+    attempt_id: Mapped[str] = mapped_column(primary_key=True)
+    backtest_id: Mapped[str] = mapped_column(ForeignKey("backtest_jobs.id", ondelete="CASCADE"))
+    batch_uid: Mapped[str] = mapped_column(ForeignKey("optimization_batches.uid", ondelete="CASCADE"))
+    number: Mapped[int]
+    retry_round: Mapped[Count]
+    job_name: Mapped[str]
+    pod_name: Mapped[str | None]
+    node_name: Mapped[str | None]
+    engine: Mapped[str | None]
+    engine_version: Mapped[str | None]
+    image_digest: Mapped[str | None]
+    launched_at: Mapped[Moment]
+    start_deadline_at: Mapped[Moment]
+    hard_deadline_at: Mapped[Moment]
+    job_seen_at: Mapped[Moment | None]
+    start_tries: Mapped[Count]
+    waiting_since: Mapped[Moment | None]
+    waiting_reason: Mapped[str | None]
+    retry_at: Mapped[Moment | None]
+    engine_started_at: Mapped[Moment | None]
+    engine_finished_at: Mapped[Moment | None]
+    ended_at: Mapped[Moment | None]
+    is_open: Mapped[bool] = mapped_column(server_default="true")
+    is_charged: Mapped[bool | None]
+    exit_code: Mapped[int | None]
+    reason: Mapped[str | None]
+    message: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+
+
+class BacktestOutcome(Base):
+    """What a recorder appended for an attempt: one, and never changed (a trigger sees to it)."""
+
+    __tablename__ = "backtest_outcomes"
+    __table_args__ = (
+        one_of("kind", ("succeeded", "failed")),
+        one_of("reason", FailureReason),
+        CheckConstraint("(kind = 'succeeded') = (body IS NOT NULL)", name="body"),
+        CheckConstraint("(kind = 'failed') = (reason IS NOT NULL AND message IS NOT NULL)", name="failure"),
+        CheckConstraint(f"pg_column_size(body) <= {MAX_BODY_BYTES} AND length(message) <= 2000", name="size"),
+    )
+
+    attempt_id: Mapped[str] = mapped_column(
+        ForeignKey("backtest_attempts.attempt_id", ondelete="CASCADE"), primary_key=True
+    )
+    kind: Mapped[str]
+    reason: Mapped[str | None]
+    message: Mapped[str | None]
+    body: Mapped[Json | None]
+    exit_code: Mapped[int | None]
+    engine_started_at: Mapped[Moment | None]
+    engine_finished_at: Mapped[Moment | None]
+    recorded_at: Mapped[CreatedAt]
+
+
+class OutcomeInboxEntry(Base):
+    """An outcome that the operator has not settled yet: a trigger puts it here, settling takes it away.
+
+    So a look at new outcomes costs what is new, however many attempts are open.
+    """
+
+    __tablename__ = "outcome_inbox"
+    __table_args__ = (Index("ix_outcome_inbox_recorded_at", "recorded_at", "attempt_id"),)
+
+    attempt_id: Mapped[str] = mapped_column(
+        ForeignKey("backtest_outcomes.attempt_id", ondelete="CASCADE"), primary_key=True
+    )
+    recorded_at: Mapped[CreatedAt]
+
+
+def _metric(name: str) -> Mapped[float | None]:
+    return mapped_column(name, Double(), Computed(f"(metrics ->> '{name}')::double precision", persisted=True))
+
+
+class BacktestResult(Base):
+    """What a succeeded backtest measured, and the verdict on it. Only the verdict may change (a trigger sees to it).
+
+    The rest of the result, from the engine's statistics to its provenance, is the body of the attempt's outcome.
+    The ranking is by `rank_key` and index, both ascending, so that a page starts with one comparison of the two: it is the
+    objective's value, negated where more is better, and infinity where it is absent.
+    """
+
+    __tablename__ = "backtest_results"
+    __table_args__ = (
+        Index("ix_backtest_results_ranking", "batch_uid", "rank_key", "index"),
+        Index(
+            "ix_backtest_results_passed",
+            "batch_uid",
+            "rank_key",
+            "index",
+            postgresql_where=text("passed"),
+        ),
+        Index("ix_backtest_results_criteria", "batch_uid", "criteria_version"),
+        CheckConstraint("passed = (cardinality(rejections) = 0)", name="verdict"),
+    )
+
+    backtest_id: Mapped[str] = mapped_column(ForeignKey("backtest_jobs.id", ondelete="CASCADE"), primary_key=True)
+    batch_uid: Mapped[str] = mapped_column(ForeignKey("optimization_batches.uid", ondelete="CASCADE"))
+    attempt_id: Mapped[str] = mapped_column(ForeignKey("backtest_outcomes.attempt_id", ondelete="CASCADE"), unique=True)
+    index: Mapped[int]
+    objective_value: Mapped[float | None]
+    rank_key: Mapped[float]
+    passed: Mapped[bool]
+    rejections: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    criteria_version: Mapped[int]
+    metrics: Mapped[Json]
+    sharpe_ratio: Mapped[float | None] = _metric("sharpe_ratio")
+    sortino_ratio: Mapped[float | None] = _metric("sortino_ratio")
+    probabilistic_sharpe_ratio: Mapped[float | None] = _metric("probabilistic_sharpe_ratio")
+    net_profit: Mapped[float | None] = _metric("net_profit")
+    annual_return: Mapped[float | None] = _metric("annual_return")
+    drawdown: Mapped[float | None] = _metric("drawdown")
+    total_trades: Mapped[float | None] = _metric("total_trades")
+    win_rate: Mapped[float | None] = _metric("win_rate")
+    average_win: Mapped[float | None] = _metric("average_win")
+    average_loss: Mapped[float | None] = _metric("average_loss")
+    profit_loss_ratio: Mapped[float | None] = _metric("profit_loss_ratio")
+    total_fees: Mapped[float | None] = _metric("total_fees")
+    fee_share: Mapped[float | None] = _metric("fee_share")
+    recorded_at: Mapped[Moment]
+    created_at: Mapped[CreatedAt]
