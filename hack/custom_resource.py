@@ -17,13 +17,13 @@ INTRODUCTION = """\
 judged. This page is made from `crds/optimizationbatches.backfleet.io.yaml` by `make docs`; `kubectl explain ob.spec` says the
 same. What a schema cannot say (an empty space, an unknown strategy, a constraint that nothing meets, …) is judged by the
 operator within seconds: the conditions `Accepted=False`, `Failed=True` and `Finished=True` with reason `SpecInvalid` and a
-message that names the field and the mend.
+message that names the field and the hint.
 
 What defines the work (strategy, engine, data, parameters, constraints, search, objective) is fixed at acceptance; a later
 edit of it is not in force, and the condition `SpecDrift` says so. maxConcurrent, suspend, cancel, failurePolicy,
 ttlSecondsAfterFinished and resources stay editable, and so does successCriteria, after the end of the batch too: every
 result is then judged anew, and nothing runs again ([criteria](criteria.md)). An edit that is not valid leaves what was in
-force, and `SpecDrift` names the field and the mend; suspend and cancel count all the same.
+force, and `SpecDrift` names the field and the hint; suspend and cancel count all the same.
 
 ## An example
 

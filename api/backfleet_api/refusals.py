@@ -14,31 +14,31 @@ class Unauthenticated(BackfleetError):
 class Forbidden(BackfleetError):
     """Asked by whom it may be, and still not allowed; `field` names what of the request, if it is one thing."""
 
-    def __init__(self, field: str | None, problem: str, mend: str) -> None:
+    def __init__(self, field: str | None, problem: str, hint: str) -> None:
         self.field = field
         self.problem = problem
-        self.mend = mend
-        super().__init__(f"{problem}; {mend}")
+        self.hint = hint
+        super().__init__(f"{problem}; {hint}")
 
 
 class NameTaken(Conflict):
     """Another batch has the name that was asked for; `field` says where the name came from."""
 
-    def __init__(self, field: str, problem: str, mend: str) -> None:
+    def __init__(self, field: str, problem: str, hint: str) -> None:
         self.field = field
         self.problem = problem
-        self.mend = mend
-        super().__init__(f"{field}: {problem}; {mend}")
+        self.hint = hint
+        super().__init__(f"{field}: {problem}; {hint}")
 
 
 class ConfigMissing(NotFound):
     """No such config; `field` is the one of the request that names it."""
 
-    def __init__(self, field: str, problem: str, mend: str) -> None:
+    def __init__(self, field: str, problem: str, hint: str) -> None:
         self.field = field
         self.problem = problem
-        self.mend = mend
-        super().__init__(f"{field}: {problem}; {mend}")
+        self.hint = hint
+        super().__init__(f"{field}: {problem}; {hint}")
 
 
 class BodyUnreadable(SpecInvalid):

@@ -78,7 +78,7 @@ class ApiSettings:
 
 
 def load_settings(environment: Mapping[str, str]) -> ApiSettings:
-    """The settings from environment variables; SpecInvalid names the variable that is wrong, and the mend."""
+    """The settings from environment variables; SpecInvalid names the variable that is wrong, and the hint."""
     url = environment.get(ENV_DATABASE_URL, "")
     if not url:
         raise SpecInvalid(

@@ -141,8 +141,8 @@ class ApiClient:
         except httpx2.TimeoutException as error:
             raise ApiUnavailable(f"the API at {self.api_url} did not answer in time") from error
         except httpx2.HTTPError as error:
-            mend = "check that it runs, or set another URL with --api-url or BACKFLEET_API_URL"
-            raise ApiUnavailable(f"cannot reach the API at {self.api_url} ({error}); {mend}") from error
+            hint = "check that it runs, or set another URL with --api-url or BACKFLEET_API_URL"
+            raise ApiUnavailable(f"cannot reach the API at {self.api_url} ({error}); {hint}") from error
         if response.status_code not in (httpx2.codes.OK, httpx2.codes.ACCEPTED):
             raise self._error(response)
         try:
@@ -165,7 +165,7 @@ class ApiClient:
                 return Conflict(problem.detail)
             case 400 | 413 | 422 if problem.errors:
                 first = problem.errors[0]
-                return SpecInvalid(first.field, first.problem, first.mend or "see /openapi.json for the allowed values")
+                return SpecInvalid(first.field, first.problem, first.hint or "see /openapi.json for the allowed values")
             case _:
                 return ApiUnavailable(f"the API answered {problem.status}: {problem.detail}", _retry_after(response))
 
@@ -179,14 +179,14 @@ class ApiClient:
 
 def parse_api_url(text: str) -> str:
     """Return the URL without a trailing slash. Raise SpecInvalid if it is not http(s)://host[:port][/path]."""
-    mend = "write http://host:port, for example http://127.0.0.1:8230"
+    hint = "write http://host:port, for example http://127.0.0.1:8230"
     try:
         parts = urlsplit(text)
         is_usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_usable = False
     if not is_usable or parts.query or parts.fragment:
-        raise SpecInvalid("--api-url or BACKFLEET_API_URL", f"expected the URL of an API, got {text!r}", mend)
+        raise SpecInvalid("--api-url or BACKFLEET_API_URL", f"expected the URL of an API, got {text!r}", hint)
     return text.rstrip("/")
 
 

@@ -208,7 +208,7 @@ def _in_spec(error: SpecInvalid) -> SpecInvalid:
     """Return the error with the field of the file. The request's `batch` is the file's `spec`."""
     path = error.field.removeprefix("batch")
     is_path = error.field.startswith("batch") and path[:1] in ("", ".", "[")
-    return SpecInvalid(f"spec{path}" if is_path else error.field, error.problem, error.mend)
+    return SpecInvalid(f"spec{path}" if is_path else error.field, error.problem, error.hint)
 
 
 def _in_config(error: SpecInvalid, converted: "Converted") -> SpecInvalid:

@@ -118,7 +118,7 @@ class Settings(_Settings):
 
 
 def load_settings(environment: Mapping[str, str]) -> tuple[Settings, str]:
-    """The settings and the database URL; SpecInvalid names the variable or the key that is wrong, and the mend."""
+    """The settings and the database URL; SpecInvalid names the variable or the key that is wrong, and the hint."""
     path = environment.get(ENV_SETTINGS_FILE)
     if not path:
         raise SpecInvalid(ENV_SETTINGS_FILE, "not set", "name the JSON file of the operator's settings")
@@ -128,7 +128,7 @@ def load_settings(environment: Mapping[str, str]) -> tuple[Settings, str]:
     try:
         body = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SpecInvalid(ENV_SETTINGS_FILE, f"cannot be read as JSON: {error}", f"mend {path}") from error
+        raise SpecInvalid(ENV_SETTINGS_FILE, f"cannot be read as JSON: {error}", f"fix {path}") from error
     if isinstance(body, dict) and "namespaces" not in body and environment.get(ENV_NAMESPACE):
         body["namespaces"] = [environment[ENV_NAMESPACE]]
     try:
@@ -136,4 +136,4 @@ def load_settings(environment: Mapping[str, str]) -> tuple[Settings, str]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise SpecInvalid(where, first["msg"], f"mend it in {path} (the chart's values)") from error
+        raise SpecInvalid(where, first["msg"], f"fix it in {path} (the chart's values)") from error

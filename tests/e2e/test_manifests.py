@@ -55,7 +55,7 @@ def test_the_operator_judges_what_the_schema_cannot_say(live: Live, uids: dict[s
     finished = live.condition(path.stem, "Finished")
     assert finished["reason"] == "SpecInvalid"
     assert header(path, "field") in finished["message"]
-    assert header(path, "mend") in finished["message"]
+    assert header(path, "hint") in finished["message"]
     assert live.jobs(uids[path.stem]) == []
 
 
@@ -66,10 +66,10 @@ def test_bad_batches_disturb_no_other(live: Live, uids: dict[str, str]) -> None:
 
 def test_an_invalid_batch_is_judged_anew_when_edited(live: Live, uids: dict[str, str]) -> None:
     assert uids
-    live.apply(noop("mended", 2, strategy={"name": "Nope"}))
-    wait_until("it is judged", lambda: live.condition("mended", "Finished").get("reason") == "SpecInvalid", 60)
-    live.apply(noop("mended", 2))
-    wait_until("it succeeds", lambda: live.condition("mended", "Complete").get("reason") == "AllSucceeded", 90)
+    live.apply(noop("fixed", 2, strategy={"name": "Nope"}))
+    wait_until("it is judged", lambda: live.condition("fixed", "Finished").get("reason") == "SpecInvalid", 60)
+    live.apply(noop("fixed", 2))
+    wait_until("it succeeds", lambda: live.condition("fixed", "Complete").get("reason") == "AllSucceeded", 90)
 
 
 @pytest.fixture(scope="module", autouse=True)

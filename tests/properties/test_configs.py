@@ -46,7 +46,7 @@ def check(text: str) -> Converted | None:
         # YAML's line breaks; a pair of them counts once.
         assert 1 <= error.place.line <= len(re.findall("[\n\r\x85\u2028\u2029]", text)) + 1
         assert error.problem.startswith(f"line {error.place.line}")
-        assert error.mend
+        assert error.hint
         assert len(str(error)) < 2000
         return None
     found = convert(text, CATALOG)
@@ -73,7 +73,7 @@ def test_any_text_is_a_batch_or_an_error(text: str) -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_batch_or_an_error(content: bytes) -> None:
     error = refusal(content)
-    assert error is None or error.mend
+    assert error is None or error.hint
     is_config(content)
 
 

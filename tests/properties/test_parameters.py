@@ -138,4 +138,4 @@ def test_any_json_in_a_specs_field_is_a_spec_or_spec_invalid(raw, name):
 def test_any_json_is_a_spec_or_spec_invalid(raw):
     error = refusal(lambda: parse_spec(raw))
     assert error is not None
-    assert error.mend
+    assert error.hint

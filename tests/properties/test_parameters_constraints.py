@@ -37,7 +37,7 @@ def test_any_text_is_a_constraint_that_can_be_counted_or_spec_invalid(text):
     except SpecInvalid as refused:
         error, found, cursor = refused, 0, SPACE.total
     assert 0 <= found <= cursor == SPACE.total
-    assert error is None or (error.field == "spec.constraints[0]" and error.mend)
+    assert error is None or (error.field == "spec.constraints[0]" and error.hint)
 
 
 @st.composite

@@ -19,14 +19,14 @@ def write_cursor(query: Sequence[object], place: Place) -> str:
 
 def read_cursor(query: Sequence[object], cursor: str) -> list[str | int | float | bool | None]:
     """The place that `write_cursor` was given; SpecInvalid when the text is none of ours, or of another query."""
-    mend = "pass next_cursor of the page before unchanged, with the same other parameters"
+    hint = "pass next_cursor of the page before unchanged, with the same other parameters"
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         body = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, RecursionError) as error:
-        raise SpecInvalid("cursor", "not a cursor of this API", mend) from error
+        raise SpecInvalid("cursor", "not a cursor of this API", hint) from error
     if not isinstance(body, list) or not body or body[0] != _digest(query):
-        raise SpecInvalid("cursor", "the cursor belongs to another query", mend)
+        raise SpecInvalid("cursor", "the cursor belongs to another query", hint)
     return body[1:]
 
 

@@ -81,9 +81,9 @@ def install_translators(app: FastAPI, routers: Sequence[APIRouter], retry_after_
 
 def _field_problems(error: BackfleetError) -> list[FieldProblem]:
     if isinstance(error, SpecInvalid | Forbidden | NameTaken | ConfigMissing) and error.field:
-        first = FieldProblem(field=error.field, problem=error.problem, mend=error.mend)
+        first = FieldProblem(field=error.field, problem=error.problem, hint=error.hint)
         others = error.others if isinstance(error, SpecInvalid) else ()
-        return [first, *(FieldProblem(field=each.field, problem=each.problem, mend=each.mend) for each in others)]
+        return [first, *(FieldProblem(field=each.field, problem=each.problem, hint=each.hint) for each in others)]
     return []
 
 
@@ -102,7 +102,7 @@ def _field_problem(loc: tuple[int | str, ...], kind: str, message: str) -> Field
     field = ".".join(str(part)[:64] for part in loc[1:]) or str(loc[0])
     if kind == "extra_forbidden":
         what = "field" if loc[0] == "body" else f"{loc[0]} parameter"
-        return FieldProblem(field=field, problem=f"unknown {what}", mend="remove it, or see /openapi.json")
+        return FieldProblem(field=field, problem=f"unknown {what}", hint="remove it, or see /openapi.json")
     return FieldProblem(field=field, problem=message[:1].lower() + message[1:])
 
 

@@ -25,7 +25,7 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
                 {
                     "field": "body",
                     "problem": "not JSON: Expecting value at line 1 column 1",
-                    "mend": "send one JSON object in UTF-8; see /openapi.json for its fields",
+                    "hint": "send one JSON object in UTF-8; see /openapi.json for its fields",
                 }
             ],
         },
@@ -49,7 +49,7 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
         "Request Timeout",
         {
             "detail": "body: it did not arrive within 5 s; send it at once",
-            "errors": [{"field": "body", "problem": "it did not arrive within 5 s", "mend": "send it at once"}],
+            "errors": [{"field": "body", "problem": "it did not arrive within 5 s", "hint": "send it at once"}],
         },
     ),
     409: (
@@ -61,7 +61,7 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
                 {
                     "field": "name",
                     "problem": "the name rsi-small is taken in namespace backfleet by another batch",
-                    "mend": "choose another",
+                    "hint": "choose another",
                 }
             ],
         },
@@ -75,7 +75,7 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
                 {
                     "field": "body",
                     "problem": "it is over the limit of 1048576 bytes",
-                    "mend": "declare ranges in place of long lists of values",
+                    "hint": "declare ranges in place of long lists of values",
                 }
             ],
         },
@@ -89,7 +89,7 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
                 {
                     "field": "body",
                     "problem": "the Content-Type is 'text/plain'",
-                    "mend": "send Content-Type: application/json",
+                    "hint": "send Content-Type: application/json",
                 }
             ],
         },
@@ -104,7 +104,7 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
         "Unprocessable Content",
         {
             "detail": "limit: input should be less than or equal to 200",
-            "errors": [{"field": "limit", "problem": "input should be less than or equal to 200", "mend": None}],
+            "errors": [{"field": "limit", "problem": "input should be less than or equal to 200", "hint": None}],
         },
     ),
     503: (
@@ -159,7 +159,7 @@ def complete_openapi(app: FastAPI, routers: Sequence[APIRouter]) -> None:
         for model in (Problem, RunRequest, BatchSpec):
             schema = model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
             document["components"]["schemas"] |= {**schema.pop("$defs", {}), model.__name__: schema}
-        # The route reads the spec itself, so that its problems name fields and mends as the operator's do.
+        # The route reads the spec itself, so that its problems name fields and fixes as the operator's do.
         request = document["components"]["schemas"][RunRequest.__name__]["properties"]
         request["batch"] = {"$ref": f"{_SCHEMAS}{BatchSpec.__name__}"}
         for route in routes:

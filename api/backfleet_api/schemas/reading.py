@@ -43,7 +43,7 @@ class FieldProblem(Answer):
 
     field: str = Field(description="the query parameter, path segment or body field")
     problem: str
-    mend: str | None = None
+    hint: str | None = None
 
 
 class Problem(Answer):

@@ -20,8 +20,8 @@ def read_config(folder: str | None, path: str) -> bytes:
     is no file, ConfigMissing where there is none, Unavailable when the folder cannot be read.
     """
     if folder is None:
-        mend = "set the chart's api.configs, or send the text as `config`"
-        raise ConfigMissing(FIELD, "this API has no folder of configs", mend)
+        hint = "set the chart's api.configs, or send the text as `config`"
+        raise ConfigMissing(FIELD, "this API has no folder of configs", hint)
     if path.startswith("/") or ".." in PurePosixPath(path).parts:
         raise SpecInvalid(FIELD, f"{path!r} leaves the folder of configs", _MEND)
     try:

@@ -32,7 +32,7 @@ class Judged:
 
 
 def judge(body: Any, catalog: Catalog) -> Judged:  # noqa: ANN401 - any JSON
-    """Judge a spec; SpecInvalid names the field below `spec` and the mend."""
+    """Judge a spec; SpecInvalid names the field below `spec` and the hint."""
     spec = parse_spec(body)
     accepted = check(spec, dict.fromkeys(EngineName), _limits(spec, catalog))
     return _count(accepted, _strangers(spec, catalog))

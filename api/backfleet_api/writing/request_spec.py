@@ -64,7 +64,7 @@ def in_batch(error: SpecInvalid) -> SpecInvalid:
     """The error with its field as the request has it: what is `spec` in the custom resource is `batch` here."""
     path = error.field.removeprefix("spec")
     is_path = error.field.startswith("spec") and path[:1] in ("", ".", "[")
-    return SpecInvalid(f"batch{path}" if is_path else error.field, error.problem, error.mend)
+    return SpecInvalid(f"batch{path}" if is_path else error.field, error.problem, error.hint)
 
 
 @cache

@@ -125,9 +125,9 @@ def _create_once(cluster: Cluster, batch: NewBatch, field: str) -> tuple[Cluster
         ours = batch.annotations[wire.ANNOTATION_REQUEST]
         if there is not None and there.annotations.get(wire.ANNOTATION_REQUEST) == ours:
             return there, False
-        mend = "choose another" if field == "name" else "use a new key for another batch"
+        hint = "choose another" if field == "name" else "use a new key for another batch"
         problem = f"the name {batch.name} is taken in namespace {batch.namespace} by another batch"
-        raise NameTaken(field, problem, mend) from error
+        raise NameTaken(field, problem, hint) from error
 
 
 def _combination(judged: Judged, index: int | None) -> PreviewedCombination | None:

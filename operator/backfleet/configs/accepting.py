@@ -119,7 +119,7 @@ def _judge_fields(rest: _Rest, draft: Draft) -> bool:
 
 
 def _add(draft: Draft, field: str, fault: SpecInvalid) -> None:
-    error = ConfigInvalid(place_of(field, draft.places), fault.problem, fault.mend)
+    error = ConfigInvalid(place_of(field, draft.places), fault.problem, fault.hint)
     error.__cause__ = fault
     draft.faults.append(error)
 

@@ -71,8 +71,8 @@ class _Axis:
 def convert_parameters(entry: Entry, known: Mapping[str, CatalogParameter], draft: Draft) -> list[dict[str, Any]]:
     """Return the list for `spec.parameters`, in the order of the config."""
     if not isinstance(entry.value, Mapping):
-        mend = "write each as `name: {start: …, end: …, step: …}`"
-        raise ConfigInvalid(entry.place, f"expected parameters, got {describe(entry)}", mend)
+        hint = "write each as `name: {start: …, end: …, step: …}`"
+        raise ConfigInvalid(entry.place, f"expected parameters, got {describe(entry)}", hint)
     found: list[dict[str, Any]] = []
     for name, each in entry.value.items():
         path = f"spec.parameters[{len(found)}]"
@@ -106,8 +106,8 @@ def _convert(axis: _Axis) -> dict[str, Any]:
             axis.entry.place, f"there is only a default, so the value is fixed at {describe(section['default'])}"
         )
         return _fixed(axis, section["default"], declared)
-    mend = "add start, end and step, or values, or value"
-    raise ConfigInvalid(axis.entry.place, "the parameter has no values", mend)
+    hint = "add start, end and step, or values, or value"
+    raise ConfigInvalid(axis.entry.place, "the parameter has no values", hint)
 
 
 def _declared(section: Mapping[str, Entry]) -> ParameterType | None:
@@ -138,8 +138,8 @@ def _fixed(axis: _Axis, entry: Entry, declared: ParameterType | None = None) -> 
 
 def _range(axis: _Axis, section: Mapping[str, Entry], declared: ParameterType | None) -> dict[str, Any]:
     if missing := [key for key in RANGE if key not in section]:
-        mend = f"add {' and '.join(missing)}, or list the values under values"
-        raise ConfigInvalid(axis.entry.place, f"the range has no {' and no '.join(missing)}", mend)
+        hint = f"add {' and '.join(missing)}, or list the values under values"
+        raise ConfigInvalid(axis.entry.place, f"the range has no {' and no '.join(missing)}", hint)
     # A bound is a number, quoted or not.
     bounds = {key: replace(section[key], is_quoted=False) for key in RANGE}
     for key, entry in bounds.items():

@@ -72,7 +72,7 @@ class Converted:
 
     def in_config(self, error: SpecInvalid) -> ConfigInvalid:
         """Return a fault of the spec as a fault of the config, with its line."""
-        return ConfigInvalid(place_of(error.field, self.places), error.problem, error.mend, self.file)
+        return ConfigInvalid(place_of(error.field, self.places), error.problem, error.hint, self.file)
 
 
 def convert(content: bytes | str, catalog: Catalog, wishes: Wishes | None = None) -> Converted:

@@ -147,8 +147,8 @@ def _bound(rule: Rule, entry: Entry, value: Decimal | None = None) -> _Bound:
     if rule.field not in RATIOS:
         problem = f"expected a fraction from 0 to 1, got {value_text(value)}"
         if value > 1:
-            mend = f"write the fraction {value_text(value / 100)} or the percentage {value_text(value)}%"
-            raise ConfigInvalid(entry.place, problem, mend)
+            hint = f"write the fraction {value_text(value / 100)} or the percentage {value_text(value)}%"
+            raise ConfigInvalid(entry.place, problem, hint)
         if value < 0:
             raise ConfigInvalid(entry.place, problem, "write a positive number")
     return _Bound(rule, value, entry.place)
@@ -178,8 +178,8 @@ def _constrained(entry: Entry, draft: Draft) -> _Bound:
     text = text_of(entry)
     left, sign, right = _split(text)
     if not left or not right:
-        mend = 'write one comparison, such as "Drawdown < 0.15"'
-        raise ConfigInvalid(entry.place, f"expected a constraint, got {shown(text)}", mend)
+        hint = 'write one comparison, such as "Drawdown < 0.15"'
+        raise ConfigInvalid(entry.place, f"expected a constraint, got {shown(text)}", hint)
     metric = metric_of(left)
     if metric is None:
         raise ConfigInvalid(entry.place, f"expected a statistic or a parameter, got {shown(left)}", choose(left))

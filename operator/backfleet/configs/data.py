@@ -105,8 +105,8 @@ def _plain(entry: Entry) -> object:
 def _symbols(entry: Entry | None, strategy: CatalogStrategy | None, whole: Place, draft: Draft) -> list[str]:
     if entry is None:
         if strategy is None or not strategy.symbols:
-            mend = "add `symbols: [SPY]` with the symbols that the strategy trades"
-            raise ConfigInvalid(whole, "the config names no symbols, and the catalog has none for its strategy", mend)
+            hint = "add `symbols: [SPY]` with the symbols that the strategy trades"
+            raise ConfigInvalid(whole, "the config names no symbols, and the catalog has none for its strategy", hint)
         draft.places["spec.data.symbols"] = whole
         return list(strategy.symbols)
     draft.places["spec.data.symbols"] = entry.place

@@ -43,14 +43,14 @@ class Entry:
 class ConfigInvalid(SpecInvalid):
     """A config that is not valid. `field` is the file or the field of a request; the problem begins with line and path."""
 
-    def __init__(self, place: Place, problem: str, mend: str, file: str = "config") -> None:
+    def __init__(self, place: Place, problem: str, hint: str, file: str = "config") -> None:
         self.place = place
         self._said = problem
-        super().__init__(file, f"{at(place)}: {problem}", mend)
+        super().__init__(file, f"{at(place)}: {problem}", hint)
 
     def of(self, file: str) -> "ConfigInvalid":
         """Return the same error for the named file."""
-        named = ConfigInvalid(self.place, self._said, self.mend, file)
+        named = ConfigInvalid(self.place, self._said, self.hint, file)
         named.others = tuple(each.of(file) if isinstance(each, ConfigInvalid) else each for each in self.others)
         return named
 

@@ -54,7 +54,7 @@ def standing(place: Place) -> Iterator[None]:
     except ConfigInvalid:
         raise
     except SpecInvalid as error:
-        raise ConfigInvalid(place, error.problem, error.mend) from error
+        raise ConfigInvalid(place, error.problem, error.hint) from error
 
 
 def fields_of(entry: Entry, what: str) -> Mapping[str, Entry]:

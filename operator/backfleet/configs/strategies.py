@@ -50,8 +50,8 @@ def convert_strategy(
     place = fields["name"].place if "name" in fields else whole
     name = wished or (text_of(fields["name"]).strip() if "name" in fields else None)
     if not name:
-        mend = "add `strategy: {name: …}`, or name it with --strategy"
-        raise ConfigInvalid(entry.place if entry else whole, "the config names no strategy", mend)
+        hint = "add `strategy: {name: …}`, or name it with --strategy"
+        raise ConfigInvalid(entry.place if entry else whole, "the config names no strategy", hint)
     known = {each.name: each for each in catalog.strategies}
     found = known.get(name)
     draft.places |= {"spec.strategy": place, "spec.strategy.name": place}

@@ -74,8 +74,8 @@ def kubernetes_client(environment: Mapping[str, str]) -> ApiClient:
         else:
             config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except ConfigException as error:
-        mend = "run in a pod with a service account, or name a kubeconfig"
-        raise SpecInvalid("KUBECONFIG", str(error), mend) from error
+        hint = "run in a pod with a service account, or name a kubeconfig"
+        raise SpecInvalid("KUBECONFIG", str(error), hint) from error
     configuration.retries = 0
     return ApiClient(configuration)
 

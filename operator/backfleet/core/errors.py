@@ -16,11 +16,11 @@ class SpecInvalid(BackfleetError):
     others: "tuple[SpecInvalid, ...]" = ()
     """What else was found wrong in the same look; the message says the first alone."""
 
-    def __init__(self, field: str, problem: str, mend: str) -> None:
+    def __init__(self, field: str, problem: str, hint: str) -> None:
         self.field = field
         self.problem = problem
-        self.mend = mend
-        super().__init__(f"{field}: {problem}; {mend}")
+        self.hint = hint
+        super().__init__(f"{field}: {problem}; {hint}")
 
 
 class NotFound(BackfleetError):
@@ -56,7 +56,7 @@ class DatabaseUnavailable(Unavailable):
 
 
 class NotMigrated(DatabaseUnavailable):
-    """Postgres answers, but its schema is not there, not this version's, or not ours to read: the migrations mend that."""
+    """Postgres answers, but its schema is not there, not this version's, or not ours to read: the migrations fix that."""
 
     @property
     def public(self) -> str:

@@ -174,7 +174,7 @@ def test_a_strategy_on_hold_is_refused_at_its_line(configs: Written) -> None:
 def test_without_a_folder_that_is_said(writing: Written) -> None:
     (error,) = assert_problem(post(writing, config_path="a.yaml"), 404).errors
     assert (error.field, error.problem) == ("config_path", "this API has no folder of configs")
-    assert error.mend is not None
+    assert error.hint is not None
 
 
 # the command line

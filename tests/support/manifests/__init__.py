@@ -1,6 +1,6 @@
 """Bad manifests as files: `refused/` by the API server's schema, `invalid/` by the operator alone.
 
-Each begins with `# field: PATH`; the invalid ones also with `# mend: WORDS` that the message must hold. Older API servers
+Each begins with `# field: PATH`; the invalid ones also with `# hint: WORDS` that the message must hold. Older API servers
 leave list indexes out of their paths, so the paths of the refused ones have none: drop `[n]` from a message to compare.
 Apply them with `kubectl apply --validate=false`, so that the server is the one to judge.
 """
@@ -20,7 +20,7 @@ class BadManifest:
 
     path: Path
     field: str
-    mend: str
+    hint: str
     body: dict[str, Any]
 
     @property
@@ -45,4 +45,4 @@ def _manifests(kind: str) -> list[BadManifest]:
 def _manifest(path: Path) -> BadManifest:
     text = path.read_text(encoding="utf-8")
     header = dict(line[2:].split(": ", 1) for line in text.splitlines() if line.startswith("# "))
-    return BadManifest(path=path, field=header["field"], mend=header.get("mend", ""), body=yaml.safe_load(text))
+    return BadManifest(path=path, field=header["field"], hint=header.get("hint", ""), body=yaml.safe_load(text))

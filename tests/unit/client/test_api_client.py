@@ -102,7 +102,7 @@ def test_a_problem_becomes_our_error_with_its_detail(status: int, kind: type[Exc
 
 
 def test_a_refused_field_is_named() -> None:
-    body = problem(422, errors=[{"field": "limit", "problem": "too large", "mend": None}])
+    body = problem(422, errors=[{"field": "limit", "problem": "too large", "hint": None}])
     with answering(422, body) as api, pytest.raises(SpecInvalid, match=r"limit: too large") as caught:
         api.list_batches({"limit": 900})
     assert caught.value.field == "limit"

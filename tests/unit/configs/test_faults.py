@@ -14,9 +14,9 @@ def fault(text: str) -> str:
         read(text, file="mine.yaml")
     error = caught.value
     assert error.field == "mine.yaml"
-    assert str(error) == f"mine.yaml: {error.problem}; {error.mend}"
+    assert str(error) == f"mine.yaml: {error.problem}; {error.hint}"
     assert f"line {error.place.line}" in error.problem
-    return f"{error.problem}; {error.mend}"
+    return f"{error.problem}; {error.hint}"
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_text_that_is_not_plain_yaml_is_an_error(lines: str, said: str) -> None:
 def test_content_that_is_not_a_config_is_an_error(content: str | bytes, said: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         convert(content, CATALOG)
-    assert f"{caught.value.problem}; {caught.value.mend}"[: len(said)] == said
+    assert f"{caught.value.problem}; {caught.value.hint}"[: len(said)] == said
 
 
 @pytest.mark.parametrize(
@@ -357,7 +357,7 @@ def test_a_missing_or_wrong_section_is_an_error(text: str, said: str) -> None:
 def test_a_parameter_that_is_not_valid_is_an_error_with_its_line(text: str, said: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         read_axes(f"  {text}\n")
-    assert f"{caught.value.problem}; {caught.value.mend}"[: len(said)] == said
+    assert f"{caught.value.problem}; {caught.value.hint}"[: len(said)] == said
 
 
 EVERYTHING = """\

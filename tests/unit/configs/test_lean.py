@@ -284,12 +284,12 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("fields", "problem", "mend"), BAD.values(), ids=BAD)
-def test_a_fault_names_lean_s_key(fields: dict[str, Any], problem: str, mend: str) -> None:
+@pytest.mark.parametrize(("fields", "problem", "hint"), BAD.values(), ids=BAD)
+def test_a_fault_names_lean_s_key(fields: dict[str, Any], problem: str, hint: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         read(changed(**fields))
     assert caught.value.problem.startswith(f"line 1: {problem}")
-    assert caught.value.mend.startswith(mend)
+    assert caught.value.hint.startswith(hint)
 
 
 def divided(segments: int, **fields: Any) -> list[str]:

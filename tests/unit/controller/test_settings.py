@@ -60,7 +60,7 @@ def test_a_missing_variable_is_named(path: Path, name: str, value: str | None) -
 
 @pytest.mark.parametrize("body", [pytest.param('{"installation": ', id="half a file"), pytest.param("", id="empty")])
 def test_a_file_that_is_no_json_is_named(path: Path, body: str) -> None:
-    with pytest.raises(SpecInvalid, match=f"^{ENV_SETTINGS_FILE}: cannot be read as JSON: .*; mend {path}$"):
+    with pytest.raises(SpecInvalid, match=f"^{ENV_SETTINGS_FILE}: cannot be read as JSON: .*; fix {path}$"):
         load_settings(environment(path, body))
 
 
@@ -96,7 +96,7 @@ def test_a_file_that_is_no_text_is_named(path: Path) -> None:
     ],
 )
 def test_a_bad_value_is_named_with_the_file(path: Path, body: Any, key: str) -> None:
-    with pytest.raises(SpecInvalid, match=rf"mend it in {path} \(the chart's values\)$") as caught:
+    with pytest.raises(SpecInvalid, match=rf"fix it in {path} \(the chart's values\)$") as caught:
         load_settings(environment(path, body))
     assert caught.value.field == key
 

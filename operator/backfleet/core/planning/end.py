@@ -24,7 +24,7 @@ def ending(draft: Draft) -> tuple[str, str] | None:
         return wire.REASON_NEVER_STARTED, _never_started(draft)
     if _is_repeated(draft):
         times = f"the first {counters.failed} backtests all failed with {record.repeated_reason}"
-        return wire.REASON_REPEATED_FAILURE, f"{times}; mend the strategy or its data and apply a new batch"
+        return wire.REASON_REPEATED_FAILURE, f"{times}; fix the strategy or its data and apply a new batch"
     if policy.max_failed is not None and counters.failed > policy.max_failed:
         return (
             wire.REASON_TOO_MANY_FAILURES,

@@ -44,7 +44,7 @@ class Constraint:
 
 
 def compile_constraints(texts: Sequence[str], space: ParameterSpace) -> tuple[Constraint, ...]:
-    """Compile `spec.constraints` over the parameters of a space; SpecInvalid names item, position and mend."""
+    """Compile `spec.constraints` over the parameters of a space; SpecInvalid names item, position and hint."""
     return _compile(texts, dict(space.types))
 
 

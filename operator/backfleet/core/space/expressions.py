@@ -85,7 +85,7 @@ _SPLIT = "split it: every constraint must hold anyway"
 
 
 def compile_expression(text: str, types: Mapping[str, ParameterType], field: str) -> Expression:
-    """Compile a constraint over parameters of known types; SpecInvalid names `field`, the position and the mend."""
+    """Compile a constraint over parameters of known types; SpecInvalid names `field`, the position and the hint."""
     if len(text) > MAX_LENGTH:
         raise SpecInvalid(field, f"longer than {MAX_LENGTH} characters", _SPLIT)
     return _Parser(text, types, field).parse()
@@ -100,9 +100,9 @@ def _tokens(text: str, field: str) -> list[_Token]:
             continue
         found = _TOKEN.match(text, position)
         if found is None:
-            mend = "write ==" if text[position] == "=" else f"write {_GRAMMAR}"
+            hint = "write ==" if text[position] == "=" else f"write {_GRAMMAR}"
             problem = f"at character {position + 1}: {shown(text[position])} is not understood"
-            raise SpecInvalid(field, problem, mend)
+            raise SpecInvalid(field, problem, hint)
         tokens.append(_Token(str(found.lastgroup), found.group(), position))
         position = found.end()
     return tokens
@@ -255,8 +255,8 @@ class _Parser:
     def _known(self) -> str:
         return ", ".join(self._types)
 
-    def _invalid(self, token: _Token, problem: str, mend: str) -> SpecInvalid:
-        return SpecInvalid(self._field, f"at character {token.position + 1}: {problem}", mend)
+    def _invalid(self, token: _Token, problem: str, hint: str) -> SpecInvalid:
+        return SpecInvalid(self._field, f"at character {token.position + 1}: {problem}", hint)
 
 
 def _constant(kind: Kind, value: Operand) -> _Node:

@@ -157,7 +157,7 @@ class ParameterSpace:
 
 
 def build_space(declarations: Sequence[ParameterDeclaration], limit: int = MAX_COMBINATIONS) -> ParameterSpace:
-    """The space of the declared parameters; SpecInvalid names the field under spec.parameters and the mend."""
+    """The space of the declared parameters; SpecInvalid names the field under spec.parameters and the hint."""
     if not declarations:
         raise SpecInvalid("spec.parameters", "the parameter space is empty", "declare at least one parameter")
     seen: set[str] = set()

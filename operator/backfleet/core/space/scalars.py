@@ -74,9 +74,9 @@ def _out_of_bounds(raw: object, field: str) -> SpecInvalid:
 
 
 def _read_number(raw: object, field: str) -> Decimal:
-    mend = 'write a number like 14 or 0.005, or a decimal string like "0.005"'
+    hint = 'write a number like 14 or 0.005, or a decimal string like "0.005"'
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
-        raise SpecInvalid(field, f"{shown(raw)} is not a number", mend)
+        raise SpecInvalid(field, f"{shown(raw)} is not a number", hint)
     if isinstance(raw, int):
         if raw.bit_length() >= 200:
             raise SpecInvalid(
@@ -85,10 +85,10 @@ def _read_number(raw: object, field: str) -> Decimal:
         return Decimal(raw)
     if isinstance(raw, float):
         if not math.isfinite(raw):
-            raise SpecInvalid(field, f"{shown(raw)} is not a number", mend)
+            raise SpecInvalid(field, f"{shown(raw)} is not a number", hint)
         return Decimal(repr(raw))
     if len(raw) > MAX_NUMBER_LENGTH or not _NUMBER.fullmatch(raw):
-        raise SpecInvalid(field, f"the text {shown(raw)} stands where a number is due", mend)
+        raise SpecInvalid(field, f"the text {shown(raw)} stands where a number is due", hint)
     return Decimal(raw)
 
 

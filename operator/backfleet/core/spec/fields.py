@@ -1,4 +1,4 @@
-"""How single fields of the spec are read, and how pydantic's errors become SpecInvalid with a path and a mend."""
+"""How single fields of the spec are read, and how pydantic's errors become SpecInvalid with a path and a hint."""
 
 import re
 from datetime import date, datetime
@@ -16,9 +16,9 @@ from backfleet.core.spec import quantities
 MAX_CASH = 10**12
 
 
-def fault(problem: str, mend: str) -> PydanticCustomError:
+def fault(problem: str, hint: str) -> PydanticCustomError:
     """A field's own complaint, in the form that pydantic carries to `spec_invalid`."""
-    return PydanticCustomError("field", "{problem}", {"problem": problem, "mend": mend})
+    return PydanticCustomError("field", "{problem}", {"problem": problem, "hint": hint})
 
 
 def parse_whole(raw: object) -> object:
@@ -37,13 +37,13 @@ def parse_date(raw: object) -> date:
     """A calendar date from YYYY-MM-DD text."""
     if isinstance(raw, date) and not isinstance(raw, datetime):
         return raw
-    mend = 'write "YYYY-MM-DD" in quotes, a day that exists'
+    hint = 'write "YYYY-MM-DD" in quotes, a day that exists'
     if not isinstance(raw, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", raw):
-        raise fault(f"{shown(raw)} is not a date", mend)
+        raise fault(f"{shown(raw)} is not a date", hint)
     try:
         return date.fromisoformat(raw)
     except ValueError:
-        raise fault(f"{shown(raw)} is not a date", mend) from None
+        raise fault(f"{shown(raw)} is not a date", hint) from None
 
 
 def parse_cash(raw: object) -> Decimal:
@@ -55,7 +55,7 @@ def parse_cash(raw: object) -> Decimal:
     try:
         amount = parse_number(raw, "initialCash")
     except SpecInvalid as error:
-        raise fault(error.problem, error.mend) from None
+        raise fault(error.problem, error.hint) from None
     if not 1 <= amount <= MAX_CASH:
         raise fault(f"{shown(raw)} is out of bounds", f"write an amount from 1 to {MAX_CASH}")
     return Decimal(value_text(amount))
@@ -73,7 +73,7 @@ def spec_invalid(error: ValidationError, model: type[BaseModel]) -> SpecInvalid:
     """One of pydantic's complaints as SpecInvalid, a misspelt field before all; how many more stands in the problem."""
     first, *others = spec_faults(error, model)
     more = f" (and {len(others)} more)" if others else ""
-    return SpecInvalid(first.field, first.problem + more, first.mend)
+    return SpecInvalid(first.field, first.problem + more, first.hint)
 
 
 def spec_faults(error: ValidationError, model: type[BaseModel]) -> list[SpecInvalid]:
@@ -95,7 +95,7 @@ def _explain(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     kind, context = detail["type"], detail.get("ctx", {})
     match kind:
         case "field":
-            return str(context["problem"]), str(context["mend"])
+            return str(context["problem"]), str(context["hint"])
         case "missing":
             return "the field is missing", "add it"
         case "extra_forbidden":

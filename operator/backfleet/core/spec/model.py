@@ -248,7 +248,7 @@ class BatchSpec(_Model):
 
 
 def parse_spec(spec: object) -> BatchSpec:
-    """Read the `spec` of a custom resource (any JSON); SpecInvalid names the first field at fault and the mend.
+    """Read the `spec` of a custom resource (any JSON); SpecInvalid names the first field at fault and the hint.
 
     Whatever passes can be stored: no text holds a character, and no number is of a size, that Postgres does not take.
     Scalars of parameters, constraints and all that depends on the installation are judged by `core.spec.validation.check`.
@@ -273,7 +273,7 @@ def find_faults(spec: Mapping[str, Any]) -> list[SpecInvalid]:
 
 
 def parse_criteria(declared: object) -> SuccessCriteria | None:
-    """Read `spec.successCriteria` alone (any JSON; None when there is none); SpecInvalid names the field and the mend."""
+    """Read `spec.successCriteria` alone (any JSON; None when there is none); SpecInvalid names the field and the hint."""
     try:
         parsed = _CriteriaAlone.model_validate({"successCriteria": declared}).success_criteria
     except ValidationError as error:

@@ -45,7 +45,7 @@ def judge_values(spec: BatchSpec, space: ParameterSpace, strategy: StrategyInfo)
 
 
 def choose(wrong: str, known: Iterable[str]) -> str:
-    """How to mend a name that is not among the known ones."""
+    """How to fix a name that is not among the known ones."""
     names = sorted(known)
     close = get_close_matches(wrong, names, n=1)
     hint = f"did you mean {close[0]}? " if close else ""

@@ -50,7 +50,7 @@ class AcceptedBatch:
 
 
 def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> AcceptedBatch:
-    """Judge a spec; SpecInvalid names the first field at fault and the mend.
+    """Judge a spec; SpecInvalid names the first field at fault and the hint.
 
     Costs nothing that grows with the space. With constraints, `core.space.constraints.count_satisfying` must follow, and
     `nothing_satisfies` makes the error when it finds none.

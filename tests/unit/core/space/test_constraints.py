@@ -75,7 +75,7 @@ def test_a_constraint_holds_or_not(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("text", "problem", "mend"),
+    ("text", "problem", "hint"),
     [
         pytest.param("a < c", "at character 5: unknown parameter 'c'", "known: a, b, p, t, s, ema-fast", id="unknown"),
         pytest.param("emafast < 1", "unknown parameter 'emafast'", "did you mean ema-fast?", id="close name"),
@@ -106,12 +106,12 @@ def test_a_constraint_holds_or_not(text, expected):
         pytest.param("a < b and " * 26 + "a < b", "longer than 256 characters", "split it", id="too long"),
     ],
 )
-def test_a_constraint_that_cannot_be_read_names_item_position_and_mend(text, problem, mend):
+def test_a_constraint_that_cannot_be_read_names_item_position_and_mend(text, problem, hint):
     with pytest.raises(SpecInvalid) as refused:
         compile_constraints(["a < b", text], SPACE)
     assert refused.value.field == "spec.constraints[1]"
     assert problem in refused.value.problem
-    assert mend in refused.value.mend
+    assert hint in refused.value.hint
 
 
 def test_twenty_levels_are_not_too_deep():

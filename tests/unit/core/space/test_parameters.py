@@ -135,7 +135,7 @@ def test_a_range_axis_keeps_exact_decimals_over_a_long_way():
 
 
 @pytest.mark.parametrize(
-    ("declaration", "field", "problem", "mend"),
+    ("declaration", "field", "problem", "hint"),
     [
         pytest.param(whole("a", 1, 5, 0), "range.step", "step is 0", "positive step", id="step 0"),
         pytest.param(ranged("a", 1, 5, -0.5), "range.step", "step -0.5 is negative", "positive step", id="wrong sign"),
@@ -177,13 +177,13 @@ def test_a_range_axis_keeps_exact_decimals_over_a_long_way():
         ),
     ],
 )
-def test_a_bad_declaration_names_its_field_and_the_mend(declaration, field, problem, mend):
+def test_a_bad_declaration_names_its_field_and_the_mend(declaration, field, problem, hint):
     with pytest.raises(SpecInvalid) as refused:
         build_space([whole("first", 1, 2, 1), declaration])
     path = "spec.parameters[1]" + (f".{field}" if field else "")
     assert refused.value.field == path
     assert problem in refused.value.problem
-    assert mend in refused.value.mend
+    assert hint in refused.value.hint
 
 
 def test_fifteen_digits_over_a_range_are_not_too_fine():

@@ -78,7 +78,7 @@ def test_a_scalar_of_another_kind_is_refused_with_its_field(raw, parameter_type,
         parse_value(raw, parameter_type, "spec.parameters[2].value")
     assert refused.value.field == "spec.parameters[2].value"
     assert problem in refused.value.problem
-    assert refused.value.mend
+    assert refused.value.hint
 
 
 def test_text_of_256_characters_is_the_longest():

@@ -74,7 +74,7 @@ def test_criteria_are_handed_on_plainly():
 
 
 @pytest.mark.parametrize(
-    ("fields", "path", "problem", "mend"),
+    ("fields", "path", "problem", "hint"),
     [
         pytest.param({"strategy": None}, "spec.strategy", "the field is missing", "add it", id="missing"),
         pytest.param(
@@ -158,11 +158,11 @@ def test_criteria_are_handed_on_plainly():
         pytest.param({"": 1}, "spec.''", "unknown", "known here", id="empty key"),
     ],
 )
-def test_a_field_at_fault_is_named_with_problem_and_mend(fields, path, problem, mend):
+def test_a_field_at_fault_is_named_with_problem_and_mend(fields, path, problem, hint):
     error = refusal(**fields)
     assert error.field == path
     assert problem in error.problem
-    assert mend in error.mend
+    assert hint in error.hint
 
 
 def test_the_message_of_a_bound_reads_as_one_sentence():

@@ -37,7 +37,7 @@ def refusal(limits=LIMITS, strategies=STRATEGIES, **fields):
 def test_what_only_the_operator_can_judge_names_its_field_and_the_mend(manifest):
     error = refusal(**manifest.body["spec"])
     assert error.field == manifest.field
-    assert manifest.mend in str(error)
+    assert manifest.hint in str(error)
 
 
 def test_a_good_batch_comes_with_its_space_and_constraints():
@@ -55,7 +55,7 @@ def test_an_engine_that_is_not_here_is_refused():
 
 def test_an_unknown_strategy_is_refused_with_the_list():
     error = refusal(strategy={"name": "Zebra"})
-    assert error.mend == f"choose one of: {', '.join(sorted(STRATEGIES['bars']))}"
+    assert error.hint == f"choose one of: {', '.join(sorted(STRATEGIES['bars']))}"
 
 
 def test_an_engine_that_runs_anything_takes_any_strategy_and_parameter():
@@ -72,7 +72,7 @@ LEAN = {"lean": None}
 
 def test_lean_needs_a_project_that_the_catalog_or_the_batch_names():
     error = refusal(strategies=LEAN, engine={"name": "lean"})
-    assert (error.field, error.mend) == (
+    assert (error.field, error.hint) == (
         "spec.strategy.leanProjectPath",
         "give the project's path within the volume of projects; one that another batch gave holds for that batch alone",
     )
@@ -102,14 +102,14 @@ OWN = {"name": "Mine", "leanProjectPath": "mine"}
 def test_a_parameter_that_carries_the_data_to_lean_cannot_be_the_batches_own(name):
     parameters = [RSI_PERIOD, {"name": name, "type": "string", "value": "x"}]
     error = refusal(strategies=LEAN, engine={"name": "lean"}, strategy=OWN, parameters=parameters)
-    assert (error.field, error.mend) == ("spec.parameters[1].name", "remove it, or give the parameter another name")
+    assert (error.field, error.hint) == ("spec.parameters[1].name", "remove it, or give the parameter another name")
     assert accept(engine={"name": "noop"}, parameters=parameters)
 
 
 def test_prices_are_for_bars_since_a_lean_project_sets_its_own():
     data = DATA | {"prices": "raw"}
     error = refusal(strategies=LEAN, engine={"name": "lean"}, strategy=OWN, parameters=[RSI_PERIOD], data=data)
-    assert (error.field, error.mend) == (
+    assert (error.field, error.hint) == (
         "spec.data.prices",
         "remove it, and set the data normalization mode in the project",
     )
@@ -167,7 +167,7 @@ def test_an_image_that_only_looks_allowed_is_refused(image):
     limits = replace(LIMITS, image_prefixes=("registry.test/team", "other.test/"))
     error = refusal(limits, engine={"name": "bars", "image": image})
     assert error.field == "spec.engine.image"
-    assert error.mend == "leave it out, or use one of the allowed prefixes: registry.test/team, other.test/"
+    assert error.hint == "leave it out, or use one of the allowed prefixes: registry.test/team, other.test/"
 
 
 def test_an_empty_prefix_allows_no_image():
@@ -182,13 +182,13 @@ def test_an_allowed_claim_is_accepted_and_another_refused():
     accepted = accept(limits, data=DATA | {"volume": CLAIM})
     assert accepted.spec.data.volume.sub_path == "daily/usa"
     error = refusal(limits, data=DATA | {"volume": {"claimName": "market-data2"}})
-    assert error.mend == "leave it out, or use one of the allowed claims: market-data"
+    assert error.hint == "leave it out, or use one of the allowed claims: market-data"
 
 
 def test_a_path_out_of_an_allowed_claim_is_refused():
     limits = replace(LIMITS, volume_claims=("market-data",))
     error = refusal(limits, data=DATA | {"volume": CLAIM | {"subPath": "daily/../../x"}})
-    assert (error.field, error.mend) == ("spec.data.volume.subPath", "write a path without `..`")
+    assert (error.field, error.hint) == ("spec.data.volume.subPath", "write a path without `..`")
     assert accept(limits, data=DATA | {"volume": CLAIM | {"subPath": "a..b/c"}})
 
 
@@ -225,7 +225,7 @@ def knowing(wanted: ParameterType) -> dict[str, dict[str, StrategyInfo]]:
 
 
 @pytest.mark.parametrize(
-    ("declared", "wanted", "mend"),
+    ("declared", "wanted", "hint"),
     [
         pytest.param({"type": "string", "value": "x"}, ParameterType.INT, "int or float", id="text for a whole number"),
         pytest.param({"type": "bool", "value": True}, ParameterType.FLOAT, "int or float", id="bool for a fraction"),
@@ -234,10 +234,10 @@ def knowing(wanted: ParameterType) -> dict[str, dict[str, StrategyInfo]]:
         pytest.param({"type": "int", "value": 1}, ParameterType.STRING, "string", id="int for text"),
     ],
 )
-def test_a_type_that_the_strategy_does_not_read_is_refused(declared, wanted, mend):
+def test_a_type_that_the_strategy_does_not_read_is_refused(declared, wanted, hint):
     parameters = [{"name": "a", "type": "int", "value": 1}, {"name": "p", **declared}]
     error = refusal(strategies=knowing(wanted), strategy={"name": "S"}, parameters=parameters)
-    assert (error.field, error.mend) == ("spec.parameters[1].type", f"declare type: {mend}")
+    assert (error.field, error.hint) == ("spec.parameters[1].type", f"declare type: {hint}")
 
 
 @pytest.mark.parametrize(
@@ -323,8 +323,8 @@ def test_the_limit_on_the_space_is_the_installations():
 
 def test_without_limits_nothing_that_needs_permission_is_allowed():
     limits = AcceptanceLimits()
-    assert refusal(limits, engine={"name": "bars", "image": "x"}).mend == "leave it out: this installation allows none"
-    assert refusal(limits, data=DATA | {"volume": CLAIM}).mend == "leave it out: this installation allows none"
+    assert refusal(limits, engine={"name": "bars", "image": "x"}).hint == "leave it out: this installation allows none"
+    assert refusal(limits, data=DATA | {"volume": CLAIM}).hint == "leave it out: this installation allows none"
     assert accept(limits, parameters=[RSI_PERIOD])
 
 
