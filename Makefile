@@ -108,10 +108,8 @@ verify-lean: setup ## Run LEAN's own image through the engine `lean` and check e
 	@$(BIN)/python hack/verify_lean $(if $(CONTEXT),--context $(CONTEXT)) $(if $(IMAGE),--image $(IMAGE)) $(if $(FOLDER),--folder $(FOLDER))
 
 .PHONY: docs
-docs: setup ## Make the generated pages anew: custom resource, values of the chart
-	@$(BIN)/python hack/custom_resource.py > docs/custom-resource.md
-	@$(BIN)/python hack/helm docs
-	@$(BIN)/python hack/helm render-install
+docs: setup ## Make every generated file: custom resource page, values table, install.yaml, the chart's CRD, picture
+	@$(BIN)/python -m hack.generate
 
 .PHONY: lock
 lock: setup ## Make the hashed requirements anew from pyproject.toml

@@ -9,9 +9,9 @@ if find_spec("helm_python") is None:
         f"hack/helm needs the development packages: run it with .venv/bin/python (this is {sys.executable})"
     )
 
-# Run as a folder, Python puts the folder itself on the path; the package is one up.
-sys.path[0] = str(Path(__file__).resolve().parent.parent)
+# Run as a folder, Python puts the folder itself on the path; the package `hack` is two up.
+sys.path[0] = str(Path(__file__).resolve().parents[2])
 
-from helm.commands import main  # noqa: E402
+from hack.helm.commands import main  # noqa: E402
 
 sys.exit(main())

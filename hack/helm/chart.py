@@ -50,12 +50,3 @@ def containers_of(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
 def find_object(objects: Iterable[Mapping[str, Any]], kind: str, name: str) -> Mapping[str, Any]:
     """The object of that kind and name."""
     return next(each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name))
-
-
-def sync_crd() -> bool:
-    """Copy the one true CRD into the chart; True when that changed something."""
-    wanted = CRD.read_bytes()
-    if CHART_CRD.exists() and CHART_CRD.read_bytes() == wanted:
-        return False
-    CHART_CRD.write_bytes(wanted)
-    return True

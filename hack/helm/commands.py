@@ -1,4 +1,4 @@
-"""The command line: install, upgrade, uninstall, test, status, template, lint, sync-crd, docs, render-install."""
+"""The command line: install, upgrade, uninstall, test, status, template, lint."""
 
 import argparse
 import sys
@@ -9,11 +9,10 @@ from typing import Any
 
 import helm_python
 import yaml
-from helm.chart import CHART, CHART_CRD, CRD, ROOT, render_texts, sync_crd
-from helm.install_manifest import INSTALL, put_install
-from helm.progress import Pods, run_with_progress
-from helm.table import put_table, render_table
-from helm.values import read_values
+
+from hack.helm.chart import CHART, render_texts
+from hack.helm.progress import Pods, run_with_progress
+from hack.helm.values import read_values
 
 WAIT_SECONDS = 300
 
@@ -111,28 +110,6 @@ def lint(options: argparse.Namespace) -> int:
     for message in report["messages"]:
         say(f"{message['path']}: {message['error']}")
     return 1 if any(message["severity"] > 1 for message in report["messages"]) else 0
-
-
-def copy_crd(_options: argparse.Namespace) -> int:
-    """Copy crds/ into the chart."""
-    changed = sync_crd()
-    say(f"{CHART_CRD} {'updated from' if changed else 'equals'} {CRD}")
-    return 0
-
-
-def copy_table(_options: argparse.Namespace) -> int:
-    """Bring the table of values in docs/deployment.md up to date."""
-    document = ROOT / "docs" / "deployment.md"
-    changed = put_table(document, render_table((CHART / "values.yaml").read_text(encoding="utf-8")))
-    say(f"{document} {'updated' if changed else 'is up to date'}")
-    return 0
-
-
-def write_install(_options: argparse.Namespace) -> int:
-    """Bring manifests/install.yaml up to date with the chart."""
-    changed = put_install()
-    say(f"{INSTALL} {'updated' if changed else 'is up to date'}")
-    return 0
 
 
 def _apply(options: argparse.Namespace, verb: str) -> int:
@@ -244,9 +221,6 @@ def _parser() -> argparse.ArgumentParser:
     add("status", status, release, cluster)
     add("template", template, release, values)
     add("lint", lint, values)
-    add("sync-crd", copy_crd)
-    add("docs", copy_table)
-    add("render-install", write_install)
     return parser
 
 

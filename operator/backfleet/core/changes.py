@@ -9,7 +9,7 @@ from typing import Any
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import AttemptRecord, BatchRecord
+from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,14 +1,13 @@
-"""Prints docs/custom-resource.md: every field of OptimizationBatch, from the CRD that defines it."""
+"""The text of docs/custom-resource.md: every field of OptimizationBatch, from the CRD that defines it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-CRD = REPOSITORY / "crds" / "optimizationbatches.backfleet.io.yaml"
-EXAMPLE = REPOSITORY / "manifests" / "examples" / "sma-crossover.yaml"
+from hack.helm.chart import CRD, ROOT
+
+EXAMPLE = ROOT / "manifests" / "examples" / "sma-crossover.yaml"
 
 INTRODUCTION = """\
 # The custom resource
@@ -97,7 +96,3 @@ def bounds(field: dict[str, Any]) -> Iterator[str]:
     words = {"minimum": "from", "maximum": "to", "minLength": "length from", "maxLength": "length to"}
     words |= {"minItems": "items from", "maxItems": "items to"}
     yield from (f"{word} {field[key]:,}" for key, word in words.items() if key in field)
-
-
-if __name__ == "__main__":
-    print(page(), end="")

@@ -1,6 +1,5 @@
-"""Draws what a terminal showed as an SVG: `python hack/picture.py < output.txt > docs/demo.svg`."""
+"""Draws what a terminal showed as an SVG."""
 
-import sys
 from html import escape
 
 FONT_SIZE = 13
@@ -30,7 +29,3 @@ def _row(number: int, line: str) -> str:
     colour = "#7ee787" if line.startswith("$ ") else "#d6dde6"
     top = MARGIN + LINE * (number + 1) - 5
     return f'<text x="{MARGIN}" y="{top}" fill="{colour}">{escape(line).replace(" ", NO_BREAK)}</text>'
-
-
-if __name__ == "__main__":
-    sys.stdout.write(draw([line.rstrip("\n") for line in sys.stdin]))

@@ -1,13 +1,11 @@
 """manifests/install.yaml: the chart for those who have kubectl and nothing else, with a Postgres of their own."""
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from .chart import ROOT, render_objects
+from hack.helm.chart import render_objects
 
-INSTALL = ROOT / "manifests" / "install.yaml"
 NAMESPACE = RELEASE = "backfleet"
 VALUES: dict[str, Any] = {
     "image": {"repository": "registry.example/backfleet"},
@@ -18,7 +16,7 @@ VALUES: dict[str, Any] = {
 """Whatever the chart would generate is named here as a Secret of the user's own: a file that all may read holds none."""
 ORDER = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "ConfigMap")
 HEADER = """\
-# Backfleet in the namespace `backfleet`; made from helm/backfleet by `python hack/helm render-install`.
+# Backfleet in the namespace `backfleet`; made from helm/backfleet by `make docs`.
 # It holds no secret and names two that you make first; the image's name stands for yours: docs/deployment.md, "Without Helm".
 """
 
@@ -40,14 +38,6 @@ def render_install() -> str:
     rendered = [each for each in render_objects(VALUES, name=RELEASE, namespace=NAMESPACE) if not _is_hook(each)]
     objects = sorted([namespace, *map(_prepared, rendered)], key=_rank)
     return HEADER + "".join(f"---\n{yaml.dump(each, Dumper=_Dumper, sort_keys=False, width=120)}" for each in objects)
-
-
-def put_install(path: Path = INSTALL) -> bool:
-    """Write the file; True when that changed something."""
-    old = path.read_text(encoding="utf-8") if path.exists() else ""
-    new = render_install()
-    path.write_text(new, encoding="utf-8")
-    return new != old
 
 
 def _rank(each: dict[str, Any]) -> int:

@@ -2,9 +2,8 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-START, END = "<!-- values: made by `python hack/helm docs` -->", "<!-- end of values -->"
+START, END = "<!-- values: made by `make docs` -->", "<!-- end of values -->"
 # What Kubernetes explains better than we could, said once for all pods.
 PLACEMENT = {"podAnnotations", "podLabels", "nodeSelector", "tolerations", "affinity", "priorityClassName", "resources"}
 
@@ -51,11 +50,7 @@ def render_table(text: str) -> str:
     return "\n".join(lines)
 
 
-def put_table(document: Path, table: str) -> bool:
-    """Replace what stands between the markers; True when that changed something."""
-    old = document.read_text(encoding="utf-8")
-    before, rest = old.split(START, 1)
-    after = rest.split(END, 1)[1]
-    new = f"{before}{START}\n\n{table}\n\n{END}{after}"
-    document.write_text(new, encoding="utf-8")
-    return new != old
+def put_table(document: str, table: str) -> str:
+    """The document with the table between the markers."""
+    before, rest = document.split(START, 1)
+    return f"{before}{START}\n\n{table}\n\n{END}{rest.split(END, 1)[1]}"
