@@ -59,7 +59,7 @@ class Health:
 
 @dataclass(slots=True)
 class Loop:
-    """Runs passes until stopped. `start_pass` opens what a pass needs once the fence is held with its epoch."""
+    """Runs passes until stopped. `start_passes` opens what a pass needs once the fence is held with its epoch."""
 
     fence: FencePort
     start_passes: Callable[[int], PassesPort]

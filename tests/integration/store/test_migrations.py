@@ -15,7 +15,7 @@ from backfleet.store.migration import grants, revisions, seeding
 from backfleet.store.migration.command import MigrationSettings, main, migrate
 from backfleet.store.migration.grants import Roles
 from backfleet.store.passes.observe import observe
-from backfleet.store.passes.strategies import load_catalog, register_strategy
+from backfleet.store.passes.strategies import ensure_strategy, load_catalog
 from backfleet.store.postgres.session import open_engine
 from backfleet.store.tables.backtests import BacktestResult
 from backfleet.store.tables.base import OUTCOMES_CHANNEL
@@ -81,18 +81,18 @@ def test_a_fresh_schema_equals_the_migrated_one(engine: Engine, empty_database: 
 
 
 def test_every_sql_file_of_today_is_run_by_a_migration() -> None:
-    versions = Path(revisions.__file__).parent / "migrations" / "versions"
+    versions = Path(revisions.__file__).parent / "versions"
     bodies = "".join(path.read_text() for path in versions.glob("*.py"))
     assert all(re.search(rf"""['"]{name}['"]""", bodies) for name in SQL_FILES)
 
 
 def test_the_trigger_and_the_listener_name_the_same_channel() -> None:
-    folder = Path(revisions.__file__).parent / "migrations" / "sql"
+    folder = Path(revisions.__file__).parent / "sql"
     assert f"pg_notify('{OUTCOMES_CHANNEL}'" in (folder / "triggers_0003.sql").read_text()
 
 
 def test_only_the_verdict_of_a_result_may_change() -> None:
-    folder = Path(revisions.__file__).parent / "migrations" / "sql"
+    folder = Path(revisions.__file__).parent / "sql"
     (listed,) = re.findall(
         r"BEFORE UPDATE OF(.*?)ON backtest_results", (folder / "triggers_0003.sql").read_text(), re.S
     )
@@ -328,12 +328,14 @@ def test_seeding_keeps_what_a_user_changed_and_updates_the_rest(engine: Engine) 
 
 
 def test_a_registered_strategy_stays_as_a_user_made_it(engine: Engine) -> None:
-    register_strategy(engine, "Mine")
+    with engine.begin() as connection:
+        ensure_strategy(connection, "Mine")
     with engine.begin() as connection:
         connection.execute(
             text("UPDATE strategies SET status = 'deployed', lean_project_path = 'a' WHERE name = 'Mine'")
         )
-    register_strategy(engine, "Mine")
+    with engine.begin() as connection:
+        ensure_strategy(connection, "Mine")
     mine = load_catalog(engine).strategies["Mine"]
     assert (mine.status, mine.lean_project_path, mine.criteria) == ("deployed", "a", None)
 

@@ -15,7 +15,6 @@ from backfleet.core.backtests import BacktestRequest
 from backfleet.engines.lean.layout import ALGORITHM_ID
 
 PYTHON_FILE = "main.py"
-PYTHON_TYPE = "main"
 OBJECT_STORE = f"{wire.SCRATCH_PATH}/lean-storage"
 START_SECONDS = 300
 """The limit for creating and for initializing the algorithm: a throttled CPU takes long to import LEAN's Python packages."""

@@ -20,7 +20,7 @@ LOCK_POLL_SECONDS = 0.2
 def script_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration for the migrations in this package."""
     config = Config()
-    folder = Path(__file__).parent / "migrations"
+    folder = Path(__file__).parent
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config

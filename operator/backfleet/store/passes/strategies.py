@@ -5,7 +5,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from backfleet.core.criteria import RULES, SuccessCriteria
 from backfleet.core.records import Catalog, StrategyRecord
-from backfleet.store.postgres.session import looking, writing
+from backfleet.store.postgres.session import looking
 from backfleet.store.tables.batches import Strategy, SuccessCriteriaRow
 
 _BOUNDS = tuple(SuccessCriteriaRow.__table__.c[rule.field] for rule in RULES)
@@ -33,17 +33,11 @@ def load_catalog(engine: Engine) -> Catalog:
     return Catalog(strategies=strategies, default_criteria={} if default is None else _criteria(default._mapping))
 
 
-def register_strategy(engine: Engine, name: str) -> None:
-    """Have a row for a strategy that a batch brings, as `testing`; one that is there stays as it is.
+def ensure_strategy(connection: Connection, name: str) -> None:
+    """Insert a row, as `testing`, for a strategy that a batch brings; one that is there stays as it is.
 
     The project that the batch names is not kept here: the row counts for every namespace and installation of the database.
     """
-    with writing(engine, f"registering strategy {name}") as connection:
-        ensure_strategy(connection, name)
-
-
-def ensure_strategy(connection: Connection, name: str) -> None:
-    """`register_strategy` inside the caller's transaction."""
     statement = insert(Strategy).values(name=name, status="testing")
     connection.execute(statement.on_conflict_do_nothing())
 

@@ -24,7 +24,7 @@ def create_schema(connection: Connection) -> None:
 
 def run_sql_file(connection: Connection, name: str) -> None:
     """Run one of the SQL files that ship with the migrations; `{schema}` in it is the schema that tables are made in."""
-    body = files("backfleet.store").joinpath("migrations", "sql", f"{name}.sql").read_text(encoding="utf-8")
+    body = files("backfleet.store").joinpath("migration", "sql", f"{name}.sql").read_text(encoding="utf-8")
     schema = connection.execute(text("SELECT quote_ident(current_schema())")).scalar_one()
     # The driver's own cursor: the text is no template of SQLAlchemy's, a colon in it means nothing.
     connection.exec_driver_sql(body.replace("{schema}", schema).replace("%", "%%"))

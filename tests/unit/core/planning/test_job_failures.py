@@ -75,7 +75,11 @@ LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer th
             id="the node's disk is full, and this pod uses some of it",
         ),
         pytest.param(
-            JOB, replace(POD, reason="OutOfcpu"), FailureReason.UNEXPECTED_ADMISSION, "", id="the node did not admit it"
+            JOB,
+            replace(POD, reason="OutOfcpu"),
+            FailureReason.UNEXPECTED_ADMISSION,
+            "OutOfcpu",
+            id="the node did not admit it",
         ),
         pytest.param(
             JOB,
@@ -84,7 +88,7 @@ LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer th
             "priority",
             id="preempted by the scheduler",
         ),
-        pytest.param(JOB, replace(POD, reason="NodeLost"), FailureReason.NODE_LOST, "", id="its node is lost"),
+        pytest.param(JOB, replace(POD, reason="NodeLost"), FailureReason.NODE_LOST, "node", id="its node is lost"),
         pytest.param(
             JOB,
             replace(POD, disruption="EvictionByEvictionAPI"),

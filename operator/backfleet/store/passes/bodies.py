@@ -1,6 +1,6 @@
 """What a pass reads of a result's body, which stands once, in `backtest_outcomes`: the metrics and the engine's version.
 
-Postgres says whether the rest can be read (`migrations/sql/bodies_0003.sql`), so that no body travels until an answer shows it.
+Postgres says whether the rest can be read (`migration/sql/bodies_0003.sql`), so that no body travels until an answer shows it.
 """
 
 from sqlalchemy import Text, func
