@@ -1,4 +1,4 @@
-"""A local Backfleet for the demo and for end-to-end tests: a cluster, the images, the chart, and the API on loopback."""
+"""Runs a local Backfleet for the demo and the end-to-end tests: a cluster, the images, the chart, and the API on loopback."""
 
 import json
 import os
@@ -15,35 +15,35 @@ INSTALL_SECONDS = 240
 
 @dataclass(frozen=True)
 class LocalBackfleet:
-    """One local cluster's name, the namespace of its one release, and the checkout that images and chart come from."""
+    """One release of Backfleet: its cluster, its namespace, and the checkout with its images and chart."""
 
     cluster: str
     namespace: str
     repository: Path = REPOSITORY
 
     def up(self) -> Path:
-        """Bring the cluster up (or find it up), and return its kubeconfig."""
+        """Bring the cluster up unless it already is, and return its kubeconfig."""
         self._run("hack/cluster", "up", "--name", self.cluster)
         return Path(self._output("hack/cluster", "kubeconfig", "--name", self.cluster).strip())
 
     def down(self) -> None:
-        """End the cluster and everything that it left."""
+        """Delete the cluster and everything that it left."""
         self._run("hack/cluster", "down", "--name", self.cluster)
 
     def images(self, *, for_tests: bool = False) -> dict[str, str]:
-        """Build what is missing, load it, and return the references by Dockerfile target."""
+        """Build and load the missing images. Return the image references by target of the Dockerfile."""
         flags = ["--for-tests"] if for_tests else []
         body: dict[str, str] = json.loads(self._output("hack/cluster", "build-images", "--name", self.cluster, *flags))
         return body
 
     def install(self, images: dict[str, str], *values: str) -> str:
-        """Install or upgrade the chart with its evaluation Postgres, and wait until it answers; its notes.
+        """Install or upgrade the chart with its evaluation Postgres, wait until it is ready, and return its notes.
 
         `values` are key=value.
         """
         product, _, tag = images["backfleet"].rpartition(":")
         postgres, _, postgres_tag = images["evaluation-postgres"].rpartition(":")
-        # As text: a tag of digits alone is no number.
+        # As text, since a tag may have only digits.
         texts = (
             f"image.repository={product}",
             f"image.tag={tag}",
@@ -59,13 +59,13 @@ class LocalBackfleet:
         return notes
 
     def forward(self, port: int) -> str:
-        """Have the API answer on 127.0.0.1 until `down`; its URL."""
+        """Forward a port of 127.0.0.1 to the API until `down`, and return the URL."""
         service = ("--namespace", self.namespace, "--service", f"{RELEASE}-api", "--service-port", "8230")
         self._run("hack/cluster", "forward", "--name", self.cluster, *service, "--port", str(port))
         return f"http://127.0.0.1:{port}"
 
     def environment(self) -> dict[str, str]:
-        """What kubectl and helm need to reach this cluster and no other."""
+        """Return an environment in which kubectl and helm use this cluster."""
         kubeconfig = self._output("hack/cluster", "kubeconfig", "--name", self.cluster).strip()
         return {**os.environ, "KUBECONFIG": kubeconfig}
 

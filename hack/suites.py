@@ -1,9 +1,9 @@
-"""Runs the test suites side by side, so that a person can read them: progress, each suite's closing lines, and a verdict.
+"""Runs test suites in parallel and shows their progress, the last lines of each suite, and a verdict.
 
-`python hack/suites.py [--logs FOLDER] NAME=COMMAND...` runs every command in a process group of its own, with its output in
-`FOLDER/NAME.log`. The last line says passed or FAILED, which suite, and in which log; after a failure it is in `FOLDER/failed`
-too, from where make takes its own last words. Exit codes: 0 when every suite passed, 1 when one failed, 128 and the signal's
-number when a signal ended it; then no process of a suite is left.
+`python hack/suites.py [--logs FOLDER] NAME=COMMAND...` runs each command in its own process group, with its output in
+`FOLDER/NAME.log`. The last line begins with PASSED or FAILED and names the suites and their logs. After a failure, the line is
+also in `FOLDER/failed`, where make reads it. Exit codes: 0 if every suite passed; 1 if one failed; 128 plus the signal's number
+if a signal ended the run. In that case no process of a suite is left.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from types import FrameType
 PROGRESS_SECONDS = 30.0
 LOOK_SECONDS = 0.2
 CLEANING_SECONDS = 60.0
-"""How long a suite may take to end what its fixtures started, after SIGINT."""
+"""How long the fixtures of a suite may take to clean up after SIGINT."""
 GRACE_SECONDS = 10.0
 SHOWN_LINES = 400
 LAST_LINES = 40
@@ -36,7 +36,7 @@ _PERCENT = re.compile(r"\[ *(\d+)%\]")
 
 
 class Interrupted(BaseException):
-    """A signal asks to end; `number` says which."""
+    """A signal that asks to end. `number` is its number."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -45,7 +45,7 @@ class Interrupted(BaseException):
 
 @dataclass(slots=True)
 class Suite:
-    """A command that runs, and where its output goes."""
+    """A running command, and where its output goes."""
 
     name: str
     process: subprocess.Popen[bytes]
@@ -55,7 +55,7 @@ class Suite:
 
     @classmethod
     def start(cls, name: str, command: str, folder: Path) -> "Suite":
-        """Start it in a session of its own: a terminal's Ctrl-C reaches it through us alone."""
+        """Start a suite in its own session, so that Ctrl-C reaches it only through this process."""
         log = folder / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -73,22 +73,22 @@ class Suite:
         return self.process.returncode == 0
 
     def lines(self) -> list[str]:
-        """The output so far."""
+        """Return the output so far."""
         return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def has_ended(self) -> bool:
-        """Whether it has just ended; true once."""
+        """Return whether the suite has just ended. It is true once."""
         if self.took_seconds is not None or self.process.poll() is None:
             return False
         self.took_seconds = time.monotonic() - self.started_at
         return True
 
     def stop(self) -> None:
-        """End every process of its group, gently at first."""
+        """End every process of the suite's group, with SIGINT first."""
         _signal_group(self.process.pid, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(CLEANING_SECONDS)
-        # What does not hear SIGINT, as the background processes of a shell, is left over.
+        # Some processes ignore SIGINT, such as background processes of a shell.
         for number in (signal.SIGTERM, signal.SIGKILL):
             _signal_group(self.process.pid, number)
             give_up_at = time.monotonic() + GRACE_SECONDS
@@ -98,17 +98,17 @@ class Suite:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the suites of the command line; the exit code."""
+    """Run the suites of the command line, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python hack/suites.py", description=__doc__)
     parser.add_argument(
-        "--logs", type=Path, default=Path("build/tests"), help="where the logs go (default: build/tests)"
+        "--logs", type=Path, default=Path("build/tests"), help="folder of the logs (default: build/tests)"
     )
     parser.add_argument("suites", nargs="+", metavar="NAME=COMMAND", type=_parse_suite)
     options = parser.parse_args(arguments)
     options.logs.mkdir(parents=True, exist_ok=True)
     (options.logs / "failed").unlink(missing_ok=True)
     early: list[int] = []
-    # Until every suite is known, a signal only waits: raised while one starts, it would leave that one running.
+    # Until every suite has started, a signal only waits. Otherwise a suite that is just starting would keep running.
     _handle(lambda number, _: early.append(number))
     suites: list[Suite] = []
     try:
@@ -120,7 +120,7 @@ def main(arguments: Sequence[str]) -> int:
             _interrupt(early[0], None)
         _follow(suites)
     except Interrupted as error:
-        print(f"\nended by {signal.Signals(error.number).name}, stopping what runs", flush=True)
+        print(f"\nended by {signal.Signals(error.number).name}, stopping the suites", flush=True)
         for suite in suites:
             suite.stop()
         print(f"INTERRUPTED: {_where(suites)}", flush=True)
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def verdict(suites: Sequence[Suite]) -> str:
-    """The one line that says what came of all of it, and where to read on."""
+    """Return the line that says which suites passed or failed, and names their logs."""
     passed = [suite for suite in suites if suite.has_passed]
     failed = [suite for suite in suites if not suite.has_passed]
     if not failed:
@@ -143,7 +143,7 @@ def verdict(suites: Sequence[Suite]) -> str:
 
 
 def closing(lines: Sequence[str], has_passed: bool) -> list[str]:
-    """What a person reads of a suite's output: pytest's closing lines, and the failures if there are any; bounded."""
+    """Return the lines of a suite's output that people need: pytest's last lines, and failures. Their number is bounded."""
     ends = [number for number, line in enumerate(lines) if _CLOSING.match(line)]
     if has_passed:
         return list(lines[ends[-1] :] if ends else lines[-LAST_LINES:])[-SHOWN_LINES:]
@@ -153,18 +153,18 @@ def closing(lines: Sequence[str], has_passed: bool) -> list[str]:
     if len(shown) <= SHOWN_LINES:
         return shown
     half = SHOWN_LINES // 2
-    return [*shown[:half], f"... {len(shown) - 2 * half} lines more, see the log ...", *shown[-half:]]
+    return [*shown[:half], f"... {len(shown) - 2 * half} more lines, see the log ...", *shown[-half:]]
 
 
 def progress(lines: Sequence[str]) -> str:
-    """How far a suite is: the percentage that pytest wrote last, or the last line of its output."""
+    """Return the progress of a suite: the last percentage of pytest, or the last line of the output."""
     last = next((line.strip() for line in reversed(lines) if line.strip()), "no output yet")
     percent = next((found[-1] for line in reversed(lines) if (found := _PERCENT.findall(line))), None)
     return last[:100] if percent is None else f"{percent} %"
 
 
 def _follow(suites: Sequence[Suite]) -> None:
-    """Until all have ended: a line of progress at intervals, and each suite's closing lines when it ends."""
+    """Show progress at intervals until all suites have ended, and the last lines of each suite when it ends."""
     told_at = time.monotonic()
     while any(suite.took_seconds is None for suite in suites):
         for suite in suites:
@@ -197,7 +197,7 @@ def _duration(seconds: float) -> str:
 
 
 def _signal_group(group: int, number: int) -> bool:
-    """Send it (0 sends nothing); whether the group has processes."""
+    """Send a signal to a group (0 sends nothing), and return whether the group has processes."""
     try:
         os.killpg(group, number)
     except ProcessLookupError:
@@ -218,7 +218,7 @@ def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) 
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """Raise once: the clean-up that follows must not be interrupted itself."""
+    """Raise Interrupted once, since the cleanup after it must not be interrupted."""
     del frame
     _handle(signal.SIG_IGN)
     raise Interrupted(number)

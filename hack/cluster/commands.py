@@ -1,4 +1,4 @@
-"""The command line: `python hack/cluster COMMAND [--name NAME] [--context CONTEXT]`."""
+"""Makes, inspects and deletes a local Kubernetes for the demo and the tests."""
 
 import argparse
 import json

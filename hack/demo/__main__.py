@@ -1,4 +1,4 @@
-"""`make demo`: a Kubernetes, the product on it, two batches run and ranked, and all of it left to explore."""
+"""Runs `make demo`: starts a Kubernetes, installs Backfleet, runs and ranks two batches, and leaves everything running."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ BATCH_SECONDS = 900
 
 
 def main() -> int:
-    """Do it all; the exit code says whether both batches completed."""
+    """Run the demo. The exit code is 0 if both batches are complete."""
     backfleet = LocalBackfleet(CLUSTER, NAMESPACE)
     kubeconfig = backfleet.up()
     backfleet.install(backfleet.images())
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 def run_example(name: str, url: str, environment: dict[str, str]) -> None:
-    """Apply an example, show its progress until it is over, and print its ranked results."""
+    """Apply an example, follow it until it has ended, and print its ranked results."""
     manifest = REPOSITORY / "manifests" / "examples" / f"{name}.yaml"
     print(f"\n== {name}: kubectl apply -n {NAMESPACE} -f {manifest.relative_to(REPOSITORY)}", flush=True)
     subprocess.run(["kubectl", "apply", "-n", NAMESPACE, "-f", str(manifest)], env=environment, check=True)
@@ -38,15 +38,15 @@ def run_example(name: str, url: str, environment: dict[str, str]) -> None:
 
 
 def command_line(url: str, *arguments: str) -> None:
-    """The `backfleet` command, as a user has it."""
+    """Run the `backfleet` command as a user does."""
     program = Path(sys.executable).parent / "backfleet"
     subprocess.run([str(program), "--api-url", url, *arguments], check=True)
 
 
 def tell_what_next(kubeconfig: Path, url: str) -> None:
-    """The commands to go on with."""
+    """Print commands to continue with."""
     print(f"""
-== It is all still there. Go on with:
+== Backfleet is still running. Continue with:
 
   export KUBECONFIG={kubeconfig}
   kubectl get optimizationbatches -n {NAMESPACE}
@@ -54,7 +54,7 @@ def tell_what_next(kubeconfig: Path, url: str) -> None:
   curl -s '{url}/api/optimization/batches/sma-crossover/results?limit=3'
   .venv/bin/backfleet results sma-crossover --passed
 
-  make demo-down        # end the cluster and everything that it left
+  make demo-down        # delete the cluster and everything that it left
 """)
 
 

@@ -1,1 +1,1 @@
-"""Makes every generated file of the repository from its source: `python -m hack.generate`."""
+"""Generates files of the repository from their sources: `python -m hack.generate`."""

@@ -1,4 +1,4 @@
-"""Writes every generated file; with `--check` it writes nothing and fails where one is stale."""
+"""Writes every generated file. With `--check`, writes nothing and fails if a file is stale."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from hack.helm.chart import ROOT
 
 
 def main() -> int:
-    """Write the files, or check them; the exit code."""
+    """Write the files, or check them, and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m hack.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is stale")
     options = parser.parse_args()

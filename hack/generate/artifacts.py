@@ -1,4 +1,4 @@
-"""The generated files of the repository, each with the function that makes its text."""
+"""Lists the generated files of the repository, each with the function that makes its text."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ DEMO = ROOT / "docs" / "demo.txt"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file and how its whole text is made."""
+    """A generated file and the function that makes its text."""
 
     path: Path
     render: Callable[[], str]
 
     def is_stale(self) -> bool:
-        """Whether the file differs from what its source gives now, or does not exist."""
+        """Return whether the file is missing or differs from the text that its source gives now."""
         return not self.path.exists() or self.path.read_text(encoding="utf-8") != self.render()
 
 
@@ -46,4 +46,4 @@ ARTIFACTS = (
     Artifact(ROOT / "manifests" / "install.yaml", render_install),
     Artifact(ROOT / "docs" / "demo.svg", _demo),
 )
-"""The chart's copy of the CRD comes first: the install manifest contains it."""
+"""The chart's copy of the CRD comes first, since the install manifest contains it."""

@@ -1,4 +1,4 @@
-"""The text of docs/custom-resource.md: every field of OptimizationBatch, from the CRD that defines it."""
+"""Generates docs/custom-resource.md, with every field of OptimizationBatch, from the CRD."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,17 +12,17 @@ EXAMPLE = ROOT / "manifests" / "examples" / "sma-crossover.yaml"
 INTRODUCTION = """\
 # The custom resource
 
-`OptimizationBatch` (`backfleet.io/v1alpha1`, short name `ob`): one strategy, a space of parameters, and how it is run and
-judged. This page is made from `crds/optimizationbatches.backfleet.io.yaml` by `make docs`; `kubectl explain ob.spec` says the
-same. What a schema cannot say (an empty space, an unknown strategy, a constraint that nothing meets, …) is judged by the
-operator within seconds: the conditions `Accepted=False`, `Failed=True` and `Finished=True` with reason `SpecInvalid` and a
-message that names the field and the hint.
+An `OptimizationBatch` (`backfleet.io/v1alpha1`, short name `ob`) has one strategy, a space of parameters, and settings for running
+the backtests and for the verdicts on their results. `make docs` generates this page from
+`crds/optimizationbatches.backfleet.io.yaml`; `kubectl explain ob.spec` shows the same. The operator checks what a schema cannot check,
+such as an empty space, an unknown strategy or a constraint that no combination meets. It refuses such a batch within seconds with the
+conditions `Accepted=False`, `Failed=True` and `Finished=True`, the reason `SpecInvalid`, and a message that names the field and the fix.
 
-What defines the work (strategy, engine, data, parameters, constraints, search, objective) is fixed at acceptance; a later
-edit of it is not in force, and the condition `SpecDrift` says so. maxConcurrent, suspend, cancel, failurePolicy,
-ttlSecondsAfterFinished and resources stay editable, and so does successCriteria, after the end of the batch too: every
-result is then judged anew, and nothing runs again ([criteria](criteria.md)). An edit that is not valid leaves what was in
-force, and `SpecDrift` names the field and the hint; suspend and cancel count all the same.
+Some fields define the work: strategy, engine, data, parameters, constraints, search and objective. They are fixed when the operator
+accepts the batch. A later edit of them has no effect, and the condition `SpecDrift` says so. You can edit maxConcurrent, suspend,
+cancel, failurePolicy, ttlSecondsAfterFinished and resources at any time. You can also edit successCriteria, even after the batch has
+ended: every result then gets a new verdict, and nothing runs again ([criteria](criteria.md)). If an edit is not valid, the earlier
+values stay in force, and `SpecDrift` names the field and the fix. In that case suspend and cancel still apply.
 
 ## An example
 
@@ -34,18 +34,18 @@ CONDITIONS = """
 
 | condition | True when | reasons |
 | --- | --- | --- |
-| Accepted | the batch was taken in; Unknown while constraints are counted | SpecValid, Counting, SpecInvalid |
-| Progressing | something runs or waits to | BacktestsRunning, WaitingForSlot, WaitingToStart, Counting, Suspended, EngineUnavailable |
+| Accepted | the operator accepted the batch; Unknown while it counts the combinations that meet the constraints | SpecValid, Counting, SpecInvalid |
+| Progressing | a backtest runs or waits to run | BacktestsRunning, WaitingForSlot, WaitingToStart, Counting, Suspended, EngineUnavailable |
 | Suspended | spec.suspend is set: nothing new starts | SuspendedByUser, NotSuspended |
-| Complete | every backtest ended, and at least one succeeded | AllSucceeded, CompletedWithFailures |
-| Failed | the batch ended otherwise | SpecInvalid, NeverStarted, RepeatedFailure, TooManyFailures, NoneSucceeded, BatchTimeout, Cancelled |
-| Finished | the batch ended, however: what to wait for | as Complete or Failed |
-| EngineVersionsMixed | results are of several versions of the engine; there once they are | SeveralVersions |
-| VerdictsCurrent | every result is judged by the criteria in force; there once they were edited | Judged, Judging |
-| SpecDrift | an edit is not in force: of what is fixed, or one that is not valid | EditIgnored |
-| NameConflict | a Job of the name that is needed belongs to somebody else | ForeignJob |
-| EngineUnavailable | the installation does not have the batch's engine; nothing is launched until it is there again | NotConfigured |
-| DatabaseUnavailable | Postgres is away; nothing is lost, nothing new starts | PostgresUnavailable |
+| Complete | every backtest has ended, and at least one succeeded | AllSucceeded, CompletedWithFailures |
+| Failed | the batch has ended in any other way | SpecInvalid, NeverStarted, RepeatedFailure, TooManyFailures, NoneSucceeded, BatchTimeout, Cancelled |
+| Finished | the batch has ended in any way; wait for this condition | as Complete or Failed |
+| EngineVersionsMixed | the results come from several versions of the engine; the condition is absent before | SeveralVersions |
+| VerdictsCurrent | every result has a verdict by the current criteria; the condition is absent until the criteria are edited | Judged, Judging |
+| SpecDrift | an edit has no effect, because the field is fixed or the edit is not valid | EditIgnored |
+| NameConflict | a Job with the required name belongs to another owner | ForeignJob |
+| EngineUnavailable | the installation does not have the batch's engine; no backtest starts until it is available again | NotConfigured |
+| DatabaseUnavailable | Postgres does not answer; no result is lost, and no backtest starts | PostgresUnavailable |
 
 ```sh needs-cluster
 kubectl wait --for=condition=Finished ob/sma-crossover --timeout=30m
@@ -57,7 +57,7 @@ kubectl patch ob sma-crossover --type=merge -p '{"spec": {"cancel": true}}'
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the whole page."""
     schema = yaml.safe_load(CRD.read_text(encoding="utf-8"))["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     example = "".join(line for line in EXAMPLE.read_text().splitlines(keepends=True) if not line.startswith("#"))
     parts = [INTRODUCTION, example, "```\n"]
@@ -68,7 +68,7 @@ def page() -> str:
 
 
 def rows(schema: dict[str, Any], path: str) -> Iterator[str]:
-    """A row for every field below a schema, parents first."""
+    """Return a row for every field below a schema, parents first."""
     required = set(schema.get("required", []))
     for name, field in schema.get("properties", {}).items():
         where = f"{path}.{name}"
@@ -81,14 +81,14 @@ def rows(schema: dict[str, Any], path: str) -> Iterator[str]:
 
 
 def kind(field: dict[str, Any]) -> str:
-    """The type in a word."""
+    """Return the type of a field in a few words."""
     if field.get("type") == "array":
         return f"list of {kind(field.get('items', {}))}"
     return str(field.get("type", "number, text or bool"))
 
 
 def bounds(field: dict[str, Any]) -> Iterator[str]:
-    """What the API server enforces."""
+    """Return the default and the bounds that the API server enforces."""
     if "default" in field:
         yield f"default {field['default']!r}".replace("'", "").replace("|", "\\|")
     if "enum" in field:

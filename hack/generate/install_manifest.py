@@ -1,4 +1,4 @@
-"""manifests/install.yaml: the chart for those who have kubectl and nothing else, with a Postgres of their own."""
+"""Renders the chart to manifests/install.yaml, for users who have only kubectl and their own Postgres."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ VALUES: dict[str, Any] = {
     "database": {"existingSecret": "backfleet-database"},
     "api": {"token": {"existingSecret": "backfleet-api-token"}},
 }
-"""Whatever the chart would generate is named here as a Secret of the user's own: a file that all may read holds none."""
+"""The user makes the Secrets that the chart would generate, since a public file must not have any."""
 ORDER = ("Namespace", "CustomResourceDefinition", "ServiceAccount", "Role", "RoleBinding", "ConfigMap")
 HEADER = """\
-# Backfleet in the namespace `backfleet`; made from helm/backfleet by `make docs`.
-# It holds no secret and names two that you make first; the image's name stands for yours: docs/deployment.md, "Without Helm".
+# Backfleet in the namespace `backfleet`. Generated from helm/backfleet by `make docs`.
+# First create the two Secrets that it names, and replace the image's name: docs/deployment.md, "Without Helm".
 """
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes text of several lines as a block, so that settings stay readable."""
+    """A dumper that writes text of several lines as a block, so that settings stay readable."""
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -33,7 +33,7 @@ _Dumper.add_representer(str, _text)
 
 
 def render_install() -> str:
-    """The whole file: every object of the release that is no hook, in its namespace, what others need first."""
+    """Render the whole file: every object of the release except hooks, in its namespace, in the order of dependencies."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     rendered = [each for each in render_objects(VALUES, name=RELEASE, namespace=NAMESPACE) if not _is_hook(each)]
     objects = sorted([namespace, *map(_prepared, rendered)], key=_rank)

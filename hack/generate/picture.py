@@ -1,4 +1,4 @@
-"""Draws what a terminal showed as an SVG."""
+"""Draws the output of a terminal as an SVG."""
 
 from html import escape
 
@@ -7,11 +7,11 @@ LINE = 18
 CHARACTER = 7.83
 MARGIN = 18
 NO_BREAK = "\u00a0"
-"""Browsers fold ordinary spaces."""
+"""Replaces spaces, since browsers collapse ordinary spaces."""
 
 
 def draw(lines: list[str]) -> str:
-    """The picture; lines that begin with `$ ` are commands and stand out."""
+    """Draw the picture. Lines that begin with `$ ` are commands and have another colour."""
     width = int(max(map(len, lines)) * CHARACTER) + 2 * MARGIN
     height = len(lines) * LINE + 2 * MARGIN
     rows = "\n".join(_row(number, line) for number, line in enumerate(lines))

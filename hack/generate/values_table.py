@@ -1,16 +1,16 @@
-"""The values as a table for the documentation, made from the comments of values.yaml."""
+"""Generates the table of values for the documentation from the comments of values.yaml."""
 
 import re
 from dataclasses import dataclass
 
 START, END = "<!-- values: made by `make docs` -->", "<!-- end of values -->"
-# What Kubernetes explains better than we could, said once for all pods.
+# Values that Kubernetes documents. One sentence covers them for all pods.
 PLACEMENT = {"podAnnotations", "podLabels", "nodeSelector", "tolerations", "affinity", "priorityClassName", "resources"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One value: its path, its default as it stands, and what the comment above it says."""
+    """One value: its path, its default as written, and the comment above it."""
 
     path: str
     default: str
@@ -18,7 +18,7 @@ class Row:
 
 
 def read_rows(text: str) -> list[Row]:
-    """Every value that has a default on its line, or a comment above it; children of a commented map are part of it."""
+    """Return every value with a default on its line or a comment above it. A comment on a map covers its children."""
     rows: list[Row] = []
     parents: list[tuple[int, str]] = []
     comments: list[str] = []
@@ -39,7 +39,7 @@ def read_rows(text: str) -> list[Row]:
 
 
 def render_table(text: str) -> str:
-    """Markdown; the values that every pod has are left to one sentence beside it."""
+    """Render the table in Markdown, without the values that every pod has."""
     lines = ["| value | default | what |", "| --- | --- | --- |"]
     for row in read_rows(text):
         if not PLACEMENT.isdisjoint(row.path.split(".")):
@@ -51,6 +51,6 @@ def render_table(text: str) -> str:
 
 
 def put_table(document: str, table: str) -> str:
-    """The document with the table between the markers."""
+    """Return the document with the table between the markers."""
     before, rest = document.split(START, 1)
     return f"{before}{START}\n\n{table}\n\n{END}{rest.split(END, 1)[1]}"

@@ -1,1 +1,1 @@
-"""Installs the chart where no `helm` is at hand: the same engine, in-process (helm-python-sdk)."""
+"""Installs the chart without a `helm` program, with the same engine in this process (helm-python-sdk)."""

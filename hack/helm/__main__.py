@@ -6,10 +6,10 @@ from pathlib import Path
 
 if find_spec("helm_python") is None:
     raise SystemExit(
-        f"hack/helm needs the development packages: run it with .venv/bin/python (this is {sys.executable})"
+        f"hack/helm needs the development packages; run it with .venv/bin/python instead of {sys.executable}"
     )
 
-# Run as a folder, Python puts the folder itself on the path; the package `hack` is two up.
+# Python puts the folder itself on the path; the package `hack` is two levels up.
 sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from hack.helm.commands import main  # noqa: E402

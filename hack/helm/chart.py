@@ -1,4 +1,4 @@
-"""The chart as data: where it is, what it renders, and the copy of the CRD that it carries."""
+"""Reads and renders the chart."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,27 +14,27 @@ CHART_CRD = CHART / "files" / CRD.name
 
 
 def render_texts(values: Mapping[str, Any], name: str = "demo", namespace: str = "prod") -> dict[str, str]:
-    """File name of a template → its text, without NOTES.txt and what rendered to nothing."""
+    """Render the templates: text by file name, without NOTES.txt and empty texts."""
     with helm_python.Chart.load(CHART) as chart:
         rendered = chart.render(dict(values), name=name, namespace=namespace)
     return {Path(path).name: text for path, text in sorted(rendered.items()) if path.endswith(".yaml") and text.strip()}
 
 
 def render_objects(values: Mapping[str, Any], name: str = "demo", namespace: str = "prod") -> list[dict[str, Any]]:
-    """Every object of a release, in the order of the templates' names."""
+    """Return every object of a release, in the order of the templates' names."""
     texts = render_texts(values, name, namespace)
     return [each for text in texts.values() for each in yaml.safe_load_all(text) if each]
 
 
 def render_notes(values: Mapping[str, Any], name: str = "demo", namespace: str = "prod") -> str:
-    """What an install prints."""
+    """Return the notes that an install prints."""
     with helm_python.Chart.load(CHART) as chart:
         rendered = chart.render(dict(values), name=name, namespace=namespace)
     return next(text for path, text in rendered.items() if path.endswith("NOTES.txt"))
 
 
 def pods_of(objects: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Pod specs by the name of the object that makes them."""
+    """Return the pod specs by the name of the object that has them."""
     return {
         each["metadata"]["name"]: each["spec"]["template"]["spec"]
         for each in objects
@@ -43,10 +43,10 @@ def pods_of(objects: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def containers_of(pod: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Init containers first."""
+    """Return the containers of a pod, init containers first."""
     return [*pod.get("initContainers", []), *pod["containers"]]
 
 
 def find_object(objects: Iterable[Mapping[str, Any]], kind: str, name: str) -> Mapping[str, Any]:
-    """The object of that kind and name."""
+    """Return the object with this kind and name."""
     return next(each for each in objects if (each["kind"], each["metadata"]["name"]) == (kind, name))

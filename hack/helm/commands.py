@@ -1,4 +1,4 @@
-"""The command line: install, upgrade, uninstall, test, status, template, lint."""
+"""Installs, upgrades, tests, renders and checks the chart without a `helm` program."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ WAIT_SECONDS = 300
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0; 1 with the reason on standard error; 130 after an interrupt."""
+    """Run a command. Return 0, or 1 with the reason on standard error, or 130 after an interrupt."""
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
@@ -27,22 +27,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"error: {error}")
         return 1
     except KeyboardInterrupt:
-        say("interrupted; the release is marked as failed, and `upgrade --install` goes on from there")
+        say("interrupted; the release is marked as failed; run `upgrade --install` to continue")
         return 130
 
 
 def say(message: str) -> None:
-    """Tell a person; standard output is for results."""
+    """Write a message to standard error. Standard output is for results."""
     print(message, file=sys.stderr, flush=True)
 
 
 def install(options: argparse.Namespace) -> int:
-    """Install a release; with `upgrade --install` also when it is not there yet."""
+    """Install a release."""
     return _apply(options, "install")
 
 
 def upgrade(options: argparse.Namespace) -> int:
-    """Bring a release to this chart and these values."""
+    """Upgrade a release to this chart and these values."""
     with _config(options) as config:
         found = config.list(all_states=True, name_filter=f"^{options.release}$")
         state = _state(found[0]) if found else "absent"
@@ -52,7 +52,7 @@ def upgrade(options: argparse.Namespace) -> int:
 
 
 def uninstall(options: argparse.Namespace) -> int:
-    """Remove a release; CRD, custom resources and volume claims stay."""
+    """Remove a release. The CRD, custom resources and volume claims stay."""
     started = time.monotonic()
     with _config(options) as config:
         config.uninstall(
@@ -62,14 +62,14 @@ def uninstall(options: argparse.Namespace) -> int:
             timeout=options.wait or WAIT_SECONDS,
         )
     if options.wait and (left := _pods(options).wait_gone(started + options.wait)):
-        say(f"error: not gone within {options.wait} s: {', '.join(left)}")
+        say(f"error: these pods still run after {options.wait} s: {', '.join(left)}")
         return 1
     say(f"{options.release} uninstalled in {time.monotonic() - started:.1f} s")
     return 0
 
 
 def test(options: argparse.Namespace) -> int:
-    """Run the release's own test: a batch of two combinations, from its creation to its results."""
+    """Run the test of a release: a batch of two combinations, from its creation to its results."""
     started = time.monotonic()
     pods = _pods(options)
     with _config(options) as config:
@@ -80,7 +80,7 @@ def test(options: argparse.Namespace) -> int:
             for line in pods.explain():
                 say(line)
             raise
-    # Helm tells the pod's log once for every hook of the test.
+    # Helm returns the pod's log once per hook of the test.
     logs = dict.fromkeys(part.strip() for part in str(done.get("logs", "")).split("POD LOGS: "))
     print("\n".join(filter(None, logs)))
     say(f"   passed in {time.monotonic() - started:.1f} s")
@@ -88,7 +88,7 @@ def test(options: argparse.Namespace) -> int:
 
 
 def status(options: argparse.Namespace) -> int:
-    """State of a release and of its pods."""
+    """Show the state of a release and of its pods."""
     with _config(options) as config:
         release = config.status(options.release)
     print(f"{release['name']}: {_state(release)}, revision {release.get('version', release.get('revision'))}")
@@ -98,14 +98,14 @@ def status(options: argparse.Namespace) -> int:
 
 
 def template(options: argparse.Namespace) -> int:
-    """Print what an install would create; made without a cluster, so generated secrets are new each time."""
+    """Print the objects that an install creates. This needs no cluster, so generated secrets are new each time."""
     texts = render_texts(_values(options), name=options.release, namespace=options.namespace)
     print("\n".join(f"---\n# Source: {name}\n{text.strip()}" for name, text in texts.items()))
     return 0
 
 
 def lint(options: argparse.Namespace) -> int:
-    """Findings of Helm's own linter; a warning fails too."""
+    """Run Helm's linter. A warning also fails."""
     report = helm_python.lint(CHART, _values(options), strict=True)
     for message in report["messages"]:
         say(f"{message['path']}: {message['error']}")
@@ -140,7 +140,7 @@ def _apply(options: argparse.Namespace, verb: str) -> int:
                 say(line)
             if "another operation" in str(error):
                 say(
-                    "if no other command is at work, one was killed: `upgrade --install --take-over` clears what it left"
+                    "if no other command is running, an earlier one was killed; run `upgrade --install --take-over` to clean up"
                 )
             raise
     say(f"   {_state(release)} in {time.monotonic() - started:.1f} s")
@@ -149,8 +149,8 @@ def _apply(options: argparse.Namespace, verb: str) -> int:
 
 
 def _take_over(config: helm_python.Config, release: str, state: str) -> str:
-    """Clear what a killed command left unfinished, since Helm would wait for it for ever; the state after it."""
-    say(f"   {release} is {state}: a command was killed in the middle, taking over")
+    """Undo the unfinished work of a killed command, for which Helm would wait forever. Return the state after that."""
+    say(f"   {release} is {state}: cleaning up after a killed command")
     if state == "pending-install":
         config.uninstall(release)
         return "absent"
@@ -193,7 +193,7 @@ def _parser() -> argparse.ArgumentParser:
     cluster = argparse.ArgumentParser(add_help=False)
     cluster.add_argument("--kubeconfig", type=Path, help="default: $KUBECONFIG, ~/.kube/config")
     cluster.add_argument("--kube-context")
-    cluster.add_argument("--wait", type=int, metavar="SECONDS", help="until pods are ready (or gone), at most so long")
+    cluster.add_argument("--wait", type=int, metavar="SECONDS", help="wait at most this long until pods are ready (or gone)")
     values = argparse.ArgumentParser(add_help=False)
     values.add_argument("-f", "--values", type=Path, action="append", default=[], metavar="FILE")
     for name in ("--set", "--set-string", "--set-json"):
@@ -211,9 +211,9 @@ def _parser() -> argparse.ArgumentParser:
 
     installing = add("install", install, release, cluster, values)
     upgrading = add("upgrade", upgrade, release, cluster, values)
-    upgrading.add_argument("--install", action="store_true", help="install it when it is not there")
+    upgrading.add_argument("--install", action="store_true", help="install the release if it does not exist")
     upgrading.add_argument("--reuse-values", action="store_true", help="start from the values of the last revision")
-    upgrading.add_argument("--take-over", action="store_true", help="clear what a killed command left unfinished")
+    upgrading.add_argument("--take-over", action="store_true", help="clean up after a killed command")
     for each in (installing, upgrading):
         each.add_argument("--create-namespace", action="store_true")
     add("uninstall", uninstall, release, cluster).add_argument("--ignore-not-found", action="store_true")

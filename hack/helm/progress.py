@@ -1,4 +1,4 @@
-"""What a release's pods are doing, told to a person while Helm waits for them."""
+"""Shows the state of a release's pods while Helm waits for them."""
 
 import json
 import subprocess
@@ -15,7 +15,7 @@ LOG_LINES = 15
 
 
 class Pods:
-    """Reads the pods of one release with kubectl; `kubeconfig` None means the user's own way to a cluster."""
+    """The pods of one release, read with kubectl. Without `kubeconfig`, kubectl uses the user's default."""
 
     def __init__(self, kubeconfig: Path | None, context: str | None, namespace: str, release: str) -> None:
         flags = [f"--kubeconfig={kubeconfig}"] if kubeconfig else []
@@ -24,18 +24,18 @@ class Pods:
         self._selector = f"app.kubernetes.io/instance={release}"
 
     def states(self) -> dict[str, str]:
-        """Pod name → one phrase; empty while the API does not answer."""
+        """Return one phrase per pod, by name. The result is empty while the API does not answer."""
         return {pod["metadata"]["name"]: phrase(pod) for pod in self._list()}
 
     def wait_gone(self, deadline: float) -> list[str]:
-        """Return when no container runs any more, or at the deadline (a monotonic time) with the pods where one does."""
-        # A pod's object may stay up to a minute longer: the kubelet of old takes its time to let it go.
+        """Wait until no container runs. Return the pods whose containers still run at the deadline (a monotonic time)."""
+        # An old kubelet may keep a pod's object up to a minute longer.
         while (left := [pod["metadata"]["name"] for pod in self._list() if runs(pod)]) and time.monotonic() < deadline:
             time.sleep(LOOK_SECONDS)
         return left
 
     def explain(self) -> Iterator[str]:
-        """State and last log lines of every container that is not ready, for a release that did not get ready."""
+        """Return the state and the last log lines of every container that is not ready."""
         for pod in self._list():
             name = pod["metadata"]["name"]
             for status in _statuses(pod):
@@ -50,7 +50,7 @@ class Pods:
         return pods
 
     def _run(self, *arguments: str) -> str:
-        """Standard output; empty on any failure, since progress must never end what it reports on."""
+        """Run kubectl and return its standard output, or an empty text. An error here must not end the command."""
         try:
             done = subprocess.run(
                 [*self._command, *arguments],
@@ -66,7 +66,7 @@ class Pods:
 
 
 def run_with_progress[T](work: Callable[[], T], pods: Pods, cancel: Callable[[], None]) -> T:
-    """Run `work` in a thread and say each change of a pod's state; an interrupt cancels it."""
+    """Run `work` in a thread and show each change of a pod's state. An interrupt cancels it."""
     with ThreadPoolExecutor(1) as executor:
         future = executor.submit(work)
         try:
@@ -78,14 +78,14 @@ def run_with_progress[T](work: Callable[[], T], pods: Pods, cancel: Callable[[],
 
 
 def phrase(pod: dict[str, Any]) -> str:
-    """What a pod is doing: first what holds it up, then how far it is."""
+    """Describe the state of a pod: first what blocks it, then its progress."""
     for status in _statuses(pod):
         waiting = status["state"].get("waiting")
         if waiting and waiting["reason"] not in {"PodInitializing", "ContainerCreating"}:
-            return f"{status['name']} waits: {waiting['reason']} {waiting.get('message', '')}".rstrip()
+            return f"{status['name']} is waiting: {waiting['reason']} {waiting.get('message', '')}".rstrip()
     for status in pod["status"].get("initContainerStatuses", []):
         if "running" in status["state"]:
-            return f"{status['name']} runs"
+            return f"{status['name']} is running"
     conditions = pod["status"].get("conditions", [])
     if any(each["type"] == "Ready" and each["status"] == "True" for each in conditions):
         return "ready"
@@ -94,7 +94,7 @@ def phrase(pod: dict[str, Any]) -> str:
 
 
 def runs(pod: dict[str, Any]) -> bool:
-    """Whether a container of it runs, or may yet start."""
+    """Return whether a container of the pod runs or can still start."""
     is_leaving = "deletionTimestamp" in pod["metadata"]
     return not is_leaving or any("running" in status["state"] for status in _statuses(pod))
 

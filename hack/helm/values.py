@@ -1,4 +1,4 @@
-"""Values of a release from files and `--set` words, later ones winning."""
+"""Reads the values of a release from files and `--set` options. Later ones take precedence."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ import yaml
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Maps are merged key by key, everything else is replaced."""
+    """Merge maps key by key, and replace everything else."""
     merged = dict(below)
     for key, value in above.items():
         old = merged.get(key)
@@ -20,12 +20,12 @@ def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 def read_values(
     files: Sequence[Path], words: Sequence[str], texts: Sequence[str], documents: Sequence[str]
 ) -> dict[str, Any]:
-    """`words`, `texts` and `documents` are the arguments of --set, --set-string and --set-json."""
+    """Read the values. `words`, `texts` and `documents` are the arguments of --set, --set-string and --set-json."""
     values: dict[str, Any] = {}
     for file in files:
         body = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         if not isinstance(body, Mapping):
-            raise SystemExit(f"{file}: a map of values is wanted")
+            raise SystemExit(f"{file}: expected a map of values; write `key: value` lines")
         values = merge(values, body)
     parsed = [
         *map(helm_python.parse_set_string, words),

@@ -1,1 +1,1 @@
-"""Runs LEAN's image through the engine `lean` and compares what comes out with what docs/lean.md says."""
+"""Runs LEAN's image through the engine `lean` and compares the outcomes with the rules of docs/lean.md."""

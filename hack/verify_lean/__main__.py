@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-# Run as a folder, Python puts the folder itself on the path; the package's root is two up.
+# Python puts the folder itself on the path; the root of the package is two levels up.
 sys.path[0] = str(Path(__file__).resolve().parent.parent.parent)
 
 from hack.verify_lean.commands import main  # noqa: E402

@@ -1,4 +1,4 @@
-"""What is run, and what must come out of it: one case for every rule that a run of LEAN itself can show."""
+"""The cases and their expected outcomes: one case for every rule that a run of LEAN can show."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ PROJECT = "verify"
 SAMPLE_FOLDER = "/Lean/Launcher/bin/Debug"
 SAMPLE_FILE = "QuantConnect.Algorithm.CSharp.dll"
 SAMPLE_TYPE = "BasicTemplateAlgorithm"
-"""LEAN's own sample, in every image: it buys SPY in October 2013, and reads no parameter."""
+"""LEAN's own sample in every image. It buys SPY in October 2013 and reads no parameter."""
 START_SECONDS = 240
 SHUTDOWN_WORDS = ("ExecuteWithTimeLimit", "Failed to shutdown python")
-"""What LEAN's shutdown says of itself; it belongs to no run."""
+"""Messages of LEAN's shutdown. They say nothing about a run."""
 AFTER_RESULTS = (134, 137)
-"""An abort of LEAN's shutdown, and the end that the shim puts to one that waits: both come when everything is written."""
+"""Exit codes after an abort of LEAN's shutdown, and after the shim ends one that hangs. By then all results are written."""
 WELL = (0, *AFTER_RESULTS)
 FAILED = (1, *AFTER_RESULTS)
 DAYS = (date(2003, 1, 2), date(2004, 12, 31))
@@ -26,7 +26,7 @@ ASKED = "asked for by the scenario"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A request; the reason that it must fail with (None: it succeeds), and the exit codes that LEAN's process may have."""
+    """A request, the expected reason of its failure (None: it succeeds), and the expected exit codes of LEAN's process."""
 
     name: str
     rule: str
@@ -41,40 +41,40 @@ class Case:
     timeout_seconds: int = START_SECONDS
 
     def problems(self, outcome: Outcome, exit_code: int | None) -> Iterator[str]:
-        """Everything in which an outcome differs from what must be."""
+        """Return every difference between the outcome and the expected one."""
         if exit_code not in self.exit_codes:
-            yield f"exit code {exit_code}, not {' or '.join(map(str, self.exit_codes))}"
+            yield f"expected exit code {' or '.join(map(str, self.exit_codes))}, got {exit_code}"
         said = outcome.message if isinstance(outcome, Failure) else "\n".join(outcome.warnings)
-        yield from (f"{text!r} is shown" for text in self.absent if text in said)
+        yield from (f"expected no text {text!r} in the message" for text in self.absent if text in said)
         if isinstance(outcome, Failure):
             yield from self._failure_problems(outcome)
             return
         if self.reason is not None:
-            yield f"succeeded, not {self.reason}"
+            yield f"expected {self.reason}, got a success"
             return
         if not outcome.statistics:
-            yield "no statistics"
+            yield "expected statistics, got none"
         orders = outcome.metrics["total_orders"]
         if self.orders is not None and orders != self.orders:
-            yield f"{orders} orders, not {self.orders}"
-        yield from (f"there is {name}" for name in self.no_metrics if outcome.metrics[name] is not None)
+            yield f"expected {self.orders} orders, got {orders}"
+        yield from (f"expected no {name}" for name in self.no_metrics if outcome.metrics[name] is not None)
         for text in self.warnings:
             if not any(text in warning for warning in outcome.warnings):
-                yield f"no warning {text!r} in {list(outcome.warnings)}"
+                yield f"expected a warning {text!r}, got {list(outcome.warnings)}"
         if not self.warnings:
-            yield from (f"warning: {warning}" for warning in outcome.warnings if "asked" in warning)
+            yield from (f"expected no warning, got: {warning}" for warning in outcome.warnings if "asked" in warning)
 
     def _failure_problems(self, failure: Failure) -> Iterator[str]:
         if self.reason is None:
-            yield f"failed with {failure.reason}: {failure.message}"
+            yield f"expected a success, got {failure.reason}: {failure.message}"
         elif failure.reason is not self.reason:
-            yield f"{failure.reason}, not {self.reason}: {failure.message}"
+            yield f"expected {self.reason}, got {failure.reason}: {failure.message}"
         elif self.message not in failure.message:
-            yield f"the message lacks {self.message!r}: {failure.message}"
+            yield f"expected {self.message!r} in the message, got: {failure.message}"
 
 
 def request_of(scenario: str, *symbols: str, days: tuple[date, date] = DAYS) -> BacktestRequest:
-    """A run of our own small project on daily bars that LEAN's sample data has."""
+    """Return a run of our own small project on daily bars of LEAN's sample data."""
     return BacktestRequest(
         engine="lean",
         strategy=f"verify {scenario}",
@@ -88,7 +88,7 @@ def request_of(scenario: str, *symbols: str, days: tuple[date, date] = DAYS) -> 
 
 
 def cases(hang_seconds: int) -> tuple[Case, ...]:
-    """All of them; a hang is ended after `hang_seconds`."""
+    """Return all cases. A hanging run is ended after `hang_seconds`."""
     sample = BacktestRequest(
         engine="lean",
         strategy="LEAN's own sample",
@@ -107,7 +107,7 @@ def cases(hang_seconds: int) -> tuple[Case, ...]:
 def _results(sample: BacktestRequest) -> tuple[Case, ...]:
     return (
         Case(
-            name="sample", rule="LEAN's own C# sample runs; dates that it does not read are a warning",
+            name="sample", rule="LEAN's own C# sample runs; a date that it does not use is a warning",
             request=sample, exit_codes=(0,), warnings=("start date: expected", "end date: expected"),
         ),
         Case(
@@ -115,7 +115,7 @@ def _results(sample: BacktestRequest) -> tuple[Case, ...]:
             request=request_of("success"), exit_codes=WELL,
         ),
         Case(
-            name="zero-trades", rule="no order is a result with a warning",
+            name="zero-trades", rule="a run without orders is a result with a warning",
             request=request_of("zero_trades"), exit_codes=WELL, orders=0, warnings=("zero orders",),
         ),
     )  # fmt: skip
@@ -155,7 +155,7 @@ def _errors() -> tuple[Case, ...]:
             request=request_of("initialize_error"), reason=FailureReason.INITIALIZE_ERROR, exit_codes=FAILED, message=ASKED,
         ),
         Case(
-            name="quit", rule="quit() half-way, which LEAN calls Completed",
+            name="quit", rule="quit() in the middle of a run, which LEAN reports as Completed",
             request=request_of("quit"), reason=stopped, exit_codes=WELL, message=ASKED,
         ),
         Case(
@@ -177,11 +177,11 @@ def _data() -> tuple[Case, ...]:
             request=request_of("success", days=before), reason=FailureReason.NO_DATA, exit_codes=WELL, message="1990-01-02",
         ),
         Case(
-            name="one-of-two", rule="a symbol of two without data is named",
+            name="one-of-two", rule="if one of two symbols has no data, a warning names it",
             request=request_of("success", "AAPL", "ZZZZ"), exit_codes=WELL, warnings=("no data for ZZZZ",),
         ),
         Case(
-            name="data-ends-early", rule="data that ends half-way is a warning with the date",
+            name="data-ends-early", rule="data that ends early is a warning with the date",
             request=request_of("data_ends_early", days=after), exit_codes=WELL, warnings=("nothing moved from 2021-",),
         ),
     )  # fmt: skip
@@ -191,20 +191,20 @@ def _deaths(hang_seconds: int, sample: BacktestRequest) -> tuple[Case, ...]:
     missing = BacktestRequest.from_json(sample.to_json().replace(SAMPLE_FILE, "Missing.dll"))
     return (
         Case(
-            name="hang", rule="a run past its timeout",
+            name="hang", rule="a run that exceeds its timeout",
             request=request_of("hang"), reason=FailureReason.BACKTEST_TIMEOUT, exit_codes=(124,), timeout_seconds=hang_seconds,
         ),
         Case(
             name="crash", rule="a crash of the process",
-            # .NET may turn the one signal into the other.
+            # .NET may turn one signal into the other.
             request=request_of("crash"), reason=FailureReason.ENGINE_CRASH, exit_codes=(139, 134),
         ),
         Case(
-            name="out-of-memory", rule="more memory than the limit",
+            name="out-of-memory", rule="a run that exceeds its memory limit",
             request=request_of("out_of_memory"), reason=FailureReason.OOM_KILLED, exit_codes=(137,),
         ),
         Case(
-            name="no-project", rule="a project that is not there",
+            name="no-project", rule="a project that does not exist",
             request=missing, reason=FailureReason.ENGINE_ERROR, exit_codes=(66,), message="Missing.dll",
         ),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line: `python hack/verify_lean [--image IMAGE] [--context CONTEXT | --kubeconfig FILE | --folder FOLDER]`."""
+"""Runs LEAN's image, or reads finished results folders, and checks the rules of docs/lean.md."""
 
 import argparse
 import os
@@ -21,12 +21,12 @@ from hack.verify_lean.manifests import settings_of
 from hack.verify_lean.runners import ClusterRunner, DockerRunner, Runner
 
 NO_PLACE = """\
-LEAN's image needs a place to run: a Docker engine that answers, or a cluster that can pull it
+LEAN's image needs a place to run: start a Docker engine, or name a cluster that can pull the image
 (--context CONTEXT, BACKFLEET_CONTEXT=CONTEXT, or --kubeconfig FILE)"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when every rule holds, 1 when one does not, 2 when it could not be tried."""
+    """Return exit code 0 if every rule holds, 1 if one does not, and 2 if the cases could not run."""
     options = parse(arguments)
     if options.folder:
         return verify_folders(options.folder)
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = settings_of(options.image, is_restricted=options.restricted)
         chosen = [case for case in cases(options.hang_seconds) if not options.only or case.name in options.only]
         say(
-            f"-- {settings.engines['lean'].image}: {len(chosen)} cases; the image has more than 10 GB to pull the first time"
+            f"-- {settings.engines['lean'].image}: {len(chosen)} cases; the first pull of the image takes more than 10 GB"
         )
         with tempfile.TemporaryDirectory(prefix="verify-lean-", ignore_cleanup_errors=True) as folder:
             results, versions = [], set()
@@ -55,19 +55,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python hack/verify_lean", description=__doc__)
     parser.add_argument("--image", help="another build of LEAN (default: the chart's)")
-    parser.add_argument("--context", default=os.environ.get("BACKFLEET_CONTEXT") or None, help="a context of yours")
-    parser.add_argument("--kubeconfig", type=Path, help="a cluster by its file")
-    parser.add_argument("--folder", type=Path, help="finished results folders of LEAN, instead of running any")
-    parser.add_argument("--namespace", default="default", help="where the pods run (default: default)")
-    parser.add_argument("--restricted", action="store_true", help="try LEAN as user 10001 with a read-only root")
-    parser.add_argument("--only", action="append", metavar="CASE", help="this case alone; may be repeated")
-    parser.add_argument("--hang-seconds", type=int, default=60, help="when a hang is ended (default: 60)")
-    parser.add_argument("--deadline-seconds", type=int, default=3600, help="for all of it, the pull included")
+    parser.add_argument(
+        "--context", default=os.environ.get("BACKFLEET_CONTEXT") or None, help="run in the cluster of this context"
+    )
+    parser.add_argument("--kubeconfig", type=Path, help="run in the cluster of this kubeconfig file")
+    parser.add_argument("--folder", type=Path, help="check finished results folders of LEAN instead of running it")
+    parser.add_argument("--namespace", default="default", help="namespace of the pods (default: default)")
+    parser.add_argument("--restricted", action="store_true", help="run LEAN as user 10001 with a read-only root")
+    parser.add_argument("--only", action="append", metavar="CASE", help="run only this case; can be repeated")
+    parser.add_argument("--hang-seconds", type=int, default=60, help="end a hanging run after this time (default: 60)")
+    parser.add_argument("--deadline-seconds", type=int, default=3600, help="limit for all cases, including the pull")
     return parser.parse_args(arguments)
 
 
 def choose_runner(options: argparse.Namespace) -> Runner:
-    """The cluster that was named, or else Docker."""
+    """Return the named cluster, or else Docker."""
     if options.kubeconfig or options.context:
         kubectl = Kubectl(options.kubeconfig, options.context)
         return ClusterRunner(kubectl, options.namespace, options.deadline_seconds)
@@ -78,7 +80,7 @@ def choose_runner(options: argparse.Namespace) -> Runner:
 
 
 def judge(case: Case, folder: Path, is_killed: bool) -> bool:
-    """Compare one case's outcome with its rule, and say so."""
+    """Compare the outcome of a case with its rule, and print the verdict."""
     if is_killed:
         outcome: Outcome = Failure(reason=FailureReason.OOM_KILLED, message="the container was killed at its limit")
         exit_code: int | None = 137

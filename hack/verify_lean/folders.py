@@ -1,7 +1,7 @@
-"""Judges finished results folders of LEAN: what the recorder would record of each, after its own exit code and after an abort.
+"""Checks finished results folders of LEAN: what the recorder would record, after the folder's exit code and after an abort.
 
-A folder is one with an exit file of the shim. A verdict is bad where it changes with an abort after the results, or shows the
-shutdown of LEAN's process: both are rules that hold for every run. What came out is printed, for people to compare.
+A results folder has an exit file of the shim. Two rules hold for every run: an abort after the results does not change the
+outcome, and the outcome does not mention the shutdown of LEAN's process. The outcomes are printed, so people can compare them.
 """
 
 import shutil
@@ -23,11 +23,11 @@ from hack.verify_lean.cases import DAYS, PROJECT, SHUTDOWN_WORDS
 
 EXIT_CODES = (0, 134)
 OUTPUT_FILE = "output-tail.txt"
-"""The end of a process's output, kept by hand where the shim did not keep its stderr."""
+"""The end of a process's output, saved by hand if the shim did not save its stderr."""
 
 
 def verify_folders(root: Path) -> int:
-    """Exit code 0 when the rules hold for every folder, 1 when one does not, 2 without a folder."""
+    """Return exit code 0 if the rules hold for every folder, 1 if not, and 2 if there is no folder."""
     folders = [path for path in (root, *sorted(root.glob("*"))) if (path / wire.SHIM_EXIT_FILE).is_file()]
     if not folders:
         say(f"error: {root}: expected results folders with a file {wire.SHIM_EXIT_FILE}, found none")
@@ -40,9 +40,9 @@ def verify_folders(root: Path) -> int:
 
 
 def verify_folder(folder: Path) -> bool:
-    """Judge one folder after each exit code, and print the verdict."""
+    """Check one folder after each exit code, and print the verdict."""
     own = judge_copy(folder, None)
-    problems = [f"{text!r} is shown" for text in SHUTDOWN_WORDS if text in _said(own.outcome)]
+    problems = [f"expected no text {text!r} in the message" for text in SHUTDOWN_WORDS if text in _said(own.outcome)]
     if read_logs(folder).is_posted:
         problems += _differences(own.outcome, [judge_copy(folder, code).outcome for code in EXIT_CODES])
     got = own.outcome.reason.value if isinstance(own.outcome, Failure) else "succeeded"
@@ -53,7 +53,7 @@ def verify_folder(folder: Path) -> bool:
 
 
 def judge_copy(folder: Path, code: int | None) -> Recorded:
-    """The verdict on a copy of a folder, after another exit code unless None."""
+    """Return the outcome of a copy of the folder, with another exit code unless it is None."""
     with tempfile.TemporaryDirectory(prefix="verify-lean-") as name:
         copy = Path(name)
         for file in folder.iterdir():
@@ -68,7 +68,7 @@ def judge_copy(folder: Path, code: int | None) -> Recorded:
 
 
 def request_of(folder: Path) -> BacktestRequest:
-    """What was asked for, from the parameters that LEAN echoes; a run that never began echoes none."""
+    """Return the request, from the parameters in LEAN's result. A run that never began has none."""
     try:
         body: Any = read_json(folder, RESULT_FILE, 2 * 8 * 1024 * 1024)
         parameters = dict((body.get("algorithmConfiguration") or {}).get("parameters") or {})
@@ -91,9 +91,9 @@ def _differences(own: Outcome, others: list[Outcome]) -> Iterator[str]:
         if isinstance(own, Failure) or isinstance(other, Failure):
             reasons = [each.reason if isinstance(each, Failure) else None for each in (own, other)]
             if reasons[0] is not reasons[1]:
-                yield f"after exit code {code}: {reasons[1] or 'succeeded'}, not {reasons[0] or 'succeeded'}"
+                yield f"after exit code {code}: expected {reasons[0] or 'a success'}, got {reasons[1] or 'a success'}"
         elif (own.metrics, own.statistics) != (other.metrics, other.statistics):
-            yield f"after exit code {code}: other figures"
+            yield f"after exit code {code}: expected the same figures, got others"
 
 
 def _said(outcome: Outcome) -> str:

@@ -1,4 +1,4 @@
-"""The container of a case, made by the operator's own code from the chart's own values."""
+"""Builds the container of a case with the operator's own code and the chart's values."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ RESTRICTED = {"runAsNonRoot": True, "runAsUser": 10001, "runAsGroup": 10001, "re
 
 
 def settings_of(image: str | None, *, is_restricted: bool) -> Settings:
-    """The operator's settings as the chart renders them, with the projects of this tool."""
+    """Return the operator's settings as the chart renders them, with the projects of this tool."""
     items = [{"key": "main.py", "path": f"{PROJECT}/main.py"}]
     mount = {
         "name": "projects",
@@ -41,7 +41,7 @@ def settings_of(image: str | None, *, is_restricted: bool) -> Settings:
 
 
 def build_pod_spec(case: Case, settings: Settings) -> dict[str, Any]:
-    """The pod of one attempt as the operator would create it."""
+    """Return the pod of one attempt as the operator would create it."""
     now = datetime.now(UTC)
     batch = BatchRef(uid="0" * 8, name=f"verify-lean-{case.name}", namespace="default")
     attempt = AttemptRecord(
@@ -56,7 +56,7 @@ def build_pod_spec(case: Case, settings: Settings) -> dict[str, Any]:
 
 
 def build_pod(case: Case, settings: Settings) -> dict[str, Any]:
-    """The same pod with a container that prints the files in the place of the recorder."""
+    """Return the same pod, with a container that prints the files instead of the recorder."""
     spec = build_pod_spec(case, settings)
     (engine,) = spec["initContainers"]
     (recorder,) = spec["containers"]
@@ -77,6 +77,6 @@ def build_pod(case: Case, settings: Settings) -> dict[str, Any]:
 
 
 def build_config_map() -> dict[str, Any]:
-    """The project's file."""
+    """Return a ConfigMap with the project's file."""
     data = {"main.py": (PROJECTS / PROJECT / "main.py").read_text(encoding="utf-8")}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": CONFIG_MAP, "labels": LABELS}, "data": data}

@@ -1,4 +1,4 @@
-"""Runs cases with Docker or on a cluster, and brings their results folders here."""
+"""Runs cases with Docker or on a cluster, and fetches their results folders."""
 
 import base64
 import json
@@ -19,15 +19,15 @@ SELECTOR = ",".join(f"{key}={value}" for key, value in LABELS.items())
 
 
 class Runner(Protocol):
-    """One place to run."""
+    """A place to run cases."""
 
     def run(self, chosen: Sequence[Case], settings: Settings, into: Path) -> Iterator[tuple[Case, bool]]:
-        """Run each; its results folder is `into / case.name`. True: the whole container was killed for its memory."""
+        """Run each case, with results in `into / case.name`. True means that the container was killed for its memory."""
 
 
 @dataclass(frozen=True)
 class DockerRunner:
-    """One container at a time, as near to the pod as Docker can."""
+    """Docker, with one container at a time that is as similar to the pod as possible."""
 
     deadline_seconds: int
 
@@ -48,7 +48,7 @@ class DockerRunner:
 
 
 def docker_command(engine: dict[str, Any], folder: Path) -> list[str]:
-    """`docker run` with what the container's manifest says."""
+    """Return a `docker run` command with the settings of the container's manifest."""
     context, limits = engine["securityContext"], engine["resources"]["limits"]
     flags = ["--rm", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     memory = limits["memory"].removesuffix("i")
@@ -59,7 +59,7 @@ def docker_command(engine: dict[str, Any], folder: Path) -> list[str]:
     flags += ["--volume", f"{folder / 'results'}:/results", "--volume", f"{folder / 'tmp'}:/tmp"]
     flags += ["--volume", f"{PROJECTS}:/projects:ro"]
     for entry in engine["env"]:
-        # Kubernetes makes one dollar of two, Docker does not.
+        # Kubernetes replaces two dollar signs with one, but Docker does not.
         flags += ["--env", f"{entry['name']}={entry['value'].replace('$$', '$')}"]
     program, *words = engine["command"]
     return ["docker", "run", *flags, "--entrypoint", program, engine["image"], *words]
@@ -67,7 +67,7 @@ def docker_command(engine: dict[str, Any], folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class ClusterRunner:
-    """A pod for each case, all at once; the scheduler decides how many run."""
+    """A cluster, with all pods at once. The scheduler decides how many run."""
 
     kubectl: Kubectl
     namespace: str
@@ -89,7 +89,7 @@ class ClusterRunner:
             self.clear()
 
     def clear(self) -> None:
-        """Delete what this tool made, now and in an earlier run."""
+        """Delete what this tool made, in this run or an earlier one."""
         kinds = "pods,configmaps"
         flags = ["--grace-period=0", "--force", "--wait=true", "--timeout=60s", "--ignore-not-found"]
         self.kubectl.run("-n", self.namespace, "delete", kinds, "-l", SELECTOR, *flags)
@@ -102,7 +102,7 @@ class ClusterRunner:
                 return phase, pod
             if time.monotonic() > deadline:
                 states = json.dumps(pod["status"].get("initContainerStatuses") or pod["status"].get("conditions"))
-                raise ClusterError(f"{case.name}: not over after {self.deadline_seconds} s: {states[:800]}")
+                raise ClusterError(f"{case.name}: still running after {self.deadline_seconds} s: {states[:800]}")
             time.sleep(0.5)
 
     def _fetch(self, case: Case, folder: Path) -> None:

@@ -88,9 +88,11 @@ UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedul
         pytest.param(pod(phase="Pending"), "Pending", id="nothing known yet"),
         pytest.param(pod(phase="Pending", conditions=[UNSCHEDULABLE]), "0/1 nodes", id="no room on a node"),
         pytest.param(
-            pod(init={"migrate": {"running": {}}}, containers={"operator": STARTS}), "migrate runs", id="migrating"
+            pod(init={"migrate": {"running": {}}}, containers={"operator": STARTS}),
+            "migrate is running",
+            id="migrating",
         ),
-        pytest.param(pod(containers={"api": BACK_OFF}), "api waits: CrashLoopBackOff back-off 10s", id="crashing"),
+        pytest.param(pod(containers={"api": BACK_OFF}), "api is waiting: CrashLoopBackOff back-off 10s", id="crashing"),
         pytest.param(
             pod(containers={"api": {"running": {}}}, conditions=[{"type": "Ready", "status": "True"}]),
             "ready",
@@ -98,7 +100,7 @@ UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedul
         ),
     ],
 )
-def test_progress_says_first_what_holds_a_pod_up(seen: dict[str, Any], said: str):
+def test_progress_shows_first_what_blocks_a_pod(seen: dict[str, Any], said: str):
     assert phrase(seen) == said
 
 

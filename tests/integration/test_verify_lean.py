@@ -1,4 +1,4 @@
-"""`make verify-lean` against the stand-in: its cases, its container, and that it tells a rule that does not hold."""
+"""`make verify-lean` against the stand-in: its cases, its container, and the report of a rule that does not hold."""
 
 import json
 import os
@@ -88,18 +88,20 @@ def test_running_out_of_memory_may_take_the_whole_container(tmp_path: Path) -> N
 
 
 WRONG = [
-    pytest.param("success", {"reason": FailureReason.NO_DATA}, "succeeded, not NoData", id="another reason"),
-    pytest.param("success", {"exit_codes": (1,)}, "exit code 0, not 1", id="another exit code"),
-    pytest.param("success", {"orders": 1}, "orders, not 1", id="another number of orders"),
-    pytest.param("success", {"warnings": ("no such",)}, "no warning 'no such'", id="no warning"),
-    pytest.param("no-data", {"reason": None}, "failed with NoData", id="a failure that should be none"),
-    pytest.param("no-data", {"reason": FailureReason.ENGINE_CRASH}, "NoData, not EngineCrash", id="a wrong reason"),
-    pytest.param("no-data", {"message": "no such"}, "the message lacks 'no such'", id="another message"),
+    pytest.param("success", {"reason": FailureReason.NO_DATA}, "expected NoData, got a success", id="another reason"),
+    pytest.param("success", {"exit_codes": (1,)}, "expected exit code 1, got 0", id="another exit code"),
+    pytest.param("success", {"orders": 1}, "expected 1 orders, got", id="another number of orders"),
+    pytest.param("success", {"warnings": ("no such",)}, "expected a warning 'no such'", id="no warning"),
+    pytest.param("no-data", {"reason": None}, "expected a success, got NoData", id="a failure that should be none"),
+    pytest.param(
+        "no-data", {"reason": FailureReason.ENGINE_CRASH}, "expected EngineCrash, got NoData", id="a wrong reason"
+    ),
+    pytest.param("no-data", {"message": "no such"}, "expected 'no such' in the message", id="another message"),
 ]
 
 
 @pytest.mark.parametrize(("name", "changes", "words"), WRONG)
-def test_a_rule_that_does_not_hold_is_told(
+def test_a_rule_that_does_not_hold_is_reported(
     name: str, changes: dict, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = replace(CASES[name], **changes)
@@ -140,4 +142,4 @@ def test_without_docker_and_cluster_it_says_what_is_missing(tmp_path: Path) -> N
         timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "Docker engine that answers" in done.stderr
+    assert "start a Docker engine" in done.stderr

@@ -1,4 +1,4 @@
-"""What `make test` shows of its suites, and how it ends: on processes of a moment."""
+"""The output of `make test` and how it ends, with short processes instead of suites."""
 
 import os
 import signal
@@ -38,7 +38,7 @@ def run(logs: Path, *given: str) -> tuple[int, list[str]]:
 
 
 def make_test(logs: Path, half: str) -> subprocess.CompletedProcess[str]:
-    """`make test` of this repository, each half another command, its two outputs as a terminal shows them."""
+    """Run `make test` of this repository with another command for each half. Return both outputs as in a terminal."""
     ready = ["-o", "preflight", "-o", "setup", f"BIN={Path(sys.executable).parent}"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(
@@ -56,7 +56,7 @@ def wait_for_output(*logs: Path) -> None:
 
 
 def processes_of(folder: Path) -> list[str]:
-    """The processes whose standard output is a log of the folder."""
+    """Return the processes whose standard output is a log of the folder."""
     found = []
     for each in Path("/proc").glob("[0-9]*/fd/1"):
         try:
@@ -139,7 +139,7 @@ def test_failures_are_shown_and_bounded() -> None:
     lines = ["....", "=== FAILURES ===", *["text"] * 2_000, "1 failed in 2.50s (0:00:02)"]
     shown = closing(lines, has_passed=False)
     assert (shown[0], shown[-1], len(shown)) == (lines[1], lines[-1], SHOWN_LINES + 1)
-    assert "lines more, see the log" in shown[SHOWN_LINES // 2]
+    assert "more lines, see the log" in shown[SHOWN_LINES // 2]
 
 
 def test_what_pytest_did_not_end_shows_its_last_lines() -> None:

@@ -1,14 +1,14 @@
-# A LEAN project for `make verify-lean`: it reads what Backfleet passes, and ends as the parameter `scenario` says.
+# A LEAN project for `make verify-lean`. It reads what Backfleet passes, and ends as the parameter `scenario` says.
 # ruff: noqa: F405
 from AlgorithmImports import *  # noqa: F403
 
-# After LEAN's own names, which have a `time` among them.
+# After LEAN's own names, which include a `time`.
 import os  # isort: skip
 import time  # isort: skip
 
 
 class Verify(QCAlgorithm):
-    """Buys ten shares on its first bar and sells them `rsi_period` bars later."""
+    """A strategy that buys ten shares on its first bar and sells them `rsi_period` bars later."""
 
     def initialize(self) -> None:
         self.scenario = self.get_parameter("scenario")
@@ -56,7 +56,7 @@ class Verify(QCAlgorithm):
         if self.scenario == "quit":
             self.quit("asked for by the scenario")
         if self.scenario == "crash":
-            # .NET ignores a SIGSEGV that is sent.
+            # .NET ignores a SIGSEGV from another process.
             os.abort()
         ballast = []
         while self.scenario == "out_of_memory":
