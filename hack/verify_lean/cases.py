@@ -62,7 +62,9 @@ class Case:
             if not any(text in warning for warning in outcome.warnings):
                 yield f"expected a warning {text!r}, got {list(outcome.warnings)}"
         if not self.warnings:
-            yield from (f"expected no warning, got: {warning}" for warning in outcome.warnings if "asked" in warning)
+            yield from (
+                f"expected no warning, got: {warning}" for warning in outcome.warnings if ": expected " in warning
+            )
 
     def _failure_problems(self, failure: Failure) -> Iterator[str]:
         if self.reason is None:

@@ -92,6 +92,9 @@ WRONG = [
     pytest.param("success", {"exit_codes": (1,)}, "expected exit code 1, got 0", id="another exit code"),
     pytest.param("success", {"orders": 1}, "expected 1 orders, got", id="another number of orders"),
     pytest.param("success", {"warnings": ("no such",)}, "expected a warning 'no such'", id="no warning"),
+    pytest.param(
+        "sample", {"warnings": ()}, "expected no warning, got: start date", id="a warning that is not asked for"
+    ),
     pytest.param("no-data", {"reason": None}, "expected a success, got NoData", id="a failure that should be none"),
     pytest.param(
         "no-data", {"reason": FailureReason.ENGINE_CRASH}, "expected EngineCrash, got NoData", id="a wrong reason"
