@@ -12,17 +12,19 @@ EXAMPLE = ROOT / "manifests" / "examples" / "sma-crossover.yaml"
 INTRODUCTION = """\
 # The custom resource
 
-An `OptimizationBatch` (`backfleet.io/v1alpha1`, short name `ob`) has one strategy, a space of parameters, and settings for running
-the backtests and for the verdicts on their results. `make docs` generates this page from
-`crds/optimizationbatches.backfleet.io.yaml`; `kubectl explain ob.spec` shows the same. The operator checks what a schema cannot check,
-such as an empty space, an unknown strategy or a constraint that no combination meets. It refuses such a batch within seconds with the
-conditions `Accepted=False`, `Failed=True` and `Finished=True`, the reason `SpecInvalid`, and a message that names the field and the fix.
+An `OptimizationBatch` (`backfleet.io/v1alpha1`, short name `ob`) has one strategy, a space of parameters, and
+settings for running the backtests and for the verdicts on their results. `make docs` generates this page from
+`crds/optimizationbatches.backfleet.io.yaml`; `kubectl explain ob.spec` shows the same. The operator checks what a
+schema cannot check, such as an empty space, an unknown strategy or a constraint that no combination meets. It refuses
+such a batch within seconds with the conditions `Accepted=False`, `Failed=True` and `Finished=True`, the reason
+`SpecInvalid`, and a message that names the field and the fix.
 
-Some fields define the work: strategy, engine, data, parameters, constraints, search and objective. They are fixed when the operator
-accepts the batch. A later edit of them has no effect, and the condition `SpecDrift` says so. You can edit maxConcurrent, suspend,
-cancel, failurePolicy, ttlSecondsAfterFinished and resources at any time. You can also edit successCriteria, even after the batch has
-ended: every result then gets a new verdict, and nothing runs again ([criteria](criteria.md)). If an edit is not valid, the earlier
-values stay in force, and `SpecDrift` names the field and the fix. In that case suspend and cancel still apply.
+Some fields define the work: strategy, engine, data, parameters, constraints, search and objective. They are fixed
+when the operator accepts the batch. A later edit of them has no effect, and the condition `SpecDrift` says so. You
+can edit maxConcurrent, suspend, cancel, failurePolicy, ttlSecondsAfterFinished and resources at any time. You can
+also edit successCriteria, even after the batch has ended: every result then gets a new verdict, and nothing runs
+again ([criteria](criteria.md)). If an edit is not valid, the earlier values stay in force, and `SpecDrift` names the
+field and the fix. In that case suspend and cancel still apply.
 
 ## An example
 

@@ -193,7 +193,9 @@ def _parser() -> argparse.ArgumentParser:
     cluster = argparse.ArgumentParser(add_help=False)
     cluster.add_argument("--kubeconfig", type=Path, help="default: $KUBECONFIG, ~/.kube/config")
     cluster.add_argument("--kube-context")
-    cluster.add_argument("--wait", type=int, metavar="SECONDS", help="wait at most this long until pods are ready (or gone)")
+    cluster.add_argument(
+        "--wait", type=int, metavar="SECONDS", help="wait at most this long until pods are ready (or gone)"
+    )
     values = argparse.ArgumentParser(add_help=False)
     values.add_argument("-f", "--values", type=Path, action="append", default=[], metavar="FILE")
     for name in ("--set", "--set-string", "--set-json"):
