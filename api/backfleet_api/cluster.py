@@ -164,7 +164,7 @@ class KubernetesCluster:
         except (HTTPError, OSError) as error:
             raise Unavailable(f"Kubernetes does not answer: {type(error).__name__}") from error
         if not isinstance(answer, dict):
-            raise Unavailable("Kubernetes answered something that is no object")
+            raise Unavailable("Kubernetes answered something that is not a JSON object")
         return answer
 
 

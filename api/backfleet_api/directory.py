@@ -16,7 +16,7 @@ from backfleet_api.cluster import Cluster, ClusterBatch, NotAllowed
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 10_000
-"""How many places that requests found themselves are kept beside the list."""
+"""How many places that requests found themselves are kept in addition to the list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The command `backfleet-api`: serves the API until it is told to stop."""
+"""The command `backfleet-api`: serves the API until it gets SIGTERM or SIGINT."""
 
 import logging
 import os

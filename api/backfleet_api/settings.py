@@ -106,10 +106,12 @@ def _parse_namespace(text: str, variable: str) -> str:
 
 
 def _parse_token(environment: Mapping[str, str]) -> str | None:
-    """The token of the variable or of the file; what is wrong is told without the token."""
+    """The token of the variable or of the file; an error never contains the token."""
     token, path = environment.get(ENV_TOKEN, ""), environment.get(ENV_TOKEN_FILE, "")
     if token and path:
-        raise SpecInvalid(ENV_TOKEN_FILE, f"set beside {ENV_TOKEN}", "set one of the two")
+        raise SpecInvalid(
+            ENV_TOKEN_FILE, f"expected one source of the token, got {ENV_TOKEN} too", "set one of the two"
+        )
     if not token and not path:
         return None
     name = ENV_TOKEN_FILE if path else ENV_TOKEN
@@ -129,7 +131,7 @@ def _parse_token(environment: Mapping[str, str]) -> str | None:
 
 def _parse_folder(path: str | None) -> str | None:
     if path and not Path(path).is_dir():
-        raise SpecInvalid(ENV_CONFIGS, f"{path!r} is no folder", "name the folder that configs are mounted at")
+        raise SpecInvalid(ENV_CONFIGS, f"{path!r} is not a folder", "name the folder that configs are mounted at")
     return path or None
 
 

@@ -16,7 +16,7 @@ MAX_DEPTH = 32
 """A spec is 5 deep. What nests deeper is refused here, long before anything recursive could overflow on it."""
 
 _FIELD = "body"
-_MEND = "send one JSON object in UTF-8; see /openapi.json for its fields"
+_HINT = "send one JSON object in UTF-8; see /openapi.json for its fields"
 
 
 async def read_json(request: Request, seconds: float = BODY_SECONDS) -> Any:  # noqa: ANN401 - any JSON
@@ -32,7 +32,7 @@ async def read_json(request: Request, seconds: float = BODY_SECONDS) -> Any:  # 
     except TimeoutError as error:
         raise BodyTooSlow(_FIELD, f"it did not arrive within {seconds:g} s", "send it at once") from error
     except ClientDisconnect as error:
-        raise BodyUnreadable(_FIELD, "the connection ended before the body did", _MEND) from error
+        raise BodyUnreadable(_FIELD, "the connection ended before the body did", _HINT) from error
 
 
 def parse_json(content: bytes) -> Any:  # noqa: ANN401 - any JSON
@@ -49,13 +49,13 @@ def parse_json(content: bytes) -> Any:  # noqa: ANN401 - any JSON
     except RecursionError as error:
         raise _too_deep() from error
     except UnicodeDecodeError as error:
-        raise BodyUnreadable(_FIELD, f"byte {error.start} is not UTF-8", _MEND) from error
+        raise BodyUnreadable(_FIELD, f"byte {error.start} is not UTF-8", _HINT) from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
-        raise BodyUnreadable(_FIELD, f"not JSON: {error.msg} at {where}", _MEND) from error
+        raise BodyUnreadable(_FIELD, f"not JSON: {error.msg} at {where}", _HINT) from error
     except ValueError as error:
         # Python refuses to read integers of thousands of digits.
-        raise BodyUnreadable(_FIELD, "it holds a number of thousands of digits", _MEND) from error
+        raise BodyUnreadable(_FIELD, "it holds a number of thousands of digits", _HINT) from error
     _check(body, 1)
     return body
 
@@ -79,7 +79,7 @@ def _too_large() -> BodyTooLarge:
 
 
 def _too_deep() -> BodyUnreadable:
-    return BodyUnreadable(_FIELD, f"it nests deeper than {MAX_DEPTH} levels", _MEND)
+    return BodyUnreadable(_FIELD, f"it nests deeper than {MAX_DEPTH} levels", _HINT)
 
 
 def _refuse_constant(name: str) -> NoReturn:

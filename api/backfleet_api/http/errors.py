@@ -107,7 +107,7 @@ def _field_problem(loc: tuple[int | str, ...], kind: str, message: str) -> Field
 
 
 def _methods_of(request: Request, routers: Sequence[APIRouter]) -> str:
-    """All methods of a path; the framework tells those of the first route that has it."""
+    """All methods of a path; the framework names those of the first route that has it."""
     routes = (route for router in routers for route in router.routes if isinstance(route, APIRoute))
     matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
     return ", ".join(sorted({method for route in matching for method in route.methods or ()}))

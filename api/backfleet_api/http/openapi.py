@@ -1,4 +1,4 @@
-"""What /openapi.json says of each answer beside its schema: an example, and the problems that a route may answer."""
+"""What /openapi.json says of each answer in addition to its schema: an example, and the problems that a route may answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -157,7 +157,7 @@ def describe_unlaunched(batch: stored.BatchAnswer, combination: Combination) -> 
 
 
 def objective_answer(objective: ranking.Objective) -> Objective:
-    """An objective as the API tells it."""
+    """Return an objective as the API shows it."""
     return Objective(metric=objective.metric, direction=objective.direction)
 
 

@@ -26,7 +26,7 @@ async def list_batches(services: Provided, query: BatchesParameters) -> BatchPag
 
 @router.get("/{batch_id}", responses=answers(examples.BATCH, 404, 422, 503))
 async def get_batch(services: Provided, batch_id: BatchId, query: BatchParameters) -> Batch:
-    """One batch by uid, or the newest of a name; one that was not accepted yet is told from its custom resource."""
+    """One batch by uid, or the newest of a name; one that was not accepted yet is described from its custom resource."""
 
     def read() -> Batch:
         found = find_batch(services, batch_id, query.namespace)

@@ -76,7 +76,7 @@ def _combination(batch: BatchAnswer, index: int) -> Combination:
     constraints = compile_constraints(batch.record.spec.get("constraints") or [], space)
     broken = next((each.text for each in constraints if not each.is_satisfied(combination.values)), None)
     if broken is not None:
-        raise NotFound(f"index {index} is no backtest of the batch: it does not meet the constraint {broken}")
+        raise NotFound(f"index {index} is not a backtest of the batch: it does not meet the constraint {broken}")
     return combination
 
 

@@ -1,4 +1,4 @@
-"""A batch that Postgres does not know, told from its custom resource alone: pending, or refused.
+"""Describes a batch that Postgres does not know from its custom resource alone: pending, or refused.
 
 What a custom resource holds was checked by its schema at best, so nothing here relies on a field being there.
 """
@@ -17,7 +17,7 @@ WAITING = "the operator has not accepted it yet"
 
 
 def describe_pending(seen: ClusterBatch) -> Batch:
-    """The batch in full, as far as its custom resource tells."""
+    """Describe the batch in full, as far as its custom resource goes."""
     finished, accepted = (_condition(seen, kind) for kind in (wire.CONDITION_FINISHED, wire.CONDITION_ACCEPTED))
     is_refused = accepted.get("status") == "False"
     verdict = finished if finished.get("status") == "True" else accepted if is_refused else None

@@ -24,7 +24,7 @@ class Answer(BaseModel):
 
 @unique
 class BatchPhase(StrEnum):
-    """The state of a batch as the API tells it."""
+    """The state of a batch as the API shows it."""
 
     PENDING = "pending"
     COUNTING = "counting"
@@ -147,7 +147,7 @@ class Batch(BatchSummary):
     estimated_finish_at: datetime | None = Field(description="at that pace; null while the batch is suspended")
     criteria: dict[str, int | Number] = Field(description="the success criteria in force; empty: everything passes")
     criteria_version: int = Field(description="goes up with every edit of the criteria")
-    stale_verdicts: int = Field(description="results that an older version judged, and that are being judged anew")
+    stale_verdicts: int = Field(description="results that an older version judged, and that are being judged again")
     engine_versions: list[str] = Field(
         description="versions of the engine that the results are of; figures of two may differ"
     )
@@ -189,7 +189,7 @@ class ResultPage(Answer):
     succeeded: int
     passed: int
     criteria_version: int = Field(description="the version of the criteria in force")
-    stale_verdicts: int = Field(description="results that an older version judged, and that are being judged anew")
+    stale_verdicts: int = Field(description="results that an older version judged, and that are being judged again")
     engine_versions: list[str] = Field(
         description="versions of the engine that the results are of; figures of two may differ"
     )

@@ -77,7 +77,7 @@ class RunRequest(Answer):
 
 
 class Submitted(Answer):
-    """A batch that Kubernetes has; the operator judges it anew and runs it."""
+    """A batch that Kubernetes has; the operator judges it again and runs it."""
 
     batch_id: str = Field(description="the custom resource's uid")
     name: str

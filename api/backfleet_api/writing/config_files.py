@@ -10,34 +10,34 @@ from backfleet.core.errors import SpecInvalid, Unavailable
 from backfleet_api.refusals import ConfigMissing
 
 FIELD = "config_path"
-_MEND = "name a file below the folder of configs, like team/rsi.yaml"
+_HINT = "name a file below the folder of configs, like team/rsi.yaml"
 
 
 def read_config(folder: str | None, path: str) -> bytes:
     """The content of a file below the folder; of a file that is too long, one byte more than a config may have.
 
     Links are followed within the folder only, since a mounted ConfigMap is made of them. SpecInvalid for what leads out or
-    is no file, ConfigMissing where there is none, Unavailable when the folder cannot be read.
+    is not a file, ConfigMissing where there is none, Unavailable when the folder cannot be read.
     """
     if folder is None:
         hint = "set the chart's api.configs, or send the text as `config`"
         raise ConfigMissing(FIELD, "this API has no folder of configs", hint)
     if path.startswith("/") or ".." in PurePosixPath(path).parts:
-        raise SpecInvalid(FIELD, f"{path!r} leaves the folder of configs", _MEND)
+        raise SpecInvalid(FIELD, f"{path!r} leaves the folder of configs", _HINT)
     try:
         return _read(os.path.realpath(folder), path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ConfigMissing(FIELD, f"there is no config {path!r}", _MEND) from error
+        raise ConfigMissing(FIELD, f"there is no config {path!r}", _HINT) from error
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO):
-            raise SpecInvalid(FIELD, f"{path!r} cannot be read: {error.strerror}", _MEND) from error
+            raise SpecInvalid(FIELD, f"{path!r} cannot be read: {error.strerror}", _HINT) from error
         raise Unavailable("the folder of configs cannot be read") from error
 
 
 def _read(root: str, path: str) -> bytes:
     real = os.path.realpath(os.path.join(root, path))
     if os.path.commonpath([root, real]) != root:
-        raise SpecInvalid(FIELD, f"{path!r} is a link out of the folder of configs", _MEND)
+        raise SpecInvalid(FIELD, f"{path!r} is a link out of the folder of configs", _HINT)
     # Nothing on the way is a link now. Opened part by part, it cannot become one either.
     descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -48,7 +48,7 @@ def _read(root: str, path: str) -> bytes:
             os.close(descriptor)
             descriptor = inner
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise SpecInvalid(FIELD, f"{path!r} is no file", _MEND)
+            raise SpecInvalid(FIELD, f"{path!r} is not a file", _HINT)
         with open(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_CONFIG_BYTES + 1)
     finally:

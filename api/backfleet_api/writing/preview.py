@@ -54,7 +54,7 @@ def _limits(spec: BatchSpec, catalog: Catalog) -> AcceptanceLimits:
 
 
 def _strangers(spec: BatchSpec, catalog: Catalog) -> list[str]:
-    """A strategy that the catalog lacks may be an engine's own, so it is no error here."""
+    """A strategy that the catalog lacks may be an engine's own, so it is not an error here."""
     name = spec.strategy.name
     if name in catalog.strategies:
         return []

@@ -19,7 +19,7 @@ FOR_CONFIGS = ("engine", "symbols")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The wanted spec; `in_request` tells what is refused of it where the request has it."""
+    """The wanted spec; `in_request` maps a refused field to where the request has it."""
 
     spec: dict[str, Any]
     warnings: tuple[str, ...]
@@ -27,7 +27,7 @@ class Asked:
 
 
 def judge_sources(body: object) -> None:
-    """Exactly one of the sources, and nothing beside it that would be lost; SpecInvalid names the field."""
+    """Require exactly one of the sources, and nothing next to it that would be lost; SpecInvalid names the field."""
     if not isinstance(body, dict):
         return
     one_of = f"give one of {', '.join(SOURCES)}"
@@ -35,12 +35,12 @@ def judge_sources(body: object) -> None:
     if not given:
         raise SpecInvalid(SOURCES[0], "the request has no batch and no config", one_of)
     if len(given) > 1:
-        raise SpecInvalid(given[1], f"it stands beside {given[0]}", one_of)
+        raise SpecInvalid(given[1], f"expected one source of the batch, got {given[0]} too", one_of)
     if body[given[0]] is None:
         raise SpecInvalid(given[0], "it is null", one_of)
     for name in FOR_CONFIGS:
         if name in body and given == [SOURCES[0]]:
-            raise SpecInvalid(name, "it stands beside batch, which says it itself", "write it into the batch")
+            raise SpecInvalid(name, "expected it inside batch, which has a field for it", "write it into the batch")
 
 
 def asked(request: RunRequest, configs_folder: str | None) -> Asked:

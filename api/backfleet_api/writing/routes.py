@@ -43,7 +43,7 @@ IdempotencyKey = Annotated[
 async def run_parallel(
     services: Provided, request: Request, idempotency_key: IdempotencyKey = None
 ) -> Preview | Response:
-    """Make a batch (202), or with `dry_run` judge and count it (200). The operator, which knows more, judges it anew."""
+    """Make a batch (202), or with `dry_run` judge and count it (200). The operator, which knows more, judges it again."""
     wanted = _parse_request(await read_json(request))
     if wanted.dry_run:
         return await services.writes.run(lambda: preview(services, wanted))

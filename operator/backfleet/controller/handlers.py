@@ -75,7 +75,7 @@ class Attention:
 async def watch(namespaces: Sequence[str], attention: Attention) -> None:
     """kopf until SIGTERM or SIGINT; raises what ends it but a 404.
 
-    kopf is patient with a namespace that is forbidden, and gives up where one is not served. Then it is started anew, and the
+    kopf is patient with a namespace that is forbidden, and gives up where one is not served. Then it is started again, and the
     loop's ticks do for all namespaces what events did.
     """
     stopping, others = asyncio.Event(), asyncio.all_tasks()

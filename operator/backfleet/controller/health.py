@@ -28,7 +28,7 @@ def answer(path: str, health: Health, stale_seconds: float) -> Answer:
 
     A loop that has not turned for `stale_seconds`, or a listener that has not listened for as long, is not alive.
 
-    A watched namespace that is left out is told and takes no readiness away: the others are served.
+    A watched namespace that is left out is shown, and does not end readiness: the others are served.
     """
     now = time.monotonic()
     age, silence = now - health.last_turn_at, now - health.last_listened_at

@@ -17,7 +17,7 @@ _SCRATCH = "scratch"
 _WRITABLE = "writable"
 _STORAGE = "ephemeral-storage"
 _BESIDE_VOLUMES_MEBIBYTES = 1024
-"""What an engine may write beside its volumes, to its log and its image's own file system, where no limit is set."""
+"""What an engine may write outside its volumes, to its log and its image's file system, where no limit is set."""
 _RECORDER_STORAGE = "64Mi"
 _NO_REQUEST = {_STORAGE: "0"}
 """Without a request of its own a container requests what its limit is, and so much of a node's disk is kept free for it."""

@@ -250,7 +250,7 @@ class Passes:
         return is_refused(self.refused.get(batch.uid), batch, now, self.limits.judge_again_seconds)
 
     def _note_refused(self, planned: Plan, errors: dict[str, str], seen: Observation) -> bool:
-        """Remember the batches that were refused; those that Postgres refused are no errors, and to be shown at once."""
+        """Remember the batches that were refused; those that Postgres refused are not errors, and are shown at once."""
         self.refused |= planned.refused
         unsavable, generations = self.applier.memory.unsavable, {each.uid: each.generation for each in seen.batches}
         for uid, sentence in unsavable.items():

@@ -64,7 +64,7 @@ class LaunchAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeResult:
-    """A result is judged anew; nothing else of it changes."""
+    """A result is judged again; nothing else of it changes."""
 
     backtest_id: str
     passed: bool

@@ -14,7 +14,10 @@ _PSR_OF_LEAN = (
 
 
 def version_of(provenance: Mapping[str, str]) -> str | None:
-    """What tells two versions apart: LEAN that was built from its sources names no build, so its image stands beside."""
+    """Return the text that distinguishes two versions.
+
+    LEAN that was built from its sources names no build, so the image is part of it.
+    """
     version, image = provenance.get(VERSION), provenance.get(IMAGE)
     if provenance.get(ENGINE) != LEAN or image is None:
         return version

@@ -69,7 +69,7 @@ METRICS: Mapping[str, Metric] = {
 OWN_OF_LEAN: Mapping[str, str] = {
     name: f"lean_{name}" for name in ("win_rate", "average_win", "average_loss", "profit_loss_ratio")
 }
-"""What LEAN has figures of its own for, beside those that are computed from closed trades."""
+"""Metrics for which LEAN has its own figure, in addition to the one computed from closed trades."""
 
 
 RATIO_DECIMALS = 3

@@ -16,7 +16,7 @@ _NOT_HEX = re.compile(r"[^0-9a-f]")
 def job_name(batch_name: str, uid: str, index: int, attempt: int) -> str:
     """The name of an attempt's Job: batch name (dots to hyphens, cut), 8 hex of the uid, index, attempt; a DNS label.
 
-    The uid keeps a batch that was made anew under the same name from adopting the Jobs of its predecessor.
+    The uid keeps a batch that was created again under the same name from adopting the Jobs of its predecessor.
     """
     suffix = f"-{_short_uid(uid)}-{index}-{attempt}"
     stem = _NOT_IN_LABEL.sub("-", batch_name.lower()).lstrip("-")

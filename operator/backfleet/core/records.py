@@ -210,7 +210,7 @@ class StoreView:
     `now` is the database's clock. `attempts` holds the attempts of backtests that are queued, launching or running
     (the latest attempt each), and every other open attempt that has an unsettled outcome. The cost depends on these alone.
     With `has_more_outcomes` there are new outcomes beyond those that are here. `stale` holds, by batch, a chunk of the results
-    that are to be judged anew; finished batches that have such are among `batches` too.
+    to be judged again; finished batches that have such results are among `batches` too.
     """
 
     now: datetime

@@ -11,7 +11,7 @@ from backfleet.core.space.scalars import shown
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SUSPICIOUS = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity|[0-9]{300}")
 """In JSON as Python writes it; a hit may be harmless, such as the halves of an emoji."""
-_MEND = "remove it: a text may hold any character but NUL (U+0000) and half of a surrogate pair"
+_HINT = "remove it: a text may hold any character but NUL (U+0000) and half of a surrogate pair"
 _LONGEST_INTEGER_BITS = 1_000
 
 
@@ -54,7 +54,7 @@ def _check(value: object, field: str) -> None:
         case str():
             if found := _UNSTORABLE.search(value):
                 problem = f"{shown(value)} has the character U+{ord(found.group()):04X} at position {found.start() + 1}"
-                raise SpecInvalid(field, problem, _MEND)
+                raise SpecInvalid(field, problem, _HINT)
         case float() if not math.isfinite(value):
             raise SpecInvalid(field, f"{shown(value)} is not a number", "write a finite number")
         case int() if value.bit_length() > _LONGEST_INTEGER_BITS:

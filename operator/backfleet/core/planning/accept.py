@@ -87,7 +87,7 @@ def needs_catalog(batch: SeenBatch, record: BatchRecord | None) -> bool:
 
 
 def may_accept_again(record: BatchRecord, batch: SeenBatch) -> bool:
-    """A batch that was refused after counting is judged anew once what defines its work was edited."""
+    """Return whether a batch that was refused after counting is judged again: what defines its work was edited."""
     return record.finish_reason == REASON_SPEC_INVALID and bool(edits_of(record.spec, batch.spec))
 
 

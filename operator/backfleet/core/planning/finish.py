@@ -63,7 +63,7 @@ def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Se
 def close_finished(
     seen: Observation, batch: SeenBatch, record: BatchRecord, held: set[AttemptKey], jobs: Sequence[SeenJob]
 ) -> BatchPlan:
-    """A finished batch: its Jobs go, its status stays true, and edited criteria judge its results anew."""
+    """Plan a finished batch: its Jobs go, its status stays true, and edited criteria judge its results again."""
     reviewed = review(record, batch.spec, seen.catalog, seen.store.stale.get(record.uid))
     before, record = record, reviewed.record
     ref, ttl = BatchRef.of(batch), ttl_after_end(batch, record, seen.limits)

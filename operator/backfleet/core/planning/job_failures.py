@@ -73,11 +73,11 @@ def classify_failure(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord) 
     if job.reason == "DeadlineExceeded":
         return _classify_deadline(job, pod, attempt)
     if pod is None:
-        return FailureReason.NODE_LOST, "the Job failed and its pod is gone, so that nothing tells why"
+        return FailureReason.NODE_LOST, "the Job failed and its pod is gone: the cause is not known"
     for reason, matches, message in _RULES:
         if matches(job, pod):
             return reason, message(job, pod)
-    return FailureReason.RESULT_MISSING, "the Job failed, and neither its pod nor a recorder tells why"
+    return FailureReason.RESULT_MISSING, "the Job failed, and neither its pod nor a recorder reports why"
 
 
 def _classify_deadline(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord) -> tuple[FailureReason, str]:

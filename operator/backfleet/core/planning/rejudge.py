@@ -84,8 +84,8 @@ def criteria_events(ref: BatchRef, before: BatchRecord | None, after: BatchRecor
     criteria = f"version {after.criteria_version} of the success criteria"
     if after.criteria_version > before.criteria_version:
         bounds = ", ".join(f"{name} {bound:.15g}" for name, bound in after.criteria.items())
-        anew = f"; {after.stale_verdicts} results are judged anew" if after.stale_verdicts else ""
-        message = f"{criteria} is in force: {bounds or 'none, so that every result passes'}{anew}"
+        again = f"; {after.stale_verdicts} results are being judged again" if after.stale_verdicts else ""
+        message = f"{criteria} is in force: {bounds or 'none, so that every result passes'}{again}"
         yield PostEvent(batch=ref, reason=wire.EVENT_CRITERIA_CHANGED, message=message)
     elif before.stale_verdicts and not after.stale_verdicts:
         message = f"{counters.passed} of {counters.succeeded} results meet {criteria}"

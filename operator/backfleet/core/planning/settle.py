@@ -108,7 +108,7 @@ def _settle_active(draft: Draft, attempt: AttemptRecord, job: SeenJob, facts: Fa
     draft.waiting.append(str(trial.problem or StartProblem.of(attempt) or trial.silence))
     draft.see(attempt, seen, pod.name if pod else None)
     if draft.record.first_engine_started_at is None:
-        # No event tells of an engine's start, and the batch's other slots wait for its first one.
+        # No event reports an engine's start, and the batch's other slots wait for its first one.
         waited = (draft.now - job.created_at).total_seconds()
         draft.remind(min(max(draft.limits.first_look_seconds, waited / 4), draft.limits.last_look_seconds))
 

@@ -31,7 +31,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What a status is made of, beside the batch's row."""
+    """What a status is made of, in addition to the batch's row."""
 
     active: int
     max_concurrent: int

@@ -74,7 +74,7 @@ _TOKEN = re.compile(
     r"(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<word>[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*)|(?P<name>`[^`]*`)"
     r"|(?P<text>\"[^\"]*\"|'[^']*')|(?P<sign><=|>=|==|!=|[-+*/()<>])"
 )
-_MENDS = {Kind.BOOL: "compare it with something: == != < <= > >=", Kind.NUMBER: "calculate with numbers only"}
+_HINTS = {Kind.BOOL: "compare it with something: == != < <= > >=", Kind.NUMBER: "calculate with numbers only"}
 _GRAMMAR = "names, numbers, quoted text, and, or, not, == != < <= > >= + - * / and parentheses"
 _KEYWORDS = frozenset({"and", "or", "not", "true", "false"})
 _ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul}
@@ -250,7 +250,7 @@ class _Parser:
 
     def _expect(self, node: _Node, kind: Kind, token: _Token, what: str) -> None:
         if node.kind is not kind:
-            raise self._invalid(token, f"{what} is {node.kind}, not {kind}", _MENDS[kind])
+            raise self._invalid(token, f"{what} is {node.kind}, not {kind}", _HINTS[kind])
 
     def _known(self) -> str:
         return ", ".join(self._types)

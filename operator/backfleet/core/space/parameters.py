@@ -195,7 +195,9 @@ def _axis_from_json(body: Mapping[str, Any]) -> Axis:
 def _build_axis(declaration: ParameterDeclaration, field: str) -> Axis:
     if declaration.value is not None:
         if declaration.values is not None or declaration.range is not None:
-            raise SpecInvalid(field, "a fixed value stands beside values or range", "keep value, or values, or range")
+            raise SpecInvalid(
+                field, "expected one of value, values and range, got more", "keep value, or values, or range"
+            )
         fixed = parse_value(declaration.value, declaration.type, f"{field}.value")
         return ListAxis(name=declaration.name, type=declaration.type, values=(fixed,))
     if declaration.values is not None:

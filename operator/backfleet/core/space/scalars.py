@@ -88,7 +88,7 @@ def _read_number(raw: object, field: str) -> Decimal:
             raise SpecInvalid(field, f"{shown(raw)} is not a number", hint)
         return Decimal(repr(raw))
     if len(raw) > MAX_NUMBER_LENGTH or not _NUMBER.fullmatch(raw):
-        raise SpecInvalid(field, f"the text {shown(raw)} stands where a number is due", hint)
+        raise SpecInvalid(field, f"expected a number, got the text {shown(raw)}", hint)
     return Decimal(raw)
 
 

@@ -27,7 +27,7 @@ def parse_whole(raw: object) -> object:
 
 
 def parse_fraction(raw: object) -> object:
-    """A share of a whole; what can only be a percentage is told from other numbers, and all else left to the strict type."""
+    """Refuse a share of a whole that can only be meant as a percentage; the strict type judges all else."""
     if isinstance(raw, int | float) and not isinstance(raw, bool) and raw > 1:
         raise fault(f"{shown(raw)} is more than the whole", "write a fraction: 0.15 for 15 %")
     return raw
@@ -51,7 +51,7 @@ def parse_cash(raw: object) -> Decimal:
     if isinstance(raw, Decimal):
         return raw
     if isinstance(raw, str):
-        raise fault(f"the text {shown(raw)} stands where a number is due", "write the number without quotes")
+        raise fault(f"expected a number, got the text {shown(raw)}", "write the number without quotes")
     try:
         amount = parse_number(raw, "initialCash")
     except SpecInvalid as error:

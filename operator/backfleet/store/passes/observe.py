@@ -27,7 +27,7 @@ from backfleet.store.tables.batches import Batch
 
 OUTCOMES_PER_LOOK = 200
 STALE_PER_LOOK = 2_000
-"""Results that one pass judges anew, over all batches: some tenths of a second."""
+"""How many results one pass judges again, over all batches: some tenths of a second."""
 LEAST_SHARE = 50
 """No batch gets a smaller part of them, which bounds the queries of a look."""
 _ALIVE = tuple(state.value for state in BacktestState if state.is_alive)
@@ -39,7 +39,7 @@ def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreVi
 
     Costs what is live: rows of finished batches and settled backtests are not read. At most 200 outcomes, oldest first, of
     the batches among `uids`, and as many of all others (in a namespace that cannot be looked at), which free their slots.
-    At most 2,000 results that are to be judged anew, of those batches that can be saved: among `uids`, or finished.
+    At most 2,000 results that are to be judged again, of those batches that can be saved: among `uids`, or finished.
     """
     with looking(engine, "reading the rows") as connection:
         now = connection.execute(text("SELECT now()")).scalar_one()

@@ -76,7 +76,7 @@ class Fence:
     def wait(self, timeout_seconds: float) -> bool:
         """Wait for outcomes to be announced: True at once when some were since the last call, False at the timeout.
 
-        A fence that is not held, or breaks meanwhile, only waits: `is_held` tells.
+        A fence that is not held, or breaks meanwhile, only waits; see `is_held`.
         """
         give_up_at = time.monotonic() + timeout_seconds
         while True:
@@ -130,7 +130,7 @@ class Fence:
             os.read(self._bell_out, 4096)
 
     def _release(self) -> None:
-        """Unlock by word: the server notices a closed connection a moment later, and the next holder would stand by."""
+        """Unlock explicitly: the server notices a closed connection only later, and the next holder would wait for that."""
         if self._connection is not None:
             with suppress(psycopg2.Error), self._connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock_all()")

@@ -203,7 +203,7 @@ def _ranking(batch_uid: str, key: ColumnElement[float], query: ResultQuery) -> S
         after, index, _ = query.after
         place = tuple_(literal(math.inf if after is None else after, Double()), literal(index))
         statement = statement.where(tuple_(key, BacktestResult.index) > place)
-    # Joined to the page alone: another objective than the batch's sorts all its results, and bodies are no part of that.
+    # Joined to the page alone: another objective than the batch's sorts all its results, and bodies are not part of that.
     page = statement.subquery("page")
     return (
         select(

@@ -51,7 +51,7 @@ class BacktestJob(Base):
 
 
 class BacktestAttempt(Base):
-    """One try at a backtest; `is_open` tells that an outcome would still be looked at.
+    """One try at a backtest; while `is_open`, an outcome is still looked at.
 
     An attempt whose Job was refused or could not start waits without a slot, since `waiting_since` and because of
     `waiting_reason`, until its Job is created again after `retry_at`; `start_tries` counts the Jobs that did not start.

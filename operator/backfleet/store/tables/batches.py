@@ -84,7 +84,7 @@ class SuccessCriteriaRow(Base):
 class Batch(Base):
     """One accepted `OptimizationBatch`. Counters and `version` change in the transaction that changes what they count.
 
-    `stale_verdicts` counts the results whose `criteria_version` is below the batch's, which are to be judged anew.
+    `stale_verdicts` counts the results whose `criteria_version` is below the batch's, which are to be judged again.
     `never_started` counts the latest attempts in a row whose engine never started. `recent_ends` holds pairs of
     a time and how many backtests had ended by then, from which the pace follows (`core.pace`); `suspended_at` is since when the
     batch is suspended and nothing of it runs. `engine_versions` are those of the results.

@@ -26,5 +26,5 @@ def run_sql_file(connection: Connection, name: str) -> None:
     """Run one of the SQL files that ship with the migrations; `{schema}` in it is the schema that tables are made in."""
     body = files("backfleet.store").joinpath("migration", "sql", f"{name}.sql").read_text(encoding="utf-8")
     schema = connection.execute(text("SELECT quote_ident(current_schema())")).scalar_one()
-    # The driver's own cursor: the text is no template of SQLAlchemy's, a colon in it means nothing.
+    # The driver's own cursor: the text is not a SQLAlchemy template, a colon in it has no meaning.
     connection.exec_driver_sql(body.replace("{schema}", schema).replace("%", "%%"))

@@ -88,7 +88,13 @@ LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer th
             "priority",
             id="preempted by the scheduler",
         ),
-        pytest.param(JOB, replace(POD, reason="NodeLost"), FailureReason.NODE_LOST, "node", id="its node is lost"),
+        pytest.param(
+            JOB,
+            replace(POD, reason="NodeLost", message="node gone"),
+            FailureReason.NODE_LOST,
+            "node gone",
+            id="its node is lost",
+        ),
         pytest.param(
             JOB,
             replace(POD, disruption="EvictionByEvictionAPI"),

@@ -140,7 +140,9 @@ def test_a_range_axis_keeps_exact_decimals_over_a_long_way():
         pytest.param(whole("a", 1, 5, 0), "range.step", "step is 0", "positive step", id="step 0"),
         pytest.param(ranged("a", 1, 5, -0.5), "range.step", "step -0.5 is negative", "positive step", id="wrong sign"),
         pytest.param(whole("a", 5, 1, 1), "range.end", "end 1 is before start 5", "swap", id="end before start"),
-        pytest.param(whole("a", 1, "x", 1), "range.end", "stands where a number is due", "write a number", id="text"),
+        pytest.param(
+            whole("a", 1, "x", 1), "range.end", "expected a number, got the text", "write a number", id="text"
+        ),
         pytest.param(whole("a", 1, 5, 0.5), "range.step", "0.5 is not whole", "whole number", id="fraction for int"),
         pytest.param(
             ranged("a", 1, 5, 1, type=BOOL),
@@ -157,14 +159,14 @@ def test_a_range_axis_keeps_exact_decimals_over_a_long_way():
         pytest.param(
             ParameterDeclaration(name="a", type=INT, value=1, values=[1]),
             "",
-            "beside",
+            "expected one of value, values and range",
             "keep value",
             id="value and values",
         ),
         pytest.param(
             ParameterDeclaration(name="a", type=INT, value=1, range=RangeDeclaration(start=1, end=1, step=1)),
             "",
-            "beside",
+            "expected one of value, values and range",
             "keep value",
             id="value and range",
         ),

@@ -1,4 +1,4 @@
-"""Count the results that are to be judged anew, and find them by an index."""
+"""Count the results that are to be judged again, and find them by an index."""
 
 import sqlalchemy as sa
 from alembic import op
