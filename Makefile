@@ -13,7 +13,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: $(VENV)/ready ## Make the virtual environment with everything that development needs
+setup: $(VENV)/ready ## Make the virtual environment for development
 
 $(VENV)/ready: requirements-dev.lock pyproject.toml hack/find-python
 	@python=$$(hack/find-python) && echo "Setting up $(VENV) with $$python (about a minute)" && \
@@ -27,19 +27,19 @@ preflight:
 	@python=$$(hack/find-python) && "$$python" hack/cluster preflight
 
 .PHONY: demo
-demo: preflight setup ## Bring up a Kubernetes, install Backfleet, run two batches and leave it all to explore
+demo: preflight setup ## Bring up a Kubernetes, install Backfleet, run two batches and leave everything running
 	@$(BIN)/python hack/demo
 
 .PHONY: demo-down
-demo-down: setup ## End the demo's cluster and all that it left
+demo-down: setup ## Delete the demo's cluster and everything that it left
 	@$(BIN)/python hack/cluster down --name demo
 
 .PHONY: cluster-up cluster-down cluster-status
 cluster-up: setup ## Bring up a local Kubernetes (NAME=demo)
 	@$(BIN)/python hack/cluster up --name $(NAME)
-cluster-down: setup ## End a local Kubernetes (NAME=demo)
+cluster-down: setup ## Delete a local Kubernetes (NAME=demo)
 	@$(BIN)/python hack/cluster down --name $(NAME)
-cluster-status: setup ## Say how a local Kubernetes is (NAME=demo)
+cluster-status: setup ## Show the state of a local Kubernetes (NAME=demo)
 	@$(BIN)/python hack/cluster status --name $(NAME)
 
 .PHONY: check
@@ -55,24 +55,24 @@ lint: setup ## Check format and lint
 	@$(BIN)/ruff format --check -q $(CODE) && $(BIN)/ruff check -q $(CODE)
 types: setup ## Check types
 	@$(BIN)/mypy
-imports: setup ## Check who may import whom
+imports: setup ## Check the import rules
 	@PYTHONPATH=operator:api $(BIN)/lint-imports --no-cache > $(VENV)/imports.txt 2>&1 || { cat $(VENV)/imports.txt; exit 1; }
 
 .PHONY: test-below
-test-below: setup lint types imports ## All tests below the cluster, real Postgres included, with coverage: no root needed
+test-below: setup lint types imports ## Run all tests that need no cluster, with a real Postgres and coverage: no root needed
 	@rm -f .coverage .coverage.*
 	@$(BIN)/python -m coverage run -m pytest -q -n 2 --dist loadfile tests/unit tests/properties tests/contract tests/integration
 	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
 
 .PHONY: test-e2e
-test-e2e: preflight setup ## The end-to-end tests, on a real Kubernetes
+test-e2e: preflight setup ## Run the end-to-end tests on a real Kubernetes
 	@$(BIN)/python -m pytest tests/e2e -v
 
 # Not written as make itself in the recipe: make -n would run that line.
 HALF := $(MAKE)
 LOGS := build/tests
 .PHONY: test
-test: suites ## Every test; what CI runs. Those below the cluster take what processor the others leave
+test: suites ## Run every test, as CI does. Tests that need no cluster have a lower priority
 	@$(eval FAILED := $(shell cat $(LOGS)/failed 2> /dev/null; rm -f $(LOGS)/failed))$(if $(FAILED),$(error $(FAILED))):
 
 # make ends with a line of its own after a recipe that fails. So a failure with a verdict is left to `test`: its line is the verdict.
@@ -82,25 +82,25 @@ suites: preflight setup
 	  || test -s $(LOGS)/failed
 
 .PHONY: test-ahead
-test-ahead: setup ## Unit, property and contract tests with the clock 400 days ahead (needs Debian's faketime)
+test-ahead: setup ## Run unit, property and contract tests with the clock 400 days ahead (needs Debian's faketime)
 	@command -v faketime > /dev/null || { echo "faketime is missing: apt-get install faketime"; exit 1; }
 	@faketime -f +400d $(BIN)/python -m pytest -q -n 2 tests/unit tests/properties tests/contract \
 	  --ignore tests/unit/controller/test_loop.py --ignore tests/unit/engines/test_shim.py
 
 .PHONY: soak
-soak: preflight setup ## All 486 combinations of a strategy on a real Kubernetes (about 6 minutes, not in CI)
+soak: preflight setup ## Run all 486 combinations of a strategy on a real Kubernetes (about 6 minutes, not in CI)
 	@$(BIN)/python -m pytest tests/soak -q
 
 .PHONY: bench
-bench: setup ## What a backtest costs against a native Job, on a local Kubernetes (about 15 minutes, not in CI)
+bench: setup ## Measure what a backtest costs compared to a native Job, on a local Kubernetes (about 15 minutes, not in CI)
 	@$(BIN)/python tests/benchmarks/makespan.py
 
 .PHONY: bench-bars
-bench-bars: setup ## How fast the engine `bars` is, against its limits (a minute, not in CI)
+bench-bars: setup ## Measure the speed of the engine `bars` against its limits (a minute, not in CI)
 	@$(BIN)/python tests/benchmarks/bars.py
 
 .PHONY: bench-lean
-bench-lean: setup ## What judging a result of LEAN costs the recorder, against its limits (a few seconds, not in CI)
+bench-lean: setup ## Measure what a result of LEAN costs the recorder, against its limits (a few seconds, not in CI)
 	@$(BIN)/python tests/benchmarks/lean_result.py
 
 .PHONY: verify-lean
@@ -112,10 +112,10 @@ docs: setup ## Make every generated file: custom resource page, values table, in
 	@$(BIN)/python -m hack.generate
 
 .PHONY: lock
-lock: setup ## Make the hashed requirements anew from pyproject.toml
+lock: setup ## Generate the hashed requirements from pyproject.toml
 	@$(BIN)/uv pip compile -q --no-header --python-version 3.12 --universal --generate-hashes pyproject.toml -o requirements.lock
 	@$(BIN)/uv pip compile -q --no-header --python-version 3.12 --universal --generate-hashes --group dev pyproject.toml -o requirements-dev.lock
 
 .PHONY: clean
-clean: ## Remove what the build made here (caches elsewhere stay)
+clean: ## Remove build output in this folder (caches elsewhere stay)
 	@rm -rf $(VENV) .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -31,7 +31,7 @@ def test_answers_are_read_as_the_schemas() -> None:
         assert api.get_backtest("x-0").model_dump(mode="json") == examples.BACKTEST
 
 
-def test_a_field_of_a_newer_api_is_passed_over() -> None:
+def test_a_field_of_a_newer_api_is_ignored() -> None:
     with answering(200, examples.HEALTH | {"novelty": 1}) as api:
         assert api.get_health().status == "ok"
 
@@ -67,7 +67,7 @@ def test_path_segments_are_quoted_and_absent_parameters_left_out() -> None:
     ]
 
 
-def test_the_token_goes_with_what_writes_and_with_nothing_else() -> None:
+def test_only_requests_that_write_send_the_token() -> None:
     seen: list[tuple[str, str | None]] = []
 
     def handle(request: httpx2.Request) -> httpx2.Response:
@@ -123,7 +123,7 @@ def test_retry_after_is_kept() -> None:
         pytest.param(httpx2.Response(302, headers={"Location": "http://127.0.0.1:8230/login"}), id="a redirect"),
     ],
 )
-def test_a_stranger_on_the_port_is_told_from_the_api(response: httpx2.Response) -> None:
+def test_another_server_on_the_port_is_not_taken_for_the_api(response: httpx2.Response) -> None:
     with client(lambda _: response) as api, pytest.raises(ApiUnavailable, match="expected the Backfleet API at"):
         api.get_batch("x")
 
@@ -136,7 +136,7 @@ def test_a_stranger_on_the_port_is_told_from_the_api(response: httpx2.Response) 
         pytest.param(httpx2.RemoteProtocolError("garbage"), "cannot reach the API", id="garbage"),
     ],
 )
-def test_a_failing_network_is_told_with_its_mend(error: Exception, message: str) -> None:
+def test_a_failing_network_is_an_error_with_its_fix(error: Exception, message: str) -> None:
     def handle(_: httpx2.Request) -> httpx2.Response:
         raise error
 
@@ -178,7 +178,7 @@ def test_collecting_ends_with_the_last_page_and_goes_on_by_uid() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://h", "https://h:1/api/", "http://[::1]:8230", " http://h".strip()])
-def test_urls_that_are_one(url: str) -> None:
+def test_urls_of_an_api_are_accepted(url: str) -> None:
     assert parse_api_url(url) == url.rstrip("/")
 
 
@@ -186,6 +186,6 @@ def test_urls_that_are_one(url: str) -> None:
     "url",
     ["", "localhost:8230", "ftp://h", "http://", "http://h:port", "http://h:99999", "http://h/?a=b", "http://[::1"],
 )
-def test_urls_that_are_none(url: str) -> None:
+def test_other_texts_are_not_urls_of_an_api(url: str) -> None:
     with pytest.raises(SpecInvalid, match="BACKFLEET_API_URL"):
         parse_api_url(url)

@@ -69,7 +69,7 @@ def test_name_namespace_engine_and_strategy_are_the_options(config: str, capsys:
     assert "warning" in said
 
 
-def test_symbols_of_the_command_line_win(config: str, capsys: Captured) -> None:
+def test_symbols_of_the_command_line_take_precedence(config: str, capsys: Captured) -> None:
     assert converted(capsys, config, "--symbols", "QQQ, MSFT")[0]["spec"]["data"]["symbols"] == ["QQQ", "MSFT"]
     assert "requested symbols: '' is not valid" in refused(capsys, config, "--symbols", "QQQ,")
 
@@ -143,7 +143,7 @@ def test_what_is_wrong_with_the_command_is_code_2(
     assert said in refused(capsys, *(config if each == "{}" else each for each in arguments))
 
 
-def test_what_is_too_long_is_not_read_to_its_end(capsys: Captured) -> None:
+def test_a_config_that_is_too_long_is_not_read_to_its_end(capsys: Captured) -> None:
     assert "expected at most 131072 bytes, got more" in refused(capsys, "/dev/zero")
 
 

@@ -50,7 +50,7 @@ def test_every_command_has_an_example_in_its_help(capsys: pytest.CaptureFixture[
         assert f"  backfleet {name}" in capsys.readouterr().out
 
 
-def test_nothing_asked_for_is_the_help_and_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_it_shows_the_help_and_ends_with_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 2
     assert "Usage: backfleet" in capsys.readouterr().err
 

@@ -19,7 +19,7 @@ def test_every_example_is_read_with_its_name(path: Path) -> None:
     assert parse_manifest(path.read_bytes()) == Manifest(body["spec"], body["metadata"]["name"])
 
 
-def test_a_bare_spec_is_one_too_in_yaml_or_json() -> None:
+def test_a_bare_spec_in_yaml_or_json_is_a_batch() -> None:
     spec = {"strategy": {"name": "X"}, "maxConcurrent": 2}
     assert parse_manifest(json.dumps(spec).encode()) == Manifest(spec)
     assert parse_manifest(b"strategy: {name: X}\nmaxConcurrent: 2\n") == Manifest(spec)
@@ -60,7 +60,7 @@ def test_a_manifest_without_a_name_has_none() -> None:
         pytest.param("a: 1\n" + "# " + "x" * 1024 * 1024, "FILE", id="too large"),
     ],
 )
-def test_what_is_wrong_is_named(text: str, field: str) -> None:
+def test_an_error_names_the_field(text: str, field: str) -> None:
     with pytest.raises(SpecInvalid) as caught:
         parse_manifest(text.encode())
     assert caught.value.field == field

@@ -25,7 +25,7 @@ def test_table_shortens_numbers_and_tsv_does_not() -> None:
     assert render_tsv(["V"], [(0.123456789,)]) == "V\n0.123456789"
 
 
-def test_tsv_leaves_absent_empty_and_bools_in_words() -> None:
+def test_tsv_writes_a_missing_value_as_nothing_and_bools_as_words() -> None:
     assert render_tsv(["A", "B", "C"], [(None, True, False)]) == "A\tB\tC\n\tyes\tno"
 
 

@@ -23,7 +23,7 @@ def best_of(value: float) -> Batch:
     return Batch.model_validate_json(json.dumps(examples.BATCH | {"best": examples.BATCH["best"] | {"value": value}}))
 
 
-def test_a_table_shows_ratios_with_three_decimals_and_what_is_no_ratio_as_it_is() -> None:
+def test_a_table_rounds_ratios_to_three_decimals_and_nothing_else() -> None:
     shown = render_table(*views.result_rows([ranked(FIRST), ranked(SECOND)], "sharpe_ratio"))
     assert [line.split()[4] for line in shown.splitlines()[1:]] == ["0.912", "0.912"]
     assert "0.12345" in shown

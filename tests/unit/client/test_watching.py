@@ -71,13 +71,13 @@ def test_pauses_grow_while_nothing_changes_and_shrink_when_something_does() -> N
     assert stage.pauses == [1.0, 1.5, 2.25, 3.375, LONGEST_PAUSE_SECONDS, 5.0, 5.0, 5.0, 1.0]
 
 
-def test_a_moving_estimate_is_no_change() -> None:
+def test_a_new_estimate_is_not_a_change() -> None:
     stage = Stage(batch(), batch(backtests_per_minute=13.0, estimated_finish_at="2026-11-24T15:02:00Z"), ENDED)
     stage.follow()
     assert stage.pauses == [1.0, 1.5]
 
 
-def test_it_gives_up_at_the_deadline_after_one_last_look() -> None:
+def test_it_stops_at_the_deadline_after_a_last_poll() -> None:
     stage = Stage(batch())
     with pytest.raises(TimedOut, match="--timeout"):
         stage.follow(7)
@@ -86,7 +86,7 @@ def test_it_gives_up_at_the_deadline_after_one_last_look() -> None:
     assert len(stage.shown) == len(stage.pauses) + 1
 
 
-def test_no_look_may_take_longer_than_what_is_left() -> None:
+def test_no_poll_may_take_longer_than_the_rest_of_the_timeout() -> None:
     stage = Stage(batch())
     with pytest.raises(TimedOut):
         stage.follow(4)
@@ -94,13 +94,13 @@ def test_no_look_may_take_longer_than_what_is_left() -> None:
     assert stage.limits[-1] == 0.0
 
 
-def test_a_timeout_of_nothing_looks_once() -> None:
+def test_a_timeout_of_0_polls_once() -> None:
     assert Stage(ENDED).follow(0) == ENDED
     with pytest.raises(TimedOut):
         Stage(batch()).follow(0)
 
 
-def test_a_short_outage_is_told_once_and_outlived() -> None:
+def test_a_short_outage_is_noted_once_and_does_not_end_the_watch() -> None:
     stage = Stage(batch(), AWAY, AWAY, AWAY, ENDED)
     assert stage.follow() == ENDED
     assert stage.notes == [f"the API is away; trying again for {PATIENCE_SECONDS:.0f} s", "the API answers again"]
@@ -122,7 +122,7 @@ def test_two_short_outages_do_not_add_up() -> None:
 
 
 @pytest.mark.parametrize("error", [pytest.param(AWAY, id="no API"), pytest.param(NotFound("none"), id="no batch")])
-def test_what_is_wrong_from_the_start_is_told_at_once(error: Exception) -> None:
+def test_an_error_at_the_first_poll_ends_the_watch(error: Exception) -> None:
     stage = Stage(error)
     with pytest.raises(type(error)):
         stage.follow()
@@ -139,7 +139,7 @@ def test_an_outage_at_the_deadline_is_a_timeout() -> None:
         Stage(batch(), AWAY).follow(30)
 
 
-def test_a_first_look_that_the_deadline_cuts_is_a_timeout() -> None:
+def test_a_first_poll_that_the_deadline_cuts_is_a_timeout() -> None:
     stage = Stage(AWAY)
 
     def slow_look(seconds: float) -> Batch:

@@ -81,7 +81,7 @@ def test_tag_follows_content_name_mode_and_base(tree: Path) -> None:
 
 
 class FullStorage(Buildah):
-    """A storage that has every image, with a lock of its own."""
+    """A storage that has every image, with its own lock."""
 
     def __init__(self, lock: Path) -> None:
         super().__init__()
@@ -114,7 +114,7 @@ def test_sources_that_change_while_another_build_is_waited_for_are_in_the_tag(
     assert built == [reference_of(target, tree, "product:1")]
 
 
-def test_a_tests_image_is_built_on_the_product_and_no_part_of_what_is_shipped() -> None:
+def test_an_image_for_tests_is_built_on_the_product_and_is_not_shipped() -> None:
     (target,) = TEST_TARGETS
     first, second = (reference_of(target, ROOT, product) for product in ("backfleet:1", "backfleet:2"))
     assert first != second
@@ -124,7 +124,7 @@ def test_a_tests_image_is_built_on_the_product_and_no_part_of_what_is_shipped() 
 
 
 @pytest.mark.parametrize("for_tests", [False, True])
-def test_images_for_a_cluster_of_ones_own_are_named_by_the_user(
+def test_the_user_names_the_images_for_their_own_cluster(
     for_tests: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = NamedContext(Layout("mine", tmp_path), "mine")

@@ -31,7 +31,7 @@ def test_the_clusters_in_use_do_not_share_addresses() -> None:
         pytest.param("a/b", id="a path"),
     ],
 )
-def test_names_that_nothing_could_carry_are_refused(name: str) -> None:
+def test_names_that_are_not_valid_are_refused(name: str) -> None:
     with pytest.raises(ClusterError, match="cluster name"):
         layout_for(name)
 
@@ -50,14 +50,14 @@ def test_unrelated_networks_are_no_collision() -> None:
     assert find_collision(DEMO, addresses, routes, {"eth0": ""}) is None
 
 
-def test_an_address_in_the_way_names_the_cluster_that_owns_it() -> None:
+def test_an_address_in_use_names_the_cluster_that_owns_it() -> None:
     owners = {"bf-same": "backfleet cluster same, state /home/ann"}
     found = find_collision(DEMO, [address("bf-same", "10.213.42.1", 30)], [], owners)
     assert found is not None
     assert "10.213.42.0/30 is on interface bf-same (backfleet cluster same, state /home/ann)" in found
 
 
-def test_a_foreign_route_in_the_way_names_its_interface() -> None:
+def test_a_foreign_route_in_use_names_its_interface() -> None:
     found = find_collision(DEMO, [], [{"dst": "10.214.0.0/16", "dev": "tun0"}], {"tun0": ""})
     assert found is not None
     assert "10.214.0.0/16 is on interface tun0 (not made by Backfleet)" in found

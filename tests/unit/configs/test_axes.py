@@ -157,7 +157,7 @@ def test_a_default_alone_fixes_the_parameter_with_a_warning() -> None:
 
 
 @pytest.mark.parametrize("text", ["{start: 2.0, end: 3.0, step: 0.5, type: int}", "{values: [2, 2.5], type: int}"])
-def test_a_declared_type_that_the_values_do_not_have_gives_way_to_theirs(text: str) -> None:
+def test_the_values_own_type_replaces_a_declared_type_that_they_do_not_have(text: str) -> None:
     parameter, warning = noticed(text)
     assert parameter["type"] == "float"
     assert warning.endswith("the type is int, but the values are float; using float")

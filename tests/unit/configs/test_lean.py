@@ -94,7 +94,7 @@ def test_keys_of_ours_may_stand_next_to_lean_s() -> None:
         ("/LeanCLI/main.py", "SMA_Crossover_ETF"),
     ],
 )
-def test_the_strategy_is_found_by_where_the_algorithm_is_or_how_it_is_called(location: str, kind: str) -> None:
+def test_the_strategy_is_found_by_the_location_or_the_type_of_the_algorithm(location: str, kind: str) -> None:
     found = read(changed(algorithm_location=location, algorithm_type_name=kind))
     assert found.spec["strategy"]["name"] == "SMA_Crossover_ETF"
 
