@@ -1,6 +1,6 @@
-"""The operator's settings: environment variables, read once at start; a bad one is an error that names it.
+"""The operator's settings, read once at start. An error names the invalid variable or key.
 
-The chart writes one JSON file (BACKFLEET_SETTINGS_FILE) for what is structured, and secrets come as variables of their own.
+The chart writes structured settings to one JSON file (BACKFLEET_SETTINGS_FILE). Secrets are separate variables.
 """
 
 import json
@@ -36,9 +36,9 @@ class MountSettings(_Settings):
 
 
 class EngineImageSettings(_Settings):
-    """One engine: where its image comes from and what its container asks for.
+    """One engine's image and its container's requests.
 
-    `writable_paths` are folders that get an empty volume each, for an image that writes elsewhere than to /results and /tmp.
+    Each of `writable_paths` gets an empty volume, for an image that writes to other folders than /results and /tmp.
     """
 
     image: str = Field(min_length=1)
@@ -51,7 +51,7 @@ class EngineImageSettings(_Settings):
 
 
 class RecorderSettings(_Settings):
-    """The recorder's container: the product's image, and the Secret that holds its database URL."""
+    """The recorder's container: Backfleet's image, and the Secret with its database URL."""
 
     image: str = Field(min_length=1)
     image_pull_policy: str = "IfNotPresent"
@@ -62,7 +62,7 @@ class RecorderSettings(_Settings):
 
 
 class PodSettings(_Settings):
-    """What every backtest's pod gets beside its containers."""
+    """The settings of every backtest's pod, except those of its containers' images."""
 
     service_account_name: str = "default"
     image_pull_secrets: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ class PodSettings(_Settings):
 
 
 class CeilingSettings(_Settings):
-    """The most seconds that a batch may ask for; `core.spec.ceilings` says why the finished Jobs' is a day."""
+    """The most seconds that a batch may request; `core.spec.ceilings` explains why finished Jobs have a day."""
 
     ttl_seconds_after_finished: int = Field(default=86_400, ge=60, le=31_536_000)
     start_timeout_seconds: int = Field(default=3_600, ge=1, le=86_400)
@@ -85,7 +85,7 @@ class CeilingSettings(_Settings):
 
 
 class Settings(_Settings):
-    """All of it. `installation` identifies this operator's rows in a shared database; `namespaces` are watched."""
+    """All settings. `installation` identifies this operator's rows in a shared database; `namespaces` are watched."""
 
     installation: str = Field(min_length=1, max_length=200)
     namespaces: tuple[Namespace, ...] = Field(min_length=1, max_length=100)
@@ -106,29 +106,30 @@ class Settings(_Settings):
     pods: PodSettings = PodSettings()
 
     def has_mount(self, engine: str, name: str) -> bool:
-        """The engine is configured with a mount of that name."""
+        """Report whether the engine is configured with a mount of that name."""
         return engine in self.engines and any(mount.name == name for mount in self.engines[engine].mounts)
 
     @field_validator("namespaces")
     @classmethod
     def _are_different(cls, namespaces: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(namespaces)) < len(namespaces):
-            raise ValueError("a namespace is there twice")
+            raise ValueError("expected different namespaces, got one of them twice")
         return namespaces
 
 
 def load_settings(environment: Mapping[str, str]) -> tuple[Settings, str]:
-    """The settings and the database URL; SpecInvalid names the variable or the key that is wrong, and the hint."""
+    """Read the settings and the database URL. SpecInvalid names the invalid variable or key, and the fix."""
     path = environment.get(ENV_SETTINGS_FILE)
     if not path:
-        raise SpecInvalid(ENV_SETTINGS_FILE, "not set", "name the JSON file of the operator's settings")
+        problem = "expected the path of the operator's settings, got nothing"
+        raise SpecInvalid(ENV_SETTINGS_FILE, problem, "set it to a JSON file")
     url = environment.get(ENV_DATABASE_URL)
     if not url:
-        raise SpecInvalid(ENV_DATABASE_URL, "not set", "give the operator's Postgres URL")
+        raise SpecInvalid(ENV_DATABASE_URL, "expected the operator's Postgres URL, got nothing", "set it")
     try:
         body = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise SpecInvalid(ENV_SETTINGS_FILE, f"cannot be read as JSON: {error}", f"fix {path}") from error
+        raise SpecInvalid(ENV_SETTINGS_FILE, f"expected a JSON file: {error}", f"fix {path}") from error
     if isinstance(body, dict) and "namespaces" not in body and environment.get(ENV_NAMESPACE):
         body["namespaces"] = [environment[ENV_NAMESPACE]]
     try:

@@ -128,7 +128,7 @@ def test_a_server_that_is_silent_is_given_up(database: Database, url: str) -> No
         proxy.freeze()
         started = time.monotonic()
         reply = append_outcome(proxy.url_of(url), ATTEMPT, Recorded(outcome=GOOD), call_seconds=0.5)
-        assert (reply.answer, reply.message) == (Answer.AWAY, "no answer from the database within 0.5 s")
+        assert (reply.answer, reply.message) == (Answer.AWAY, "the database did not answer within 0.5 s")
         assert time.monotonic() - started < 5
     assert rows(database) == []
 
@@ -169,6 +169,6 @@ def test_sigterm_ends_the_program_at_once(database: Database, url: str, tmp_path
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 4
         process.stderr.close()
-    word = {"recorded": False, "message": "terminated before the outcome was recorded"}
+    word = {"recorded": False, "message": "the recorder was terminated before it recorded the outcome"}
     assert json.loads((tmp_path / "last-word").read_text()) == word
     assert rows(database) == []

@@ -1,6 +1,6 @@
-"""Append one outcome to Postgres: the only SQL of the recorder, with a bound on every wait.
+"""The recorder's only SQL: it appends one outcome to Postgres, with a bound on every wait.
 
-The recorder's role may insert outcomes and nothing else, so a duplicate is told by its error, not by ON CONFLICT on a column.
+The recorder's role may only insert outcomes. So it recognizes a duplicate by the error, not by ON CONFLICT on a column.
 """
 
 import json
@@ -29,39 +29,39 @@ VALUES (%(attempt_id)s, %(kind)s, %(reason)s, %(message)s, %(body)s::jsonb, %(ex
 
 @unique
 class Answer(StrEnum):
-    """How one try ended."""
+    """The result of one try."""
 
     APPENDED = "appended"
     DUPLICATE = "duplicate"
-    """This attempt has an outcome already: it was recorded."""
+    """The attempt already has an outcome."""
     UNKNOWN_ATTEMPT = "unknown attempt"
-    """The database knows no such attempt (its batch was deleted): nothing to record any more."""
+    """The database has no such attempt, since its batch was deleted: there is nothing left to record."""
     REFUSED = "refused"
-    """The database does not take this content, whenever it is offered."""
+    """The database does not accept this content, however often it is offered."""
     AWAY = "away"
-    """Not now; later perhaps."""
+    """The database does not answer now; a later try may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer, with the database's words for people; they hold no secret."""
+    """The answer and the database's message, without secrets."""
 
     answer: Answer
     message: str = ""
 
 
 Append = Callable[[str, str, Recorded], Reply]
-"""Of database URL, attempt id and outcome; never raises for what a database does."""
+"""Takes database URL, attempt id and outcome; never raises for a database's error."""
 
 
 def append_outcome(database_url: str, attempt_id: str, recorded: Recorded, call_seconds: float = CALL_SECONDS) -> Reply:
-    """One try on a connection of its own; a call that is not answered in time is given up, whatever the server does."""
+    """Try once, on a new connection. Give up a call that the server does not answer in time."""
     try:
         values = row(attempt_id, recorded)
     except (ValueError, TypeError) as error:
         return Reply(Answer.REFUSED, f"the outcome cannot be written as JSON: {error}")
     try:
-        # Asynchronous, so that every wait is ours: bounded, and open to SIGTERM.
+        # Asynchronous: the recorder bounds every wait itself, and SIGTERM can interrupt it.
         given = parse_url(database_url).keywords() | {"application_name": APPLICATION_NAME}
         with closing(psycopg2.connect(**given, async_=True)) as connection:
             _wait(connection, call_seconds)
@@ -81,7 +81,7 @@ def append_outcome(database_url: str, attempt_id: str, recorded: Recorded, call_
 
 
 def row(attempt_id: str, recorded: Recorded) -> dict[str, Any]:
-    """The row of an outcome by column; JSONB as text without NaN."""
+    """Return the row of an outcome by column; JSONB as text without NaN."""
     outcome = recorded.outcome
     is_success = isinstance(outcome, Result)
     return {
@@ -97,14 +97,14 @@ def row(attempt_id: str, recorded: Recorded) -> dict[str, Any]:
 
 
 def _wait(connection: Any, seconds: float) -> None:  # noqa: ANN401 (psycopg2 has no types)
-    """Until what was asked is answered; a server that is silent is given up."""
+    """Wait for the server's answer, and give up after `seconds`."""
     deadline = time.monotonic() + seconds
     while (state := connection.poll()) != extensions.POLL_OK:
         reading = [connection] if state == extensions.POLL_READ else []
         writing = [connection] if state == extensions.POLL_WRITE else []
         left = deadline - time.monotonic()
         if left <= 0 or not any(select.select(reading, writing, [], left)):
-            raise psycopg2.OperationalError(f"no answer from the database within {seconds:g} s")
+            raise psycopg2.OperationalError(f"the database did not answer within {seconds:g} s")
 
 
 def _words(error: psycopg2.Error, database_url: str) -> str:

@@ -1,4 +1,4 @@
-"""One JSON object a line on stderr, with the attempt in every one."""
+"""The recorder's log: one JSON object per line on stderr, each with the attempt."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ Log = Callable[..., None]
 
 
 def json_log(stream: TextIO | None = None, **fields: object) -> Log:
-    """A function of an event's name and its fields; `fields` stand in every line."""
+    """Return a function that logs an event's name and fields; every line contains `fields`."""
 
     def log(event: str, level: str = "info", **more: object) -> None:
         line = {"time": datetime.now(UTC).isoformat(), "level": level, "event": event, **fields, **more}

@@ -1,8 +1,8 @@
-"""The command `backfleet-recorder`: turn what the engine left into one outcome in Postgres, then end.
+"""The command `backfleet-recorder`: turn the engine's files into one outcome in Postgres, then exit.
 
-Exit codes: 0 a success was recorded, 3 a failure was recorded, 2 the environment is wrong. Nothing was recorded: 4 because
-Postgres was away for too long or the pod was to end, 5 because Postgres does not take it.
-The last word, at most 4 KiB of JSON, goes to the container's termination message: recorded, kind, reason, message.
+Exit codes: 0 a success was recorded, 3 a failure was recorded. Nothing was recorded: 2 because the environment is invalid,
+4 because Postgres did not answer for too long or the pod was terminated, 5 because Postgres does not accept the outcome.
+The termination message of the container is JSON of at most 4 KiB: recorded, kind, reason, message.
 """
 
 import json
@@ -33,17 +33,17 @@ MONOTONIC = Clock(now=time.monotonic, sleep=time.sleep)
 
 
 class Terminated(BaseException):
-    """SIGTERM: the pod is being deleted; no handler of errors may swallow it."""
+    """SIGTERM: the pod is being deleted. As a BaseException it passes every handler of errors."""
 
 
 def main() -> int:
-    """Record by the process's environment; SIGTERM ends it between any two steps."""
+    """Record as the process's environment says. SIGTERM can end this between any two steps."""
     signal.signal(signal.SIGTERM, _terminate)
     return run(os.environ, append_outcome, MONOTONIC)
 
 
 def run(environment: Mapping[str, str], append: Append, clock: Clock) -> int:
-    """The whole of it with what touches the world passed in; the exit code."""
+    """Judge and record with the given dependencies, and return the exit code."""
     log = json_log(attempt=environment.get(wire.ENV_ATTEMPT_ID, ""))
     try:
         orders = read_orders(environment)
@@ -55,7 +55,7 @@ def run(environment: Mapping[str, str], append: Append, clock: Clock) -> int:
         return _finish(orders, _run(orders, append, clock, log), log)
     except Terminated:
         log("terminated", level="warning")
-        word = {"recorded": False, "message": "terminated before the outcome was recorded"}
+        word = {"recorded": False, "message": "the recorder was terminated before it recorded the outcome"}
         _leave_last_word(orders.termination_log, word, log)
         return wire.RECORDER_EXIT_GAVE_UP
 
@@ -86,7 +86,7 @@ def _finish(orders: Orders, ending: Ending, log: Log) -> int:
 
 
 def _leave_last_word(path: Path, word: Mapping[str, object], log: Log) -> None:
-    """At most 4 KiB whatever the message: a character takes at most 12 bytes of JSON."""
+    """Write the termination message. It always fits 4 KiB: a character takes at most 12 bytes of JSON."""
     message = clean_text(str(word.get("message", "")), 300)
     text = json.dumps({**word, "message": message})
     try:
@@ -97,7 +97,7 @@ def _leave_last_word(path: Path, word: Mapping[str, object], log: Log) -> None:
 
 def _terminate(number: int, frame: FrameType | None) -> None:
     del number, frame
-    # Once is enough: a second signal must not disturb the last word.
+    # A second signal must not interrupt the termination message.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise Terminated
 

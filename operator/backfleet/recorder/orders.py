@@ -1,4 +1,4 @@
-"""What the recorder is told: its environment, read once; a missing or wrong variable is named."""
+"""The recorder's orders: its environment, read once. An error names the missing or invalid variable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ TERMINATION_LOG = "/dev/termination-log"
 
 
 class OrdersInvalid(BackfleetError):
-    """The environment is wrong: nothing can be recorded; the message names the variable and never shows a secret."""
+    """An invalid environment: nothing can be recorded. The message names the variable and never shows a secret."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What to judge, as which attempt, and where to append it; an operator of 0.2.0 does not say the engine's image."""
+    """What to judge, for which attempt, and where to append it. An operator of 0.2.0 does not pass the engine's image."""
 
     engine: str
     engine_image: str | None = None
@@ -36,12 +36,12 @@ class Orders:
 
 
 def termination_log(environment: Mapping[str, str]) -> Path:
-    """Where the last word goes; known even when the rest of the environment is wrong."""
+    """Return the path of the termination message; valid even if the rest of the environment is not."""
     return Path(environment.get(wire.ENV_TERMINATION_LOG) or TERMINATION_LOG)
 
 
 def read_orders(environment: Mapping[str, str]) -> Orders:
-    """All of it; OrdersInvalid names the first variable that is missing or wrong."""
+    """Read all variables. OrdersInvalid names the first missing or invalid one."""
     return Orders(
         engine=_required(environment, wire.ENV_ENGINE),
         engine_image=environment.get(wire.ENV_ENGINE_IMAGE) or None,
@@ -65,7 +65,7 @@ def _request(text: str) -> BacktestRequest:
     try:
         return BacktestRequest.from_json(text)
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise OrdersInvalid(f"{wire.ENV_REQUEST} is not a request: {type(error).__name__}") from error
+        raise OrdersInvalid(f"{wire.ENV_REQUEST}: expected a request as JSON, got {type(error).__name__}") from error
 
 
 def _database_url(text: str) -> str:
@@ -76,7 +76,7 @@ def _database_url(text: str) -> str:
         raise OrdersInvalid(str(error)) from error
     except ProgrammingError:
         # libpq's own text repeats the URL, password included.
-        raise OrdersInvalid(f"{name}: it has an option that Postgres does not know; remove it") from None
+        raise OrdersInvalid(f"{name}: the URL has an option that Postgres does not know. Remove that option.") from None
     return text
 
 
@@ -89,6 +89,6 @@ def _patience(text: str | None) -> float:
         seconds = -1.0
     if not 0 <= seconds <= MAX_PATIENCE_SECONDS:
         raise OrdersInvalid(
-            f"{wire.ENV_RECORDER_PATIENCE} is no number of seconds from 0 to {MAX_PATIENCE_SECONDS:.0f}"
+            f"{wire.ENV_RECORDER_PATIENCE}: expected seconds from 0 to {MAX_PATIENCE_SECONDS:.0f}, got {text[:40]!r}"
         )
     return seconds

@@ -1,4 +1,4 @@
-"""Judge once, then offer the outcome to the database until it has it or the patience ends."""
+"""Judge once, then offer the outcome to the database until it is recorded or the patience ends."""
 
 import random
 from collections.abc import Callable
@@ -20,7 +20,7 @@ MAX_DELAY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Time as the recorder uses it; tests give their own."""
+    """The recorder's clock; tests pass their own."""
 
     now: Callable[[], float]
     sleep: Callable[[float], None]
@@ -29,7 +29,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """What stands in the end: the outcome, and whether the database has it, or would not take it."""
+    """The end of recording: the outcome, and whether the database recorded or refused it."""
 
     recorded: Recorded
     is_recorded: bool
@@ -38,17 +38,19 @@ class Ending:
 
 
 def judge(engine: Engine | None, name: str, folder: Path, request: BacktestRequest) -> Recorded:
-    """The engine's judgement; whatever goes wrong in it is itself an outcome, so that nothing is lost in silence."""
+    """Let the engine judge the folder. An error in it becomes an outcome too: nothing is lost silently."""
     if engine is None:
-        return _recorder_error(f"this recorder knows no engine {name[:100]!r}")
+        return _recorder_error(
+            f"engine {name[:100]!r} is unknown to this recorder. Run operator and recorder in the same version."
+        )
     try:
         return engine.outcome(folder, request)
-    except Exception as error:  # noqa: BLE001 (the last line of defence: a judge that fails must still be recorded)
-        return _recorder_error(f"judging failed: {type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 (the last line of defence: a failed judgement must still be recorded)
+        return _recorder_error(f"the engine's files could not be judged: {type(error).__name__}: {error}")
 
 
 def with_image(recorded: Recorded, image: str | None) -> Recorded:
-    """The outcome with the engine's image in its provenance, whatever the engine's own files say of it."""
+    """Put the engine's image into the outcome's provenance, in place of any that the engine's files name."""
     outcome = recorded.outcome
     if image is None or not isinstance(outcome, Result):
         return recorded
@@ -56,7 +58,7 @@ def with_image(recorded: Recorded, image: str | None) -> Recorded:
 
 
 def record(orders: Orders, recorded: Recorded, append: Append, clock: Clock, log: Log) -> Ending:
-    """Append, again and again while the database is away; the last try falls on the end of the patience."""
+    """Append the outcome. Repeat while the database is away; the last try is at the end of the patience."""
     deadline = clock.now() + orders.patience_seconds
     delay = FIRST_DELAY_SECONDS
     was_refused = False
@@ -85,7 +87,7 @@ def record(orders: Orders, recorded: Recorded, append: Append, clock: Clock, log
 
 
 def _instead_of(recorded: Recorded, reply: Reply) -> Recorded:
-    """What can be said of an outcome that the database does not take; times and code may be what it refuses."""
+    """Return a failure in place of an outcome that the database refuses, without its times and code: they may be the cause."""
     del recorded
     return _recorder_error(f"the database refused the outcome: {reply.message}")
 

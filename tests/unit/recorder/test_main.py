@@ -85,7 +85,7 @@ def test_a_signal_between_tries_ends_with_4(tmp_path: Path) -> None:
 
     assert run(environment_of(tmp_path), terminated, FakeClock().as_clock()) == 4
     word = json.loads((tmp_path / "last-word").read_text())
-    assert word == {"recorded": False, "message": "terminated before the outcome was recorded"}
+    assert word == {"recorded": False, "message": "the recorder was terminated before it recorded the outcome"}
 
 
 def test_the_last_word_stays_below_4_kib_whatever_the_message(tmp_path: Path) -> None:

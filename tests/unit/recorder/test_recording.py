@@ -117,7 +117,7 @@ class BrokenEngine(NoopEngine):
 
 def test_a_judge_that_fails_is_an_outcome_with_its_exception() -> None:
     judged = judge(BrokenEngine(), "broken", Path("/none"), REQUEST)
-    message = "judging failed: KeyError: 'oops\\x00'"
+    message = "the engine's files could not be judged: KeyError: 'oops\\x00'"
     assert judged == Recorded(outcome=Failure(reason=FailureReason.RECORDER_ERROR, message=message))
 
 
@@ -135,7 +135,7 @@ def test_a_signal_during_the_judgement_is_no_outcome() -> None:
 
 def test_an_unknown_engine_is_an_outcome() -> None:
     judged = judge(None, "lean9", Path("/none"), REQUEST)
-    message = "this recorder knows no engine 'lean9'"
+    message = "engine 'lean9' is unknown to this recorder. Run operator and recorder in the same version."
     assert judged == Recorded(outcome=Failure(reason=FailureReason.RECORDER_ERROR, message=message))
 
 
