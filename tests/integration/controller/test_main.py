@@ -275,7 +275,11 @@ def run_to_its_end(**variables: str) -> tuple[int, str]:
     ("changes", "named"),
     [
         pytest.param({"BACKFLEET_SETTINGS_FILE": ""}, "BACKFLEET_SETTINGS_FILE: expected the path", id="no settings"),
-        pytest.param({"BACKFLEET_DATABASE_URL": ""}, "BACKFLEET_DATABASE_URL: expected the operator's Postgres URL", id="no database"),
+        pytest.param(
+            {"BACKFLEET_DATABASE_URL": ""},
+            "BACKFLEET_DATABASE_URL: expected the operator's Postgres URL",
+            id="no database",
+        ),
         pytest.param({"BACKFLEET_DATABASE_URL": "mysql://db/x"}, "database", id="another database"),
         pytest.param({"KUBECONFIG": os.devnull}, "KUBECONFIG: ", id="no kubeconfig"),
         pytest.param(
