@@ -76,9 +76,9 @@ LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer th
         ),
         pytest.param(
             JOB,
-            replace(POD, reason="OutOfcpu"),
+            replace(POD, reason="OutOfcpu", message="not enough cpu"),
             FailureReason.UNEXPECTED_ADMISSION,
-            "OutOfcpu",
+            "not enough cpu",
             id="the node did not admit it",
         ),
         pytest.param(
