@@ -23,7 +23,7 @@ STATEMENT_SECONDS = 5
 class Services:
     """Postgres, Kubernetes, the threads in which both are asked, and the clock that estimates go by.
 
-    `quick` reads what an index leads to; `slow` sorts or searches, with a bound of its own, so that quick reads go on beside
+    `quick` reads what an index leads to; `slow` sorts or searches, with a bound of its own, so that quick reads are not held up by
     it; `writes` makes and cancels; `health` has a thread and a connection that nothing else uses.
     """
 
