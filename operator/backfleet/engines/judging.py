@@ -40,7 +40,7 @@ def judge(
 ) -> Recorded:
     """Judge a results folder. `reasons` maps the exit codes by which the engine itself names a reason.
 
-    If `is_posted` is true and the result is final, the files alone decide: whatever ended the process came after the run.
+    If `is_posted` is true and the result is final, the files alone decide: the process ended after the run.
     """
     report = _read_report(folder)
     outcome = _posted_outcome(folder, report, read_result, is_posted) or _outcome(folder, report, read_result, reasons)

@@ -128,7 +128,7 @@ def _not_completed(document: Document) -> Failure | None:
 
 
 def _no_data(seen: Evidence, measured: Measured, request: BacktestRequest) -> Failure | None:
-    """Find missing data. A run with orders had prices, whatever else its files say."""
+    """Find missing data. A run with orders had prices, so it never lacks data."""
     problem = None if measured.metrics["total_orders"] else _data_problem(seen, request.symbols)
     if problem is None:
         return None
