@@ -62,7 +62,7 @@ class RecorderSettings(_Settings):
 
 
 class PodSettings(_Settings):
-    """The settings of every backtest's pod, except those of its containers' images."""
+    """The settings that all backtests' pods share."""
 
     service_account_name: str = "default"
     image_pull_secrets: tuple[str, ...] = ()

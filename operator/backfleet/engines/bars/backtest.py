@@ -21,7 +21,10 @@ COVERAGE_SLACK_DAYS = 7
 
 
 def load_bars(request: BacktestRequest, settings: BarsSettings | None = None) -> tuple[Bars, ...]:
-    """Read the bars of a request's symbols on shared days, the traded one first. Their number may raise InvalidCombination."""
+    """Read the bars of a request's symbols on shared days, the traded one first.
+
+    Raise InvalidCombination for a wrong number of symbols.
+    """
     settings = settings or BarsSettings()
     symbols = _symbols(request, _strategy(request))
     prices = request.prices or settings.prices

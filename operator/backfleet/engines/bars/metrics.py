@@ -145,10 +145,10 @@ def _ratios(returns: Sequence[float], plain: Moments | None, risk_free: float | 
 
 
 def _trade_metrics(ledger: Ledger) -> dict[str, Number]:
-    """Compute the metrics of trades. A win has a profit after fees; a trade's return is profit / realized capital before it.
+    """Compute the metrics of trades. A win has a profit after fees.
 
-    Both are LEAN's definitions. So is the gross profit, which sums the trades with a profit before fees. Dividends count in
-    equity but in no trade.
+    As in LEAN, a trade's return is its profit / the realized capital before it, and the gross profit sums the trades with a
+    profit before fees. Dividends count in equity but in no trade.
     """
     wins: list[float] = []
     losses: list[float] = []

@@ -142,7 +142,7 @@ class Account:
         self.total_fees += fee
 
     def apply(self, action: "BarAction", close: float) -> None:
-        """Pay the dividend, then split the shares. A fraction of a share is paid in cash, at the adjusted close before."""
+        """Pay the dividend, then split the shares. A fraction of a share is paid at the split-adjusted close before."""
         _, dividend, split = action
         self.cash += self.shares * dividend
         if split != 1:
