@@ -23,8 +23,8 @@ STATEMENT_SECONDS = 5
 class Services:
     """Postgres, Kubernetes, the threads in which both are asked, and the clock that estimates go by.
 
-    `quick` reads what an index leads to; `slow` sorts or searches, with a bound of its own, so that quick reads are not held up by
-    it; `writes` makes and cancels; `health` has a thread and a connection that nothing else uses.
+    `quick` reads what an index leads to. `slow` sorts or searches, with its own bound, so that it does not hold up quick reads.
+    `writes` creates and cancels. `health` has a thread and a connection that nothing else uses.
     """
 
     settings: ApiSettings
