@@ -98,4 +98,4 @@ def test_a_zip_that_cannot_be_unpacked_ends_the_run_with_the_reason(tmp_path: Pa
     (data / "equity/usa/factor_files/factor_files_20201231.zip").write_bytes(b"no zip")
     ended = run(tmp_path, path)
     assert (ended.stdout, ended.returncode) == ("", 1)
-    assert "cannot unpack the zips of factor and map files" in ended.stderr
+    assert "cannot unpack the factor and map files" in ended.stderr
