@@ -4,7 +4,7 @@ import json
 import subprocess
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ class Live:
     environment: dict[str, str]
     api_url: str
     api: client.ApiClient
+    leaving: dict[str, str] = field(default_factory=dict)
+    """Batches that must leave nothing, uid by name: `tests/e2e/test_cleanup.py` looks later, so that no test waits for it."""
 
     def kubectl(
         self, *arguments: str, stdin: str | None = None, check: bool = True
