@@ -89,5 +89,6 @@ class OperatorProcess:
         self.process.wait(10)
 
     def log(self) -> list[dict[str, Any]]:
-        """Its lines so far; each is one JSON object."""
-        return [json.loads(line) for line in self.log_path.read_text().splitlines()]
+        """Its lines so far; each is one JSON object. The last one may be half written, and is left out."""
+        whole, _, _ = self.log_path.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
