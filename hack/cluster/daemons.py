@@ -185,6 +185,9 @@ def _network_configuration(layout: Layout) -> dict[str, object]:
     return {"cniVersion": "0.4.0", "name": "backfleet", "plugins": [bridge, port_map]}
 
 
+DISK_SIGNALS = ("nodefs.available", "nodefs.inodesFree", "imagefs.available")
+
+
 def _kubelet_configuration(layout: Layout) -> dict[str, object]:
     pki = f"{ROOT}/pki"
     return {
@@ -220,12 +223,7 @@ def _kubelet_configuration(layout: Layout) -> dict[str, object]:
         "nodeStatusReportFrequency": "5m",
         # The disk belongs to the machine. If it is full, the images must stay.
         "imageGCHighThresholdPercent": 100,
-        "evictionHard": {
-            "memory.available": "100Mi",
-            "nodefs.available": "0%",
-            "nodefs.inodesFree": "0%",
-            "imagefs.available": "0%",
-        },
+        "evictionHard": {"memory.available": "100Mi", **dict.fromkeys(DISK_SIGNALS, "0%")},
     }
 
 

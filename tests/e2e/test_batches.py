@@ -116,6 +116,7 @@ def test_a_batch_is_deleted_in_the_middle(live: Live) -> None:
     uid = live.apply(manifest)
     wait_until("some have run", lambda: (live.batch("deleted").get("status") or {}).get("succeeded", 0) >= 3, 90)
     live.delete("deleted")
+    assert live.kubectl("get", "ob", "deleted", check=False).returncode != 0
     live.leaving["deleted"] = uid
 
 

@@ -139,17 +139,11 @@ class Passes:
             store = self.rows.observe(uids)
         sight.pods += pods_out_of_list(self.cluster, sight, store)
         self.skew.correct(sight)
-        records = {record.uid: record for record in store.batches}
-        self.quiet.wake(records.keys())
+        self.quiet.wake(record.uid for record in store.batches)
         jobs = jobs_with_pod_refusals(self.cluster, sight, store.now)
         self._note_look(store.now, jobs, sight)
         memory = self.applier.memory
         memory.keep_news(store.attempts)
-        reads_catalog = any(
-            needs_catalog(batch, records.get(batch.uid))
-            for batch in sight.batches
-            if batch.uid not in resting and not self._is_refused(batch, store.now)
-        )
         return Observation(
             now=store.now,
             batches=tuple(sight.batches),
@@ -157,7 +151,7 @@ class Passes:
             pods=tuple(sight.pods),
             settled=self._settled(sight, store.now),
             store=store,
-            catalog=self._read_catalog() if reads_catalog else Catalog(),
+            catalog=self._read_catalog() if self._needs_catalog(sight, store, resting) else Catalog(),
             strategies=available_strategies(self.settings),
             status_written_at=dict(memory.status_written_at),
             refusals=dict(memory.refusals),
@@ -171,6 +165,14 @@ class Passes:
             namespaces=frozenset(sight.listed),
             resting=resting,
             limits=self.limits,
+        )
+
+    def _needs_catalog(self, sight: Sight, store: StoreView, resting: Collection[str]) -> bool:
+        records = {record.uid: record for record in store.batches}
+        return any(
+            needs_catalog(batch, records.get(batch.uid))
+            for batch in sight.batches
+            if batch.uid not in resting and not self._is_refused(batch, store.now)
         )
 
     def _read_catalog(self) -> Catalog:

@@ -1,6 +1,6 @@
 """Remembers the batches that nothing is left to do for, so that no pass reads or plans them again until they change."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from backfleet.controller.observing import Sight
@@ -44,7 +44,7 @@ class QuietBatches:
             if batch.uid in planned.quiet and batch.resource_version:
                 self._by_uid[batch.uid] = _Quiet(batch.resource_version, planned.quiet[batch.uid])
 
-    def wake(self, uids: Collection[str]) -> None:
+    def wake(self, uids: Iterable[str]) -> None:
         """Have these looked at in the next pass."""
         for uid in uids:
             self._by_uid.pop(uid, None)

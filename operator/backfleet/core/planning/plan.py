@@ -105,6 +105,11 @@ def plan(seen: Observation, between: Callable[[], None] = lambda: None) -> Plan:
             lambda b=batch, r=record: board.rest(seen, b, r, close_finished(seen, b, r, held, jobs[b.uid])),  # type: ignore[misc]
         )
     _sweep(seen, records.values(), board)
+    return _conclude(seen, board)
+
+
+def _conclude(seen: Observation, board: _Board) -> Plan:
+    """Put the batches' plans together: what they share, when the next look is due, and which Jobs are overdue."""
     made = bound_labels(expire_settled(seen, board.plans), seen.limits, seen.now)
     plans = sorted((each for each in made if not each.is_empty), key=lambda each: each.uid)
     due = [moment for moment in board.due if moment >= seen.now] + [each.due_at for each in made if each.due_at]
