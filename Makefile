@@ -64,12 +64,14 @@ test-below: setup lint types imports ## Run all tests that need no cluster, with
 	@$(BIN)/python -m coverage run -m pytest -q -n 2 --dist loadfile tests/unit tests/properties tests/contract tests/integration
 	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
 
-.PHONY: test-e2e
-test-e2e: preflight setup ## Run the end-to-end tests on a real Kubernetes
-	@$(BIN)/python -m pytest tests/e2e -v
+.PHONY: test-e2e test-tutorial
+test-e2e: preflight setup ## Run the end-to-end tests on a real Kubernetes, but for the tutorial
+	@$(BIN)/python -m pytest tests/e2e --ignore tests/e2e/test_demo.py -v
+test-tutorial: preflight setup ## Run the commands of docs/tutorial.md, on the demo's own Kubernetes
+	@$(BIN)/python -m pytest tests/e2e/test_demo.py -v
 
 # Not written as make itself in the recipe: make -n would run that line.
-HALF := $(MAKE)
+SUITE := $(MAKE)
 LOGS := build/tests
 .PHONY: test
 test: suites ## Run every test, as CI does. Tests that need no cluster have a lower priority
@@ -78,7 +80,8 @@ test: suites ## Run every test, as CI does. Tests that need no cluster have a lo
 # make ends with a line of its own after a recipe that fails. So a failure with a verdict is left to `test`: its line is the verdict.
 .PHONY: suites
 suites: preflight setup
-	@$(BIN)/python hack/suites.py --logs $(LOGS) "below-the-cluster=nice -n 10 $(HALF) test-below" "end-to-end=$(HALF) test-e2e" \
+	@$(BIN)/python hack/suites.py --logs $(LOGS) "below-the-cluster=nice -n 10 $(SUITE) test-below" \
+	    "end-to-end=$(SUITE) test-e2e" "tutorial=$(SUITE) test-tutorial" \
 	  || test -s $(LOGS)/failed
 
 .PHONY: test-ahead
