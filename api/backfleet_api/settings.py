@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from backfleet.core.database_urls import parse_url
 from backfleet.core.errors import SpecInvalid
+from backfleet.store.postgres.urls import parse_url
 
 ENV_HOST = "BACKFLEET_API_HOST"
 ENV_PORT = "BACKFLEET_API_PORT"

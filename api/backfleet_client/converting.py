@@ -54,7 +54,7 @@ def convert(config: IO[bytes], name: str | None, namespace: str | None, output: 
       backfleet convert my-config.yaml --symbols SPY,QQQ
     """
     from backfleet.configs.documents import MAX_CONFIG_BYTES  # noqa: PLC0415 - late: yaml
-    from backfleet.core.names import name_stem  # noqa: PLC0415 - late
+    from backfleet.core.spec.batch_names import name_stem  # noqa: PLC0415 - late
 
     file = name_of(config)
     found = read_config(file, config.read(MAX_CONFIG_BYTES + 1), wishes)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from backfleet.core.engine_versions import IMAGE, VERSION
+from backfleet.core.backtests import PROVENANCE_IMAGE, PROVENANCE_VERSION
 from backfleet.core.metrics import METRICS, as_shown
 from backfleet_client.output import Cell, Row, clean, render_fields, render_table
 
@@ -134,8 +134,8 @@ def backtest_text(backtest: "Backtest") -> str:
         verdict: dict[str, Cell] = {
             "passed": backtest.result.passed,
             "rejections": ",".join(backtest.result.rejections),
-            "engine version": backtest.result.provenance.get(VERSION),
-            "engine image": backtest.result.provenance.get(IMAGE),
+            "engine version": backtest.result.provenance.get(PROVENANCE_VERSION),
+            "engine image": backtest.result.provenance.get(PROVENANCE_IMAGE),
         }
         parts.append(render_fields({**_shown_figures(backtest.result.metrics), **verdict}))
         parts += [f"warning: {clean(warning)}" for warning in backtest.result.warnings]

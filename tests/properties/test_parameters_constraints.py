@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.names import job_name
+from backfleet.core.planning.job_names import job_name
 from backfleet.core.space.constraints import compile_constraints, count_satisfying, next_satisfying
 from backfleet.core.space.parameters import ParameterDeclaration, build_space
 from backfleet.core.space.scalars import ParameterType

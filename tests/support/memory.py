@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from backfleet.core.backtests import BacktestState, Recorded, Result, backtest_id
+from backfleet.core.backtests import BacktestState, Recorded, Result, backtest_id, engine_version_of
 from backfleet.core.changes import (
     AttemptChange,
     BatchChanges,
@@ -16,7 +16,6 @@ from backfleet.core.changes import (
     SettleFailure,
     SettleResult,
 )
-from backfleet.core.engine_versions import version_of
 from backfleet.core.errors import Conflict, Unavailable
 from backfleet.core.records import (
     AttemptRecord,
@@ -35,7 +34,7 @@ def seen_outcome(attempt_id: str, recorded_at: datetime, recorded: Recorded) -> 
     """What a pass sees of what a recorder appended."""
     ending = recorded.outcome
     if isinstance(ending, Result):
-        ending = Measured(metrics=ending.metrics, engine_version=version_of(ending.provenance))
+        ending = Measured(metrics=ending.metrics, engine_version=engine_version_of(ending.provenance))
     return OutcomeRecord(
         attempt_id=attempt_id,
         recorded_at=recorded_at,

@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from backfleet.core import ranking, wire
-from backfleet.core.backtests import BacktestState, backtest_id
-from backfleet.core.counts import progress, queued
-from backfleet.core.engine_versions import IMAGE, VERSION, mixing_warning
+from backfleet.core.backtests import PROVENANCE_IMAGE, PROVENANCE_VERSION, BacktestState, backtest_id
 from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text, round_figures
 from backfleet.core.records import COMPLETE_REASONS, BatchState
 from backfleet.core.space.parameters import Combination, ParameterSpace
@@ -66,14 +64,14 @@ def summarize_batch(batch: stored.BatchAnswer) -> BatchSummary:
         objective=objective_answer(batch.objective),
         counts=Counts(
             total=batch.record.total,
-            queued=queued(batch.record, batch.active),
+            queued=batch.record.queued(batch.active),
             active=batch.active,
             succeeded=counters.succeeded,
             failed=counters.failed,
             cancelled=counters.cancelled,
             passed=counters.passed,
         ),
-        progress=progress(batch.record),
+        progress=batch.record.progress,
         best=_best(batch),
         accepted_at=batch.record.accepted_at,
         finished_at=batch.record.finished_at,
@@ -116,14 +114,14 @@ def rank_answer(result: stored.RankedResult) -> RankedResult:
         passed=result.passed,
         rejections=list(result.rejections),
         criteria_version=result.criteria_version,
-        engine_version=result.provenance.get(VERSION),
-        engine_image=result.provenance.get(IMAGE),
+        engine_version=result.provenance.get(PROVENANCE_VERSION),
+        engine_image=result.provenance.get(PROVENANCE_IMAGE),
     )
 
 
 def mixing_warnings(batch: stored.BatchAnswer, order: ranking.Objective) -> list[str]:
     """What to know of the batch's results in that order."""
-    warning = mixing_warning(batch.record.engine_versions, batch.engine, order.metric)
+    warning = ranking.mixing_warning(batch.record.engine_versions, batch.engine, order.metric)
     return [] if warning is None else [warning]
 
 

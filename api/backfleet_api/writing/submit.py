@@ -9,7 +9,7 @@ from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.errors import Conflict, SpecInvalid
-from backfleet.core.names import name_stem
+from backfleet.core.spec.batch_names import name_stem
 from backfleet.store.passes.strategies import load_catalog
 from backfleet_api.cluster import Cluster, ClusterBatch, NewBatch
 from backfleet_api.dependencies import Services

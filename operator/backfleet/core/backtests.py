@@ -10,6 +10,9 @@ from typing import Any
 
 from backfleet.core.reasons import FailureReason
 
+PROVENANCE_ENGINE, PROVENANCE_VERSION, PROVENANCE_IMAGE = "engine", "engineVersion", "engineImage"
+"""Keys of a result's provenance: who computed it."""
+
 
 @unique
 class BacktestState(StrEnum):
@@ -148,6 +151,17 @@ class Result:
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     analysis: tuple[Finding, ...] = ()
+
+
+def engine_version_of(provenance: Mapping[str, str]) -> str | None:
+    """Return the text that distinguishes two versions of an engine.
+
+    LEAN that was built from its sources names no build, so the image is part of it.
+    """
+    version, image = provenance.get(PROVENANCE_VERSION), provenance.get(PROVENANCE_IMAGE)
+    if provenance.get(PROVENANCE_ENGINE) != "lean" or image is None:
+        return version
+    return f"{version or 'unknown'} ({image})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,17 @@
 """The order of results under an objective: ties and nulls are decided here and nowhere else."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
 from backfleet.core.metrics import METRICS
+
+_PSR = "probabilistic_sharpe_ratio"
+_PSR_OF_LEAN = (
+    f"{_PSR} is of excess returns in LEAN since 2026-07-06, of plain returns before: its values of two versions cannot be "
+    "ranked together; "
+)
 
 
 @unique
@@ -57,6 +63,15 @@ def rank_key(value: float | None, direction: Direction) -> float:
     if value is None or not math.isfinite(value):
         return math.inf
     return -value if direction is Direction.MAXIMIZE else value
+
+
+def mixing_warning(versions: Sequence[str], engine: str, ranked_by: str) -> str | None:
+    """Return what to know of a ranking whose results are of several versions of the engine; None where they are of one."""
+    if len(versions) < 2:
+        return None
+    text = f"results are of several versions of the engine, {', '.join(versions)}: figures may differ for that reason alone"
+    # First, since a condition's message is cut.
+    return _PSR_OF_LEAN + text if engine == "lean" and ranked_by == _PSR else text
 
 
 def _order(standing: Standing, objective: Objective) -> tuple[float, int]:

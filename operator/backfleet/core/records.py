@@ -12,6 +12,8 @@ from backfleet.core.reasons import FailureReason
 
 MESSAGE_LIMIT = 2_000
 """Characters of a message that are kept."""
+MAX_ENGINE_VERSIONS = 8
+"""Versions of an engine that a batch's row names."""
 COMPLETE_REASONS = frozenset({wire.REASON_ALL_SUCCEEDED, wire.REASON_COMPLETED_WITH_FAILURES})
 """The reasons of a batch that ran to its end."""
 
@@ -55,7 +57,8 @@ class BatchRecord:
     failure so far had, "" once two differ. `never_started` counts the latest attempts in a row whose engine never started.
     `stale_verdicts` counts the results that an older version of the criteria judged.
     `recent_ends` and `suspended_at` are what `core.pace` measures by: moments with how many had ended, oldest first, and since
-    when the batch is suspended and nothing of it runs. `engine_versions` are those that its results are of, a bounded number.
+    when the batch is suspended and nothing of it runs. `engine_versions` are those that its results are of, in the order of
+    the first result of each, at most MAX_ENGINE_VERSIONS.
     `version` is the row's when it was read: what is planned on it holds for that row alone.
     """
 
@@ -90,6 +93,25 @@ class BatchRecord:
     finish_reason: str | None = None
     finish_message: str | None = None
     version: int = field(default=0, compare=False)
+
+    @property
+    def progress(self) -> str:
+        """How many backtests succeeded or failed, of how many, like 37/486."""
+        return f"{self.counters.succeeded + self.counters.failed}/{self.total or 0}"
+
+    def queued(self, active: int) -> int:
+        """Return how many backtests wait for a launch while `active` hold a slot: 0 while counting and at the end."""
+        if self.state is BatchState.FINISHED:
+            return 0
+        counters = self.counters
+        return max(0, (self.total or 0) - counters.succeeded - counters.failed - counters.cancelled - active)
+
+    def with_engine_version(self, version: str | None) -> "BatchRecord":
+        """Return this batch with the engine version of one more result, if it is new and there is room for it."""
+        known = self.engine_versions
+        if not version or version in known or len(known) >= MAX_ENGINE_VERSIONS:
+            return self
+        return replace(self, engine_versions=(*known, version))
 
     def finished(self, now: datetime, reason: str, message: str) -> "BatchRecord":
         """This batch at its end: what has neither succeeded nor failed counts as cancelled."""

@@ -16,8 +16,8 @@ import psycopg2
 from psycopg2 import errors, extensions
 
 from backfleet.core.backtests import Failure, Recorded, Result, result_to_json
-from backfleet.core.database_urls import parse_url
 from backfleet.engines.files import clean_text
+from backfleet.store.postgres.urls import parse_url
 
 CALL_SECONDS = 15.0
 APPLICATION_NAME = "backfleet-recorder"

@@ -9,8 +9,8 @@ from psycopg2.extensions import make_dsn
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
-from backfleet.core.database_urls import parse_url
 from backfleet.core.errors import BackfleetError, SpecInvalid
+from backfleet.store.postgres.urls import parse_url
 
 DEFAULT_PATIENCE_SECONDS = 900.0
 MAX_PATIENCE_SECONDS = 86_400.0

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backfleet.core.backtests import BacktestRequest, Failure, Recorded, Result
-from backfleet.core.engine_versions import IMAGE
+from backfleet.core.backtests import PROVENANCE_IMAGE, BacktestRequest, Failure, Recorded, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import clean_text
 from backfleet.engines.protocol import Engine
@@ -54,7 +53,8 @@ def with_image(recorded: Recorded, image: str | None) -> Recorded:
     outcome = recorded.outcome
     if image is None or not isinstance(outcome, Result):
         return recorded
-    return replace(recorded, outcome=replace(outcome, provenance={**outcome.provenance, IMAGE: clean_text(image)}))
+    provenance = {**outcome.provenance, PROVENANCE_IMAGE: clean_text(image)}
+    return replace(recorded, outcome=replace(outcome, provenance=provenance))
 
 
 def record(orders: Orders, recorded: Recorded, append: Append, clock: Clock, log: Log) -> Ending:

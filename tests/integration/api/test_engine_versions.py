@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from backfleet.core.engine_versions import version_of
+from backfleet.core.backtests import engine_version_of
 from backfleet.core.records import BatchRecord
 from backfleet_client.main import run
 from tests.integration.api.kubernetes import BATCHES
@@ -26,7 +26,7 @@ def batch(ledger: Ledger) -> BatchRecord:
     for index, provenance in enumerate((OLD, NEW)):
         ledger.provenance = provenance
         record = ledger.succeed(record, index, **{PSR: 0.5 + index / 10, "sharpe_ratio": 1.0})
-    return ledger.change(record, engine_versions=tuple(str(version_of(each)) for each in (OLD, NEW)))
+    return ledger.change(record, engine_versions=tuple(str(engine_version_of(each)) for each in (OLD, NEW)))
 
 
 def get(api: TestClient, path: str, **query: Any) -> Any:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from backfleet.core.backtests import BacktestRequest, Prices
+from backfleet.core.backtests import BacktestRequest, Prices, engine_version_of
 
 REQUEST = BacktestRequest(
     engine="bars",
@@ -37,3 +37,11 @@ def test_prices_that_there_are_none_of_are_no_request() -> None:
     body = json.loads(REQUEST.to_json()) | {"prices": "cheap"}
     with pytest.raises(ValueError, match="cheap"):
         BacktestRequest.from_json(json.dumps(body))
+
+
+def test_lean_is_told_apart_by_its_image_too_and_other_engines_are_not() -> None:
+    image = {"engineImage": "quantconnect/lean:17000"}
+    lean, bars = {"engine": "lean", "engineVersion": "2.5.0.0"}, {"engine": "bars", "engineVersion": "3"}
+    assert engine_version_of(lean | image) == "2.5.0.0 (quantconnect/lean:17000)"
+    assert engine_version_of({"engine": "lean"} | image) == "unknown (quantconnect/lean:17000)"
+    assert (engine_version_of(lean), engine_version_of(bars | image), engine_version_of({})) == ("2.5.0.0", "3", None)

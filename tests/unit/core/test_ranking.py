@@ -2,7 +2,7 @@ from math import inf
 
 import pytest
 
-from backfleet.core.ranking import Direction, Objective, is_better, natural_direction, rank, rank_key
+from backfleet.core.ranking import Direction, Objective, is_better, mixing_warning, natural_direction, rank, rank_key
 
 HIGH = Objective("sharpe_ratio", Direction.MAXIMIZE)
 LOW = Objective("drawdown", Direction.MINIMIZE)
@@ -56,3 +56,16 @@ def test_an_objective_without_a_direction_takes_the_metrics_own(metric, directio
 )
 def test_the_key_sorts_ascending_and_what_cannot_be_ranked_comes_last(value, direction, key):
     assert rank_key(value, direction) == key
+
+
+def test_a_ranking_by_psr_of_several_leans_says_that_it_cannot_be() -> None:
+    several = ("2.5.0.0 (lean:1)", "2.5.0.0 (lean:2)")
+    plain = mixing_warning(several, "lean", "sharpe_ratio")
+    assert plain is not None
+    assert plain.endswith("2.5.0.0 (lean:1), 2.5.0.0 (lean:2): figures may differ for that reason alone")
+    told = mixing_warning(several, "lean", "probabilistic_sharpe_ratio")
+    assert told is not None
+    assert told.endswith(plain)
+    assert "excess returns in LEAN since 2026-07-06" in told
+    assert mixing_warning(several[:1], "lean", "probabilistic_sharpe_ratio") is None
+    assert "excess" not in (mixing_warning(("2", "3"), "bars", "probabilistic_sharpe_ratio") or "")

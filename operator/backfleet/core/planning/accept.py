@@ -10,8 +10,8 @@ from backfleet.core.records import BatchRecord, BatchState
 from backfleet.core.space.constraints import count_satisfying, nothing_satisfies, work_between
 from backfleet.core.spec.model import parse_spec
 from backfleet.core.spec.snapshot import CRITERIA, Work, controls_of, declared_criteria, edits_of, with_project
+from backfleet.core.spec.storable import check_storable
 from backfleet.core.spec.validation import ON_HOLD, AcceptanceLimits, check
-from backfleet.core.storable import check_storable
 from backfleet.core.wire import REASON_SPEC_INVALID
 
 

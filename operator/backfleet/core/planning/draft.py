@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from backfleet.core.backtests import BacktestState, Failure
 from backfleet.core.changes import AttemptChange, CloseOutcome, JudgeResult, MarkAttempt, SettleFailure, SettleResult
 from backfleet.core.criteria import judge
-from backfleet.core.engine_versions import with_version
 from backfleet.core.planning.effects import BatchRef, CreateJob, DeleteJob, Fault
 from backfleet.core.planning.observation import AttemptKey, Limits, SeenBatch, SeenJob
 from backfleet.core.planning.start import StartProblem
@@ -121,14 +120,13 @@ class Draft:
         counters = self.record.counters
         was_failed = attempt.backtest_state is BacktestState.FAILED
         self.record = replace(
-            self.record,
+            self.record.with_engine_version(measured.engine_version),
             counters=replace(
                 counters,
                 succeeded=counters.succeeded + 1,
                 failed=counters.failed - was_failed,
                 passed=counters.passed + verdict.passed,
             ),
-            engine_versions=with_version(self.record.engine_versions, measured.engine_version),
         )
         self._note_start(attempt, outcome)
         if value is not None:

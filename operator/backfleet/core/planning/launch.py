@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from backfleet.core.backtests import BacktestRequest, BacktestState
 from backfleet.core.changes import LaunchAttempt
-from backfleet.core.names import job_name
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import ClaimRef, CreateJob, JobShape
+from backfleet.core.planning.job_names import job_name
 from backfleet.core.planning.observation import RefusalKind
 from backfleet.core.planning.start import StartProblem, is_recorder_doubtful
 from backfleet.core.planning.waiting import postpone, with_time_to_start

@@ -6,12 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from backfleet.core import wire
-from backfleet.core.counts import progress, queued
-from backfleet.core.engine_versions import mixing_warning
 from backfleet.core.metrics import as_shown
 from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text
 from backfleet.core.planning.observation import SeenBatch
-from backfleet.core.ranking import Objective
+from backfleet.core.ranking import Objective, mixing_warning
 from backfleet.core.records import COMPLETE_REASONS, BatchRecord, BatchState
 
 WAITING_SHOWN = 3
@@ -49,13 +47,13 @@ def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: dateti
     counters = record.counters
     status: dict[str, Any] = {
         "total": record.total or 0,
-        "queued": queued(record, sight.active),
+        "queued": record.queued(sight.active),
         "active": sight.active,
         "succeeded": counters.succeeded,
         "failed": counters.failed,
         "cancelled": counters.cancelled,
         "passed": counters.passed,
-        "progress": progress(record),
+        "progress": record.progress,
         "effectiveMaxConcurrent": sight.max_concurrent,
         "startedAt": time_text(record.accepted_at),
     }

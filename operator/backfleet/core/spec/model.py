@@ -29,7 +29,7 @@ from backfleet.core.spec.fields import (
     spec_invalid,
 )
 from backfleet.core.spec.quantities import PATTERN as QUANTITY_PATTERN
-from backfleet.core.storable import check_storable
+from backfleet.core.spec.storable import check_storable
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 PATH_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9_./-]*$"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backfleet.core.backtests import Finding
-from backfleet.core.storable import storable_text
+from backfleet.core.spec.storable import storable_text
 from backfleet.engines.files import MAX_RESULT_BYTES, FileProblem, clean_text, read_json
 from backfleet.engines.lean.curve import Points, chart_points
 from backfleet.engines.lean.findings import read_findings

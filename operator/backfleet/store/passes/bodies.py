@@ -5,14 +5,13 @@ Postgres says whether the rest can be read (`migration/sql/bodies_0003.sql`), so
 
 from sqlalchemy import Text, func
 
-from backfleet.core.backtests import Failure
-from backfleet.core.engine_versions import ENGINE, IMAGE, VERSION, version_of
+from backfleet.core.backtests import PROVENANCE_ENGINE, PROVENANCE_IMAGE, PROVENANCE_VERSION, Failure, engine_version_of
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import Measured
 from backfleet.store.tables.backtests import BacktestOutcome
 from backfleet.store.tables.base import AnyRow
 
-_PROVENANCE = (ENGINE, VERSION, IMAGE)
+_PROVENANCE = (PROVENANCE_ENGINE, PROVENANCE_VERSION, PROVENANCE_IMAGE)
 BODY_COLUMNS = (
     BacktestOutcome.body["metrics"].label("metrics"),
     *(BacktestOutcome.body[("provenance", name)].astext.label(name) for name in _PROVENANCE),
@@ -27,4 +26,4 @@ def measured(row: AnyRow) -> Measured | Failure:
         message = f"the recorded body cannot be read: its field {row.unreadable!r} is not what this version expects"
         return Failure(reason=FailureReason.RESULT_INVALID, message=message)
     provenance = {name: value for name in _PROVENANCE if (value := row._mapping[name]) is not None}
-    return Measured(metrics=row.metrics, engine_version=version_of(provenance))
+    return Measured(metrics=row.metrics, engine_version=engine_version_of(provenance))

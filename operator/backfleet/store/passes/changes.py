@@ -25,7 +25,7 @@ from backfleet.core.errors import Conflict
 from backfleet.core.ranking import Direction, rank_key
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
-from backfleet.core.storable import dump_storable, storable_text
+from backfleet.core.spec.storable import dump_storable, storable_text
 from backfleet.store.passes import statements
 from backfleet.store.passes.rows import objective_of
 

@@ -9,7 +9,7 @@ from backfleet.core.backtests import BacktestState, Failure
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Best, Counters, OutcomeRecord
-from backfleet.core.storable import storable_text
+from backfleet.core.spec.storable import storable_text
 from backfleet.store.passes.bodies import BODY_COLUMNS, measured
 from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, BacktestOutcome
 from backfleet.store.tables.base import AnyRow, Json

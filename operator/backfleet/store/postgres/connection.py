@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
-from backfleet.core.database_urls import DatabaseUrl
+from backfleet.store.postgres.urls import DatabaseUrl
 
 ANSWER_SLACK_SECONDS = 5.0
 """How long past its statement's limit a server may stay silent before the client gives the connection up."""

@@ -14,10 +14,10 @@ from contextlib import suppress
 import psycopg2
 from sqlalchemy import Connection, text
 
-from backfleet.core.database_urls import parse_url
 from backfleet.core.errors import FenceLost, SpecInvalid
 from backfleet.store.postgres.connection import BoundedConnection, Timeouts, build_arguments, connect
 from backfleet.store.postgres.errors import driver_errors
+from backfleet.store.postgres.urls import parse_url
 from backfleet.store.tables.base import OUTCOMES_CHANNEL
 
 _TIMEOUTS = Timeouts(connect_seconds=5, statement_seconds=5, lock_seconds=3)

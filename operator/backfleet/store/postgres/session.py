@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL
 
-from backfleet.core.database_urls import parse_url
 from backfleet.store.postgres.connection import BoundedConnection, Timeouts, build_arguments, connect
 from backfleet.store.postgres.errors import driver_errors
+from backfleet.store.postgres.urls import parse_url
 
 DRIVER = "postgresql+psycopg2"
 POOL_WAIT_SECONDS = 10

@@ -1,6 +1,6 @@
 import pytest
 
-from backfleet.core.names import job_name
+from backfleet.core.planning.job_names import job_name
 
 UID = "0F5f1c1e-8c2b-4d6e-9a55-4df1a6a1e111"
 

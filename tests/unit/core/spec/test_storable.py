@@ -6,7 +6,7 @@ import pytest
 
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.spec.model import parse_spec
-from backfleet.core.storable import check_storable, dump_storable, storable, storable_text
+from backfleet.core.spec.storable import check_storable, dump_storable, storable, storable_text
 from tests.support.manifests.specs import spec_body
 
 

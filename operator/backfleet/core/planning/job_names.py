@@ -1,20 +1,18 @@
-"""Names of Kubernetes objects that the operator makes: deterministic, so that a repeat after a crash is seen as one."""
+"""The names of Jobs: deterministic, so that a repeat after a crash is seen as one."""
 
 import hashlib
 import re
 
 MAX_LABEL_LENGTH = 63
 """The Job controller copies a Job's name into a label value, which may have 63 characters (not 253)."""
-MAX_STEM_LENGTH = 40
 
 _UID_DIGITS = 8
-_NOT_ALPHANUMERIC = re.compile(r"[^a-z0-9]+")
 _NOT_IN_LABEL = re.compile(r"[^a-z0-9-]")
 _NOT_HEX = re.compile(r"[^0-9a-f]")
 
 
 def job_name(batch_name: str, uid: str, index: int, attempt: int) -> str:
-    """The name of an attempt's Job: batch name (dots to hyphens, cut), 8 hex of the uid, index, attempt; a DNS label.
+    """Return the name of an attempt's Job, a DNS label: batch name (dots to hyphens, cut), 8 hex of the uid, index, attempt.
 
     The uid keeps a batch that was created again under the same name from adopting the Jobs of its predecessor.
     """
@@ -22,12 +20,6 @@ def job_name(batch_name: str, uid: str, index: int, attempt: int) -> str:
     stem = _NOT_IN_LABEL.sub("-", batch_name.lower()).lstrip("-")
     stem = stem[: MAX_LABEL_LENGTH - len(suffix)].rstrip("-")
     return f"{stem or 'batch'}{suffix}"
-
-
-def name_stem(text: str) -> str:
-    """Any text as the beginning of a batch's name: lower case, hyphens for all but letters and digits, at most 40 characters."""
-    plain = _NOT_ALPHANUMERIC.sub("-", text.lower()).strip("-")
-    return plain[:MAX_STEM_LENGTH].strip("-") or "batch"
 
 
 def _short_uid(uid: str) -> str:
