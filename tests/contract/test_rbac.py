@@ -9,7 +9,7 @@ import pytest
 from backfleet.controller.cluster import RULES, Cluster, ClusterPort, build_event
 from backfleet.core import wire
 from hack.helm.chart import render_objects
-from tests.support.api_server import ApiServer
+from tests.world.api_server import ApiServer
 
 NAMESPACE = "research"
 ALLOWED = {(group, resource, verb) for group, resource, verbs in RULES for verb in verbs}

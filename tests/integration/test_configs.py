@@ -15,11 +15,11 @@ from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
 from backfleet_client.main import run
 from tests.integration.test_operator import INSTALLATION, StoreRows
-from tests.support.api_server import ApiServer
 from tests.support.cluster import NAMESPACE
 from tests.support.configs import BY_NAME, FOLDER, TOTALS, read
 from tests.support.databases import Database
 from tests.support.operator import Operator
+from tests.world.api_server import ApiServer
 
 ENGINES = {"as written": [], "for bars": ["--engine", "bars"]}
 """As written, all are for lean except the test config, which is for bars."""

@@ -21,10 +21,10 @@ from backfleet.controller.passes import Passes, Rows
 from backfleet.core import wire
 from backfleet.core.planning.observation import Limits
 from backfleet.engines.registry import ENGINES
-from tests.support.api_server import ApiServer, client_of
 from tests.support.jobs import build_create
 from tests.support.memory import MemoryRows
 from tests.support.operator import batch_spec, build_settings, values
+from tests.world.api_server import ApiServer, client_of
 
 NAMESPACE = "research"
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,8 +20,8 @@ from backfleet_api.cluster import Cluster, NoCluster
 from backfleet_api.settings import ApiSettings
 from tests.integration.api.kubernetes import Written, writing_app
 from tests.integration.api.ledger import INSTALLATION, NOW, FakeCluster, Ledger
-from tests.support.api_server import ApiServer
 from tests.support.databases import Database
+from tests.world.api_server import ApiServer
 
 Serve = Callable[..., TestClient]
 

@@ -13,7 +13,7 @@ from backfleet.core import wire
 from backfleet_api.app import create_app
 from backfleet_api.cluster import connect_cluster
 from backfleet_api.settings import ApiSettings
-from tests.support.api_server import ApiServer
+from tests.world.api_server import ApiServer
 
 TOKEN = "a-token-of-these-tests"
 NAMESPACE = "backfleet"

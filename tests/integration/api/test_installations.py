@@ -12,8 +12,8 @@ from tests.integration.api.conftest import Serve
 from tests.integration.api.kubernetes import BATCHES, SPEC, Written, writing_app
 from tests.integration.api.ledger import INSTALLATION, Ledger
 from tests.integration.api.test_edges import assert_problem
-from tests.support.api_server import ApiServer
 from tests.support.databases import Database
+from tests.world.api_server import ApiServer
 
 pytestmark = pytest.mark.postgres
 OTHER = "other/backfleet"

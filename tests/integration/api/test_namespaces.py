@@ -8,8 +8,8 @@ import pytest
 from tests.integration.api.kubernetes import BATCHES, NAMESPACE, SPEC, Written, writing_app
 from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_edges import assert_problem
-from tests.support.api_server import ApiServer, Fault
 from tests.support.databases import Database
+from tests.world.api_server import ApiServer, Fault
 
 PATH = "optimizationbatches"
 LAB, TEAM = "lab", "team"

@@ -12,9 +12,9 @@ from backfleet_client.main import run
 from tests.integration.api.conftest import serving
 from tests.integration.api.kubernetes import BEARER, RUN, TOKEN, Written, writing_app
 from tests.integration.api.test_edges import assert_problem
-from tests.support.api_server import ApiServer
 from tests.support.configs import FOLDER, read
 from tests.support.databases import Database
+from tests.world.api_server import ApiServer
 
 Captured = pytest.CaptureFixture[str]
 SHIPPED = (FOLDER / "test_config.yaml").read_text()

@@ -8,8 +8,8 @@ from backfleet_api.schemas.writing import Preview, Submitted
 from tests.integration.api.kubernetes import BATCHES, BEARER, NAMESPACE, RUN, SPEC, Written, writing_app
 from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_edges import assert_problem
-from tests.support.api_server import ApiServer, Fault
 from tests.support.databases import Database
+from tests.world.api_server import ApiServer, Fault
 
 PATH = "optimizationbatches"
 COUNTED = SPEC | {
@@ -238,7 +238,7 @@ def test_what_kubernetes_says_is_translated(
 def test_a_field_that_kubernetes_names_is_named_as_the_request_has_it(
     writing: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.support import api_server
+    from tests.world import api_server
 
     causes = [{"reason": "FieldValueInvalid", "message": "must be small", "field": "spec.data.symbols[0]"}]
 

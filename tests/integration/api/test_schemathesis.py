@@ -24,8 +24,8 @@ from backfleet_api.schemas.examples import CONFIG
 from tests.integration.api.conftest import serving
 from tests.integration.api.kubernetes import BEARER, NAMESPACE, SPEC, writing_app
 from tests.integration.api.ledger import INSTALLATION, Ledger
-from tests.support.api_server import ApiServer
 from tests.support.databases import Database
+from tests.world.api_server import ApiServer
 
 # Anything but what a route declares is a failure, and so is a server error that no outage explains.
 CHECKS = [

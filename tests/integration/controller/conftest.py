@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.api_server import ApiServer
+from tests.world.api_server import ApiServer
 
 
 @pytest.fixture

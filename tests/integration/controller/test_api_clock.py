@@ -14,10 +14,10 @@ from backfleet.core import wire
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
 from tests.integration.test_operator import INSTALLATION, StoreRows
-from tests.support.api_server import ApiServer
 from tests.support.cluster import NAMESPACE
 from tests.support.databases import Database
 from tests.support.operator import batch_spec, build_settings, values
+from tests.world.api_server import ApiServer
 
 HOUR = 3600.0
 

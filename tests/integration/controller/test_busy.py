@@ -7,7 +7,7 @@ import pytest
 from backfleet.controller.api_clock import retry_after
 from backfleet.controller.cluster import Cluster
 from backfleet.core.errors import Busy
-from tests.support.api_server import ApiServer, Fault
+from tests.world.api_server import ApiServer, Fault
 
 NAMESPACE = "research"
 JOB = {"metadata": {"name": "demo-1", "namespace": NAMESPACE}}

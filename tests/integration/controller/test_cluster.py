@@ -10,7 +10,7 @@ import pytest
 from backfleet.controller.cluster import PAGE_SIZE, SETTLED_PAGE_SIZE, Cluster, NotAllowed, Refused, build_event
 from backfleet.core import wire
 from backfleet.core.errors import Conflict, NotFound, Unavailable
-from tests.support.api_server import TOKEN, ApiServer, Fault
+from tests.world.api_server import TOKEN, ApiServer, Fault
 
 NAMESPACE = "research"
 LABELS = {wire.LABEL_MANAGED_BY: wire.MANAGED_BY, wire.LABEL_COMPONENT: wire.COMPONENT_BACKTEST}

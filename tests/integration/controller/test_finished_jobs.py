@@ -7,9 +7,9 @@ import pytest
 
 from backfleet.controller.passes import Passes
 from backfleet.core import wire
-from tests.support.api_server import ApiServer
 from tests.support.finished import add_batch, add_finished, build_passes
 from tests.support.memory import MemoryRows
+from tests.world.api_server import ApiServer
 
 COUNT = 10_000
 

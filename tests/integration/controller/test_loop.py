@@ -14,9 +14,9 @@ from backfleet.controller.loop import RETRY_SECONDS, Loop
 from backfleet.controller.passes import Passes, Rows
 from backfleet.core import wire
 from backfleet.core.errors import Unavailable
-from tests.support.api_server import ApiServer, Fault
 from tests.support.memory import MemoryRows
 from tests.support.operator import batch_spec, build_settings, values
+from tests.world.api_server import ApiServer, Fault
 
 NAMESPACE = "research"
 

@@ -17,10 +17,10 @@ import pytest
 from backfleet.controller.cluster import RULES
 from backfleet.core import wire
 from backfleet.recorder.appending import INSERT, row
-from tests.support.api_server import TOKEN, ApiServer, Fault
 from tests.support.databases import Database
 from tests.support.operator import batch_spec, result, values
 from tests.support.processes import PROGRAM, START_SECONDS, OperatorProcess, program_environment, wait_for
+from tests.world.api_server import TOKEN, ApiServer, Fault
 
 NAMESPACE = "research"
 SOON_SECONDS = 45.0

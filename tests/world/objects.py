@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from backfleet.core import wire
-from tests.support.selectors import Selector
+from tests.world.selectors import Selector
 
 Json = dict[str, Any]
 KINDS = {"jobs": "Job", "pods": "Pod", "events": "Event", wire.PLURAL: wire.KIND}

@@ -17,8 +17,8 @@ import yaml
 from kubernetes.client import ApiClient, Configuration
 
 from backfleet.core import wire
-from tests.support.api_objects import KINDS, Json, Objects, Problem
-from tests.support.selectors import Selector
+from tests.world.objects import KINDS, Json, Objects, Problem
+from tests.world.selectors import Selector
 
 TOKEN = "the-token"
 PATH = re.compile(
