@@ -1,6 +1,6 @@
 """What the API refuses for reasons of its own or of Kubernetes; `errors` translates them like those of `core.errors`."""
 
-from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid
+from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid, as_sentence
 
 
 class Unauthenticated(BackfleetError):
@@ -17,8 +17,8 @@ class Forbidden(BackfleetError):
     def __init__(self, field: str | None, problem: str, hint: str) -> None:
         self.field = field
         self.problem = problem
-        self.hint = hint
-        super().__init__(f"{problem}; {hint}")
+        self.hint = as_sentence(hint)
+        super().__init__(f"{problem}. {self.hint}")
 
 
 class NameTaken(Conflict):
@@ -27,8 +27,8 @@ class NameTaken(Conflict):
     def __init__(self, field: str, problem: str, hint: str) -> None:
         self.field = field
         self.problem = problem
-        self.hint = hint
-        super().__init__(f"{field}: {problem}; {hint}")
+        self.hint = as_sentence(hint)
+        super().__init__(f"{field}: {problem}. {self.hint}")
 
 
 class ConfigMissing(NotFound):
@@ -37,8 +37,8 @@ class ConfigMissing(NotFound):
     def __init__(self, field: str, problem: str, hint: str) -> None:
         self.field = field
         self.problem = problem
-        self.hint = hint
-        super().__init__(f"{field}: {problem}; {hint}")
+        self.hint = as_sentence(hint)
+        super().__init__(f"{field}: {problem}. {self.hint}")
 
 
 class BodyUnreadable(SpecInvalid):

@@ -108,7 +108,7 @@ def test_global_values_are_let_through():
         ),
     ],
 )
-def test_what_cannot_work_together_fails_with_the_mend(values: dict[str, Any], message: str):
+def test_what_cannot_work_together_fails_with_the_hint(values: dict[str, Any], message: str):
     with pytest.raises(helm_python.HelmError, match=re.escape(message)):
         render_objects(values)
 

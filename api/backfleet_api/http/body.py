@@ -16,7 +16,7 @@ MAX_DEPTH = 32
 """A spec is 5 deep. What nests deeper is refused here, long before anything recursive could overflow on it."""
 
 _FIELD = "body"
-_HINT = "send one JSON object in UTF-8; see /openapi.json for its fields"
+_HINT = "send one JSON object in UTF-8. See /openapi.json for its fields"
 
 
 async def read_json(request: Request, seconds: float = BODY_SECONDS) -> Any:  # noqa: ANN401 - any JSON

@@ -59,7 +59,7 @@ def _strangers(spec: BatchSpec, catalog: Catalog) -> list[str]:
     if name in catalog.strategies:
         return []
     close = get_close_matches(name, list(catalog.strategies), n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = f". Did you mean {close[0]}?" if close else ""
     return [f"the catalog has no strategy {name!r}: the operator refuses the batch unless its engine knows it{hint}"]
 
 

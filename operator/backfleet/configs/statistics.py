@@ -61,8 +61,8 @@ def choose(text: str) -> str:
     if path and path not in _PORTFOLIO_PATHS:
         return f"use a figure of {PORTFOLIO}, or its name alone, such as {last or 'Sharpe Ratio'}"
     close = near(last, [name.replace("_", " ") for name in [*METRICS, *_ALIASES]])
-    hint = f"did you mean {close.title()}? " if close else ""
-    return f"{hint}use one of: {', '.join(METRICS)}"
+    hint = f"Did you mean {close.title()}? " if close else ""
+    return f"{hint}Use one of: {', '.join(METRICS)}"
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -66,7 +66,7 @@ def convert_strategy(
     draft.spec["strategy"] = spec
     if found is None:
         close = get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        hint = f". Did you mean {close[0]}?" if close else ""
         draft.warn(place, f"the catalog has no strategy {shown(name)}, so its parameters are not checked{hint}")
     elif found.status is StrategyStatus.ON_HOLD:
         draft.warn(place, f"{name} is on hold; the operator refuses the batch until its catalog releases the strategy")
@@ -82,8 +82,8 @@ def say_what_is_not_read(parameters: Entry, strategy: CatalogStrategy, draft: Dr
     for name, entry in parameters.value.items() if isinstance(parameters.value, Mapping) else ():
         if known and name not in known:
             close = get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            text = f"the catalog does not list it for {strategy.name}; {hint}listed: {', '.join(known)}"
+            hint = f"Did you mean {close[0]}? " if close else ""
+            text = f"the catalog does not list it for {strategy.name}. {hint}Listed: {', '.join(known)}"
             draft.warn(entry.place, text)
 
 

@@ -1,5 +1,13 @@
 """The one tree of errors; core and store raise them, the controller, the API and the command line translate them."""
 
+import re
+
+
+def as_sentence(text: str) -> str:
+    """Return the text with a capital letter and a full stop. Keep a first word that is code (`maxTrades`, `rsi_period`)."""
+    capital = text[:1].upper() + text[1:] if re.match(r"[a-z]+\b(?![./_=:(])", text) else text
+    return capital if not capital or capital.endswith((".", "?", "!")) else f"{capital}."
+
 
 class BackfleetError(Exception):
     """Something Backfleet knows how to explain."""
@@ -11,16 +19,16 @@ class BackfleetError(Exception):
 
 
 class SpecInvalid(BackfleetError):
-    """The user's fault and permanent: `field` is the path in the custom resource, the message says what to change."""
+    """A permanent error that the user can fix. `field` is the path in the custom resource, `hint` a sentence with the fix."""
 
     others: "tuple[SpecInvalid, ...]" = ()
-    """What else was found wrong in the same look; the message says the first alone."""
+    """Further errors of the same input. The message shows only the first."""
 
     def __init__(self, field: str, problem: str, hint: str) -> None:
         self.field = field
         self.problem = problem
-        self.hint = hint
-        super().__init__(f"{field}: {problem}; {hint}")
+        self.hint = as_sentence(hint)
+        super().__init__(f"{field}: {problem}. {self.hint}")
 
 
 class NotFound(BackfleetError):

@@ -220,7 +220,7 @@ def test_what_is_not_there_is_code_3(command: str, arguments: list[str], capsys:
         ["backtest", "x-1"],
     ],
 )
-def test_an_api_that_is_not_there_is_code_4_and_names_the_mend(
+def test_an_api_that_is_not_there_is_code_4_and_names_the_hint(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     message = refused(capsys, "--api-url", NOWHERE, *arguments, code=4)

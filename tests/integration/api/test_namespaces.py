@@ -48,7 +48,7 @@ def test_a_batch_is_made_where_it_is_asked_for_and_found_by_its_status_url(
 def test_a_namespace_that_is_not_watched_is_refused_with_those_that_are(watching: Written, dry_run: bool) -> None:
     (error,) = assert_problem(watching.run(namespace="elsewhere", dry_run=dry_run), 422).errors
     assert error.field == "namespace"
-    assert error.hint == "give backfleet or lab or team"
+    assert error.hint == "Give backfleet or lab or team."
     assert watching.kubernetes.calls == []
 
 
@@ -56,7 +56,7 @@ def test_where_the_apis_own_namespace_is_not_watched_one_must_be_given(
     kubernetes: ApiServer, tmp_path: Path, database: Database
 ) -> None:
     with writing_app(kubernetes, tmp_path, database.api_url, namespaces=(LAB,)) as api:
-        assert assert_problem(api.run(), 422).errors[0].hint == "give lab"
+        assert assert_problem(api.run(), 422).errors[0].hint == "Give lab."
         assert api.run(namespace=LAB).status_code == 202
 
 

@@ -57,7 +57,7 @@ def test_a_batch_that_was_not_accepted_yet_is_pending_under_its_name_and_uid(
 
 
 def test_a_refused_batch_has_failed_with_its_message(serve: Serve, cluster: FakeCluster) -> None:
-    message = "spec.parameters[0].range.step: step is 0; write a positive step"
+    message = "spec.parameters[0].range.step: step is 0. Write a positive step"
     conditions = [
         condition("Accepted", "False", "SpecInvalid", message),
         condition("Finished", "True", "SpecInvalid", message),

@@ -82,7 +82,7 @@ def test_the_total_of_a_large_constrained_space_is_null_and_that_is_said(writing
 def test_a_strategy_that_the_catalog_lacks_is_a_warning_with_a_hint(writing: Written) -> None:
     made = writing.run(SPEC | {"strategy": {"name": "RSI_MeanReversion_ETFF"}}).json()
     (warning,) = made["warnings"]
-    assert "did you mean RSI_MeanReversion_ETF?" in warning
+    assert "Did you mean RSI_MeanReversion_ETF?" in warning
     (warning,) = writing.run(SPEC | {"strategy": {"name": "zzz"}}).json()["warnings"]
     assert "did you mean" not in warning
 

@@ -51,7 +51,7 @@ def test_a_url_is_read_whatever_its_scheme(url: str, parts: tuple[object, ...]) 
     ],
 )
 def test_a_url_that_cannot_be_used_is_named_and_never_repeated(url: str) -> None:
-    with pytest.raises(SpecInvalid, match=r"BACKFLEET_DATABASE_URL: .*; write postgresql://") as caught:
+    with pytest.raises(SpecInvalid, match=r"BACKFLEET_DATABASE_URL: .*. Write postgresql://") as caught:
         parse_url(url, "BACKFLEET_DATABASE_URL")
     assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 

@@ -104,8 +104,8 @@ def test_an_error_is_one_line_with_file_and_line(tmp_path: Path, capsys: Capture
     path.write_text(HEAD + "parameters:\n  rsi_period: {start: 14, end: 16, step: 0}\n")
     said = refused(capsys, str(path))
     assert said == (
-        f"backfleet: {path}: line 4: parameters.rsi_period.step: step is 0; "
-        "write a positive step; the order of values does not matter\n"
+        f"backfleet: {path}: line 4: parameters.rsi_period.step: step is 0. "
+        "Write a positive step; the order of values does not matter.\n"
     )
 
 

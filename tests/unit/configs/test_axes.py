@@ -216,4 +216,4 @@ def test_bars_refuses_a_parameter_that_it_does_not_read() -> None:
     with pytest.raises(ConfigInvalid) as caught:
         read(text)
     assert caught.value.problem.startswith("line 4: parameters.rsi_perod: RSI_MeanReversion_ETF has no parameter")
-    assert caught.value.hint.startswith("did you mean rsi_period?")
+    assert caught.value.hint.startswith("Did you mean rsi_period?")

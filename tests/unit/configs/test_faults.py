@@ -14,9 +14,9 @@ def fault(text: str) -> str:
         read(text, file="mine.yaml")
     error = caught.value
     assert error.field == "mine.yaml"
-    assert str(error) == f"mine.yaml: {error.problem}; {error.hint}"
+    assert str(error) == f"mine.yaml: {error.problem}. {error.hint}"
     assert f"line {error.place.line}" in error.problem
-    return f"{error.problem}; {error.hint}"
+    return f"{error.problem}. {error.hint}"
 
 
 @pytest.mark.parametrize(
@@ -26,34 +26,34 @@ def fault(text: str) -> str:
             "a: [1", "line 6: this is not YAML: expected ',' or ']', but got '<stream end>'", id="half a list"
         ),
         pytest.param(
-            "a: b: c", "line 5: this is not YAML: mapping values are not allowed here; check", id="two colons"
+            "a: b: c", "line 5: this is not YAML: mapping values are not allowed here. Check", id="two colons"
         ),
         pytest.param(
-            "a: &x 1", "line 5: anchors (&) and aliases (*) are not supported; write the value itself", id="anchor"
+            "a: &x 1", "line 5: anchors (&) and aliases (*) are not supported. Write the value itself", id="anchor"
         ),
         pytest.param(
-            "a: *x", "line 5: anchors (&) and aliases (*) are not supported; write the value itself", id="alias"
+            "a: *x", "line 5: anchors (&) and aliases (*) are not supported. Write the value itself", id="alias"
         ),
         pytest.param(
             "a: !!python/object/apply:os.system [ls]", "line 5: the tag 'tag:yaml.org,2002:python/obj", id="tag"
         ),
         pytest.param(
-            "a: !!int '1'", "line 5: the tag 'tag:yaml.org,2002:int' is not supported; write plain", id="plain tag"
+            "a: !!int '1'", "line 5: the tag 'tag:yaml.org,2002:int' is not supported. Write plain", id="plain tag"
         ),
-        pytest.param("a: \x00", "line 5: YAML does not allow this character; remove it", id="NUL"),
+        pytest.param("a: \x00", "line 5: YAML does not allow this character. Remove it", id="NUL"),
         pytest.param(
             'a: "\\UFFFFFFFF"',
-            "line 1: an escape sequence does not name a character; write the char",
+            "line 1: an escape sequence does not name a character. Write the char",
             id="escape of nothing",
         ),
-        pytest.param("strategy: X", "line 5: strategy: the key is already in line 1; write each key once", id="twice"),
+        pytest.param("strategy: X", "line 5: strategy: the key is already in line 1. Write each key once", id="twice"),
         pytest.param(
             "? [a]\n: 1",
-            "line 5: expected text as a key, got a list or a section; write `key: value`",
+            "line 5: expected text as a key, got a list or a section. Write `key: value`",
             id="a list as key",
         ),
         pytest.param("'': 1", "line 5: expected a key of 1 to 100 printable characters, got ''", id="an empty key"),
-        pytest.param("---\na: 1", "line 5: a second document begins; write one config per file", id="two documents"),
+        pytest.param("---\na: 1", "line 5: a second document begins. Write one config per file", id="two documents"),
         pytest.param("a: " + "[" * 30, "line 5: a[0][0]", id="deep"),
         pytest.param(f"a: [{'1,' * 10_001}]", "line 5: a[9", id="too many values"),
     ],
@@ -65,15 +65,15 @@ def test_text_that_is_not_plain_yaml_is_an_error(lines: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param("", "line 1: the config is empty; add strategy, optimization and backtest", id="nothing"),
+        pytest.param("", "line 1: the config is empty. Add strategy, optimization and backtest", id="nothing"),
         pytest.param("# words\n---\n", "line 3: expected a config, got nothing", id="an empty document"),
-        pytest.param("- a\n", "line 1: expected a config, got a list; write `key: value` lines", id="a list"),
+        pytest.param("- a\n", "line 1: expected a config, got a list. Write `key: value` lines", id="a list"),
         pytest.param("words", "line 1: expected a config, got 'words'", id="words"),
         pytest.param(
-            "a: 1\nb: \xff".encode("latin-1"), "line 2: byte 8 is not valid UTF-8; save the file as UTF-8", id="latin 1"
+            "a: 1\nb: \xff".encode("latin-1"), "line 2: byte 8 is not valid UTF-8. Save the file as UTF-8", id="latin 1"
         ),
         pytest.param(
-            "a" * (MAX_CONFIG_BYTES + 1), "line 1: expected at most 131072 bytes, got more; write ranges", id="too long"
+            "a" * (MAX_CONFIG_BYTES + 1), "line 1: expected at most 131072 bytes, got more. Write ranges", id="too long"
         ),
         pytest.param(
             "ä" * (MAX_CONFIG_BYTES // 2 + 1), "line 1: expected at most 131072 bytes, got more", id="too long in UTF-8"
@@ -86,20 +86,20 @@ def test_text_that_is_not_plain_yaml_is_an_error(lines: str, said: str) -> None:
 def test_content_that_is_not_a_config_is_an_error(content: str | bytes, said: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         convert(content, CATALOG)
-    assert f"{caught.value.problem}; {caught.value.hint}"[: len(said)] == said
+    assert f"{caught.value.problem}. {caught.value.hint}"[: len(said)] == said
 
 
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
         pytest.param(
-            "optimisation: {}", "line 5: optimisation: the key is unknown; did you mean optimization?", id="top"
+            "optimisation: {}", "line 5: optimisation: the key is unknown. Did you mean optimization?", id="top"
         ),
         pytest.param(
-            "success_critera: {}", "line 5: success_critera: the key is unknown; did you mean succ", id="criteria"
+            "success_critera: {}", "line 5: success_critera: the key is unknown. Did you mean succ", id="criteria"
         ),
         pytest.param(
-            "reportin: {}", "line 5: reportin: the key is unknown; did you mean reporting?", id="free section"
+            "reportin: {}", "line 5: reportin: the key is unknown. Did you mean reporting?", id="free section"
         ),
         pytest.param(
             "optimization: {target_metrc: x}", "line 5: optimization.target_metrc: the key is unk", id="metric"
@@ -109,7 +109,7 @@ def test_content_that_is_not_a_config_is_an_error(content: str | bytes, said: st
         ),
         pytest.param(
             "optimization:\n  parameters: {a: [1]}",
-            "line 6: optimization.parameters: line 3 already has parameters at the top level; keep one of the two",
+            "line 6: optimization.parameters: line 3 already has parameters at the top level. Keep one of the two",
             id="parameters twice",
         ),
         pytest.param(
@@ -124,12 +124,12 @@ def test_content_that_is_not_a_config_is_an_error(content: str | bytes, said: st
         ),
         pytest.param(
             "optimization: {target_metric: Sharp Ratio}",
-            "line 5: optimization.target_metric: expected a metric, got 'Sharp Ratio'; did you mean Sharpe Ratio?",
+            "line 5: optimization.target_metric: expected a metric, got 'Sharp Ratio'. Did you mean Sharpe Ratio?",
             id="nearly a metric",
         ),
         pytest.param(
             "optimization: {target_direction: up}",
-            "line 5: optimization.target_direction: expected a direction, got 'up'; write max or min",
+            "line 5: optimization.target_direction: expected a direction, got 'up'. Write max or min",
             id="direction",
         ),
         pytest.param(
@@ -138,19 +138,19 @@ def test_content_that_is_not_a_config_is_an_error(content: str | bytes, said: st
             id="total",
         ),
         pytest.param(
-            "engine: excel", "line 5: engine: expected an engine, got 'excel'; write one of: bars, lean", id="engine"
+            "engine: excel", "line 5: engine: expected an engine, got 'excel'. Write one of: bars, lean", id="engine"
         ),
         pytest.param(
-            "max_concurrent: 1000", "line 5: max_concurrent: 1000 is not valid; input should be", id="at once"
+            "max_concurrent: 1000", "line 5: max_concurrent: 1000 is not valid. Input should be", id="at once"
         ),
         pytest.param(
-            "max_concurrent: 1.5", "line 5: max_concurrent: 1.5 is not valid; input should be", id="half at once"
+            "max_concurrent: 1.5", "line 5: max_concurrent: 1.5 is not valid. Input should be", id="half at once"
         ),
         pytest.param(
             "symbols: [spy]", "line 5: symbols[0]: 'spy' has characters that are not allowed", id="lower case"
         ),
         pytest.param(
-            "symbols:\n  - A\n  - A", "line 7: symbols[1]: A is listed twice; list each symbol once", id="symbol twice"
+            "symbols:\n  - A\n  - A", "line 7: symbols[1]: A is listed twice. List each symbol once", id="symbol twice"
         ),
         pytest.param("symbols: {a: b}", "line 5: symbols: expected a list, got a section", id="symbols a section"),
         pytest.param("symbols: [[A]]", "line 5: symbols[0]: expected a single value, got a list", id="symbols nested"),
@@ -161,28 +161,28 @@ def test_content_that_is_not_a_config_is_an_error(content: str | bytes, said: st
         ),
         pytest.param(
             "initial_cash: 5\ncash: 6",
-            "line 6: cash: the value differs from initial_cash in line 5; keep one",
+            "line 6: cash: the value differs from initial_cash in line 5. Keep one",
             id="cash",
         ),
         pytest.param(
             "initial_capital: $1000",
-            "line 5: initial_capital: expected a number, got '$1000'; write a number",
+            "line 5: initial_capital: expected a number, got '$1000'. Write a number",
             id="dollars",
         ),
         pytest.param(
-            "initial_capital: 0", "line 5: initial_capital: 0 is out of bounds; write an amount from 1", id="no cash"
+            "initial_capital: 0", "line 5: initial_capital: 0 is out of bounds. Write an amount from 1", id="no cash"
         ),
         pytest.param(
             "initial_capital: 0100", "line 5: initial_capital: '0100' has a leading zero, which YAML", id="octal"
         ),
         pytest.param(
             "success_criteria: {min_tradse: 1}",
-            "line 5: success_criteria.min_tradse: the key is unknown; did",
+            "line 5: success_criteria.min_tradse: the key is unknown. Did",
             id="c typo",
         ),
         pytest.param(
             "success_criteria: {beauty: 1}",
-            "line 5: success_criteria.beauty: the key is unknown; use one of",
+            "line 5: success_criteria.beauty: the key is unknown. Use one of",
             id="c unknown",
         ),
         pytest.param(
@@ -192,13 +192,13 @@ def test_content_that_is_not_a_config_is_an_error(content: str | bytes, said: st
         ),
         pytest.param(
             "success_criteria: {max_drawdown: 15}",
-            "line 5: success_criteria.max_drawdown: expected a fraction from 0 to 1, got 15; "
-            "write the fraction 0.15 or the percentage 15%",
+            "line 5: success_criteria.max_drawdown: expected a fraction from 0 to 1, got 15. "
+            "Write the fraction 0.15 or the percentage 15%",
             id="c 15",
         ),
         pytest.param(
             "success_criteria: {max_drawdown: -0.1}",
-            "line 5: success_criteria.max_drawdown: expected a fraction from 0 to 1, got -0.1; write a positive",
+            "line 5: success_criteria.max_drawdown: expected a fraction from 0 to 1, got -0.1. Write a positive",
             id="c neg",
         ),
         pytest.param(
@@ -218,32 +218,32 @@ def test_content_that_is_not_a_config_is_an_error(content: str | bytes, said: st
         ),
         pytest.param(
             "constraints: [Drawdwn < 0.1]",
-            "line 5: constraints[0]: expected a statistic or a parameter, got 'Drawdwn'; did you mean Drawdown?",
+            "line 5: constraints[0]: expected a statistic or a parameter, got 'Drawdwn'. Did you mean Drawdown?",
             id="k typo",
         ),
         pytest.param(
             "constraints: [Drawdown > 0.1]",
-            "line 5: constraints[0]: no criterion has the form Drawdown >; use one of",
+            "line 5: constraints[0]: no criterion has the form Drawdown >. Use one of",
             id="k floor",
         ),
         pytest.param(
             "constraints: [Drawdown == 0.1]",
-            "line 5: constraints[0]: a bound of a statistic cannot use ==; write <",
+            "line 5: constraints[0]: a bound of a statistic cannot use ==. Write <",
             id="k equal",
         ),
         pytest.param(
             "constraints: [Drawdown < low]",
-            "line 5: constraints[0]: expected a number, got 'low'; write a num",
+            "line 5: constraints[0]: expected a number, got 'low'. Write a num",
             id="k text",
         ),
         pytest.param(
             "constraints: [Drawdown]",
-            "line 5: constraints[0]: expected a constraint, got 'Drawdown'; write",
+            "line 5: constraints[0]: expected a constraint, got 'Drawdown'. Write",
             id="k no sign",
         ),
         pytest.param(
             "constraints: [Drawdown < 15]",
-            "line 5: constraints[0]: expected a fraction from 0 to 1, got 15; write",
+            "line 5: constraints[0]: expected a fraction from 0 to 1, got 15. Write",
             id="k 15",
         ),
         pytest.param(
@@ -276,10 +276,10 @@ def test_a_fault_names_its_line_and_its_fix(lines: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (PARAMETERS, "line 1: the config names no strategy; add `strategy: {name: …}`, or name it with --strategy"),
-        (HEAD, "line 1: the config has no parameters; add them under optimization"),
+        (PARAMETERS, "line 1: the config names no strategy. Add `strategy: {name: …}`, or name it with --strategy"),
+        (HEAD, "line 1: the config has no parameters. Add them under optimization"),
         ("strategy: {category: x}\n" + PARAMETERS, "line 1: strategy: the config names no strategy"),
-        ("strategy: {nmae: x}\n" + PARAMETERS, "line 1: strategy.nmae: the key is unknown; did you mean name?"),
+        ("strategy: {nmae: x}\n" + PARAMETERS, "line 1: strategy.nmae: the key is unknown. Did you mean name?"),
         ("strategy: 'a b'\nsymbols: [A]\n" + PARAMETERS, "line 1: strategy: 'a b' has characters that are not allowed"),
         (
             f"strategy: Mine\n{PARAMETERS}",
@@ -287,11 +287,11 @@ def test_a_fault_names_its_line_and_its_fix(lines: str, said: str) -> None:
         ),
         (
             f"strategy: Mine\nsymbols: [A]\n{PARAMETERS}",
-            "line 1: strategy: the catalog has no project for 'Mine'; give",
+            "line 1: strategy: the catalog has no project for 'Mine'. Give",
         ),
         (
             f"strategy: {{name: Mine, lean_project_path: a/../../b}}\nsymbols: [A]\n{PARAMETERS}",
-            "line 1: strategy.lean_project_path: 'a/../../b' leaves its volume; write a path without `..`",
+            "line 1: strategy.lean_project_path: 'a/../../b' leaves its volume. Write a path without `..`",
         ),
         (
             "strategy: RSI_MeanReversion_ETF\nengine: bars\nparameters: []",
@@ -299,19 +299,19 @@ def test_a_fault_names_its_line_and_its_fix(lines: str, said: str) -> None:
         ),
         (
             f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}backtest:\n  start_date: 2020/01/01",
-            "line 5: backtest.start_date: '2020/01/01' is not a date; write",
+            "line 5: backtest.start_date: '2020/01/01' is not a date. Write",
         ),
         (
             f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}backtest:\n  start_date: 2021-01-01\n  end_date: 2020-01-01",
-            "line 6: backtest.end_date: 2020-01-01 is before startDate 2021-01-01; swap the two dates",
+            "line 6: backtest.end_date: 2020-01-01 is before startDate 2021-01-01. Swap the two dates",
         ),
         (
             f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}backtest:\n  strat_date: 2021-01-01",
-            "line 5: backtest.strat_date: the key is unknown; did you mean start_date?",
+            "line 5: backtest.strat_date: the key is unknown. Did you mean start_date?",
         ),
         (
             f"strategy: RSI_MeanReversion_ETF\n{PARAMETERS}backtest: {{start: 2021-01-01}}",
-            "line 4: backtest.start: the key belongs to another format; write start_date",
+            "line 4: backtest.start: the key belongs to another format. Write start_date",
         ),
     ],
 )
@@ -322,30 +322,30 @@ def test_a_missing_or_wrong_section_is_an_error(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x:", "line 6: parameters.x: the parameter has no values; add start, end and step, or values, or value"),
+        ("x:", "line 6: parameters.x: the parameter has no values. Add start, end and step, or values, or value"),
         ("x: {type: int}", "line 6: parameters.x: the parameter has no values"),
-        ("x: {start: 1, end: 2}", "line 6: parameters.x: the range has no step; add step, or list the values"),
+        ("x: {start: 1, end: 2}", "line 6: parameters.x: the range has no step. Add step, or list the values"),
         ("x: {end: 2}", "line 6: parameters.x: the range has no start and no step"),
-        ("x:\n    start: 1\n    end: 2\n    step: 0", "line 9: parameters.x.step: step is 0; write a positive step"),
+        ("x:\n    start: 1\n    end: 2\n    step: 0", "line 9: parameters.x.step: step is 0. Write a positive step"),
         ("x: {start: 1, end: 2, step: -1}", "line 6: parameters.x.step: step -1 is negative"),
-        ("x: {start: 2, end: 1, step: 1}", "line 6: parameters.x.end: end 1 is before start 2; swap start and end"),
+        ("x: {start: 2, end: 1, step: 1}", "line 6: parameters.x.end: end 1 is before start 2. Swap start and end"),
         ("x: {start: a, end: 1, step: 1}", "line 6: parameters.x.start: expected a number, got 'a'"),
         (
             "x: {start: 1%, end: 2%, step: 1%}",
-            "line 6: parameters.x.start: expected a number, got '1%'; write the fraction",
+            "line 6: parameters.x.start: expected a number, got '1%'. Write the fraction",
         ),
         ("x: {start: .nan, end: 1, step: 1}", "line 6: parameters.x.start: expected a number, got '.nan'"),
         ("x: {start: 1, end: 1e99, step: 1}", "line 6: parameters.x.end: '1e99' is too large or too small"),
-        ("x: {start: 1, end: 2, step: 1, type: bool}", "line 6: parameters.x.start: a bool cannot have a range; list"),
+        ("x: {start: 1, end: 2, step: 1, type: bool}", "line 6: parameters.x.start: a bool cannot have a range. List"),
         ("x: {start: 1, end: 2, step: 1, type: complex}", "line 6: parameters.x.type: expected a type, got 'complex'"),
-        ("x: {min: 1, max: 2, step: 1}", "line 6: parameters.x.min: the key belongs to another format; write start"),
-        ("x: {start: 1, end: 2, stepp: 1}", "line 6: parameters.x.stepp: the key is unknown; did you mean step?"),
+        ("x: {min: 1, max: 2, step: 1}", "line 6: parameters.x.min: the key belongs to another format. Write start"),
+        ("x: {start: 1, end: 2, stepp: 1}", "line 6: parameters.x.stepp: the key is unknown. Did you mean step?"),
         (
             "x: {start: 1, end: 9e14, step: 1, value: 1}\n  y: {start: 1, end: 9e14, step: 1}",
             "line 5: parameters: the space has",
         ),
         ("x: []", "line 6: parameters.x: the list is empty, so the space is empty"),
-        ("x: [1, 1.0]", "line 6: parameters.x[1]: 1 repeats the value at position 0; list each value once"),
+        ("x: [1, 1.0]", "line 6: parameters.x[1]: 1 repeats the value at position 0. List each value once"),
         ("x:\n    - 1\n    -", "line 8: parameters.x[1]: expected a single value, got nothing"),
         ("x: [[1]]", "line 6: parameters.x[0]: expected a single value, got a list"),
         ("x: [.inf]", "line 6: parameters.x[0]: expected a finite number, got '.inf'"),
@@ -357,7 +357,7 @@ def test_a_missing_or_wrong_section_is_an_error(text: str, said: str) -> None:
 def test_a_parameter_that_is_not_valid_is_an_error_with_its_line(text: str, said: str) -> None:
     with pytest.raises(ConfigInvalid) as caught:
         read_axes(f"  {text}\n")
-    assert f"{caught.value.problem}; {caught.value.hint}"[: len(said)] == said
+    assert f"{caught.value.problem}. {caught.value.hint}"[: len(said)] == said
 
 
 EVERYTHING = """\
@@ -414,8 +414,8 @@ def test_one_run_names_every_fault_in_the_order_of_lines() -> None:
 @pytest.mark.parametrize(
     ("key", "hint"),
     [
-        ("min_tradse", "did you mean min_trades?"),
-        ("maxDrawdown", "did you mean max_drawdown?"),
+        ("min_tradse", "Did you mean min_trades?"),
+        ("maxDrawdown", "Did you mean max_drawdown?"),
         ("minimum_sharpe", None),
         ("max_risk_per_year", None),
         ("min_drawdown", None),
@@ -424,7 +424,7 @@ def test_one_run_names_every_fault_in_the_order_of_lines() -> None:
 )
 def test_a_hint_is_given_only_where_the_meaning_is_near(key: str, hint: str | None) -> None:
     said = fault(f"{GOOD}success_criteria: {{{key}: 0.1}}\n")
-    assert said.endswith(hint) if hint else "did you mean" not in said
+    assert said.endswith(hint) if hint else "Did you mean" not in said
 
 
 @pytest.mark.parametrize(

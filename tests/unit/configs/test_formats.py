@@ -126,7 +126,7 @@ def test_a_strategy_outside_the_catalog_needs_a_project_and_symbols_and_is_a_war
     assert found.spec["strategy"] == {"name": "RSI_MeanReversion", "leanProjectPath": "mine/rsi"}
     (warning,) = found.warnings
     assert warning.startswith("line 1: strategy.name: the catalog has no strategy 'RSI_MeanReversion'")
-    assert warning.endswith("did you mean RSI_MeanReversion_ETF?")
+    assert warning.endswith("Did you mean RSI_MeanReversion_ETF?")
 
 
 def test_a_project_may_name_its_file_and_class() -> None:
@@ -233,7 +233,7 @@ def test_the_limit_of_backtests_at_once() -> None:
         ),
         (
             "parameters: {rsi_perod: [1]}",
-            "line 6: parameters.rsi_perod: the catalog does not list it for RSI_MeanReversion_ETF; did",
+            "line 6: parameters.rsi_perod: the catalog does not list it for RSI_MeanReversion_ETF. Did",
         ),
         (
             "strategy: {name: SMA_Crossover_ETF, lean_project_path: mine}",

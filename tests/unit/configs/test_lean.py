@@ -182,34 +182,34 @@ BAD = {
     "misspelt key": (
         {"optimization_criterium": {}},
         "optimization-criterium: the key is unknown",
-        "did you mean optimization-c",
+        "Did you mean optimization-c",
     ),
     "misspelt target": (
         {"optimization_criterion": {"traget": "x"}},
         "optimization-criterion.traget: the key is",
-        "did you mean t",
+        "Did you mean t",
     ),
     "extremum": (
         {"optimization_criterion": {"extremum": "most"}},
         "optimization-criterion.extremum: expected a direction, got 'most'",
-        "write max or",
+        "Write max or",
     ),
     "no metric": (
         {"optimization_criterion": {"target": "x"}},
         "optimization-criterion.target: expected a metric, got 'x'",
-        "use one of: ",
+        "Use one of: ",
     ),
     "no such search": (
         {"optimization_strategy": "Random"},
         "optimization-strategy: expected a type of search, got 'Random'",
-        "write Grid",
+        "Write Grid",
     ),
-    "no parameters": ({"parameters": []}, "parameters: the list is empty", "give at least 1"),
-    "no name": ({"parameters": [{"min": 1}]}, "parameters[0]: the parameter has no name", "add name"),
+    "no parameters": ({"parameters": []}, "parameters: the list is empty", "Give at least 1"),
+    "no name": ({"parameters": [{"min": 1}]}, "parameters[0]: the parameter has no name", "Add name"),
     "no step, and nothing to make one of": (
         {"optimization_strategy_settings": {}, "parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
         "parameters[0]: the range has no step, and optimization-strategy-settings has no default-segment-amount",
-        "add step or default-segment-amount",
+        "Add step or default-segment-amount",
     ),
     "no segments": (
         {
@@ -217,70 +217,70 @@ BAD = {
             "parameters": [{"name": "fast_sma", "min": 1, "max": 2}],
         },
         "optimization-strategy-settings.default-segment-amount: expected a number of segments, got 0",
-        "write a whole number, 1 or more",
+        "Write a whole number, 1 or more",
     ),
     "a fraction for a whole parameter": (
         {"parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
         "parameters[0]: 0.1 is not whole",
-        "write a whole number",
+        "Write a whole number",
     ),
     "a target of closed trades": (
         {"optimization_criterion": {"target": "TotalPerformance.TradeStatistics.SharpeRatio"}},
         "optimization-criterion.target: expected a metric, got 'TotalPerformance.TradeStatistics.Shar...'",
-        "use a figure of TotalPerformance.PortfolioStatistics, or its name alone, such as SharpeRatio",
+        "Use a figure of TotalPerformance.PortfolioStatistics, or its name alone, such as SharpeRatio",
     ),
     "a constraint on closed trades": (
         {"constraints": [{"target": "TotalPerformance.TradeStatistics.WinRate", "operator": "less", "targetValue": 1}]},
         "constraints[0]: expected a statistic or a parameter, got 'TotalPerformance.TradeStatistics.WinRate'",
-        "use a figure of TotalPerformance.PortfolioStatistics, or its name alone, such as WinRate",
+        "Use a figure of TotalPerformance.PortfolioStatistics, or its name alone, such as WinRate",
     ),
     "step zero": (
         {"parameters": [{"name": "fast_sma", "min": 1, "max": 2, "step": 0}]},
         "parameters[0].step: step is 0",
-        "write a positive step",
+        "Write a positive step",
     ),
     "name twice": (
         {"parameters": [{"name": "a", "value": 1}, {"key": "a", "value": 2}]},
         "parameters[1]: 'a' is already declared in line 1",
-        "declare each parameter once",
+        "Declare each parameter once",
     ),
     "min twice": (
         {"parameters": [{"name": "a", "min": 1, "start": 1, "max": 2, "step": 1}]},
         "parameters[0].start: line 1 already sets this under another name",
-        "keep one",
+        "Keep one",
     ),
     "a misspelt part": (
         {"parameters": [{"name": "a", "mim": 1}]},
         "parameters[0].mim: the key is unknown",
-        "did you mean min",
+        "Did you mean min",
     ),
     "values, which LEAN has not": (
         {"parameters": [{"name": "a", "xyz": 1}]},
         "parameters[0].xyz: the key is unknown",
-        "use one of: ",
+        "Use one of: ",
     ),
-    "a text": ({"parameters": ["a"]}, "parameters[0]: expected a section, got 'a'", "write `key: value`"),
+    "a text": ({"parameters": ["a"]}, "parameters[0]: expected a section, got 'a'", "Write `key: value`"),
     "no operator": (
         {"constraints": [{"target": "x", "target-value": 1}]},
         "constraints[0]: the constraint has no op",
-        "add oper",
+        "Add oper",
     ),
     "no such operator": (
         {"constraints": [CONSTRAINT | {"operator": "about"}]},
         "constraints[0].operator: expected an operator, got 'about'",
-        "write less, lessOrEqual",
+        "Write less, lessOrEqual",
     ),
     "equals": (
         {"constraints": [CONSTRAINT | {"operator": "equals"}]},
         "constraints[0]: a bound of a statistic cannot use ==",
-        "write <",
+        "Write <",
     ),
     "no statistic": (
         {"constraints": [CONSTRAINT | {"target": "x"}]},
         "constraints[0]: expected a statistic or a parameter, got 'x'",
-        "use one of: ",
+        "Use one of: ",
     ),
-    "at once": ({"maximum_concurrent_backtests": 0}, "maximum-concurrent-backtests: 0 is not valid", "input should be"),
+    "at once": ({"maximum_concurrent_backtests": 0}, "maximum-concurrent-backtests: 0 is not valid", "Input should be"),
 }
 
 

@@ -168,8 +168,8 @@ def test_criteria_that_are_not_valid_stay_out_of_force_and_are_explained(world: 
     drift = world.cluster.condition(uid, "SpecDrift")
     assert (drift["status"], drift["reason"]) == ("True", "EditIgnored")
     assert drift["message"] == (
-        "not in force: spec.successCriteria.maxTrades: 5 is below minTrades 9, so nothing could pass; "
-        "raise maxTrades or lower minTrades"
+        "not in force: spec.successCriteria.maxTrades: 5 is below minTrades 9, so nothing could pass. "
+        "Raise maxTrades or lower minTrades."
     )
     assert verdicts(world, uid) == before
     assert world.rows.batches[uid].criteria_version == 1
@@ -186,7 +186,7 @@ def test_criteria_that_are_not_valid_hold_up_no_other_edit(world: World) -> None
     assert status(world, uid)["effectiveMaxConcurrent"] == 2
     message = world.cluster.condition(uid, "SpecDrift")["message"]
     assert "edits of spec.parameters are ignored" in message
-    assert "not in force: spec.successCriteria.minSharp: the field is unknown; did you mean minSharpe?" in message
+    assert "not in force: spec.successCriteria.minSharp: the field is unknown. Did you mean minSharpe?" in message
 
 
 def test_a_control_that_is_not_valid_holds_up_no_edit_of_the_criteria(world: World) -> None:

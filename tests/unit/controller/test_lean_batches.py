@@ -88,7 +88,7 @@ def test_a_batch_that_counting_refused_is_not_judged_again_for_the_catalogs_proj
     assert made.rows.batches[uid] == record
 
 
-def test_without_projects_the_batch_is_refused_with_the_mend() -> None:
+def test_without_projects_the_batch_is_refused_with_the_hint() -> None:
     made = world(has_projects_volume=False)
     uid = made.cluster.add_batch(batch_spec(engine=LEAN, strategy={"name": "Known"}))
     made.turn()

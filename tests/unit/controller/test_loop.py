@@ -214,7 +214,7 @@ def test_an_outage_that_could_not_be_shown_ends_nothing_and_is_tried_again(scene
     [
         pytest.param(ValueError("a bug"), RETRY_SECONDS, sentence_of(ValueError("a bug")), id="a bug"),
         pytest.param(NotFound("no CRD"), RETRY_SECONDS, "no CRD", id="the CRD is not served"),
-        pytest.param(SpecInvalid("a", "b", "c"), RETRY_SECONDS, "a: b; c", id="one of ours"),
+        pytest.param(SpecInvalid("a", "b", "c"), RETRY_SECONDS, "a: b. C.", id="one of ours"),
         pytest.param(PassOverdue("not done after 60 s"), 0.0, "not done after 60 s", id="overdue goes on at once"),
     ],
 )

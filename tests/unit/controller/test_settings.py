@@ -53,14 +53,14 @@ def test_the_namespace_may_come_from_the_pod_and_the_file_wins(path: Path) -> No
 def test_a_missing_variable_is_named(path: Path, name: str, value: str | None) -> None:
     given = environment(path)
     given.pop(name)
-    with pytest.raises(SpecInvalid, match=f"^{name}: expected .*, got nothing; ") as caught:
+    with pytest.raises(SpecInvalid, match=rf"^{name}: expected .*, got nothing\. Set it") as caught:
         load_settings(given if value is None else {**given, name: value})
     assert caught.value.field == name
 
 
 @pytest.mark.parametrize("body", [pytest.param('{"installation": ', id="half a file"), pytest.param("", id="empty")])
 def test_a_file_that_is_no_json_is_named(path: Path, body: str) -> None:
-    with pytest.raises(SpecInvalid, match=f"^{ENV_SETTINGS_FILE}: expected a JSON file: .*; fix {path}$"):
+    with pytest.raises(SpecInvalid, match=rf"^{ENV_SETTINGS_FILE}: expected a JSON file: .*\. Fix {path}\.$"):
         load_settings(environment(path, body))
 
 
@@ -96,7 +96,7 @@ def test_a_file_that_is_no_text_is_named(path: Path) -> None:
     ],
 )
 def test_a_bad_value_is_named_with_the_file(path: Path, body: Any, key: str) -> None:
-    with pytest.raises(SpecInvalid, match=rf"fix it in {path} \(the chart's values\)$") as caught:
+    with pytest.raises(SpecInvalid, match=rf"Fix it in {path} \(the chart's values\)\.$") as caught:
         load_settings(environment(path, body))
     assert caught.value.field == key
 

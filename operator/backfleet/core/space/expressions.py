@@ -228,8 +228,8 @@ class _Parser:
     def _parameter(self, token: _Token, name: str) -> _Node:
         if name not in self._types:
             close = get_close_matches(name, self._types, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise self._invalid(token, f"unknown parameter {shown(name)}", f"{hint}known: {self._known()}")
+            hint = f"Did you mean {close[0]}? " if close else ""
+            raise self._invalid(token, f"unknown parameter {shown(name)}", f"{hint}Known: {self._known()}")
         if name not in self._names:
             self._names.append(name)
         return _Node(KINDS[self._types[name]], operator.itemgetter(self._names.index(name)))

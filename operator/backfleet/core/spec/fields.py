@@ -101,7 +101,10 @@ def _explain(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
         case "extra_forbidden":
             return "the field is unknown", _did_you_mean(detail["loc"], model)
         case "string_pattern_mismatch":
-            return f"{shown(detail['input'])} has characters that are not allowed", f"match {context['pattern']}"
+            return (
+                f"{shown(detail['input'])} has characters that are not allowed",
+                f"match the pattern `{context['pattern']}`",
+            )
         case "too_short" | "too_long":
             return _count_problem(kind, context)
         case _:
@@ -117,8 +120,8 @@ def _count_problem(kind: str, context: dict[str, Any]) -> tuple[str, str]:
 def _did_you_mean(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
     known = _fields_at(loc[:-1], model)
     close = get_close_matches(str(loc[-1]), known, n=1)
-    hint = f"did you mean {close[0]}? " if close else "remove it; "
-    return f"{hint}known here: {', '.join(known)}"
+    hint = f"Did you mean {close[0]}? " if close else "Remove it. "
+    return f"{hint}Known here: {', '.join(known)}"
 
 
 def _fields_at(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:

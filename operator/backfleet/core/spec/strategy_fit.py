@@ -48,8 +48,8 @@ def choose(wrong: str, known: Iterable[str]) -> str:
     """How to fix a name that is not among the known ones."""
     names = sorted(known)
     close = get_close_matches(wrong, names, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
-    return f"{hint}choose one of: {', '.join(names)}"
+    hint = f"Did you mean {close[0]}? " if close else ""
+    return f"{hint}Choose one of: {', '.join(names)}"
 
 
 def _judge_axis(axis: Axis, wanted: ParameterType, where: str) -> None:

@@ -180,7 +180,7 @@ def _is_under(image: str, prefix: str) -> bool:
 def _allowed(what: str, names: tuple[str, ...]) -> str:
     if not names:
         return "leave it out: this installation allows none"
-    return f"leave it out, or use one of the allowed {what}: {', '.join(names)}"
+    return f"leave it out, or use one of the allowed {what} ({', '.join(names)})"
 
 
 def _judge_objective(spec: BatchSpec, _limits: AcceptanceLimits) -> None:

@@ -41,7 +41,7 @@ def parse_url(url: str, name: str = "database URL") -> DatabaseUrl:
         parts = urlsplit(url.strip())
         port = parts.port or DEFAULT_PORT
     except ValueError:
-        raise SpecInvalid(name, "cannot be read as a URL", f"{_FIX}; escape @ : / in the password") from None
+        raise SpecInvalid(name, "cannot be read as a URL", f"{_FIX}. Escape @ : / in the password") from None
     if parts.scheme not in _SCHEMES:
         shown = "no scheme" if "://" not in url else f"the scheme {parts.scheme[:20]!r}"
         raise SpecInvalid(name, f"it has {shown}, and only Postgres is supported", _FIX)

@@ -110,14 +110,14 @@ def test_an_empty_set_lets_everything_pass() -> None:
     [
         pytest.param(
             {"minTrades": 9, "maxTrades": 5},
-            "spec.successCriteria.maxTrades: 5 is below minTrades 9, so nothing could pass; "
-            "raise maxTrades or lower minTrades",
+            "spec.successCriteria.maxTrades: 5 is below minTrades 9, so nothing could pass. "
+            "Raise maxTrades or lower minTrades",
             id="bounds that exclude each other",
         ),
-        pytest.param({"minSharp": 1}, "spec.successCriteria.minSharp: the field is unknown; did you mean", id="typo"),
+        pytest.param({"minSharp": 1}, "spec.successCriteria.minSharp: the field is unknown. Did you mean", id="typo"),
         pytest.param(
             {"maxDrawdown": 15},
-            "spec.successCriteria.maxDrawdown: 15 is more than the whole; write a fraction: 0.15 for 15 %",
+            "spec.successCriteria.maxDrawdown: 15 is more than the whole. Write a fraction: 0.15 for 15 %",
             id="a percentage",
         ),
         pytest.param({"minTrades": "many"}, "spec.successCriteria.minTrades", id="a text"),

@@ -139,9 +139,9 @@ def test_a_range_axis_keeps_exact_decimals_over_a_long_way():
     [
         pytest.param(whole("a", 1, 5, 0), "range.step", "step is 0", "positive step", id="step 0"),
         pytest.param(ranged("a", 1, 5, -0.5), "range.step", "step -0.5 is negative", "positive step", id="wrong sign"),
-        pytest.param(whole("a", 5, 1, 1), "range.end", "end 1 is before start 5", "swap", id="end before start"),
+        pytest.param(whole("a", 5, 1, 1), "range.end", "end 1 is before start 5", "Swap", id="end before start"),
         pytest.param(
-            whole("a", 1, "x", 1), "range.end", "expected a number, got the text", "write a number", id="text"
+            whole("a", 1, "x", 1), "range.end", "expected a number, got the text", "Write a number", id="text"
         ),
         pytest.param(whole("a", 1, 5, 0.5), "range.step", "0.5 is not whole", "whole number", id="fraction for int"),
         pytest.param(
@@ -154,32 +154,32 @@ def test_a_range_axis_keeps_exact_decimals_over_a_long_way():
         pytest.param(listed("a"), "values", "the list is empty, so the space is empty", "at least one", id="no values"),
         pytest.param(listed("a", 1, "1.0"), "values[1]", "'1.0' repeats the value at position 0", "once", id="twice"),
         pytest.param(
-            ParameterDeclaration(name="a", type=INT), "", "the parameter has no values", "give one of", id="nothing"
+            ParameterDeclaration(name="a", type=INT), "", "the parameter has no values", "Give one of", id="nothing"
         ),
         pytest.param(
             ParameterDeclaration(name="a", type=INT, value=1, values=[1]),
             "",
             "expected one of value, values and range",
-            "keep value",
+            "Keep value",
             id="value and values",
         ),
         pytest.param(
             ParameterDeclaration(name="a", type=INT, value=1, range=RangeDeclaration(start=1, end=1, step=1)),
             "",
             "expected one of value, values and range",
-            "keep value",
+            "Keep value",
             id="value and range",
         ),
         pytest.param(
             ranged("a", "0.000000000000001", 10, 1),
             "range.step",
             "more than 15 significant digits",
-            "round",
+            "Round",
             id="too fine",
         ),
     ],
 )
-def test_a_bad_declaration_names_its_field_and_the_mend(declaration, field, problem, hint):
+def test_a_bad_declaration_names_its_field_and_the_hint(declaration, field, problem, hint):
     with pytest.raises(SpecInvalid) as refused:
         build_space([whole("first", 1, 2, 1), declaration])
     path = "spec.parameters[1]" + (f".{field}" if field else "")
@@ -197,7 +197,7 @@ def test_one_value_of_a_fine_range_is_not_too_fine():
 
 
 def test_an_empty_space_is_refused():
-    with pytest.raises(SpecInvalid, match=r"spec\.parameters: the parameter space is empty; declare at least one"):
+    with pytest.raises(SpecInvalid, match=r"spec\.parameters: the parameter space is empty. Declare at least one"):
         build_space([])
 
 

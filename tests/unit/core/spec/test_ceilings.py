@@ -24,19 +24,19 @@ def accept(ceilings, **fields):
     [
         pytest.param(
             {"ttlSecondsAfterFinished": 901},
-            "spec.ttlSecondsAfterFinished: 901 is above this installation's ceiling of 900 seconds; ask for at most 900",
+            "spec.ttlSecondsAfterFinished: 901 is above this installation's ceiling of 900 seconds. Ask for at most 900.",
             id="a finished Job that stays",
         ),
         pytest.param(
             {"failurePolicy": {"startTimeoutSeconds": 701}},
-            "spec.failurePolicy.startTimeoutSeconds: 701 is above this installation's ceiling of 700 seconds; "
-            "ask for at most 700",
+            "spec.failurePolicy.startTimeoutSeconds: 701 is above this installation's ceiling of 700 seconds. "
+            "Ask for at most 700.",
             id="a start",
         ),
         pytest.param(
             {"failurePolicy": {"backtestTimeoutSeconds": 2001}},
-            "spec.failurePolicy.backtestTimeoutSeconds: 2001 is above this installation's ceiling of 2000 seconds; "
-            "ask for at most 2000",
+            "spec.failurePolicy.backtestTimeoutSeconds: 2001 is above this installation's ceiling of 2000 seconds. "
+            "Ask for at most 2000.",
             id="a backtest",
         ),
     ],

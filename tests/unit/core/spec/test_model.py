@@ -76,36 +76,36 @@ def test_criteria_are_handed_on_plainly():
 @pytest.mark.parametrize(
     ("fields", "path", "problem", "hint"),
     [
-        pytest.param({"strategy": None}, "spec.strategy", "the field is missing", "add it", id="missing"),
+        pytest.param({"strategy": None}, "spec.strategy", "the field is missing", "Add it", id="missing"),
         pytest.param(
-            {"engin": {}}, "spec.engin", "the field is unknown", "did you mean engine?", id="unknown at the top"
+            {"engin": {}}, "spec.engin", "the field is unknown", "Did you mean engine?", id="unknown at the top"
         ),
         pytest.param(
             {"parameters": [{"name": "a", "type": "int", "rnage": {}}]},
             "spec.parameters[0].rnage",
             "the field is unknown",
-            "did you mean range? known here: name, type, range, values, value",
+            "Did you mean range? Known here: name, type, range, values, value",
             id="unknown in a list",
         ),
         pytest.param(
             {"data": DATA | {"volume": {"claimname": "x"}}},
             "spec.data.volume.claimname",
             "the field is unknown (and 1 more)",
-            "did you mean claimName?",
+            "Did you mean claimName?",
             id="misspelt before missing",
         ),
         pytest.param(
             {"engine": {"name": "bars", "zzz": 1}},
             "spec.engine.zzz",
             "unknown",
-            "remove it; known here: name, image",
+            "Remove it. Known here: name, image",
             id="far off",
         ),
         pytest.param(
             {"engine": {"name": "zipline"}}, "spec.engine.name", "'zipline'", "'bars', 'lean' or 'noop'", id="enum"
         ),
         pytest.param(
-            {"maxConcurrent": 0}, "spec.maxConcurrent", "0 is not valid", "greater than or equal to 1", id="low"
+            {"maxConcurrent": 0}, "spec.maxConcurrent", "0 is not valid", "greater than or equal to 1.", id="low"
         ),
         pytest.param({"maxConcurrent": "4"}, "spec.maxConcurrent", "'4'", "a valid integer", id="text for int"),
         pytest.param({"maxConcurrent": True}, "spec.maxConcurrent", "true", "a valid integer", id="bool for int"),
@@ -114,14 +114,14 @@ def test_criteria_are_handed_on_plainly():
         pytest.param(
             {"successCriteria": {"minPsr": float("nan")}}, "spec.successCriteria.minPsr", "nan", "finite", id="nan"
         ),
-        pytest.param({"parameters": []}, "spec.parameters", "the list is empty", "give at least 1", id="no parameters"),
-        pytest.param({"constraints": ["a"] * 33}, "spec.constraints", "too long", "give at most 32", id="too many"),
+        pytest.param({"parameters": []}, "spec.parameters", "the list is empty", "Give at least 1", id="no parameters"),
+        pytest.param({"constraints": ["a"] * 33}, "spec.constraints", "too long", "Give at most 32", id="too many"),
         pytest.param({"constraints": [""]}, "spec.constraints[0]", "''", "at least 1 character", id="empty text"),
         pytest.param(
             {"strategy": {"name": "a b"}},
             "spec.strategy.name",
             "characters that are not allowed",
-            "match ^[A-Za-z0-9]",
+            "Match the pattern `^[A-Za-z0-9]",
             id="pattern",
         ),
         pytest.param(
@@ -143,7 +143,7 @@ def test_criteria_are_handed_on_plainly():
             {"data": DATA | {"initialCash": 1e13}}, "spec.data.initialCash", "out of bounds", "to 1000", id="rich"
         ),
         pytest.param(
-            {"data": DATA | {"initialCash": 1.1 + 2.2}}, "spec.data.initialCash", "15 significant", "round", id="cents"
+            {"data": DATA | {"initialCash": 1.1 + 2.2}}, "spec.data.initialCash", "15 significant", "Round", id="cents"
         ),
         pytest.param(
             {"resources": {"requests": {"cpu": "1 core"}}}, "spec.resources.requests.cpu", "'1 core'", "500m", id="cpu"
@@ -152,13 +152,13 @@ def test_criteria_are_handed_on_plainly():
             {"resources": {"requests": {"cpu": True}}}, "spec.resources.requests.cpu", "true", "500m", id="cpu bool"
         ),
         pytest.param(
-            {"resources": {"limits": {}}}, "spec.resources.limits", "unknown", "known here: requests", id="limits"
+            {"resources": {"limits": {}}}, "spec.resources.limits", "unknown", "Known here: requests", id="limits"
         ),
-        pytest.param({"x\n": 1}, "spec.'x\\n'", "unknown", "known here", id="hostile key"),
-        pytest.param({"": 1}, "spec.''", "unknown", "known here", id="empty key"),
+        pytest.param({"x\n": 1}, "spec.'x\\n'", "unknown", "Known here", id="hostile key"),
+        pytest.param({"": 1}, "spec.''", "unknown", "Known here", id="empty key"),
     ],
 )
-def test_a_field_at_fault_is_named_with_problem_and_mend(fields, path, problem, hint):
+def test_a_field_at_fault_is_named_with_problem_and_hint(fields, path, problem, hint):
     error = refusal(**fields)
     assert error.field == path
     assert problem in error.problem
@@ -166,7 +166,7 @@ def test_a_field_at_fault_is_named_with_problem_and_mend(fields, path, problem, 
 
 
 def test_the_message_of_a_bound_reads_as_one_sentence():
-    expected = "spec.maxConcurrent: 0 is not valid; input should be greater than or equal to 1"
+    expected = "spec.maxConcurrent: 0 is not valid. Input should be greater than or equal to 1."
     assert str(refusal(maxConcurrent=0)) == expected
 
 
@@ -177,7 +177,7 @@ def test_a_key_of_64_characters_is_shown_whole_and_a_longer_one_cut():
 
 @pytest.mark.parametrize("spec", [None, [], "spec", 3], ids=["null", "list", "text", "number"])
 def test_what_is_no_object_is_no_spec(spec):
-    with pytest.raises(SpecInvalid, match="is not a spec; write strategy, engine, data and parameters") as refused:
+    with pytest.raises(SpecInvalid, match=r"is not a spec\. Write strategy, engine, data and parameters") as refused:
         parse_spec(spec)
     assert refused.value.field == "spec"
 

@@ -34,7 +34,7 @@ def refusal(limits=LIMITS, strategies=STRATEGIES, **fields):
 
 
 @pytest.mark.parametrize("manifest", invalid_manifests(), ids=lambda manifest: manifest.name)
-def test_what_only_the_operator_can_judge_names_its_field_and_the_mend(manifest):
+def test_what_only_the_operator_can_judge_names_its_field_and_the_hint(manifest):
     error = refusal(**manifest.body["spec"])
     assert error.field == manifest.field
     assert manifest.hint in str(error)
@@ -50,12 +50,12 @@ def test_a_good_batch_comes_with_its_space_and_constraints():
 
 def test_an_engine_that_is_not_here_is_refused():
     error = refusal(engine={"name": "lean"})
-    assert str(error) == "spec.engine.name: the engine lean is not available here; choose one of: bars, noop"
+    assert str(error) == "spec.engine.name: the engine lean is not available here. Choose one of: bars, noop."
 
 
 def test_an_unknown_strategy_is_refused_with_the_list():
     error = refusal(strategy={"name": "Zebra"})
-    assert error.hint == f"choose one of: {', '.join(sorted(STRATEGIES['bars']))}"
+    assert error.hint == f"Choose one of: {', '.join(sorted(STRATEGIES['bars']))}."
 
 
 def test_an_engine_that_runs_anything_takes_any_strategy_and_parameter():
@@ -74,7 +74,7 @@ def test_lean_needs_a_project_that_the_catalog_or_the_batch_names():
     error = refusal(strategies=LEAN, engine={"name": "lean"})
     assert (error.field, error.hint) == (
         "spec.strategy.leanProjectPath",
-        "give the project's path within the volume of projects; one that another batch gave holds for that batch alone",
+        "Give the project's path within the volume of projects; one that another batch gave holds for that batch alone.",
     )
     own = {"name": "Mine", "leanProjectPath": "mine"}
     assert accept(strategies=LEAN, engine={"name": "lean"}, strategy=own).lean_project_path == "mine"
@@ -102,7 +102,7 @@ OWN = {"name": "Mine", "leanProjectPath": "mine"}
 def test_a_parameter_that_carries_the_data_to_lean_cannot_be_the_batches_own(name):
     parameters = [RSI_PERIOD, {"name": name, "type": "string", "value": "x"}]
     error = refusal(strategies=LEAN, engine={"name": "lean"}, strategy=OWN, parameters=parameters)
-    assert (error.field, error.hint) == ("spec.parameters[1].name", "remove it, or give the parameter another name")
+    assert (error.field, error.hint) == ("spec.parameters[1].name", "Remove it, or give the parameter another name.")
     assert accept(engine={"name": "noop"}, parameters=parameters)
 
 
@@ -111,7 +111,7 @@ def test_prices_are_for_bars_since_a_lean_project_sets_its_own():
     error = refusal(strategies=LEAN, engine={"name": "lean"}, strategy=OWN, parameters=[RSI_PERIOD], data=data)
     assert (error.field, error.hint) == (
         "spec.data.prices",
-        "remove it, and set the data normalization mode in the project",
+        "Remove it, and set the data normalization mode in the project.",
     )
     assert accept(data=data).spec.data.prices == "raw"
 
@@ -167,7 +167,7 @@ def test_an_image_that_only_looks_allowed_is_refused(image):
     limits = replace(LIMITS, image_prefixes=("registry.test/team", "other.test/"))
     error = refusal(limits, engine={"name": "bars", "image": image})
     assert error.field == "spec.engine.image"
-    assert error.hint == "leave it out, or use one of the allowed prefixes: registry.test/team, other.test/"
+    assert error.hint == "Leave it out, or use one of the allowed prefixes (registry.test/team, other.test/)."
 
 
 def test_an_empty_prefix_allows_no_image():
@@ -182,19 +182,19 @@ def test_an_allowed_claim_is_accepted_and_another_refused():
     accepted = accept(limits, data=DATA | {"volume": CLAIM})
     assert accepted.spec.data.volume.sub_path == "daily/usa"
     error = refusal(limits, data=DATA | {"volume": {"claimName": "market-data2"}})
-    assert error.hint == "leave it out, or use one of the allowed claims: market-data"
+    assert error.hint == "Leave it out, or use one of the allowed claims (market-data)."
 
 
 def test_a_path_out_of_an_allowed_claim_is_refused():
     limits = replace(LIMITS, volume_claims=("market-data",))
     error = refusal(limits, data=DATA | {"volume": CLAIM | {"subPath": "daily/../../x"}})
-    assert (error.field, error.hint) == ("spec.data.volume.subPath", "write a path without `..`")
+    assert (error.field, error.hint) == ("spec.data.volume.subPath", "Write a path without `..`.")
     assert accept(limits, data=DATA | {"volume": CLAIM | {"subPath": "a..b/c"}})
 
 
 def test_a_symbol_listed_twice_is_refused():
     error = refusal(data=DATA | {"symbols": ["AAPL", "IBM", "AAPL"]})
-    assert str(error) == "spec.data.symbols[2]: AAPL is listed twice; list each symbol once"
+    assert str(error) == "spec.data.symbols[2]: AAPL is listed twice. List each symbol once."
 
 
 def test_a_single_day_is_a_range():
@@ -217,7 +217,7 @@ def test_a_batch_may_take_as_long_as_one_backtest():
 def test_requests_up_to_the_ceiling_are_accepted():
     assert accept(resources={"requests": {"cpu": "1000m", "memory": "2048Mi"}})
     error = refusal(replace(LIMITS, cpu_ceiling="500m"), resources={"requests": {"cpu": "501m"}})
-    assert str(error) == "spec.resources.requests.cpu: 501m is above the limit of 500m; request at most 500m"
+    assert str(error) == "spec.resources.requests.cpu: 501m is above the limit of 500m. Request at most 500m."
 
 
 def knowing(wanted: ParameterType) -> dict[str, dict[str, StrategyInfo]]:
@@ -237,7 +237,7 @@ def knowing(wanted: ParameterType) -> dict[str, dict[str, StrategyInfo]]:
 def test_a_type_that_the_strategy_does_not_read_is_refused(declared, wanted, hint):
     parameters = [{"name": "a", "type": "int", "value": 1}, {"name": "p", **declared}]
     error = refusal(strategies=knowing(wanted), strategy={"name": "S"}, parameters=parameters)
-    assert (error.field, error.hint) == ("spec.parameters[1].type", f"declare type: {hint}")
+    assert (error.field, error.hint) == ("spec.parameters[1].type", f"Declare type: {hint}.")
 
 
 @pytest.mark.parametrize(
@@ -252,8 +252,8 @@ def test_a_type_that_the_strategy_does_not_read_is_refused(declared, wanted, hin
 def test_a_fraction_for_a_whole_number_is_refused(declared, shown):
     error = refusal(parameters=[{"name": "rsi_period", "type": "float", **declared}])
     assert str(error) == (
-        f"spec.parameters[0]: rsi_period takes whole numbers alone, and has the value {shown}; "
-        "declare type: int, with whole numbers"
+        f"spec.parameters[0]: rsi_period takes whole numbers alone, and has the value {shown}. "
+        "Declare type: int, with whole numbers."
     )
 
 
@@ -289,12 +289,12 @@ def test_a_type_that_the_strategy_reads_is_accepted(declared, wanted):
         (
             "RSI_MeanReversion_ETF",
             ["AAPL", "IBM"],
-            "RSI_MeanReversion_ETF takes 1 symbol, not 2; list the one it trades",
+            "RSI_MeanReversion_ETF takes 1 symbol, not 2. List the one it trades.",
         ),
         (
             "VIX_Market_Timing",
             ["SPX"],
-            "VIX_Market_Timing takes 2 symbols, not 1; list the one it trades, then the volatility index",
+            "VIX_Market_Timing takes 2 symbols, not 1. List the one it trades, then the volatility index.",
         ),
     ],
 )
@@ -311,7 +311,7 @@ def test_a_parameter_that_chooses_the_symbol_chooses_among_those_listed():
     assert accept(strategy=strategy, data=listed, parameters=[other, chosen]).space.total == 2
     error = refusal(strategy=strategy, data=DATA | {"symbols": ["AAPL"]}, parameters=[other, chosen])
     assert str(error) == (
-        "spec.parameters[1]: symbol 'IBM' is none of the batch's symbols AAPL; list it under spec.data.symbols too"
+        "spec.parameters[1]: symbol 'IBM' is none of the batch's symbols AAPL. List it under spec.data.symbols too."
     )
     assert refusal(strategy=strategy, data=listed, parameters=[other]).field == "spec.data.symbols"
 
@@ -323,8 +323,8 @@ def test_the_limit_on_the_space_is_the_installations():
 
 def test_without_limits_nothing_that_needs_permission_is_allowed():
     limits = AcceptanceLimits()
-    assert refusal(limits, engine={"name": "bars", "image": "x"}).hint == "leave it out: this installation allows none"
-    assert refusal(limits, data=DATA | {"volume": CLAIM}).hint == "leave it out: this installation allows none"
+    assert refusal(limits, engine={"name": "bars", "image": "x"}).hint == "Leave it out: this installation allows none."
+    assert refusal(limits, data=DATA | {"volume": CLAIM}).hint == "Leave it out: this installation allows none."
     assert accept(limits, parameters=[RSI_PERIOD])
 
 
