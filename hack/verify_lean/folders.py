@@ -71,18 +71,18 @@ def request_of(folder: Path) -> BacktestRequest:
     """Return the request, from the parameters in LEAN's result. A run that never began has none."""
     try:
         body: Any = read_json(folder, RESULT_FILE, 2 * 8 * 1024 * 1024)
-        parameters = dict((body.get("algorithmConfiguration") or {}).get("parameters") or {})
+        texts = dict((body.get("algorithmConfiguration") or {}).get("parameters") or {})
     except (FileProblem, AttributeError):
-        parameters = {}
+        texts = {}
     return BacktestRequest(
         engine="lean",
         strategy="verify",
         lean_project_path=PROJECT,
-        symbols=tuple(parameters.pop(wire.PARAMETER_SYMBOLS, "AAPL").split(",")),
-        start_date=date.fromisoformat(parameters.pop(wire.PARAMETER_START_DATE, str(DAYS[0]))),
-        end_date=date.fromisoformat(parameters.pop(wire.PARAMETER_END_DATE, str(DAYS[1]))),
-        initial_cash=Decimal(parameters.pop(wire.PARAMETER_INITIAL_CASH, "100000")),
-        parameters=parameters,
+        symbols=tuple(texts.pop(wire.PARAMETER_SYMBOLS, "AAPL").split(",")),
+        start_date=date.fromisoformat(texts.pop(wire.PARAMETER_START_DATE, str(DAYS[0]))),
+        end_date=date.fromisoformat(texts.pop(wire.PARAMETER_END_DATE, str(DAYS[1]))),
+        initial_cash=Decimal(texts.pop(wire.PARAMETER_INITIAL_CASH, "100000")),
+        parameter_texts=texts,
     )
 
 

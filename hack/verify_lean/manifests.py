@@ -46,7 +46,7 @@ def build_pod_spec(case: Case, settings: Settings) -> dict[str, Any]:
     batch = BatchRef(uid="0" * 8, name=f"verify-lean-{case.name}", namespace="default")
     attempt = AttemptRecord(
         batch_uid=batch.uid, index=0, number=1, job_name=batch.name, backtest_state=BacktestState.LAUNCHING,
-        parameters=case.request.parameters, launched_at=now, start_deadline_at=now,
+        parameter_texts=case.request.parameter_texts, launched_at=now, start_deadline_at=now,
         hard_deadline_at=now + timedelta(hours=1),
     )  # fmt: skip
     shape = JobShape(backtest_timeout_seconds=case.timeout_seconds, deadline_seconds=3600, ttl_seconds=600)

@@ -26,7 +26,7 @@ RUNNING = BatchRecord(
     criteria={},
     total=1_000_000,
     counters=Counters(succeeded=400_000, failed=99_999, cancelled=1, passed=3),
-    best=Best(index=999_999, value=-1.2345678e-300, parameters={f"p{number}": "x" * 256 for number in range(64)}),
+    best=Best(index=999_999, value=-1.2345678e-300, parameter_texts={f"p{number}": "x" * 256 for number in range(64)}),
     accepted_at=NOW,
     first_engine_started_at=NOW,
 )

@@ -56,7 +56,7 @@ def direct(manifest: dict[str, Any]) -> dict[int, dict[str, Any]]:
         request = BacktestRequest(
             engine="bars",
             strategy=spec.strategy.name,
-            parameters=space.combination(index).texts,
+            parameter_texts=space.combination(index).texts,
             symbols=tuple(spec.data.symbols),
             start_date=spec.data.start_date,
             end_date=spec.data.end_date,

@@ -22,7 +22,7 @@ REQUEST = BacktestRequest(
     engine="lean",
     strategy="RSI_MeanReversion_ETF",
     lean_project_path=PROJECT,
-    parameters={"rsi_period": "14", "entry_threshold": "30"},
+    parameter_texts={"rsi_period": "14", "entry_threshold": "30"},
     symbols=("AAPL",),
     start_date=date(2000, 3, 1),
     end_date=date(2013, 3, 1),
@@ -166,7 +166,7 @@ def test_a_run_is_the_same_whatever_becomes_of_its_process_after_the_results(
     tmp_path: Path, scenario: str, shutdown: str, code: int
 ) -> None:
     request = with_scenario(REQUEST, scenario)
-    request = replace(request, parameters={**request.parameters, "shutdown": shutdown})
+    request = replace(request, parameter_texts={**request.parameter_texts, "shutdown": shutdown})
     outcome = outcome_of(request, tmp_path)
     report = read_report(tmp_path / "results")
     assert (report.exit_code, report.is_ended) == (code, shutdown == "wait")

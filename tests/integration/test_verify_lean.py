@@ -61,7 +61,7 @@ def test_the_rules_hold_whatever_becomes_of_the_process_after_its_results(
     name: str, shutdown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = CASES[name]
-    request = replace(case.request, parameters={**case.request.parameters, "shutdown": shutdown})
+    request = replace(case.request, parameter_texts={**case.request.parameter_texts, "shutdown": shutdown})
     case = replace(case, request=request)
     assert judge(case, run_here(case, tmp_path), is_killed=False), capsys.readouterr().out
 

@@ -153,7 +153,7 @@ def request_of(configuration: Mapping[str, Any], location: Path, scenario: str) 
         return BacktestRequest(
             engine="bars",
             strategy=project,
-            parameters={name: value for name, value in parameters.items() if name not in OWN_PARAMETERS},
+            parameter_texts={name: value for name, value in parameters.items() if name not in OWN_PARAMETERS},
             symbols=tuple(parameters["symbols"].split(",")),
             start_date=date.fromisoformat(parameters["start_date"]),
             end_date=date.fromisoformat(parameters["end_date"]),

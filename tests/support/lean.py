@@ -62,4 +62,4 @@ def run_container(container: EngineContainer, folder: Path, timeout_seconds: flo
 
 def with_scenario(request: BacktestRequest, scenario: str) -> BacktestRequest:
     """The request with the parameter that the stand-in, and the projects of `make verify-lean`, obey."""
-    return replace(request, parameters={**request.parameters, "scenario": scenario})
+    return replace(request, parameter_texts={**request.parameter_texts, "scenario": scenario})

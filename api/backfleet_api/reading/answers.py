@@ -109,7 +109,7 @@ def rank_answer(result: stored.RankedResult) -> RankedResult:
         backtest_id=result.backtest_id,
         index=result.index,
         value=finite(result.value),
-        parameters=parameters_answer(result.parameters),
+        parameters=stored_combination(result.combination),
         metrics=metrics_answer(result.metrics),
         passed=result.passed,
         rejections=list(result.rejections),
@@ -133,7 +133,7 @@ def describe_backtest(found: stored.BacktestAnswer) -> Backtest:
         batch_name=found.batch_name,
         index=found.backtest.index,
         state=found.backtest.state,
-        parameters=parameters_answer(found.backtest.parameters),
+        parameters=stored_combination(found.backtest.combination),
         attempts=[_attempt(each) for each in found.attempts],
         result=_result(found.result) if found.result else None,
     )
@@ -159,9 +159,9 @@ def objective_answer(objective: ranking.Objective) -> Objective:
     return Objective(metric=objective.metric, direction=objective.direction)
 
 
-def parameters_answer(parameters: stored.Parameters) -> Parameters:
+def stored_combination(combination: stored.CombinationAnswer) -> Parameters:
     """A stored combination in both forms."""
-    return Parameters(values=dict(parameters.values), texts=dict(parameters.texts))
+    return Parameters(values=dict(combination.values), texts=dict(combination.texts))
 
 
 def combination_answer(combination: Combination) -> Parameters:

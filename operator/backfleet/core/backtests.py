@@ -61,7 +61,7 @@ def attempt_id(batch_uid: str, index: int, attempt: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestRequest:
-    """What an engine is to compute. `parameters` maps names to exact texts (14, 0.005, true); dates are inclusive.
+    """What an engine is to compute. `parameter_texts` maps names to exact texts (14, 0.005, true); dates are inclusive.
 
     For LEAN only: the project's path, and within it the file to run (None: main.py) and the class in it. `prices` None is the
     installation's choice.
@@ -72,7 +72,7 @@ class BacktestRequest:
     lean_project_path: str | None = None
     lean_algorithm_file: str | None = None
     lean_algorithm_type: str | None = None
-    parameters: Mapping[str, str]
+    parameter_texts: Mapping[str, str]
     symbols: tuple[str, ...]
     start_date: date
     end_date: date
@@ -92,7 +92,7 @@ class BacktestRequest:
                 "leanProjectPath": self.lean_project_path,
                 "leanAlgorithmFile": self.lean_algorithm_file,
                 "leanAlgorithmType": self.lean_algorithm_type,
-                "parameters": dict(self.parameters),
+                "parameters": dict(self.parameter_texts),
                 "symbols": list(self.symbols),
                 "startDate": self.start_date.isoformat(),
                 "endDate": self.end_date.isoformat(),
@@ -115,7 +115,7 @@ class BacktestRequest:
             lean_project_path=body["leanProjectPath"],
             lean_algorithm_file=body["leanAlgorithmFile"],
             lean_algorithm_type=body["leanAlgorithmType"],
-            parameters={str(name): str(value) for name, value in body["parameters"].items()},
+            parameter_texts={str(name): str(value) for name, value in body["parameters"].items()},
             symbols=tuple(body["symbols"]),
             start_date=date.fromisoformat(body["startDate"]),
             end_date=date.fromisoformat(body["endDate"]),

@@ -30,11 +30,11 @@ class BatchState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """The best backtest so far; `parameters` maps names to exact texts."""
+    """The best backtest so far; `parameter_texts` maps names to exact texts."""
 
     index: int
     value: float
-    parameters: Mapping[str, str]
+    parameter_texts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +145,7 @@ class AttemptRecord:
     is_open: bool = True
     charged: int = 0
     uncharged: int = 0
-    parameters: Mapping[str, str]
+    parameter_texts: Mapping[str, str]
     launched_at: datetime
     start_deadline_at: datetime
     hard_deadline_at: datetime

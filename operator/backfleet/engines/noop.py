@@ -39,7 +39,7 @@ from backfleet.engines.program import (
     InvalidCombination,
     Parameter,
     parameter_types,
-    parse_parameters,
+    parse_texts,
     write_error,
     write_json,
 )
@@ -88,7 +88,7 @@ def parse_values(request: BacktestRequest) -> dict[str, Any]:
     """Parse the values of all parameters. Raise InvalidCombination as a real strategy does."""
     if request.strategy != STRATEGY:
         raise InvalidCombination(f"strategy: expected {STRATEGY}, got {request.strategy[:100]!r}")
-    values = parse_parameters(PARAMETERS, request.parameters)
+    values = parse_texts(PARAMETERS, request.parameter_texts)
     if values["exit_code"] > 255 or values["signal"] > signal.SIGRTMAX:
         raise InvalidCombination(
             f"parameters exit_code, signal: expected at most 255 and 64, got {values['exit_code']} and {values['signal']}"

@@ -80,7 +80,7 @@ class Parameter:
         return value > least if self.is_open else value >= least
 
 
-def parse_parameters(declared: Iterable[Parameter], texts: Mapping[str, str]) -> dict[str, Any]:
+def parse_texts(declared: Iterable[Parameter], texts: Mapping[str, str]) -> dict[str, Any]:
     """Parse every declared parameter, or its default if `texts` lacks it. Raise InvalidCombination for an unknown one."""
     known = {parameter.name: parameter for parameter in declared}
     unknown = sorted(set(texts) - set(known))

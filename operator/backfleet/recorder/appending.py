@@ -66,8 +66,8 @@ def append_outcome(database_url: str, attempt_id: str, recorded: Recorded, call_
         with closing(psycopg2.connect(**given, async_=True)) as connection:
             _wait(connection, call_seconds)
             cursor = connection.cursor()
-            for statement, parameters in ((BEGIN, None), (INSERT, values), ("COMMIT", None)):
-                cursor.execute(statement, parameters)
+            for statement, arguments in ((BEGIN, None), (INSERT, values), ("COMMIT", None)):
+                cursor.execute(statement, arguments)
                 _wait(connection, call_seconds)
     except errors.UniqueViolation:
         return Reply(Answer.DUPLICATE)

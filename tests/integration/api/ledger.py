@@ -91,7 +91,7 @@ class Ledger:
             number=number,
             job_name=f"{batch.name}-{index}-{number}",
             backtest_state=BacktestState.LAUNCHING,
-            parameters=combination.texts,
+            parameter_texts=combination.texts,
             launched_at=START + timedelta(minutes=30),
             start_deadline_at=START + timedelta(minutes=40),
             hard_deadline_at=START + timedelta(minutes=50),
@@ -126,7 +126,7 @@ class Ledger:
             batch,
             counters=replace(counters, succeeded=counters.succeeded + 1, passed=counters.passed + (not rejections)),
             best=batch.best
-            or (None if value is None else Best(index=index, value=value, parameters=attempt.parameters)),
+            or (None if value is None else Best(index=index, value=value, parameter_texts=attempt.parameter_texts)),
             first_engine_started_at=batch.first_engine_started_at or START + timedelta(minutes=31),
             recent_ends=batch.recent_ends or ((START + timedelta(minutes=31), 0),),
         )

@@ -71,7 +71,7 @@ def attempt(index: int = 0, number: int = 1, **changes: Any) -> AttemptRecord:
         number=number,
         job_name=f"rsi-small-{uid[:8]}-{index}-{number}",
         backtest_state=BacktestState.LAUNCHING,
-        parameters={"rsi_period": str(14 + index), "entry_threshold": "25.5"},
+        parameter_texts={"rsi_period": str(14 + index), "entry_threshold": "25.5"},
         launched_at=START,
         start_deadline_at=START + timedelta(minutes=10),
         hard_deadline_at=START + timedelta(hours=1),

@@ -57,7 +57,7 @@ def test_a_batch_is_read_back_as_it_was_saved(life: Life) -> None:
         count_found=3,
         next_index=2,
         counters=Counters(succeeded=2, failed=1, passed=1),
-        best=Best(index=1, value=1.5, parameters={"rsi_period": "15"}),
+        best=Best(index=1, value=1.5, parameter_texts={"rsi_period": "15"}),
         repeated_reason="",
         first_engine_started_at=START,
         last_launched_at=START,

@@ -19,7 +19,7 @@ from backfleet.store.queries.answers import (
     BacktestSummary,
     BatchAnswer,
     BatchQuery,
-    Parameters,
+    CombinationAnswer,
     RankedResult,
     ResultAnswer,
     ResultQuery,
@@ -47,7 +47,7 @@ def other_uid(number: int) -> str:
 
 
 def test_a_batch_is_told_in_full(life: Life, api_engine: Engine) -> None:
-    best = Best(index=0, value=1.25, parameters={"rsi_period": "14", "entry_threshold": "25.5"})
+    best = Best(index=0, value=1.25, parameter_texts={"rsi_period": "14", "entry_threshold": "25.5"})
     life.save(launch(attempt(0)), launch(attempt(1)), launch(attempt(2)), total=5)
     life.save(
         succeed(attempt(0)),
@@ -186,7 +186,7 @@ def test_a_ranked_result_tells_all_of_its_row(life: Life, api_engine: Engine) ->
         backtest_id=f"{UID}-0",
         index=0,
         value=1.25,
-        parameters=Parameters(
+        combination=CombinationAnswer(
             values={"rsi_period": 14, "entry_threshold": 25.5}, texts={"rsi_period": "14", "entry_threshold": "25.5"}
         ),
         metrics=settled.metrics,
@@ -197,7 +197,7 @@ def test_a_ranked_result_tells_all_of_its_row(life: Life, api_engine: Engine) ->
         provenance={"engine": "bars", "engineVersion": "1"},
         recorded_at=START + timedelta(seconds=10),
     )
-    assert list(told.parameters.texts) == ["rsi_period", "entry_threshold"], "in the order of the axes"
+    assert list(told.combination.texts) == ["rsi_period", "entry_threshold"], "in the order of the axes"
 
 
 @pytest.mark.parametrize("verb", [reading.list_results, reading.list_backtests])
@@ -215,7 +215,7 @@ def test_a_backtest_is_told_with_its_attempts_and_result(life: Life, api_engine:
     settled = succeed(second)
     life.save(settled)
     told = reading.get_backtest(api_engine, INSTALLATION, f"{UID}-0")
-    parameters = Parameters(
+    combination = CombinationAnswer(
         values={"rsi_period": 14, "entry_threshold": 25.5}, texts={"rsi_period": "14", "entry_threshold": "25.5"}
     )
     first_answer, second_answer = told.attempts
@@ -225,7 +225,7 @@ def test_a_backtest_is_told_with_its_attempts_and_result(life: Life, api_engine:
             index=0,
             window_no=0,
             state=BacktestState.SUCCEEDED,
-            parameters=parameters,
+            combination=combination,
             attempt_count=2,
             reason=None,
             message=None,

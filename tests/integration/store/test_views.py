@@ -22,7 +22,7 @@ def run(life: Life) -> Life:
     )
     spec = dict(SPEC) | {"strategy": {"name": "Mine"}, "data": {"symbols": ["AAPL"]}}
     other = Life(life.engine, life.epoch, batch(uid=UID.replace("01", "02"), spec=spec))
-    mine = attempt(0, batch_uid=other.record.uid, parameters={"rsi_period": "14"})
+    mine = attempt(0, batch_uid=other.record.uid, parameter_texts={"rsi_period": "14"})
     other.save(launch(mine))
     other.save(succeed(mine, None, total_trades=0, total_fees=None, win_rate=None))
     return life

@@ -10,7 +10,7 @@ from backfleet.core.backtests import BacktestRequest, Prices, engine_version_of
 REQUEST = BacktestRequest(
     engine="bars",
     strategy="Donchian_Breakout_ETF",
-    parameters={"donchian_period": "30"},
+    parameter_texts={"donchian_period": "30"},
     symbols=("AAPL",),
     start_date=date(2000, 3, 1),
     end_date=date(2001, 3, 1),

@@ -19,7 +19,7 @@ LAST_DAY = date(2013, 3, 1)
 
 def make_request(
     strategy: str = "RSI_MeanReversion_ETF",
-    parameters: Mapping[str, str] | None = None,
+    parameter_texts: Mapping[str, str] | None = None,
     symbols: tuple[str, ...] = ("AAPL",),
     cash: str = "1000",
     days: tuple[date, date] | None = None,
@@ -28,7 +28,7 @@ def make_request(
     return BacktestRequest(
         engine="noop" if strategy == "Noop" else "bars",
         strategy=strategy,
-        parameters=parameters or {},
+        parameter_texts=parameter_texts or {},
         symbols=symbols,
         start_date=start,
         end_date=end,

@@ -34,7 +34,7 @@ def test_a_result_is_what_the_recorder_will_accept() -> None:
 
 
 def test_the_same_request_gives_the_same_bits() -> None:
-    request = make_request(parameters={"rsi_period": "10", "entry_threshold": "35"})
+    request = make_request(parameter_texts={"rsi_period": "10", "entry_threshold": "35"})
     texts = {json.dumps(result_to_json(run(request, load_bars(request))), sort_keys=True) for _ in range(3)}
     assert len(texts) == 1
 
@@ -64,7 +64,7 @@ def test_the_curve_has_at_most_200_points_with_both_ends() -> None:
 
 
 def test_zero_trades_is_a_result_with_a_warning() -> None:
-    request = make_request(parameters={"entry_threshold": "0"})
+    request = make_request(parameter_texts={"entry_threshold": "0"})
     result = run(request, load_bars(request))
     assert (result.metrics["total_trades"], result.metrics["sharpe_ratio"]) == (0, None)
     assert result.warnings == ("zero trades", NO_DIVIDENDS)
@@ -78,7 +78,7 @@ def test_an_open_position_at_the_end_is_told() -> None:
 
 
 def test_data_that_covers_less_than_asked_is_told() -> None:
-    request = make_request(parameters={"entry_threshold": "0"}, days=(date(1999, 1, 1), date(2024, 12, 31)))
+    request = make_request(parameter_texts={"entry_threshold": "0"}, days=(date(1999, 1, 1), date(2024, 12, 31)))
     assert run(request, load_bars(request)).warnings == (
         "zero trades",
         "data for AAPL starts on 2000-03-01, after the requested 1999-01-01",

@@ -17,7 +17,7 @@ BY_HAND = [
     *("--strategy", "RSI_MeanReversion_ETF", "--symbol", "AAPL", "--start", "2000-03-01", "--end", "2013-03-01"),
     *("--cash", "1000", "--set", "rsi_period=14", "--set", "entry_threshold=30"),
 ]
-REQUEST = make_request(parameters={"rsi_period": "14", "entry_threshold": "30"})
+REQUEST = make_request(parameter_texts={"rsi_period": "14", "entry_threshold": "30"})
 
 
 def read_json(path: Path) -> object:

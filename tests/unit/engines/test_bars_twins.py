@@ -35,7 +35,7 @@ def request_of(name: str) -> tuple[BacktestRequest, str]:
     request = BacktestRequest(
         engine="bars",
         strategy=body["strategy"],
-        parameters=body["parameters"],
+        parameter_texts=body["parameters"],
         symbols=tuple(body["symbols"]),
         start_date=date.fromisoformat(body["startDate"]),
         end_date=date.fromisoformat(body["endDate"]),

@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from backfleet.core.backtests import BacktestRequest
 from backfleet.core.space.scalars import MAX_TEXT_LENGTH
 from backfleet.core.spec.model import BatchSpec
-from backfleet.engines.lean.configuration import build_configuration, parameters_of, render
+from backfleet.engines.lean.configuration import build_configuration, parameter_texts_of, render
 from tests.unit.engines.test_shim import run_shim
 
 REQUEST = BacktestRequest(
     engine="lean",
     strategy="RSI_MeanReversion_ETF",
     lean_project_path="STR-001_RSI_MeanReversion_ETF",
-    parameters={"rsi_period": "14", "stop_loss_pct": "0.005", "require_trend": "true", "symbol": "SPY"},
+    parameter_texts={"rsi_period": "14", "stop_loss_pct": "0.005", "require_trend": "true", "symbol": "SPY"},
     symbols=("SPY", "QQQ"),
     start_date=date(2020, 1, 1),
     end_date=date(2021, 3, 31),
@@ -112,7 +112,7 @@ def test_a_request_without_a_project_is_refused() -> None:
 
 @pytest.mark.parametrize("cash", ["1", "1000", "1E+3", "0.01", "999999999999.99"])
 def test_cash_has_no_exponent(cash: str) -> None:
-    text = parameters_of(replace(REQUEST, initial_cash=Decimal(cash)))["initial_cash"]
+    text = parameter_texts_of(replace(REQUEST, initial_cash=Decimal(cash)))["initial_cash"]
     assert "E" not in text
     assert Decimal(text) == Decimal(cash)
 
@@ -131,7 +131,7 @@ AWKWARD = "a,b:c;d \"quoted\" 'single' \\ back $HOME $(id) `id` %s %% // /* {} Ã
     )
 )
 def test_any_value_arrives_in_the_file_through_the_real_shim(tmp_path: Path, value: str) -> None:
-    configuration = build(replace(REQUEST, parameters={"p": value}))
+    configuration = build(replace(REQUEST, parameter_texts={"p": value}))
     path = tmp_path / "lean-config.json"
     more = {"BACKFLEET_ENGINE_CONFIG": render(configuration), "BACKFLEET_ENGINE_CONFIG_PATH": str(path)}
     run_shim(tmp_path, "true", **more)
@@ -151,7 +151,7 @@ def test_the_largest_batch_fits_in_a_variable_and_through_the_shim(tmp_path: Pat
         lean_project_path="x" * 255,
         lean_algorithm_file="x" * 252 + ".py",
         lean_algorithm_type="x" * 255,
-        parameters={f"{n:0>{longest_name}}": character * MAX_TEXT_LENGTH for n in range(count)},
+        parameter_texts={f"{n:0>{longest_name}}": character * MAX_TEXT_LENGTH for n in range(count)},
         symbols=tuple(f"{n:X>{symbols['items']['maxLength']}}" for n in range(symbols["maxItems"])),
     )
     texts = {"BACKFLEET_ENGINE_CONFIG": render(build(request)), "BACKFLEET_REQUEST": request.to_json()}

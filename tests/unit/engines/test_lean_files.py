@@ -38,7 +38,7 @@ def test_parameters_and_dates_that_lean_did_not_run_as_asked_are_warnings(tmp_pa
     parameters = {**CONFIGURATION["parameters"], "rsi_period": "20", "ema-fast": "10"}
     ran = {**CONFIGURATION, "parameters": parameters, "startDate": "2019-01-01T00:00:00Z"}
     write_run(tmp_path, make_result(algorithmConfiguration=ran))
-    request = replace(REQUEST, parameters={"rsi_period": "14", "stop": "0.05"}, end_date=date(2021, 12, 31))
+    request = replace(REQUEST, parameter_texts={"rsi_period": "14", "stop": "0.05"}, end_date=date(2021, 12, 31))
     assert result(tmp_path, request).warnings == (
         "parameter rsi_period: expected '14', LEAN ran with '20'",
         "parameter stop: expected '0.05', LEAN did not receive it",

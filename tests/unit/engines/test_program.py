@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from backfleet.core.reasons import FailureReason
-from backfleet.engines.program import InvalidCombination, Parameter, parse_parameters, write_error, write_json
+from backfleet.engines.program import InvalidCombination, Parameter, parse_texts, write_error, write_json
 
 DECLARED = (
     Parameter("period", "14", int, least=1),
@@ -15,7 +15,7 @@ DECLARED = (
 
 
 def test_texts_become_values_of_the_declared_types_and_defaults_fill_the_rest() -> None:
-    values = parse_parameters(DECLARED, {"period": "20", "trend": "false"})
+    values = parse_texts(DECLARED, {"period": "20", "trend": "false"})
     assert values == {"period": 20, "stop": 0.01, "trend": False, "direction": "up"}
     assert [type(value) for value in values.values()] == [int, float, bool, str]
 
@@ -39,14 +39,14 @@ def test_texts_become_values_of_the_declared_types_and_defaults_fill_the_rest() 
 )
 def test_a_text_that_is_not_a_value_names_the_parameter(name: str, text: str, message: str) -> None:
     with pytest.raises(InvalidCombination, match=f"^parameter {name}: .*{message}"):
-        parse_parameters(DECLARED, {name: text})
+        parse_texts(DECLARED, {name: text})
 
 
 def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:
     with pytest.raises(
         InvalidCombination, match="unknown parameter 'perod': expected one of period, stop, trend, direction"
     ):
-        parse_parameters(DECLARED, {"perod": "1"})
+        parse_texts(DECLARED, {"perod": "1"})
 
 
 def test_a_file_is_written_whole_and_leaves_no_draft(tmp_path: Path) -> None:

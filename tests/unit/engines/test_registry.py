@@ -8,7 +8,7 @@ from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.bars.engine import BarsEngine
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.noop import PARAMETERS
-from backfleet.engines.program import parse_parameters
+from backfleet.engines.program import parse_texts
 from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
 from backfleet.engines.registry import ENGINES
 from tests.unit.engines.builders import make_request
@@ -35,7 +35,7 @@ def test_engines_are_listed_under_their_own_names() -> None:
 def test_a_container_is_the_product_s_image_with_the_request_in_a_variable(
     engine: str, command: tuple[str, ...]
 ) -> None:
-    request = replace(make_request(parameters={"rsi_period": "14"}), engine=engine)
+    request = replace(make_request(parameter_texts={"rsi_period": "14"}), engine=engine)
     container = ENGINES[engine].container(request, SETTINGS)
     assert container == EngineContainer(
         image="registry.example/backfleet:1",
@@ -70,4 +70,4 @@ def test_strategies_are_known_with_the_types_of_their_parameters_and_their_symbo
 @pytest.mark.parametrize("name", [*STRATEGIES, "Noop"])
 def test_every_default_is_a_value_of_its_own_type(name: str) -> None:
     declared = PARAMETERS if name == "Noop" else STRATEGIES[name].parameters
-    assert set(parse_parameters(declared, {})) == {parameter.name for parameter in declared}
+    assert set(parse_texts(declared, {})) == {parameter.name for parameter in declared}

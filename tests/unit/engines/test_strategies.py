@@ -47,7 +47,7 @@ def test_rsi_mean_reversion_is_its_rule_restated(symbol: str) -> None:
         for _ in range(RANDOM_SETS)
     ]
     for values in RSI_GRID + anywhere:
-        ledger = trade(make_request(parameters=texts(RSI_NAMES, values)), bars, BarsSettings())
+        ledger = trade(make_request(parameter_texts=texts(RSI_NAMES, values)), bars, BarsSettings())
         assert_same(ledger, run_rsi(days, *values))
         count += len(ledger.trades)
     assert count > 500
@@ -77,7 +77,7 @@ def test_a_batch_that_sets_no_parameter_gets_the_defaults() -> None:
 def test_leaving_by_rsi_needs_neither_stop_nor_target() -> None:
     parameters = {"rsi_period": "2", "exit_threshold": "60", "stop_loss_pct": "0.9", "profit_target_pct": "9"}
     bars = make_bars([10, 9, 8, 8, 9, 10, 10])
-    ledger = trade(make_request(parameters=parameters), (bars,), BarsSettings())
+    ledger = trade(make_request(parameter_texts=parameters), (bars,), BarsSettings())
     assert [(item.entry_bar, item.exit_bar) for item in ledger.trades] == [(3, 5)]
 
 

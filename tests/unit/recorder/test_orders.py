@@ -10,7 +10,7 @@ from backfleet.store.postgres.session import open_engine
 from backfleet_api.settings import load_settings
 from tests.unit.engines.builders import make_request
 
-REQUEST = make_request(parameters={"rsi_period": "14"})
+REQUEST = make_request(parameter_texts={"rsi_period": "14"})
 ENVIRONMENT = {
     "BACKFLEET_ENGINE": "bars",
     "BACKFLEET_REQUEST": REQUEST.to_json(),

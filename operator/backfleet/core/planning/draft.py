@@ -130,7 +130,7 @@ class Draft:
         )
         self._note_start(attempt, outcome)
         if value is not None:
-            self._note_best(Best(index=attempt.index, value=float(value), parameters=attempt.parameters))
+            self._note_best(Best(index=attempt.index, value=float(value), parameter_texts=attempt.parameter_texts))
         self.attempts.pop(attempt.index, None)
 
     def fail(

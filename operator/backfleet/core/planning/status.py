@@ -60,7 +60,7 @@ def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: dateti
     if record.best:
         best = record.best
         value = as_shown(_objective_metric(record), best.value)
-        status["best"] = {"index": best.index, "value": f"{value:.6g}", "parameters": dict(best.parameters)}
+        status["best"] = {"index": best.index, "value": f"{value:.6g}", "parameters": dict(best.parameter_texts)}
     if (pace := backtests_per_second(record, now)) is not None:
         status["pace"] = pace_text(pace)
     if record.finished_at:

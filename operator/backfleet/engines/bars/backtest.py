@@ -11,7 +11,7 @@ from backfleet.engines.bars.portfolio import Ledger, simulate
 from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.bars.strategies.protocol import Strategy
-from backfleet.engines.program import InvalidCombination, parse_parameters
+from backfleet.engines.program import InvalidCombination, parse_texts
 
 ENGINE_NAME = "bars"
 ENGINE_VERSION = "3"
@@ -36,7 +36,7 @@ def load_bars(request: BacktestRequest, settings: BarsSettings | None = None) ->
 def trade(request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettings) -> Ledger:
     """Run the strategy over the bars. Raise InvalidCombination for an unknown strategy or parameters that it cannot use."""
     strategy = _strategy(request)
-    values = parse_parameters(strategy.parameters, request.parameters)
+    values = parse_texts(strategy.parameters, request.parameter_texts)
     cash = float(request.initial_cash)
     if not 0 < cash <= 1e15:
         raise InvalidCombination(f"initialCash: expected a number above 0 and at most 1e15, got {request.initial_cash}")
@@ -78,7 +78,7 @@ def _strategy(request: BacktestRequest) -> Strategy:
 
 def _symbols(request: BacktestRequest, strategy: Strategy) -> tuple[str, ...]:
     """Return the symbols to read: those of the request, or the one that a parameter chooses."""
-    chosen = request.parameters.get(strategy.symbol_parameter or "")
+    chosen = request.parameter_texts.get(strategy.symbol_parameter or "")
     if chosen is not None:
         if chosen not in request.symbols:
             listed = ", ".join(request.symbols)

@@ -55,7 +55,7 @@ def _request(environment: Mapping[str, str]) -> BacktestRequest:
 
 def summary(request: BacktestRequest, result: Result) -> str:
     """Summarize a result in a few readable lines."""
-    chosen = " ".join(f"{name}={value}" for name, value in request.parameters.items())
+    chosen = " ".join(f"{name}={value}" for name, value in request.parameter_texts.items())
     lines = [
         f"{request.strategy} on {' '.join(request.symbols)} {request.start_date}..{request.end_date} {chosen}".rstrip()
     ]

@@ -25,13 +25,15 @@ def parse_options(arguments: Sequence[str], folder: Path) -> tuple[BacktestReque
     parser.add_argument(
         "--prices", choices=[each.value for each in Prices], help="the price mode (default: the installation's)"
     )
-    parser.add_argument("--set", action="append", default=[], type=_assignment, metavar="NAME=VALUE", dest="parameters")
+    parser.add_argument(
+        "--set", action="append", default=[], type=_assignment, metavar="NAME=VALUE", dest="parameter_texts"
+    )
     parser.add_argument("--results", type=Path, default=folder, metavar="DIR", help="the folder for result.json")
     options = parser.parse_args(arguments)
     request = BacktestRequest(
         engine="bars",
         strategy=options.strategy,
-        parameters=dict(options.parameters),
+        parameter_texts=dict(options.parameter_texts),
         symbols=tuple(options.symbol),
         start_date=options.start,
         end_date=options.end,

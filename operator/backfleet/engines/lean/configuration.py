@@ -74,14 +74,14 @@ def build_configuration(request: BacktestRequest, *, projects_folder: str, data_
         "algorithm-type-name": request.lean_algorithm_type or (PurePosixPath(file).stem if is_python else ""),
         "backtest-name": request.strategy,
         "data-folder": data_folder,
-        "parameters": parameters_of(request),
+        "parameters": parameter_texts_of(request),
     }
 
 
-def parameters_of(request: BacktestRequest) -> dict[str, str]:
+def parameter_texts_of(request: BacktestRequest) -> dict[str, str]:
     """Return the batch's parameters as exact texts, and the four for symbols, dates (inclusive) and cash."""
     return {
-        **request.parameters,
+        **request.parameter_texts,
         wire.PARAMETER_SYMBOLS: ",".join(request.symbols),
         wire.PARAMETER_START_DATE: request.start_date.isoformat(),
         wire.PARAMETER_END_DATE: request.end_date.isoformat(),

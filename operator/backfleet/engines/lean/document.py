@@ -30,7 +30,7 @@ class Configuration:
     """The algorithm's configuration; None for what the file does not contain."""
 
     account_currency: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameter_texts: Mapping[str, str] = field(default_factory=dict)
     start_date: date | None = None
     end_date: date | None = None
 
@@ -111,7 +111,7 @@ def _configuration(name: str, top: Mapping[str, Any]) -> Configuration | None:
     currency = body.get("accountCurrency")
     return Configuration(
         account_currency=clean_text(currency, 20) if isinstance(currency, str) and currency.strip() else None,
-        parameters=_texts(name, body, "parameters"),
+        parameter_texts=_texts(name, body, "parameters"),
         start_date=_date(body.get("startDate")),
         end_date=_date(body.get("endDate")),
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from backfleet.core.backtests import BacktestRequest
 from backfleet.engines.files import clean_text
-from backfleet.engines.lean.configuration import parameters_of
+from backfleet.engines.lean.configuration import parameter_texts_of
 from backfleet.engines.lean.document import Document
 from backfleet.engines.lean.evidence import Evidence
 from backfleet.engines.lean.incidents import incidents
@@ -73,15 +73,15 @@ def _differences(document: Document, request: BacktestRequest) -> Iterator[str]:
     ran = document.configuration
     if ran is None:
         return
-    sent = parameters_of(request)
+    sent = parameter_texts_of(request)
     for name, asked in sent.items():
-        echoed = ran.parameters.get(name)
+        echoed = ran.parameter_texts.get(name)
         if echoed is None:
             yield f"parameter {name}: expected {asked[:100]!r}, LEAN did not receive it"
         elif echoed != asked:
             yield f"parameter {name}: expected {asked[:100]!r}, LEAN ran with {echoed[:100]!r}"
-    for name in sorted(set(ran.parameters) - set(sent)):
-        yield f"parameter {name[:100]}: not requested, LEAN ran with {ran.parameters[name][:100]!r}"
+    for name in sorted(set(ran.parameter_texts) - set(sent)):
+        yield f"parameter {name[:100]}: not requested, LEAN ran with {ran.parameter_texts[name][:100]!r}"
     days = (("start", request.start_date, ran.start_date), ("end", request.end_date, ran.end_date))
     for what, asked_day, day in days:
         if day is not None and day != asked_day:

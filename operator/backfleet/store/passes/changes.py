@@ -130,7 +130,7 @@ def _launch_attempts(connection: Connection, batch: BatchRecord, changes: Sequen
             **_attempt(change.attempt),
             "index": change.attempt.index,
             "job_name": change.attempt.job_name,
-            "parameters": dict(change.attempt.parameters),
+            "parameters": dict(change.attempt.parameter_texts),
             "combination": dict(change.combination),
             "combination_hash": change.combination_hash,
             "charged": change.attempt.charged,

@@ -84,7 +84,7 @@ def batch_record(row: AnyRow) -> BatchRecord:
     """A row of `optimization_batches`."""
     best = None
     if row.best_index is not None:
-        best = Best(index=row.best_index, value=row.best_value, parameters=row.best_parameters)
+        best = Best(index=row.best_index, value=row.best_value, parameter_texts=row.best_parameters)
     return BatchRecord(
         state=BatchState(row.state),
         counters=Counters(succeeded=row.succeeded, failed=row.failed, cancelled=row.cancelled, passed=row.passed),
@@ -109,7 +109,7 @@ def batch_columns(record: BatchRecord) -> dict[str, Any]:
         "passed": counters.passed,
         "best_index": best.index if best else None,
         "best_value": best.value if best else None,
-        "best_parameters": dict(best.parameters) if best else None,
+        "best_parameters": dict(best.parameter_texts) if best else None,
         "recent_ends": [[moment.isoformat(), ended] for moment, ended in record.recent_ends],
     }
 
@@ -139,7 +139,7 @@ def attempt_record(row: AnyRow) -> AttemptRecord:
         is_open=row.is_open,
         charged=row.charged,
         uncharged=row.uncharged,
-        parameters=row.parameters,
+        parameter_texts=row.parameters,
         launched_at=row.launched_at,
         start_deadline_at=row.start_deadline_at,
         hard_deadline_at=row.hard_deadline_at,

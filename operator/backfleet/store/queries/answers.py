@@ -49,7 +49,7 @@ class ResultQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parameters:
+class CombinationAnswer:
     """One combination twice, in the order of the axes: typed JSON values, and the exact texts that the engine read."""
 
     values: Mapping[str, int | float | bool | str]
@@ -75,7 +75,7 @@ class RankedResult:
     backtest_id: str
     index: int
     value: float | int | None
-    parameters: Parameters
+    combination: CombinationAnswer
     metrics: Mapping[str, float | int | None]
     passed: bool
     rejections: tuple[str, ...]
@@ -93,7 +93,7 @@ class BacktestSummary:
     index: int
     window_no: int
     state: BacktestState
-    parameters: Parameters
+    combination: CombinationAnswer
     attempt_count: int
     reason: FailureReason | None
     message: str | None
@@ -184,11 +184,11 @@ class BacktestAnswer:
     result: ResultAnswer | None = None
 
 
-def parameters_of(row: AnyRow, axes: Mapping[str, Any]) -> Parameters:
+def combination_answer(row: AnyRow, axes: Mapping[str, Any]) -> CombinationAnswer:
     """The combination of a row with `parameters` and `combination`; JSONB forgets the order, so the axes give it."""
     names = [axis["name"] for axis in axes.get("axes", ())]
     order = [*(name for name in names if name in row.parameters), *(set(row.parameters) - set(names))]
-    return Parameters(
+    return CombinationAnswer(
         values={name: row.combination[name] for name in order if name in row.combination},
         texts={name: row.parameters[name] for name in order},
     )

@@ -30,7 +30,7 @@ from backfleet.store.queries.answers import (
     ResultPlace,
     ResultQuery,
     batch_answer,
-    parameters_of,
+    combination_answer,
 )
 from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, BacktestOutcome, BacktestResult
 from backfleet.store.tables.base import AnyRow
@@ -234,7 +234,7 @@ def _ranked(row: AnyRow, rank: int, objective: Objective, axes: Mapping[str, Any
         backtest_id=row.backtest_id,
         index=row.backtest_index,
         value=row.metrics.get(objective.metric),
-        parameters=parameters_of(row, axes),
+        combination=combination_answer(row, axes),
         metrics=row.metrics,
         passed=row.passed,
         rejections=tuple(row.rejections),
@@ -261,7 +261,7 @@ def _summary(row: AnyRow, axes: Mapping[str, Any]) -> BacktestSummary:
         index=fields["index"],
         window_no=row.window_no,
         state=BacktestState(row.state),
-        parameters=parameters_of(row, axes),
+        combination=combination_answer(row, axes),
         attempt_count=row.attempt_count,
         reason=row.reason,
         message=row.message,
