@@ -1,71 +1,28 @@
-"""A Kubernetes API server over real HTTP, as far as kopf and the operator see one, with faults on demand."""
+"""A Kubernetes API server over real HTTP, as far as kopf, the official client and the operator see one, with faults on demand."""
 
-import json
-import re
-import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any
 
 import yaml
 from kubernetes.client import ApiClient, Configuration
 
 from backfleet.core import wire
-from tests.world.objects import KINDS, Json, Objects, Problem
+from tests.world.answering import Server, Severed
+from tests.world.discovery import discover
+from tests.world.faults import Call, Fault
+from tests.world.history import Change
+from tests.world.kinds import KINDS, Json, Route
+from tests.world.objects import Objects
+from tests.world.problems import Problem
 from tests.world.selectors import Selector
 
 TOKEN = "the-token"
-PATH = re.compile(
-    r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)/namespaces/(?P<namespace>[^/]+)/(?P<resource>[^/]+)"
-    r"(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?$"
-)
-GROUP_OF = {"jobs": "batch", "pods": "", "events": "", wire.PLURAL: wire.GROUP}
 METADATA_ONLY = "as=PartialObjectMetadataList"
-_ALL = ["create", "delete", "get", "list", "patch", "watch"]
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request as it came."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    body: Any
-    headers: dict[str, str]
-
-    @property
-    def rule(self) -> tuple[str, str, str] | None:
-        """Group, resource and verb, as a Role has to allow them; None for discovery."""
-        found = PATH.match(self.path)
-        if found is None:
-            return None
-        reading = "watch" if "watch" in self.query else "get" if found["name"] else "list"
-        verb = {"GET": reading, "POST": "create", "DELETE": "delete", "PATCH": "patch"}[self.method]
-        resource = f"{found['resource']}/{found['subresource']}" if found["subresource"] else found["resource"]
-        return found["group"] or "", resource, verb
-
-
-@dataclass
-class Fault:
-    """What goes wrong with `times` requests of a method whose path contains `part`, after letting `after` of them pass."""
-
-    part: str
-    method: str = "GET"
-    kind: Literal["status", "hang", "close", "garbage", "truncate", "not an object"] = "status"
-    code: int = 500
-    message: str = "the fake API server was asked to fail"
-    times: int = 1
-    after: int = 0
-    meta: Json = field(default_factory=dict)
-    """Metadata of the Status that is answered."""
-    headers: dict[str, str] = field(default_factory=dict)
+BOOKMARK_SECONDS = 60.0
 
 
 @dataclass
@@ -80,17 +37,21 @@ class ApiServer:
     """Bytes of all bodies that were sent."""
     url: str = ""
     ahead_seconds: float = 0.0
-    """By how much its Date is ahead of this machine's clock."""
+    """By how much its Date is ahead of its clock."""
+    bookmark_seconds: float = BOOKMARK_SECONDS
+    after_write: Callable[[Call], None] = lambda _: None
+    """Called when a write is done and before it is answered; Severed leaves it without an answer."""
+    severed: set[str] = field(default_factory=set)
+    """Bearer tokens of callers that are cut off: nothing of theirs is carried out or answered any more."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
 
     @classmethod
     @contextmanager
-    def running(cls) -> Iterator["ApiServer"]:
+    def running(cls, objects: Objects | None = None) -> Iterator["ApiServer"]:
         """Answers on a free port of 127.0.0.1 until the block ends."""
-        api = cls()
-        server = _Server(("127.0.0.1", 0), _handler(api))
-        server.daemon_threads = True
+        api = cls(objects=objects or Objects())
+        server = Server(api)
         api.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
@@ -103,10 +64,10 @@ class ApiServer:
             thread.join(5)
             server.server_close()
 
-    def client(self) -> ApiClient:
-        return client_of(self.url)
+    def client(self, token: str = "") -> ApiClient:
+        return client_of(self.url, token)
 
-    def write_kubeconfig(self, path: Path) -> Path:
+    def write_kubeconfig(self, path: Path, token: str = TOKEN) -> Path:
         """A kubeconfig that leads here."""
         context = {"cluster": "fake", "user": "fake"}
         body = {
@@ -114,7 +75,7 @@ class ApiServer:
             "kind": "Config",
             "current-context": "fake",
             "clusters": [{"name": "fake", "cluster": {"server": self.url}}],
-            "users": [{"name": "fake", "user": {"token": TOKEN}}],
+            "users": [{"name": "fake", "user": {"token": token}}],
             "contexts": [{"name": "fake", "context": context}],
         }
         path.write_text(yaml.safe_dump(body))
@@ -129,18 +90,33 @@ class ApiServer:
         with self._lock:
             return [call for call in self.calls if call.method == method and part in call.path]
 
+    def sever_after(self, writes: int, token: str) -> None:
+        """Cut a caller off with its n-th write from now, which is done but not answered: that is how a process dies."""
+        left = writes
+
+        def after_write(call: Call) -> None:
+            nonlocal left
+            left -= call.token == token
+            if left <= 0 and call.token == token:
+                self.severed.add(token)
+                raise Severed
+
+        self.after_write = after_write
+
+    def remove_definition(self) -> None:
+        """The custom resource's definition is deleted, and every batch with it."""
+        self.absent.add(wire.GROUP)
+        for item in self.objects.all(wire.PLURAL):
+            self.objects.delete(wire.PLURAL, item["metadata"]["namespace"], item["metadata"]["name"])
+
+    # what the HTTP side asks for
+
     def note(self, call: Call) -> Fault | None:
-        """Keep a call, and take the fault that it meets."""
         with self._lock:
+            if call.token and call.token in self.severed:
+                raise Severed
             self.calls.append(call)
-            for fault in self.faults:
-                if fault.times <= 0 or fault.method != call.method or fault.part not in call.path:
-                    continue
-                fault.after -= 1
-                if fault.after < 0:
-                    fault.times -= 1
-                    return fault
-        return None
+            return next((fault for fault in self.faults if fault.meets(call)), None)
 
     def count(self, length: int) -> None:
         with self._lock:
@@ -149,69 +125,88 @@ class ApiServer:
     def wait_until_closing(self, seconds: float) -> None:
         self._closing.wait(seconds)
 
-    def answer(self, call: Call) -> Json:
-        """The body of a success; Problem for everything else."""
-        if (discovered := self._discovery(call.path)) is not None:
+    def date(self) -> float:
+        return self.objects.clock.now().timestamp() + self.ahead_seconds
+
+    def watch(self, call: Call) -> Iterator[Change]:
+        route, query = self._route(call), call.query
+        after, seconds = int(query.get("resourceVersion") or 0), float(query.get("timeoutSeconds") or 30)
+        bookmarks = self.bookmark_seconds if query.get("allowWatchBookmarks") == "true" else None
+        selector = selector_of(route.resource, query)
+        return self.objects.watch(route.resource, route.namespace, selector, after, seconds, bookmarks)
+
+    def answer(self, call: Call, fault: Fault | None = None) -> Json:
+        if (discovered := discover(call.path, self.absent)) is not None:
             return discovered
-        found = PATH.match(call.path)
-        if found is None or found["resource"] not in KINDS or (found["group"] or "") in self.absent:
-            raise Problem(404, "NotFound", "the server could not find the requested resource")
-        resource, namespace = found["resource"], unquote(found["namespace"])
-        name = unquote(found["name"] or "")
+        route = self._route(call)
+        if call.method == "GET":
+            behind = fault.behind if fault is not None and fault.kind == "stale" else 0
+            return self._read(call, route, behind)
+        answer = self._write(call, route)
+        self.after_write(call)
+        return answer
+
+    def _read(self, call: Call, route: Route, behind: int) -> Json:
+        if route.name:
+            return self.objects.get(route.resource, route.namespace, route.name)
+        limit, token = int(call.query.get("limit", 0)), call.query.get("continue", "")
+        version = max(1, self.objects.history.version - behind) if behind else 0
+        selector = selector_of(route.resource, call.query)
+        page = self.objects.page(route.resource, route.namespace, selector, limit, token, version)
+        meta: Json = {"resourceVersion": str(page.version)}
+        if page.token:
+            meta |= {"continue": page.token, "remainingItemCount": page.remaining}
+        if METADATA_ONLY in call.headers.get("accept", ""):
+            only = [{"kind": "PartialObjectMetadata", "metadata": item["metadata"]} for item in page.items]
+            kind, version_of = "PartialObjectMetadataList", "meta.k8s.io/v1"
+            return {"kind": kind, "apiVersion": version_of, "metadata": meta, "items": only or None}
+        kind = KINDS[route.resource].kind
+        return {
+            "kind": f"{kind}List",
+            "apiVersion": KINDS[route.resource].api_version,
+            "metadata": meta,
+            "items": page.items,
+        }
+
+    def _write(self, call: Call, route: Route) -> Json:
+        where = (route.resource, route.namespace)
+        content = call.headers.get("content-type", "")
         match call.method:
-            case "GET" if name:
-                return self.objects.get(resource, namespace, name)
-            case "GET":
-                return self._list(resource, namespace, call.query, call.headers.get("accept", ""))
             case "POST":
-                return self.objects.create(resource, namespace, call.body)
+                return self.objects.create(*where, call.body)
+            case "PUT":
+                return self.objects.replace(*where, route.name, call.body, route.subresource)
+            case "PATCH" if content == "application/merge-patch+json":
+                return self.objects.merge(*where, route.name, call.body, route.subresource)
             case "DELETE":
-                uid = (call.body or {}).get("preconditions", {}).get("uid")
-                return self.objects.delete(resource, namespace, name, uid)
-            case "PATCH" if call.headers.get("content-type") == "application/merge-patch+json":
-                return self.objects.merge(resource, namespace, name, call.body, found["subresource"])
-        raise Problem(415, "UnsupportedMediaType", f"{call.method} of {call.headers.get('content-type')}")
+                options: dict[str, Any] = {**call.query, **(call.body or {})}
+                grace = options.get("gracePeriodSeconds")
+                return self.objects.delete(
+                    *where,
+                    route.name,
+                    options.get("preconditions", {}).get("uid"),
+                    policy=options.get("propagationPolicy"),
+                    grace_seconds=None if grace is None else int(grace),
+                )
+        raise Problem(415, "UnsupportedMediaType", f"{call.method} of {content}")
 
-    def _list(self, resource: str, namespace: str, query: dict[str, str], accept: str) -> Json:
-        limit, token = int(query.get("limit", 0)), query.get("continue", "")
-        items, token, version, more = self.objects.page(resource, namespace, selector_of(resource, query), limit, token)
-        meta: Json = {"resourceVersion": str(version)}
-        if token:
-            meta |= {"continue": token, "remainingItemCount": more}
-        if METADATA_ONLY in accept:
-            only = [{"kind": "PartialObjectMetadata", "metadata": item["metadata"]} for item in items]
-            return {
-                "kind": "PartialObjectMetadataList",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": meta,
-                "items": only or None,
-            }
-        return {"kind": f"{KINDS[resource]}List", "apiVersion": "v1", "metadata": meta, "items": items}
-
-    def _discovery(self, path: str) -> Json | None:
-        groups = {"batch": "v1", "apiextensions.k8s.io": "v1", wire.GROUP: wire.VERSION}
-        served = {group: version for group, version in groups.items() if group not in self.absent}
-        if path == "/version":
-            return {"major": "1", "minor": "34", "gitVersion": "v1.34.0"}
-        if path == "/api":
-            return {"kind": "APIVersions", "versions": ["v1"]}
-        if path == "/apis":
-            return {"kind": "APIGroupList", "groups": [_group(*each) for each in served.items()]}
-        if path == "/api/v1":
-            return _resources("v1", [("namespaces", "Namespace"), ("pods", "Pod"), ("events", "Event")])
-        if path == "/apis/apiextensions.k8s.io/v1":
-            return _resources("apiextensions.k8s.io/v1", [("customresourcedefinitions", "CustomResourceDefinition")])
-        for group, version in served.items():
-            if path == f"/apis/{group}/{version}":
-                own = [(name, kind) for name, kind in KINDS.items() if GROUP_OF[name] == group]
-                return _resources(f"{group}/{version}", own)
-        return None
+    def _route(self, call: Call) -> Route:
+        """Where a call leads; Problem where nothing is served, or where the rights went with the namespace."""
+        route = call.route
+        if route is None or route.resource not in KINDS or route.group in self.absent:
+            raise Problem(404, "NotFound", "the server could not find the requested resource")
+        if route.namespace in self.objects.gone_namespaces and call.method == "GET":
+            where = f'"{route.resource}" in API group "{route.group}" in the namespace "{route.namespace}"'
+            raise Problem(403, "Forbidden", f"{route.resource} is forbidden: cannot {call.verb} resource {where}")
+        return route
 
 
-def client_of(url: str) -> ApiClient:
+def client_of(url: str, token: str = "") -> ApiClient:
     """The official client, as `controller.main` configures it."""
     configuration = Configuration(host=url)
     configuration.retries = 0
+    if token:
+        configuration.api_key["authorization"] = f"Bearer {token}"
     return ApiClient(configuration)
 
 
@@ -221,105 +216,3 @@ def selector_of(resource: str, query: dict[str, str]) -> Selector:
         return Selector.parse(resource, query.get("labelSelector", ""), query.get("fieldSelector", ""))
     except ValueError as error:
         raise Problem(400, "BadRequest", str(error)) from error
-
-
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a client that went away is no error
-            super().handle_error(request, client_address)
-
-
-def _group(name: str, version: str) -> Json:
-    entry = {"groupVersion": f"{name}/{version}", "version": version}
-    return {"name": name, "versions": [entry], "preferredVersion": entry}
-
-
-def _resources(group_version: str, resources: list[tuple[str, str]]) -> Json:
-    entries = [
-        {"name": name, "singularName": kind.lower(), "namespaced": name in KINDS, "kind": kind, "verbs": _ALL}
-        for name, kind in resources
-    ]
-    status = [{**each, "name": f"{each['name']}/status", "verbs": ["get", "patch"]} for each in entries]
-    return {"kind": "APIResourceList", "groupVersion": group_version, "resources": [*entries, *status]}
-
-
-def _handler(api: ApiServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 60
-
-        def _serve(self) -> None:
-            url = urlsplit(self.path)
-            length = int(self.headers.get("Content-Length") or 0)
-            body = json.loads(self.rfile.read(length)) if length else None
-            headers = {key.lower(): value for key, value in self.headers.items()}
-            call = Call(self.command, url.path, dict(parse_qsl(url.query)), body, headers)
-            fault = api.note(call)
-            if fault is not None:
-                self._misbehave(fault)
-                return
-            try:
-                answer = api.answer(call)
-                if "watch" in call.query:
-                    self._watch(call)
-                else:
-                    self._send(201 if self.command == "POST" else 200, json.dumps(answer).encode())
-            except Problem as problem:
-                self._send(problem.code, json.dumps(problem.body()).encode())
-
-        do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815
-
-        def _send(
-            self, code: int, body: bytes, promised: int | None = None, headers: dict[str, str] | None = None
-        ) -> None:
-            self.send_response(code)
-            for name, value in (headers or {}).items():
-                self.send_header(name, value)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(promised or len(body)))
-            if self.close_connection:
-                self.send_header("Connection", "close")
-            self.end_headers()
-            api.count(len(body))
-            self.wfile.write(body)
-
-        def date_time_string(self, timestamp: float | None = None) -> str:
-            return super().date_time_string((timestamp or time.time()) + api.ahead_seconds)
-
-        def _misbehave(self, fault: Fault) -> None:
-            self.close_connection = fault.kind != "status"
-            match fault.kind:
-                case "status":
-                    status = Problem(fault.code, "Fault", fault.message).body() | {"metadata": fault.meta}
-                    self._send(fault.code, json.dumps(status).encode(), headers=fault.headers)
-                case "hang":
-                    api.wait_until_closing(30)
-                case "garbage":
-                    self._send(200, b'{"items": [')
-                case "not an object":
-                    self._send(200, b"[]")
-                case "truncate":
-                    self._send(200, b'{"items": []', promised=4096)
-
-        def _watch(self, call: Call) -> None:
-            found = PATH.match(call.path)
-            assert found is not None
-            query = call.query
-            after, seconds = int(query.get("resourceVersion") or 0), float(query.get("timeoutSeconds") or 30)
-            self.close_connection = True
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.flush()
-            selector = selector_of(found["resource"], query)
-            try:
-                for change in api.objects.watch(found["resource"], found["namespace"], selector, after, seconds):
-                    self.wfile.write(json.dumps({"type": change.type, "object": change.object}).encode() + b"\n")
-                    self.wfile.flush()
-            except OSError:
-                return  # the watcher went away
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    return Handler

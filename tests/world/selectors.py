@@ -47,6 +47,9 @@ class Selector:
         return by_label and all(test(_value(item, name)) for name, test in self.fields)
 
 
+EVERYTHING = Selector()
+
+
 def _terms(selector: str) -> list[str]:
     return [term for term in re.split(r",(?![^(]*\))", selector) if term]
 

@@ -6,7 +6,7 @@ from backfleet_api.writing.cancel import FOLLOWS, OVER
 from tests.integration.api.kubernetes import BATCHES, NAMESPACE, SPEC, Written
 from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_edges import assert_problem
-from tests.world.api_server import Fault
+from tests.world.faults import Fault
 
 PATH = "optimizationbatches"
 

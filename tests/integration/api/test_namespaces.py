@@ -9,7 +9,8 @@ from tests.integration.api.kubernetes import BATCHES, NAMESPACE, SPEC, Written, 
 from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_edges import assert_problem
 from tests.support.databases import Database
-from tests.world.api_server import ApiServer, Fault
+from tests.world.api_server import ApiServer
+from tests.world.faults import Fault
 
 PATH = "optimizationbatches"
 LAB, TEAM = "lab", "team"

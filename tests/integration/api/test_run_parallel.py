@@ -9,7 +9,8 @@ from tests.integration.api.kubernetes import BATCHES, BEARER, NAMESPACE, RUN, SP
 from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_edges import assert_problem
 from tests.support.databases import Database
-from tests.world.api_server import ApiServer, Fault
+from tests.world.api_server import ApiServer
+from tests.world.faults import Fault
 
 PATH = "optimizationbatches"
 COUNTED = SPEC | {
@@ -238,11 +239,11 @@ def test_what_kubernetes_says_is_translated(
 def test_a_field_that_kubernetes_names_is_named_as_the_request_has_it(
     writing: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.world import api_server
+    from tests.world import problems
 
     causes = [{"reason": "FieldValueInvalid", "message": "must be small", "field": "spec.data.symbols[0]"}]
 
-    class Invalid(api_server.Problem):
+    class Invalid(problems.Problem):
         def body(self) -> dict[str, Any]:
             return super().body() | {"details": {"causes": causes}}
 

@@ -16,7 +16,7 @@ from tests.integration.api.conftest import serving
 from tests.integration.api.kubernetes import NAMESPACE, SPEC, TOKEN, Written
 from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_command_line import await_text
-from tests.world.api_server import Fault
+from tests.world.faults import Fault
 
 PATH = "optimizationbatches"
 Captured = pytest.CaptureFixture[str]

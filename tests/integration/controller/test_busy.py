@@ -7,7 +7,8 @@ import pytest
 from backfleet.controller.api_clock import retry_after
 from backfleet.controller.cluster import Cluster
 from backfleet.core.errors import Busy
-from tests.world.api_server import ApiServer, Fault
+from tests.world.api_server import ApiServer
+from tests.world.faults import Fault
 
 NAMESPACE = "research"
 JOB = {"metadata": {"name": "demo-1", "namespace": NAMESPACE}}

@@ -16,7 +16,8 @@ from backfleet.core import wire
 from backfleet.core.errors import Unavailable
 from tests.support.memory import MemoryRows
 from tests.support.operator import batch_spec, build_settings, values
-from tests.world.api_server import ApiServer, Fault
+from tests.world.api_server import ApiServer
+from tests.world.faults import Fault
 
 NAMESPACE = "research"
 

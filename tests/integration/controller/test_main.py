@@ -20,7 +20,8 @@ from backfleet.recorder.appending import INSERT, row
 from tests.support.databases import Database
 from tests.support.operator import batch_spec, result, values
 from tests.support.processes import PROGRAM, START_SECONDS, OperatorProcess, program_environment, wait_for
-from tests.world.api_server import TOKEN, ApiServer, Fault
+from tests.world.api_server import TOKEN, ApiServer
+from tests.world.faults import Fault
 
 NAMESPACE = "research"
 SOON_SECONDS = 45.0
