@@ -1,8 +1,8 @@
 """Takes a new batch in: snapshots what defines its work, and counts what its constraints leave, a part per pass."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from backfleet.core.planning.decision import Count, Decision, End
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.observation import Observation, RefusedBatch, SeenBatch
 from backfleet.core.planning.rejudge import effective_criteria
@@ -42,24 +42,22 @@ def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> D
     return Draft(seen=batch, before=before, record=record, work=work, now=seen.now, limits=seen.limits)
 
 
-def count_on(draft: Draft, limit: int) -> int:
-    """Count on within so many units of work, and return how many were spent.
+def count_on(draft: Draft, limit: int) -> Decision:
+    """Count on within so many units of work.
 
     When the count is done the batch is live, or over when nothing satisfies its constraints: its row then says so, and it
     is not counted again until it is edited.
     """
     record, work = draft.record, draft.work
     found, cursor = count_satisfying(work.space, work.constraints, record.count_cursor, limit)
-    spent = work_between(work.space, work.constraints, record.count_cursor, cursor)
-    record = replace(record, count_cursor=cursor, count_found=record.count_found + found)
-    if cursor < work.space.total:
-        draft.record = record
-    elif record.count_found:
-        draft.record = replace(record, state=BatchState.LIVE, total=record.count_found)
-    else:
-        draft.record = replace(record, total=0)
-        draft.finish(REASON_SPEC_INVALID, str(nothing_satisfies(work.space, work.constraints)))
-    return spent
+    count = Count(cursor=cursor, found=record.count_found + found, is_done=cursor >= work.space.total)
+    is_empty = count.is_done and not count.found
+    message = str(nothing_satisfies(work.space, work.constraints)) if is_empty else ""
+    return Decision(
+        count=count,
+        walked=work_between(work.space, work.constraints, record.count_cursor, cursor),
+        end=End(reason=REASON_SPEC_INVALID, message=message) if is_empty else None,
+    )
 
 
 def cost_of_judging(batch: SeenBatch) -> int:

@@ -1,33 +1,32 @@
-"""One batch's plan while it is being made: the row as it will be, its live attempts, and the effects so far."""
+"""One batch in the middle of a pass: its row and its live attempts after all that was decided so far."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import assert_never
 
-from backfleet.core.backtests import BacktestState, Failure
-from backfleet.core.changes import AttemptChange, CloseOutcome, JudgeResult, MarkAttempt, SettleFailure, SettleResult
-from backfleet.core.criteria import judge
-from backfleet.core.planning.effects import BatchRef, CreateJob, DeleteJob, Fault
-from backfleet.core.planning.observation import AttemptKey, Limits, SeenBatch, SeenJob
-from backfleet.core.planning.start import StartProblem
+from backfleet.core.backtests import BacktestState
+from backfleet.core.changes import (
+    AttemptChange,
+    CloseOutcome,
+    JudgeResult,
+    LaunchAttempt,
+    MarkAttempt,
+    SettleFailure,
+    SettleResult,
+)
+from backfleet.core.planning.decision import NOTHING, Decision, Trial, join
+from backfleet.core.planning.effects import BatchRef, Fault
+from backfleet.core.planning.observation import AttemptKey, Limits, SeenBatch
 from backfleet.core.ranking import is_better
-from backfleet.core.reasons import NEVER_STARTED, POLICIES, FailureReason, Policy
-from backfleet.core.records import MESSAGE_LIMIT, AttemptRecord, BatchRecord, Best, Measured, OutcomeRecord
+from backfleet.core.reasons import NEVER_STARTED
+from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Best, Measured, OutcomeRecord
 from backfleet.core.spec.snapshot import Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """A Job whose engine has not started, and what was reported of it."""
-
-    job: SeenJob
-    problem: StartProblem | None
-    silence: StartProblem
-
-
-@dataclass(slots=True, kw_only=True)
 class Draft:
-    """Mutable only while one plan is made. `work` is the batch as accepted with its present controls."""
+    """`work` is the batch as accepted with its present controls. `after` alone moves a draft on; rules only read it."""
 
     seen: SeenBatch
     before: BatchRecord | None
@@ -35,37 +34,22 @@ class Draft:
     work: Work
     now: datetime
     limits: Limits
-    attempts: dict[int, AttemptRecord] = field(default_factory=dict)
-    """The latest attempt of every backtest that is queued, launching or running, by index."""
-    changes: list[AttemptChange] = field(default_factory=list)
-    verdicts: tuple[JudgeResult, ...] = ()
-    deletes: list[DeleteJob] = field(default_factory=list)
-    creates: list[CreateJob] = field(default_factory=list)
-    due: list[datetime] = field(default_factory=list)
-    waiting: list[str] = field(default_factory=list)
-    """Why live attempts wait to start, for the Progressing condition."""
-    recording: set[AttemptKey] = field(default_factory=set)
-    """Attempts whose recorder was seen to start: such a Job is left to end by itself."""
-    walk_limit: int = 0
-    """The work that finding combinations to launch may still cost in this pass."""
-    trials: dict[int, Trial] = field(default_factory=dict)
-    """Jobs of live attempts whose engine has not started, by index."""
-    unanswered: set[AttemptKey] = field(default_factory=set)
-    """Attempts whose Job may exist: the API server did not answer its creation."""
-    recorder_problem: str | None = None
-    """Why recorders of this batch do not start: it launches nothing more."""
     missing_engine: str | None = None
     """The batch's engine, when the installation does not have it: it launches nothing."""
-    last_problem: str | None = None
-    """What the last attempt that never started ended with."""
-    fault: Fault | None = None
-    """Why it could not be planned."""
     drift: str | None = None
-    conflict: str | None = None
+    verdicts: tuple[JudgeResult, ...] = ()
+    attempts: Mapping[int, AttemptRecord] = field(default_factory=dict)
+    """The latest attempt of every backtest that is queued, launching or running, by index."""
+    decided: Decision = NOTHING
 
     @property
     def ref(self) -> BatchRef:
         return BatchRef.of(self.seen)
+
+    @property
+    def fault(self) -> Fault | None:
+        """Why the batch could not be planned."""
+        return self.decided.fault
 
     @property
     def active_keys(self) -> Iterable[AttemptKey]:
@@ -76,7 +60,13 @@ class Draft:
     def held_keys(self) -> Iterable[AttemptKey]:
         """The attempts that hold a slot by their row: a Job was seen, or may exist."""
         running = (each.key for each in self.attempts.values() if each.backtest_state is BacktestState.RUNNING)
-        return (*running, *self.unanswered)
+        return (*running, *self.decided.unanswered)
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Jobs of live attempts whose engine has not started."""
+        live = {i for i, each in self.attempts.items() if each.backtest_state is BacktestState.RUNNING}
+        return tuple(trial for trial in self.decided.trials if trial.index in live)
 
     @property
     def is_paused(self) -> bool:
@@ -87,137 +77,115 @@ class Draft:
     def start_timeout_seconds(self) -> int:
         return self.work.spec.failure_policy.start_timeout_seconds
 
-    def guard[Answer](self, step: Callable[[], Answer], otherwise: Answer) -> Answer:
-        """The step's answer; what it raises is this batch's fault alone, and stands on its plan."""
-        try:
-            return step()
-        except Exception as error:  # noqa: BLE001 - one batch's defect must not stop the others
-            self.fault = Fault.of(error)
-            return otherwise
+    def after(self, decision: Decision) -> "Draft":
+        """The batch once this is decided too: counters, cursors and attempts follow from the changes."""
+        if decision is NOTHING:
+            return self
+        record, attempts = self.record, dict(self.attempts)
+        for change in decision.changes:
+            record = _row_after(self, record, attempts.get(change.attempt.index), change)
+            _move(attempts, change, self.now)
+        if decision.next_index is not None:
+            record = replace(record, next_index=decision.next_index)
+        if decision.launched_at is not None:
+            record = replace(record, last_launched_at=decision.launched_at)
+        if (count := decision.count) is not None:
+            record = replace(record, count_cursor=count.cursor, count_found=count.found)
+            if count.is_done:
+                record = replace(record, state=BatchState.LIVE, total=count.found)
+        if decision.end is not None:
+            record = record.finished(self.now, decision.end.reason, decision.end.message)
+            attempts.clear()
+        return replace(self, record=record, attempts=attempts, decided=join((self.decided, decision)))
 
-    def remind(self, seconds: float, since: datetime | None = None) -> datetime:
-        """Have the loop look again that long after `since` (default: now), and return that moment."""
-        moment = (since or self.now) + timedelta(seconds=seconds)
-        if moment > self.now:
-            self.due.append(moment)
-        return moment
 
-    def succeed(self, attempt: AttemptRecord, outcome: OutcomeRecord, measured: Measured) -> None:
-        """The attempt's outcome is a result: count it, judge it, and see whether it is the best."""
-        value = measured.metrics.get(self.work.objective.metric)
-        verdict = judge(measured.metrics, self.work.criteria)
-        self.changes.append(
-            SettleResult(
-                attempt=attempt,
-                outcome=outcome,
-                metrics=measured.metrics,
-                objective_value=None if value is None else float(value),
-                passed=verdict.passed,
-                rejections=verdict.rejections,
-                criteria_version=self.record.criteria_version,
-            )
-        )
-        counters = self.record.counters
-        was_failed = attempt.backtest_state is BacktestState.FAILED
-        self.record = replace(
-            self.record.with_engine_version(measured.engine_version),
-            counters=replace(
-                counters,
-                succeeded=counters.succeeded + 1,
-                failed=counters.failed - was_failed,
-                passed=counters.passed + verdict.passed,
-            ),
-        )
-        self._note_start(attempt, outcome)
-        if value is not None:
-            self._note_best(Best(index=attempt.index, value=float(value), parameter_texts=attempt.parameter_texts))
-        self.attempts.pop(attempt.index, None)
-
-    def fail(
-        self, attempt: AttemptRecord, reason: FailureReason, message: str, outcome: OutcomeRecord | None = None
-    ) -> None:
-        """The attempt ended without a result: queue the backtest for another one, or count it as failed."""
-        state, is_charged = self._after_failure(attempt, reason)
-        self.trials.pop(attempt.index, None)
-        self.changes.append(
-            SettleFailure(
-                attempt=attempt,
-                reason=reason,
-                message=message[:MESSAGE_LIMIT],
-                state=state,
-                is_charged=is_charged,
-                outcome=outcome,
-            )
-        )
-        if outcome is not None:
-            self._note_start(attempt, outcome)
-        elif attempt.engine_started_at is None and reason in NEVER_STARTED:
-            self.record = replace(self.record, never_started=self.record.never_started + 1)
-            self.last_problem = message
-        if state is BacktestState.QUEUED:
-            self.attempts[attempt.index] = replace(
+def _move(attempts: dict[int, AttemptRecord], change: AttemptChange, now: datetime) -> None:
+    """Bring the live attempts up to a change."""
+    attempt = change.attempt
+    match change:
+        case SettleFailure(state=BacktestState.QUEUED):
+            attempts[attempt.index] = replace(
                 attempt,
-                backtest_state=state,
-                ended_at=self.now,
-                reason=reason,
-                charged=attempt.charged + is_charged,
-                uncharged=attempt.uncharged + (not is_charged),
+                backtest_state=BacktestState.QUEUED,
+                ended_at=now,
+                reason=change.reason,
+                charged=attempt.charged + change.is_charged,
+                uncharged=attempt.uncharged + (not change.is_charged),
             )
-            return
-        self.attempts.pop(attempt.index, None)
-        repeated = self.record.repeated_reason
-        self.record = replace(
-            self.record,
-            counters=replace(self.record.counters, failed=self.record.counters.failed + 1),
-            repeated_reason=reason.value if repeated in (None, reason.value) else "",
-        )
+        case SettleResult() | SettleFailure():
+            attempts.pop(attempt.index, None)
+        case MarkAttempt() | LaunchAttempt():
+            attempts[attempt.index] = attempt
+        case CloseOutcome():
+            pass
+        case _:
+            assert_never(change)
 
-    def see(self, attempt: AttemptRecord, seen: AttemptRecord, pod_name: str | None = None) -> None:
-        """A live attempt's row becomes `seen`; an engine's start is the batch's too."""
-        started_at = seen.engine_started_at
-        if seen == attempt:
-            return
-        self.attempts[attempt.index] = seen
-        self.changes.append(MarkAttempt(attempt=seen, pod_name=pod_name))
-        if started_at is not None and attempt.engine_started_at is None:
-            first = self.record.first_engine_started_at or started_at
-            self.record = replace(self.record, first_engine_started_at=first, never_started=0)
 
-    def settle_outcome(self, attempt: AttemptRecord, outcome: OutcomeRecord) -> None:
-        """An outcome decides if it is the deciding attempt's, and nothing that succeeded or was cancelled is touched."""
-        state = attempt.backtest_state
-        is_open = attempt.is_deciding and (state.is_alive or state is BacktestState.FAILED)
-        match outcome.ending:
-            case Measured() as measured if is_open:
-                self.succeed(attempt, outcome, measured)
-            case Failure() as failure if is_open and state.holds_slot:
-                self.fail(attempt, failure.reason, failure.message, outcome)
-            case _:
-                self.changes.append(CloseOutcome(attempt=attempt, outcome=outcome))
+def _row_after(draft: Draft, record: BatchRecord, known: AttemptRecord | None, change: AttemptChange) -> BatchRecord:
+    """The batch's row after a change; `known` is the latest attempt of that backtest before it."""
+    match change:
+        case SettleResult():
+            return _row_after_result(draft, record, change)
+        case SettleFailure():
+            return _row_after_failure(draft, record, change)
+        case MarkAttempt(attempt=AttemptRecord(engine_started_at=datetime() as started_at)):
+            if known is not None and known.engine_started_at is not None:
+                return record
+            first = record.first_engine_started_at or started_at
+            return replace(record, first_engine_started_at=first, never_started=0)
+        case MarkAttempt() | LaunchAttempt() | CloseOutcome():
+            return record
+        case _:
+            assert_never(change)
 
-    def finish(self, reason: str, message: str) -> None:
-        """End the batch: what has not ended is cancelled."""
-        self.record = self.record.finished(self.now, reason, message)
-        self.attempts.clear()
-        self.trials.clear()
 
-    def _after_failure(self, attempt: AttemptRecord, reason: FailureReason) -> tuple[BacktestState, bool]:
-        policy = POLICIES[reason]
-        if policy in (Policy.UNCHARGED, Policy.WAIT):
-            again = attempt.uncharged < self.limits.uncharged_attempts
-            return (BacktestState.QUEUED, False) if again else (BacktestState.FAILED, False)
-        allowed = min(self.work.spec.failure_policy.max_attempts, 2 if policy is Policy.ONCE_MORE else 1)
-        again = attempt.charged + 1 < allowed
-        return (BacktestState.QUEUED, True) if again else (BacktestState.FAILED, True)
+def _row_after_result(draft: Draft, record: BatchRecord, change: SettleResult) -> BatchRecord:
+    attempt, value, counters = change.attempt, change.objective_value, record.counters
+    was_failed = attempt.backtest_state is BacktestState.FAILED
+    counters = replace(
+        counters,
+        succeeded=counters.succeeded + 1,
+        failed=counters.failed - was_failed,
+        passed=counters.passed + change.passed,
+    )
+    record = _with_start(draft, replace(record, counters=counters), attempt, change.outcome)
+    if isinstance(change.outcome.ending, Measured):
+        record = record.with_engine_version(change.outcome.ending.engine_version)
+    best = record.best
+    if value is None or (
+        best is not None and not is_better((value, attempt.index), (best.value, best.index), draft.work.objective)
+    ):
+        return record
+    return replace(record, best=Best(index=attempt.index, value=value, parameter_texts=attempt.parameter_texts))
 
-    def _note_start(self, attempt: AttemptRecord, outcome: OutcomeRecord) -> None:
-        self.record = replace(self.record, never_started=0)
-        if self.record.first_engine_started_at is None:
-            # The shim's clock is the node's, and the strategy may have written its file: no moment outside what we know.
-            moment = min(max(outcome.engine_started_at or self.now, attempt.launched_at), self.now)
-            self.record = replace(self.record, first_engine_started_at=moment)
 
-    def _note_best(self, found: Best) -> None:
-        best = self.record.best
-        if best is None or is_better((found.value, found.index), (best.value, best.index), self.work.objective):
-            self.record = replace(self.record, best=found)
+def _row_after_failure(draft: Draft, record: BatchRecord, change: SettleFailure) -> BatchRecord:
+    if change.outcome is not None:
+        record = _with_start(draft, record, change.attempt, change.outcome)
+    elif has_never_started(change):
+        record = replace(record, never_started=record.never_started + 1)
+    if change.state is BacktestState.QUEUED:
+        return record
+    repeated, reason = record.repeated_reason, change.reason.value
+    return replace(
+        record,
+        counters=replace(record.counters, failed=record.counters.failed + 1),
+        repeated_reason=reason if repeated in (None, reason) else "",
+    )
+
+
+def has_never_started(change: SettleFailure) -> bool:
+    """Return whether the attempt ended because its engine did not start in its time."""
+    is_unheard_of = change.outcome is None and change.attempt.engine_started_at is None
+    return is_unheard_of and change.reason in NEVER_STARTED
+
+
+def _with_start(draft: Draft, record: BatchRecord, attempt: AttemptRecord, outcome: OutcomeRecord) -> BatchRecord:
+    """The row once an outcome shows that an engine has started."""
+    record = replace(record, never_started=0)
+    if record.first_engine_started_at is not None:
+        return record
+    # The shim's clock is the node's, and the strategy may have written its file: no moment outside what we know.
+    moment = min(max(outcome.engine_started_at or draft.now, attempt.launched_at), draft.now)
+    return replace(record, first_engine_started_at=moment)

@@ -1,7 +1,7 @@
 """What a pass does: effects as data. Their order is written in `controller.apply`."""
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -112,7 +112,7 @@ Effect = BatchChanges | DeleteJob | CreateJob | WriteStatus | PostEvent | LabelJ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """All that a pass does for one batch; `due_at` is when it needs another look, `fault` why no plan could be made.
+    """All that a pass does for one batch; `look_again_at` is when it needs another look, `fault` why no plan could be made.
 
     `labels` are Jobs whose attempts the rows have settled, `expired` settled Jobs past their time: both come last.
     """
@@ -125,13 +125,25 @@ class BatchPlan:
     events: tuple[PostEvent, ...] = ()
     labels: tuple[LabelJob, ...] = ()
     expired: tuple[DeleteJob, ...] = ()
-    due_at: datetime | None = None
+    look_again_at: datetime | None = None
     fault: Fault | None = None
+    refused: RefusedBatch | None = None
+    """It was judged and refused in this pass."""
+    quiet_seconds: int | None = None
+    """It is over and nothing is left to do as long as it stays as it is; its finished Jobs stay so long."""
 
     @property
     def is_empty(self) -> bool:
         effects = (self.deletes, self.creates, self.events, self.labels, self.expired)
         return not (self.rows or self.status or self.fault or any(effects))
+
+
+def or_fault[Made](uid: str, make: Callable[[], Made]) -> Made | BatchPlan:
+    """What is made for a batch; when it cannot be made, a plan that says why in place of it."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 - one batch's defect must not stop the others; the ring logs it
+        return BatchPlan(uid=uid, fault=Fault.of(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,46 +1,68 @@
 """When a batch is over, and how: one ordered table, first match wins."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from backfleet.core import wire
-from backfleet.core.planning.draft import Draft
+from backfleet.core.changes import SettleFailure
+from backfleet.core.planning.decision import NOTHING, Decision, End
+from backfleet.core.planning.draft import Draft, has_never_started
 from backfleet.core.reasons import DETERMINISTIC
-from backfleet.core.records import BatchState
+from backfleet.core.records import BatchState, Counters
 
 
-def ending(draft: Draft) -> tuple[str, str] | None:
-    """The reason and message with which the batch ends now; None while it goes on."""
-    spec, counters, record = draft.work.spec, draft.record.counters, draft.record
-    policy = spec.failure_policy
-    if spec.cancel:
-        return wire.REASON_CANCELLED, "cancelled by spec.cancel"
-    if policy.batch_timeout_seconds is not None:
-        limit = timedelta(seconds=policy.batch_timeout_seconds)
-        if draft.now >= draft.remind(limit.total_seconds(), record.accepted_at):
-            return wire.REASON_BATCH_TIMEOUT, f"not done {policy.batch_timeout_seconds} s after it was accepted"
+def ending(draft: Draft) -> Decision:
+    """How the batch ends now; while it goes on, when it may run out of time."""
+    if draft.record.state is BatchState.FINISHED:
+        return NOTHING
+    end = _end(draft)
+    if end is not None:
+        return Decision(end=end)
+    times_out_at = _times_out_at(draft)
+    return NOTHING if times_out_at is None else Decision(look_again_at=times_out_at)
+
+
+def _end(draft: Draft) -> End | None:
+    counters, record = draft.record.counters, draft.record
+    policy, times_out_at = draft.work.spec.failure_policy, _times_out_at(draft)
+    if draft.work.spec.cancel:
+        return End(reason=wire.REASON_CANCELLED, message="cancelled by spec.cancel")
+    if times_out_at is not None and draft.now >= times_out_at:
+        message = f"not done {policy.batch_timeout_seconds} s after it was accepted"
+        return End(reason=wire.REASON_BATCH_TIMEOUT, message=message)
     if record.state is BatchState.COUNTING:
         return None
     if record.never_started >= draft.limits.never_started_attempts:
-        return wire.REASON_NEVER_STARTED, _never_started(draft)
+        return End(reason=wire.REASON_NEVER_STARTED, message=_never_started(draft))
     if _is_repeated(draft):
         times = f"the first {counters.failed} backtests all failed with {record.repeated_reason}"
-        return wire.REASON_REPEATED_FAILURE, f"{times}; fix the strategy or its data and apply a new batch"
+        message = f"{times}; fix the strategy or its data and apply a new batch"
+        return End(reason=wire.REASON_REPEATED_FAILURE, message=message)
     if policy.max_failed is not None and counters.failed > policy.max_failed:
-        return (
-            wire.REASON_TOO_MANY_FAILURES,
-            f"{counters.failed} backtests failed, more than maxFailed {policy.max_failed}",
-        )
+        message = f"{counters.failed} backtests failed, more than maxFailed {policy.max_failed}"
+        return End(reason=wire.REASON_TOO_MANY_FAILURES, message=message)
     if draft.attempts or counters.succeeded + counters.failed < (record.total or 0):
         return None
+    return _complete(counters)
+
+
+def _complete(counters: Counters) -> End:
+    """Nothing is left to run."""
     if not counters.succeeded:
-        return wire.REASON_NONE_SUCCEEDED, f"all {counters.failed} backtests failed"
+        return End(reason=wire.REASON_NONE_SUCCEEDED, message=f"all {counters.failed} backtests failed")
     if counters.failed:
-        return wire.REASON_COMPLETED_WITH_FAILURES, f"{counters.succeeded} succeeded, {counters.failed} failed"
-    return wire.REASON_ALL_SUCCEEDED, f"all {counters.succeeded} backtests succeeded"
+        message = f"{counters.succeeded} succeeded, {counters.failed} failed"
+        return End(reason=wire.REASON_COMPLETED_WITH_FAILURES, message=message)
+    return End(reason=wire.REASON_ALL_SUCCEEDED, message=f"all {counters.succeeded} backtests succeeded")
+
+
+def _times_out_at(draft: Draft) -> datetime | None:
+    seconds = draft.work.spec.failure_policy.batch_timeout_seconds
+    return None if seconds is None else draft.record.accepted_at + timedelta(seconds=seconds)
 
 
 def _never_started(draft: Draft) -> str:
-    problem = draft.last_problem or "see the failed backtests"
+    failures = [each for each in draft.decided.changes if isinstance(each, SettleFailure) and has_never_started(each)]
+    problem = failures[-1].message if failures else "see the failed backtests"
     attempts = f"{draft.record.never_started} attempts in a row never started"
     return f"{attempts}; the last one: {problem}. Fix that and apply a new batch"
 

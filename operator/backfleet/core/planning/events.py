@@ -48,7 +48,7 @@ def transition_events(batch: SeenBatch, status: Mapping[str, Any]) -> Iterable[P
 def failure_events(draft: Draft) -> Iterable[PostEvent]:
     """One event for each of the batch's first failed backtests."""
     number = draft.before.counters.failed if draft.before else 0
-    for change in draft.changes:
+    for change in draft.decided.changes:
         if not isinstance(change, SettleFailure) or change.state is not BacktestState.FAILED:
             continue
         number += 1

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.changes import BatchChanges
 from backfleet.core.pace import note_ends
+from backfleet.core.planning.decision import earliest
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import BatchPlan, BatchRef, WriteStatus
 from backfleet.core.planning.events import condition, failure_events, transition_events
@@ -21,43 +22,30 @@ from backfleet.core.records import COMPLETE_REASONS, BatchRecord, BatchState
 
 def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Sequence[SeenJob]) -> BatchPlan:
     """Turn a draft into its plan."""
-    active = _active(held, draft.record.uid)
+    decided, record = draft.decided, draft.record
+    if decided.fault is not None:
+        return BatchPlan(uid=record.uid, fault=decided.fault, look_again_at=decided.look_again_at)
+    active = _active(held, record.uid)
     is_standing = draft.work.spec.suspend and not active
-    record = note_ends(draft.before, draft.record, draft.now, is_standing=is_standing)
-    is_changed = draft.changes or record != draft.before
-    rows = BatchChanges(before=draft.before, after=record, changes=tuple(draft.changes), verdicts=draft.verdicts)
-    sight = Sight(
-        active=active,
-        max_concurrent=min(draft.work.spec.max_concurrent, draft.limits.max_concurrent),
-        is_suspended=draft.work.spec.suspend,
-        waiting=draft.waiting,
-        drift=draft.drift,
-        conflict=draft.conflict,
-        missing_engine=draft.missing_engine,
-        overdue=[job.name for job in overdue_jobs(jobs, draft.now, draft.limits)],
-    )
-    status = build_status(draft.seen, record, sight, draft.now)
-    if record.state is BatchState.FINISHED:
-        draft.creates.clear()
-    is_stopped = record.state is BatchState.FINISHED and record.finish_reason not in COMPLETE_REASONS
+    record = note_ends(draft.before, record, draft.now, is_standing=is_standing)
+    is_finished = record.state is BatchState.FINISHED
+    is_stopped = is_finished and record.finish_reason not in COMPLETE_REASONS
     ttl = draft.work.spec.ttl_seconds_after_finished
     retired = retire(seen, draft.ref, jobs, set(draft.active_keys), ttl=ttl, is_stopped=is_stopped)
-    draft.due += retired.due
-    deletes = {each.name: each for each in (*retired.deletes, *draft.deletes)}
-    events = (*failure_events(draft), *criteria_events(draft.ref, draft.before, record), *retired.events)
-    return _with_status(
-        seen,
-        draft.seen,
-        status,
-        BatchPlan(
-            uid=record.uid,
-            rows=rows if is_changed else None,
-            deletes=tuple(deletes.values()),
-            creates=tuple(draft.creates),
-            events=events,
-            labels=tuple(retired.labels),
-        ),
+    deletes = {each.name: each for each in (*retired.deletes, *decided.deletes)}
+    is_changed = decided.changes or record != draft.before
+    rows = BatchChanges(before=draft.before, after=record, changes=decided.changes, verdicts=draft.verdicts)
+    made = BatchPlan(
+        uid=record.uid,
+        rows=rows if is_changed else None,
+        deletes=tuple(deletes.values()),
+        creates=() if is_finished else decided.creates,
+        events=(*failure_events(draft), *criteria_events(draft.ref, draft.before, record), *retired.events),
+        labels=retired.labels,
+        look_again_at=earliest((decided.look_again_at, retired.look_again_at)),
     )
+    status = build_status(draft.seen, record, _sight(draft, active, jobs), draft.now)
+    return _with_status(seen, draft.seen, status, made)
 
 
 def close_finished(
@@ -68,7 +56,6 @@ def close_finished(
     before, record = record, reviewed.record
     ref, ttl = BatchRef.of(batch), ttl_after_end(batch, record, seen.limits)
     retired = retire(seen, ref, jobs, (), ttl=ttl, is_stopped=record.finish_reason not in COMPLETE_REASONS)
-    due = [*([seen.now] if record.stale_verdicts else []), *retired.due]
     sight = Sight(
         active=_active(held, record.uid),
         max_concurrent=min(int(record.controls.get("maxConcurrent", 4)), seen.limits.max_concurrent),
@@ -78,17 +65,36 @@ def close_finished(
     made = BatchPlan(
         uid=record.uid,
         rows=BatchChanges(before=before, after=record, verdicts=reviewed.verdicts) if record != before else None,
-        deletes=tuple(retired.deletes),
+        deletes=retired.deletes,
         events=(*criteria_events(ref, before, record), *retired.events),
-        labels=tuple(retired.labels),
-        due_at=min(due, default=None),
+        labels=retired.labels,
+        look_again_at=seen.now if record.stale_verdicts else retired.look_again_at,
     )
-    return _with_status(seen, batch, build_status(batch, record, sight, seen.now), made)
+    made = _with_status(seen, batch, build_status(batch, record, sight, seen.now), made)
+    return rest(made, ttl)
 
 
 def refuse(seen: Observation, batch: SeenBatch, message: str) -> BatchPlan:
     """A batch that cannot be accepted as it stands."""
     return _with_status(seen, batch, refused_status(batch, message, seen.now), BatchPlan(uid=batch.uid))
+
+
+def rest(made: BatchPlan, ttl: int) -> BatchPlan:
+    """The plan of a batch that is over; with nothing to do, now or at some time, it is quiet."""
+    return replace(made, quiet_seconds=ttl) if made.is_empty and made.look_again_at is None else made
+
+
+def _sight(draft: Draft, active: int, jobs: Sequence[SeenJob]) -> Sight:
+    return Sight(
+        active=active,
+        max_concurrent=min(draft.work.spec.max_concurrent, draft.limits.max_concurrent),
+        is_suspended=draft.work.spec.suspend,
+        waiting=draft.decided.waiting,
+        drift=draft.drift,
+        conflict=draft.decided.conflict,
+        missing_engine=draft.missing_engine,
+        overdue=[job.name for job in overdue_jobs(jobs, draft.now, draft.limits)],
+    )
 
 
 def _active(held: set[AttemptKey], uid: str) -> int:
@@ -103,14 +109,10 @@ def _with_status(seen: Observation, batch: SeenBatch, status: Mapping[str, Any],
     written_at = seen.status_written_at.get(batch.uid)
     next_at = written_at + timedelta(seconds=seen.limits.status_interval_seconds) if written_at else None
     if next_at and seen.now < next_at and not _is_turning_point(batch.status, status):
-        return replace(made, events=made.events, due_at=_earliest(made.due_at, next_at))
+        return replace(made, look_again_at=earliest((made.look_again_at, next_at)))
     removed = tuple(sorted(set(batch.status) - set(status)))
     write = WriteStatus(batch=BatchRef.of(batch), status=status, removed=removed)
     return replace(made, status=write, events=events)
-
-
-def _earliest(one: datetime | None, other: datetime) -> datetime:
-    return other if one is None else min(one, other)
 
 
 def _is_turning_point(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

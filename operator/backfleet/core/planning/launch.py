@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from backfleet.core.backtests import BacktestRequest, BacktestState
-from backfleet.core.changes import LaunchAttempt
+from backfleet.core.changes import AttemptChange, LaunchAttempt
+from backfleet.core.planning.attempt_changes import marked
+from backfleet.core.planning.decision import Decision, join
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import ClaimRef, CreateJob, JobShape
 from backfleet.core.planning.job_names import job_name
@@ -20,7 +22,7 @@ from backfleet.core.spec.model import VolumeSpec
 
 def may_launch(draft: Draft) -> bool:
     """A live batch that may start something: not suspended, with its engine, and with recorders that start."""
-    return draft.record.state is BatchState.LIVE and not draft.is_paused and draft.recorder_problem is None
+    return draft.record.state is BatchState.LIVE and not draft.is_paused and draft.decided.recorder_problem is None
 
 
 def has_more(draft: Draft) -> bool:
@@ -33,44 +35,41 @@ def has_queued(draft: Draft) -> bool:
     return any(attempt.backtest_state is BacktestState.QUEUED for attempt in draft.attempts.values())
 
 
-def launch_one(draft: Draft) -> bool:
-    """Launch the lowest queued index, or else the next combination; False when there is none within this pass's look."""
+def launch_one(draft: Draft, walk_limit: int) -> Decision:
+    """Launch the lowest queued index, or else the next combination; start nothing when there is none within this pass's look.
+
+    Looking for it costs at most `walk_limit` units of work, but for one test.
+    """
     queued = [i for i, attempt in draft.attempts.items() if attempt.backtest_state is BacktestState.QUEUED]
     if queued:
-        _launch(draft, min(queued), draft.attempts[min(queued)])
-        return True
+        return _launch(draft, min(queued), draft.attempts[min(queued)])
     record, work = draft.record, draft.work
-    if work.has_constraints and not _may_search(draft):
-        draft.due.append(draft.now)
-        return False
-    found, cursor = next_satisfying(work.space, work.constraints, record.next_index, 1, draft.walk_limit)
-    draft.walk_limit -= work_between(work.space, work.constraints, record.next_index, cursor)
-    draft.record = replace(record, next_index=cursor)
-    if not found:
-        if cursor < work.space.total:
-            draft.due.append(draft.now)
-        return False
-    _launch(draft, found[0], None)
-    return True
+    if work.has_constraints and not _may_search(draft, walk_limit):
+        return Decision(look_again_at=draft.now)
+    found, cursor = next_satisfying(work.space, work.constraints, record.next_index, 1, walk_limit)
+    walked = work_between(work.space, work.constraints, record.next_index, cursor)
+    searched = Decision(next_index=cursor, walked=walked)
+    if found:
+        return join((searched, _launch(draft, found[0], None)))
+    return replace(searched, look_again_at=draft.now) if cursor < work.space.total else searched
 
 
-def _may_search(draft: Draft) -> bool:
+def _may_search(draft: Draft, walk_limit: int) -> bool:
     """Whether another test is within the draft's share of the pass.
 
     Where one test alone costs more than what is left, it is made in one pass of so many, picked by the moment and the batch.
     """
-    if draft.walk_limit <= 0:
+    if walk_limit <= 0:
         return False
-    passes = -(-cost_of_test(draft.work.constraints) // draft.walk_limit)
+    passes = -(-cost_of_test(draft.work.constraints) // walk_limit)
     return zlib.crc32(f"{draft.record.uid} {draft.now.isoformat()}".encode()) % passes == 0
 
 
-def try_again(draft: Draft, attempt: AttemptRecord) -> None:
+def try_again(draft: Draft, attempt: AttemptRecord) -> Decision:
     """Create a waiting attempt's Job (again): the same name, so that a Job that is there already is only found."""
     after = with_time_to_start(draft, attempt, _deadline_seconds(draft))
-    draft.see(attempt, after)
-    draft.record = replace(draft.record, last_launched_at=draft.now)
-    _create(draft, after)
+    tried = Decision(launched_at=draft.now, changes=marked(attempt, after))
+    return join((tried, _create(draft, after)))
 
 
 def job_shape(draft: Draft) -> JobShape:
@@ -102,10 +101,9 @@ def _deadline_seconds(draft: Draft) -> int:
     )
 
 
-def _launch(draft: Draft, index: int, previous: AttemptRecord | None) -> None:
+def _launch(draft: Draft, index: int, previous: AttemptRecord | None) -> Decision:
     combination = draft.work.space.combination(index)
     number = previous.number + 1 if previous else 1
-    policy = draft.work.spec.failure_policy
     attempt = AttemptRecord(
         batch_uid=draft.seen.uid,
         index=index,
@@ -116,28 +114,25 @@ def _launch(draft: Draft, index: int, previous: AttemptRecord | None) -> None:
         uncharged=previous.uncharged if previous else 0,
         parameter_texts=combination.texts,
         launched_at=draft.now,
-        start_deadline_at=draft.now + timedelta(seconds=policy.start_timeout_seconds),
+        start_deadline_at=draft.now + timedelta(seconds=draft.start_timeout_seconds),
         hard_deadline_at=draft.now + timedelta(seconds=_deadline_seconds(draft)),
     )
-    draft.attempts[index] = attempt
-    draft.changes.append(
-        LaunchAttempt(attempt=attempt, combination=combination.to_json(), combination_hash=combination.digest)
-    )
-    draft.record = replace(draft.record, last_launched_at=draft.now)
+    launch = LaunchAttempt(attempt=attempt, combination=combination.to_json(), combination_hash=combination.digest)
+    changes: tuple[AttemptChange, ...] = (launch,)
     if previous is not None and is_recorder_doubtful(previous):
-        marked = replace(attempt, waiting_reason=FailureReason.RECORDER_NOT_STARTED.value)
-        draft.see(attempt, marked)
-        attempt = marked
-    _create(draft, attempt)
+        doubtful = replace(attempt, waiting_reason=FailureReason.RECORDER_NOT_STARTED.value)
+        changes, attempt = (launch, *marked(attempt, doubtful)), doubtful
+    return join((Decision(launched_at=draft.now, changes=changes), _create(draft, attempt)))
 
 
-def _create(draft: Draft, attempt: AttemptRecord) -> None:
+def _create(draft: Draft, attempt: AttemptRecord) -> Decision:
     try:
         request = _request(draft, attempt)
     except Exception as error:  # noqa: BLE001 - whatever it is, the attempt waits with a deadline as for any other refusal
-        postpone(draft, attempt, StartProblem(kind=RefusalKind.NOT_BUILT, message=f"{type(error).__name__}: {error}"))
-        return
-    draft.creates.append(CreateJob(batch=draft.ref, attempt=attempt, request=request, shape=job_shape(draft)))
+        problem = StartProblem(kind=RefusalKind.NOT_BUILT, message=f"{type(error).__name__}: {error}")
+        return postpone(draft, attempt, problem)
+    create = CreateJob(batch=draft.ref, attempt=attempt, request=request, shape=job_shape(draft))
+    return Decision(creates=(create,))
 
 
 def _request(draft: Draft, attempt: AttemptRecord) -> BacktestRequest:

@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from backfleet.core import wire
+from backfleet.core.planning.decision import Decision, earliest, join
 from backfleet.core.planning.effects import BatchPlan, BatchRef, DeleteJob, LabelJob, PostEvent
 from backfleet.core.planning.observation import AttemptKey, Limits, Observation, SeenBatch, SeenJob
 from backfleet.core.records import BatchRecord
@@ -16,16 +17,6 @@ MORE_LABELS = timedelta(seconds=2)
 """When the next pass goes on with labels that were too many for one."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Retired:
-    """The effects on one batch's Jobs, and when the next of them becomes due."""
-
-    deletes: list[DeleteJob] = field(default_factory=list)
-    labels: list[LabelJob] = field(default_factory=list)
-    events: list[PostEvent] = field(default_factory=list)
-    due: list[datetime] = field(default_factory=list)
-
-
 def retire(
     seen: Observation,
     ref: BatchRef,
@@ -34,32 +25,30 @@ def retire(
     *,
     ttl: int,
     is_stopped: bool,
-) -> Retired:
+) -> Decision:
     """What to do with a batch's Jobs whose attempts are not among the live ones, after this pass's rows are written.
 
     A finished one is labelled, or deleted once its time is over. An unfinished one of a batch that was stopped is deleted. So is
     one that appeared after the end of its attempt: a request of an operator that lost its fence, arrived late. Any other
     unfinished one is left to its recorder, and deleted when none has started some time after the end of its attempt.
     """
-    retired = Retired()
     recording = {pod.key for pod in seen.pods if pod.recorder.started_at}
+    decisions = []
     for job in jobs:
         if job.key in alive:
             continue
         if job.finished_at is not None:
-            _retire_finished(retired, seen, job, job.finished_at + timedelta(seconds=ttl))
+            expires_at = job.finished_at + timedelta(seconds=ttl)
+            decisions.append(_retire_finished(seen, job, job.finished_at, expires_at))
         elif is_stopped:
-            retired.deletes.append(delete(job))
+            decisions.append(Decision(deletes=(delete(job),)))
         elif job.uid not in seen.last_lived:
-            retired.deletes.append(delete(job))
-            retired.events.append(_late(ref, job))
+            decisions.append(Decision(deletes=(delete(job),), events=(_late(ref, job),)))
         elif job.key not in recording or seen.now >= job.deadline_at + timedelta(seconds=seen.limits.overdue_seconds):
             leftover_at = seen.last_lived[job.uid] + timedelta(seconds=seen.limits.leftover_seconds)
-            if seen.now >= leftover_at:
-                retired.deletes.append(delete(job))
-            else:
-                retired.due.append(leftover_at)
-    return retired
+            is_leftover = seen.now >= leftover_at
+            decisions.append(Decision(deletes=(delete(job),)) if is_leftover else Decision(look_again_at=leftover_at))
+    return join(decisions)
 
 
 def ttl_after_end(batch: SeenBatch, record: BatchRecord | None, limits: Limits) -> int:
@@ -94,8 +83,8 @@ def bound_labels(plans: Sequence[BatchPlan], limits: Limits, now: datetime) -> l
         kept = each.labels[:left]
         left -= len(kept)
         if len(kept) < len(each.labels):
-            due = [now + MORE_LABELS, *([each.due_at] if each.due_at else [])]
-            bounded.append(replace(each, labels=kept, due_at=min(due)))
+            look_again_at = earliest((now + MORE_LABELS, each.look_again_at))
+            bounded.append(replace(each, labels=kept, look_again_at=look_again_at))
         else:
             bounded.append(each)
     return bounded
@@ -106,15 +95,12 @@ def delete(job: SeenJob) -> DeleteJob:
     return DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid)
 
 
-def _retire_finished(retired: Retired, seen: Observation, job: SeenJob, expires_at: datetime) -> None:
-    assert job.finished_at is not None
+def _retire_finished(seen: Observation, job: SeenJob, finished_at: datetime, expires_at: datetime) -> Decision:
     if seen.now >= expires_at:
-        retired.deletes.append(delete(job))
-    elif job.namespace not in seen.unlabelled:
-        label = LabelJob(namespace=job.namespace, name=job.name, uid=job.uid, finished_at=job.finished_at)
-        retired.labels.append(label)
-    else:
-        retired.due.append(expires_at)
+        return Decision(deletes=(delete(job),))
+    if job.namespace in seen.unlabelled:
+        return Decision(look_again_at=expires_at)
+    return Decision(labels=(LabelJob(namespace=job.namespace, name=job.name, uid=job.uid, finished_at=finished_at),))
 
 
 def _late(ref: BatchRef, job: SeenJob) -> PostEvent:

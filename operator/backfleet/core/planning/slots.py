@@ -1,17 +1,19 @@
 """Who may launch: free slots from facts, shared between batches, least recently launched first."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum, unique
 from functools import partial
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.planning.draft import Draft, Trial
+from backfleet.core.planning.decision import NOTHING, Decision, guarded, join
+from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.launch import has_more, launch_one, may_launch, try_again
 from backfleet.core.planning.observation import AttemptKey, JobState, Limits, Observation, SeenJob
 from backfleet.core.planning.start import is_recorder_doubtful
-from backfleet.core.planning.waiting import is_due, may_yield, waiting_attempts, yield_for_others
+from backfleet.core.planning.waiting import is_due, waiting_attempts, yield_for_others
 from backfleet.core.records import AttemptRecord
 
 UNPROVEN_PART = 4
@@ -76,16 +78,21 @@ def overdue_jobs(jobs: Iterable[SeenJob], now: datetime, limits: Limits) -> tupl
     return tuple(sorted(late, key=lambda job: (job.namespace, job.name)))
 
 
-def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> None:
+def share_slots(
+    drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits, searches: Mapping[str, int]
+) -> dict[str, Decision]:
     """Start an attempt in every free slot, one at a time, always of the batch that did so least recently.
 
-    Of a batch, first an attempt that waits, then a queued backtest, then a new combination. Batches of which no engine has
+    Of a batch, first an attempt that waits, then a queued backtest, then a new combination; `searches` is the work that looking
+    for those may cost. Batches of which no engine has
     started share a slot, and at most a quarter of all, so that broken ones cannot take them from the others; those whose
     recorders did not start share as many of their own, which they hold for as long as an engine runs, and take turns with the
     others as if they were one batch.
     """
     free = limits.max_concurrent - len(held)
-    turns = {draft.seen.uid: _Turn.of(draft, held) for draft in drafts if may_launch(draft) and draft.fault is None}
+    able = [draft for draft in drafts if may_launch(draft) and draft.fault is None]
+    all_turns = [_Turn.of(draft, held, searches.get(draft.seen.uid, 0)) for draft in able]
+    turns = {turn.draft.seen.uid: turn for turn in all_turns}
     shares = {doubt: _share_left(drafts, held, limits, doubt) for doubt in Doubt}
     doubtful = [each for each in drafts if doubt_of(each) is Doubt.RECORDER]
     _note_last_of_recorders(turns.values(), max((_last_launch(each) for each in doubtful), default=_NEVER_AT_ALL))
@@ -93,38 +100,30 @@ def share_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) 
     while free > 0 and turns:
         turn = min(turns.values(), key=lambda each: each.order)
         is_out = turn.doubt is not None and shares[turn.doubt] <= 0
-        if is_out or not turn.draft.guard(partial(turn.take, held), False):
+        if is_out or not turn.take(held, number + 1):
             del turns[turn.draft.seen.uid]
             continue
         number += 1
         free -= 1
         if turn.doubt is not None:
             shares[turn.doubt] -= 1
-        turn.last = (turn.draft.now, number)
         if turn.doubt is Doubt.RECORDER:
             _note_last_of_recorders(turns.values(), turn.last)
+    return {turn.draft.seen.uid: join(turn.decisions) for turn in all_turns}
 
 
-def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> None:
+def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> dict[str, Decision]:
     """Where unproven batches fill their share, attempts that do not start make way for batches that have yet to be tried."""
     unproven = [draft for draft in drafts if doubt_of(draft) is Doubt.ENGINE]
     if _share_left(drafts, held, limits, Doubt.ENGINE) > 0:
-        return
+        return {}
     wanting = sum(1 for draft in unproven if may_launch(draft) and _Turn.of(draft, held).wants(held))
-    tried = [
-        (trial.job.created_at, draft.seen.uid, index, draft, trial)
-        for draft in unproven
-        for index, trial in draft.trials.items()
-    ]
-    for _, _, index, draft, trial in sorted(tried, key=lambda each: each[:3])[:wanting]:
-        draft.guard(partial(_yield, draft, trial, index), None)
-
-
-def _yield(draft: Draft, trial: Trial, index: int) -> None:
-    if may_yield(trial, draft.attempts[index], draft.now, draft.limits):
-        yield_for_others(draft, trial, index)
-    else:
-        draft.remind(draft.limits.silent_seconds, trial.job.created_at)
+    tried = [(draft, trial) for draft in unproven for trial in draft.trials]
+    tried.sort(key=lambda each: (each[1].job.created_at, each[0].seen.uid, each[1].index))
+    made: dict[str, list[Decision]] = defaultdict(list)
+    for draft, trial in tried[:wanting]:
+        made[draft.seen.uid].append(guarded(partial(yield_for_others, draft, trial)))
+    return {uid: join(decisions) for uid, decisions in made.items()}
 
 
 @unique
@@ -150,7 +149,7 @@ def doubt_of(draft: Draft) -> Doubt | None:
 
 @dataclass(slots=True)
 class _Turn:
-    """A batch among those that share the free slots."""
+    """A batch among those that share the free slots: as it is after the starts that were decided in this sharing."""
 
     draft: Draft
     active: int
@@ -159,9 +158,11 @@ class _Turn:
     doubt: Doubt | None
     last: tuple[datetime, int]
     last_of_share: tuple[datetime, int] = _NEVER_AT_ALL
+    walk_limit: int = 0
+    decisions: list[Decision] = field(default_factory=list)
 
     @staticmethod
-    def of(draft: Draft, held: set[AttemptKey]) -> "_Turn":
+    def of(draft: Draft, held: set[AttemptKey], walk_limit: int = 0) -> "_Turn":
         live = [each for each in draft.attempts.values() if each.backtest_state is BacktestState.RUNNING]
         return _Turn(
             draft=draft,
@@ -170,6 +171,7 @@ class _Turn:
             is_trying_again=any(each.waiting_since is not None and not _runs(each) for each in live),
             doubt=doubt_of(draft),
             last=_last_launch(draft),
+            walk_limit=walk_limit,
         )
 
     @property
@@ -185,17 +187,28 @@ class _Turn:
         """It could use a slot now."""
         return self._waiting(held) is not None or (self._may_start_more and has_more(self.draft))
 
-    def take(self, held: set[AttemptKey]) -> bool:
-        """Start one attempt; False when there is none to start."""
+    def take(self, held: set[AttemptKey], number: int) -> bool:
+        """Decide the next start, which is that number of the pass; False when there is none."""
         waiting = self._waiting(held)
+        decision = guarded(partial(self._next_start, waiting))
+        self.decisions.append(decision)
+        self.draft = self.draft.after(decision)
+        self.walk_limit -= decision.walked
+        if not decision.is_start:
+            return False
         if waiting is not None:
-            try_again(self.draft, waiting)
             self.waiting.remove(waiting)
             self.is_trying_again |= waiting.waiting_since is not None
-        elif not (self._may_start_more and has_more(self.draft) and launch_one(self.draft)):
-            return False
         self.active += 1
+        self.last = (self.draft.now, number)
         return True
+
+    def _next_start(self, waiting: AttemptRecord | None) -> Decision:
+        if waiting is not None:
+            return try_again(self.draft, waiting)
+        if self._may_start_more and has_more(self.draft):
+            return launch_one(self.draft, self.walk_limit)
+        return NOTHING
 
     @property
     def _may_start_more(self) -> bool:

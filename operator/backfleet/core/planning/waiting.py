@@ -4,9 +4,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.planning.draft import Draft, Trial
+from backfleet.core.planning.attempt_changes import failed, marked
+from backfleet.core.planning.decision import NOTHING, Decision, Trial, join
+from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import DeleteJob
-from backfleet.core.planning.observation import AttemptKey, Limits, Refusal, RefusalKind, SeenJob
+from backfleet.core.planning.observation import AttemptKey, Refusal, RefusalKind, SeenJob
 from backfleet.core.planning.start import Patience, StartProblem, is_given_up, postponed, without_wait
 from backfleet.core.records import AttemptRecord
 
@@ -18,26 +20,28 @@ STILL_GOING = StartProblem(
 def waiting_attempts(draft: Draft) -> list[AttemptRecord]:
     """Live attempts without a Job, lowest index first: they hold no slot."""
     live = (draft.attempts[index] for index in sorted(draft.attempts))
-    return [a for a in live if a.backtest_state is BacktestState.LAUNCHING and a.key not in draft.unanswered]
+    unanswered = draft.decided.unanswered
+    return [each for each in live if each.backtest_state is BacktestState.LAUNCHING and each.key not in unanswered]
 
 
 def settle_without_job(
     draft: Draft, attempt: AttemptRecord, refusal: Refusal | None, *, is_deleting: bool = False
-) -> None:
+) -> Decision:
     """A launching attempt whose Job is not there: refused, not answered, never asked for (after a crash), or still going."""
     is_news = refusal is not None and refusal.start_tries == attempt.start_tries
-    if refusal is not None and is_news and _may_exist(draft, refusal):
-        draft.unanswered.add(attempt.key)
-        draft.waiting.append(str(StartProblem.of_refusal(refusal)))
-    elif draft.is_paused:
+    if refusal is not None and is_news and draft.now < (until := _may_exist_until(draft, refusal)):
+        waiting = str(StartProblem.of_refusal(refusal))
+        return Decision(unanswered=(attempt.key,), waiting=(waiting,), look_again_at=until)
+    if draft.is_paused:
         # A refusal is news once: after the pause it must not be judged by the time that has passed.
-        draft.see(attempt, replace(without_wait(attempt), start_tries=attempt.start_tries + is_news))
-    elif refusal is not None and is_news:
-        postpone(draft, attempt, StartProblem.of_refusal(refusal), not_before=refusal.not_before)
-    elif is_deleting and attempt.retry_at is not None and attempt.retry_at <= draft.now:
-        postpone(draft, attempt, STILL_GOING)
-    elif problem := StartProblem.of(attempt):
-        _show(draft, attempt, problem)
+        seen = replace(without_wait(attempt), start_tries=attempt.start_tries + is_news)
+        return Decision(changes=marked(attempt, seen))
+    if refusal is not None and is_news:
+        return postpone(draft, attempt, StartProblem.of_refusal(refusal), not_before=refusal.not_before)
+    if is_deleting and attempt.retry_at is not None and attempt.retry_at <= draft.now:
+        return postpone(draft, attempt, STILL_GOING)
+    problem = StartProblem.of(attempt)
+    return NOTHING if problem is None else _shown(draft, attempt, problem)
 
 
 def postpone(
@@ -47,30 +51,30 @@ def postpone(
     *,
     job: SeenJob | None = None,
     not_before: datetime | None = None,
-) -> None:
+) -> Decision:
     """Let an attempt that did not start wait for its next try, or end it when its time is over; its Job goes."""
     after = postponed(attempt, problem, draft.now, draft.limits, not_before)
+    gone = NOTHING
     if job is not None:
-        draft.deletes.append(DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid))
-        draft.trials.pop(attempt.index, None)
-        draft.remind(draft.limits.first_look_seconds)
+        soon = draft.now + timedelta(seconds=draft.limits.first_look_seconds)
+        gone = Decision(deletes=(DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid),), look_again_at=soon)
     room_seconds = max(draft.limits.room_timeout_seconds, draft.start_timeout_seconds)
     if problem.patience is not Patience.ANSWER and is_given_up(after, draft.now, room_seconds):
-        draft.fail(attempt, problem.failure, str(problem))
-        return
-    draft.see(attempt, after)
-    _show(draft, after, problem)
+        return join((gone, Decision(changes=(failed(draft, attempt, problem.failure, str(problem)),))))
+    return join((gone, Decision(changes=marked(attempt, after)), _shown(draft, after, problem)))
 
 
-def yield_for_others(draft: Draft, trial: Trial, index: int) -> None:
-    """Give the slot of an attempt that does not start to another batch that has not been tried."""
-    postpone(draft, draft.attempts[index], trial.problem or trial.silence, job=trial.job)
+def yield_for_others(draft: Draft, trial: Trial) -> Decision:
+    """Give the slot of an attempt that does not start to another batch that has not been tried, once it had its time.
 
-
-def may_yield(trial: Trial, attempt: AttemptRecord, now: datetime, limits: Limits) -> bool:
-    """A reported problem is enough; silence, as of an image that is being pulled, is waited for, twice as long each time."""
-    patience = limits.silent_seconds * 2.0 ** min(attempt.start_tries, 20)
-    return trial.problem is not None or now >= trial.job.created_at + timedelta(seconds=patience)
+    A reported problem is enough; silence, as of an image that is being pulled, is waited for, twice as long each time.
+    """
+    attempt = draft.attempts[trial.index]
+    patience = timedelta(seconds=draft.limits.silent_seconds * 2.0 ** min(attempt.start_tries, 20))
+    over_at = trial.job.created_at + patience
+    if trial.problem is None and draft.now < over_at:
+        return Decision(look_again_at=over_at)
+    return postpone(draft, attempt, trial.problem or trial.silence, job=trial.job)
 
 
 def with_time_to_start(draft: Draft, attempt: AttemptRecord, deadline_seconds: int) -> AttemptRecord:
@@ -89,17 +93,17 @@ def is_due(attempt: AttemptRecord, now: datetime, held: set[AttemptKey]) -> bool
     return (attempt.retry_at is None or attempt.retry_at <= now) and attempt.key not in held
 
 
-def _may_exist(draft: Draft, refusal: Refusal) -> bool:
+def _may_exist_until(draft: Draft, refusal: Refusal) -> datetime:
     """For a while after a creation that was not answered its Job may still come; later, a look shows whether it did."""
     if refusal.kind is not RefusalKind.NO_ANSWER:
-        return False
-    return draft.now < draft.remind(draft.limits.unanswered_seconds, refusal.at)
+        return draft.now
+    return refusal.at + timedelta(seconds=draft.limits.unanswered_seconds)
 
 
-def _show(draft: Draft, attempt: AttemptRecord, problem: StartProblem) -> None:
+def _shown(draft: Draft, attempt: AttemptRecord, problem: StartProblem) -> Decision:
+    """Say why an attempt waits, and look again when it is to be tried."""
+    is_ahead = attempt.retry_at is not None and attempt.retry_at > draft.now
+    look_again_at = attempt.retry_at if is_ahead else None
     if problem.kind == RefusalKind.NAME_CONFLICT:
-        draft.conflict = problem.message
-    else:
-        draft.waiting.append(str(problem))
-    if attempt.retry_at is not None:
-        draft.remind(0, attempt.retry_at)
+        return Decision(conflict=problem.message, look_again_at=look_again_at)
+    return Decision(waiting=(str(problem),), look_again_at=look_again_at)

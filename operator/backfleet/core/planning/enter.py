@@ -1,0 +1,147 @@
+"""Sorts the batches of a pass by what is to be done with them, and settles those that go on."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum, unique
+from functools import partial
+
+from backfleet.core.errors import SpecInvalid
+from backfleet.core.planning.accept import (
+    accept,
+    acceptance_limits,
+    cost_of_judging,
+    count_on,
+    is_refused,
+    may_accept_again,
+)
+from backfleet.core.planning.decision import NOTHING, Decision
+from backfleet.core.planning.draft import Draft
+from backfleet.core.planning.effects import BatchPlan, or_fault
+from backfleet.core.planning.end import ending
+from backfleet.core.planning.facts import Facts
+from backfleet.core.planning.finish import refuse, rest
+from backfleet.core.planning.observation import Observation, RefusedBatch, SeenBatch
+from backfleet.core.planning.rejudge import review
+from backfleet.core.planning.retire import ttl_after_end
+from backfleet.core.planning.settle import look_for_first_start, settle
+from backfleet.core.records import AttemptRecord, BatchRecord, BatchState
+from backfleet.core.spec.snapshot import restore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entered:
+    """The batches of a pass: drafts of those that go on, those that are finished, and the plans of all others."""
+
+    drafts: tuple[Draft, ...]
+    finished: tuple[tuple[SeenBatch, BatchRecord], ...]
+    plans: tuple[BatchPlan, ...]
+
+
+@unique
+class _Kind(StrEnum):
+    """What is to be done with a batch."""
+
+    FINISHED = "finished"
+    REFUSED = "refused"
+    """It was refused lately, and is as it was then."""
+    NEW = "new"
+    """It has no row, or was refused after counting and then edited: it is judged."""
+    LIVE = "live"
+
+
+def enter(seen: Observation, facts: Facts, between: Callable[[], None]) -> Entered:
+    """Sort the batches that are not left alone. New ones are judged within a budget; the others are due at once."""
+    records = {record.uid: record for record in seen.store.batches}
+    attempts: dict[str, list[AttemptRecord]] = defaultdict(list)
+    for attempt in sorted(seen.store.attempts, key=lambda each: (each.batch_uid, each.index, each.number)):
+        attempts[attempt.batch_uid].append(attempt)
+    made: list[Draft | BatchPlan] = []
+    finished, spent = [], 0
+    for batch in _in_turn(seen, records):
+        between()
+        record = records.get(batch.uid)
+        kind = or_fault(batch.uid, partial(_kind_of, seen, batch, record))
+        if isinstance(kind, BatchPlan):
+            made.append(kind)
+        elif kind is _Kind.FINISHED and record is not None:
+            finished.append((batch, record))
+        elif kind is _Kind.NEW and spent >= seen.limits.judging_budget:
+            made.append(BatchPlan(uid=batch.uid, look_again_at=seen.now))
+        else:
+            spent += cost_of_judging(batch) if kind is _Kind.NEW else 0
+            begin = partial(_begin, seen, batch, record, kind)
+            made.append(or_fault(batch.uid, partial(_begin_and_settle, begin, attempts[batch.uid], facts)))
+    return Entered(
+        drafts=tuple(each for each in made if isinstance(each, Draft)),
+        finished=tuple(finished),
+        plans=tuple(each for each in made if isinstance(each, BatchPlan)),
+    )
+
+
+def _in_turn(seen: Observation, records: Mapping[str, BatchRecord]) -> list[SeenBatch]:
+    """The batches that are not left alone: first those that have a row, then the new ones, the smallest specs first."""
+    awake = [batch for batch in seen.batches if batch.uid not in seen.resting]
+    return sorted(
+        awake,
+        key=lambda each: (0 if each.uid in records else cost_of_judging(each), each.created_at, each.uid),
+    )
+
+
+def _kind_of(seen: Observation, batch: SeenBatch, record: BatchRecord | None) -> _Kind:
+    if record is not None and record.state is not BatchState.FINISHED:
+        return _Kind.LIVE
+    if record is not None and not may_accept_again(record, batch):
+        return _Kind.FINISHED
+    refused = seen.refused.get(batch.uid)
+    return _Kind.REFUSED if is_refused(refused, batch, seen.now, seen.limits.judge_again_seconds) else _Kind.NEW
+
+
+def _begin_and_settle(
+    begin: Callable[[], Draft | BatchPlan], attempts: Sequence[AttemptRecord], facts: Facts
+) -> Draft | BatchPlan:
+    begun = begin()
+    return _settled(begun, attempts, facts) if isinstance(begun, Draft) else begun
+
+
+def _begin(seen: Observation, batch: SeenBatch, record: BatchRecord | None, kind: _Kind) -> Draft | BatchPlan:
+    """The draft of a batch that goes on, or the plan of one that is refused."""
+    if kind is _Kind.REFUSED:
+        return rest(refuse(seen, batch, seen.refused[batch.uid].message), ttl_after_end(batch, record, seen.limits))
+    if kind is _Kind.LIVE and record is not None:
+        return _reopen(seen, batch, record)
+    try:
+        return accept(seen, batch, before=record)
+    except SpecInvalid as error:
+        message = str(error)
+        refused = RefusedBatch(generation=batch.generation, message=message, judged_at=seen.now)
+        return replace(refuse(seen, batch, message), refused=refused)
+
+
+def _reopen(seen: Observation, batch: SeenBatch, record: BatchRecord) -> Draft:
+    reviewed = review(record, batch.spec, seen.catalog, seen.store.stale.get(batch.uid))
+    work, controls, drift = restore(reviewed.record, batch.spec, acceptance_limits(seen))
+    engine = work.spec.engine.name
+    return Draft(
+        seen=batch,
+        before=record,
+        record=replace(reviewed.record, controls=controls, missing_since=None),
+        work=work,
+        now=seen.now,
+        limits=seen.limits,
+        missing_engine=None if engine in seen.strategies else engine.value,
+        verdicts=reviewed.verdicts,
+        drift="; ".join(each for each in (drift.message if drift else None, reviewed.fault) if each) or None,
+        decided=Decision(look_again_at=seen.now) if reviewed.record.stale_verdicts else NOTHING,
+    )
+
+
+def _settled(draft: Draft, attempts: Sequence[AttemptRecord], facts: Facts) -> Draft:
+    """The draft once what was observed of its attempts is settled; it may be counted, or over, by that alone."""
+    live = [each for each in attempts if each.is_deciding and each.backtest_state.is_alive]
+    draft = replace(draft, attempts={each.index: each for each in live})
+    draft = draft.after(settle(draft, attempts, facts))
+    draft = draft.after(look_for_first_start(draft))
+    if draft.record.state is BatchState.COUNTING and not draft.work.has_constraints:
+        draft = draft.after(count_on(draft, 0))  # costs nothing
+    return draft.after(ending(draft))

@@ -1,0 +1,55 @@
+"""What was observed, by the attempt that it belongs to."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from backfleet.core.planning.observation import AttemptKey, Observation, Refusal, SeenJob, SeenPod
+from backfleet.core.records import OutcomeRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Jobs, pods, outcomes and refusals by the attempt that they belong to; the newest pod of an attempt comes last."""
+
+    jobs: Mapping[AttemptKey, SeenJob] = field(default_factory=dict)
+    pods: Mapping[AttemptKey, Sequence[SeenPod]] = field(default_factory=dict)
+    outcomes: Mapping[str, OutcomeRecord] = field(default_factory=dict)
+    refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
+    has_more_outcomes: bool = False
+    """Not all new outcomes are here, so that nothing may be read from the lack of one."""
+
+    problems_since: Mapping[str, datetime] = field(default_factory=dict)
+    blind: tuple[datetime, datetime] | None = None
+
+    def pod(self, job: SeenJob) -> SeenPod | None:
+        """The newest pod of this Job; one of an earlier Job of the same attempt does not speak for it."""
+        pods = [pod for pod in self.pods.get(job.key, ()) if pod.owner_uid == job.uid] if job.key else []
+        return pods[-1] if pods else None
+
+    def blind_since(self, moment: datetime) -> timedelta:
+        """How long nothing could be observed after that moment: nobody could start anything then, or say that he did."""
+        if self.blind is None or moment >= self.blind[1]:
+            return timedelta(0)
+        return self.blind[1] - max(self.blind[0], moment)
+
+
+def gather_facts(seen: Observation) -> Facts:
+    """Index Jobs, pods, outcomes and refusals by attempt; the order in which they were observed does not matter."""
+    pods: dict[AttemptKey, list[SeenPod]] = defaultdict(list)
+    for pod in sorted(seen.pods, key=lambda each: (each.created_at, each.name)):
+        if pod.key is not None:
+            pods[pod.key].append(pod)
+    names = {attempt.key: attempt.job_name for attempt in seen.store.attempts}
+    ours = [job for job in seen.jobs if job.key is not None and job.owner_uid == job.key[0]]
+    return Facts(
+        # Not a copy that somebody made of an attempt's Job, with all its labels under another name.
+        jobs={job.key: job for job in ours if job.key and names.get(job.key, job.name) == job.name},
+        pods=pods,
+        outcomes={outcome.attempt_id: outcome for outcome in seen.store.outcomes},
+        refusals=seen.refusals,
+        problems_since=seen.problems_since,
+        blind=seen.blind,
+        has_more_outcomes=seen.store.has_more_outcomes,
+    )

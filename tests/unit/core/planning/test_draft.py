@@ -1,0 +1,185 @@
+"""A batch after a decision: its row and its live attempts follow from the changes."""
+
+from dataclasses import replace
+
+from backfleet.core import wire
+from backfleet.core.backtests import BacktestState, Failure
+from backfleet.core.changes import CloseOutcome, LaunchAttempt, MarkAttempt, SettleFailure
+from backfleet.core.planning.attempt_changes import failed, settled
+from backfleet.core.planning.decision import NOTHING, Count, Decision, End
+from backfleet.core.planning.draft import Draft
+from backfleet.core.reasons import FailureReason
+from backfleet.core.records import AttemptRecord, BatchState, Best, Counters, Measured
+from tests.support.jobs import NOW, build_attempt
+from tests.support.planning import after, build_draft, build_outcome, build_running
+
+STARTED = {"first_engine_started_at": after(-60)}
+
+
+def moved(draft: Draft, *attempts: AttemptRecord, decided: Decision, **row: object) -> Draft:
+    """The draft with other live attempts and fields of its row."""
+    live = {each.index: each for each in attempts}
+    return replace(draft, record=replace(draft.record, **row), attempts=live, decided=decided)
+
+
+def test_nothing_changes_nothing() -> None:
+    draft = build_draft(build_running())
+    assert draft.after(NOTHING) == draft
+
+
+def test_a_result_is_counted_and_is_the_best_if_it_is_better() -> None:
+    attempt, other = build_running(1), build_running(2)
+    best = Best(index=0, value=0.9, parameter_texts={})
+    draft = build_draft(attempt, other, best=best, never_started=2, counters=Counters(succeeded=1), **STARTED)
+    measured = Measured(metrics={"sharpe_ratio": 1.5}, engine_version="noop 1")
+    decision = Decision(changes=(settled(draft, attempt, build_outcome(attempt, measured)),))
+    assert draft.after(decision) == moved(
+        draft,
+        other,
+        decided=decision,
+        counters=Counters(succeeded=2, passed=1),
+        best=Best(index=1, value=1.5, parameter_texts=attempt.parameter_texts),
+        never_started=0,
+        engine_versions=("noop 1",),
+    )
+
+
+def test_a_result_that_is_not_better_leaves_the_best() -> None:
+    attempt = build_running(1)
+    draft = build_draft(attempt, best=Best(index=0, value=1.0, parameter_texts={}), **STARTED)
+    decision = Decision(changes=(settled(draft, attempt, build_outcome(attempt)),))
+    assert draft.after(decision) == moved(draft, decided=decision, counters=Counters(succeeded=1, passed=1))
+
+
+def test_a_late_result_takes_its_failure_back() -> None:
+    attempt = build_attempt(backtest_state=BacktestState.FAILED)
+    draft = build_draft(counters=Counters(failed=2), **STARTED)
+    measured = Measured(metrics={"sharpe_ratio": None})
+    decision = Decision(changes=(settled(draft, attempt, build_outcome(attempt, measured)),))
+    assert draft.after(decision) == moved(draft, decided=decision, counters=Counters(succeeded=1, failed=1, passed=1))
+
+
+def test_the_first_engines_start_is_no_moment_outside_what_is_known() -> None:
+    attempt = build_running(0, launched_at=after(-50))
+    draft = build_draft(attempt)
+    outcome = build_outcome(attempt, Failure(reason=FailureReason.ENGINE_ERROR, message="x"))
+    early, late = (
+        draft.after(Decision(changes=(settled(draft, attempt, replace(outcome, engine_started_at=moment)),)))
+        for moment in (after(-999), after(999))
+    )
+    assert (early.record.first_engine_started_at, late.record.first_engine_started_at) == (after(-50), NOW)
+
+
+def test_a_failure_that_is_not_the_last_word_queues_its_backtest() -> None:
+    attempt = build_running()
+    draft = build_draft(attempt, **STARTED)
+    decision = Decision(changes=(failed(draft, attempt, FailureReason.OOM_KILLED, "killed"),))
+    queued = replace(
+        attempt, backtest_state=BacktestState.QUEUED, ended_at=NOW, reason=FailureReason.OOM_KILLED, charged=1
+    )
+    assert draft.after(decision) == moved(draft, queued, decided=decision)
+
+
+def test_a_failure_that_is_not_charged_is_counted_apart() -> None:
+    attempt = build_running()
+    draft = build_draft(attempt, **STARTED)
+    decision = Decision(changes=(failed(draft, attempt, FailureReason.EVICTED, "drained"),))
+    queued = replace(
+        attempt, backtest_state=BacktestState.QUEUED, ended_at=NOW, reason=FailureReason.EVICTED, uncharged=1
+    )
+    assert draft.after(decision) == moved(draft, queued, decided=decision)
+
+
+def test_a_final_failure_is_counted_and_its_reason_kept_while_it_is_the_only_one() -> None:
+    first, second, third = build_running(0), build_running(1), build_running(2)
+    draft = build_draft(first, second, third, **STARTED)
+    same = tuple(failed(draft, each, FailureReason.NO_DATA, "none") for each in (first, second))
+    decision = Decision(changes=same)
+    after_two = draft.after(decision)
+    assert after_two == moved(
+        draft, third, decided=decision, counters=Counters(failed=2), repeated_reason=FailureReason.NO_DATA.value
+    )
+    other = Decision(changes=(failed(draft, third, FailureReason.ENGINE_ERROR, "broke"),))
+    assert after_two.after(other).record == replace(after_two.record, counters=Counters(failed=3), repeated_reason="")
+
+
+def test_attempts_that_never_started_are_counted_in_a_row() -> None:
+    attempt = build_running(engine_started_at=None)
+    draft = build_draft(attempt, never_started=1)
+    failure = failed(draft, attempt, FailureReason.START_TIMEOUT, "no image")
+    assert draft.after(Decision(changes=(failure,))).record.never_started == 2
+
+
+def test_an_engines_start_is_the_batchs_too_and_ends_the_row_of_those_that_never_did() -> None:
+    attempt = build_running(engine_started_at=None)
+    draft = build_draft(attempt, never_started=2)
+    seen = replace(attempt, engine_started_at=after(-5))
+    decision = Decision(changes=(MarkAttempt(attempt=seen),))
+    assert draft.after(decision) == moved(
+        draft, seen, decided=decision, first_engine_started_at=after(-5), never_started=0
+    )
+
+
+def test_a_mark_of_an_attempt_that_had_started_leaves_the_row() -> None:
+    attempt = build_running()
+    draft = build_draft(attempt, never_started=2)
+    seen = replace(attempt, waiting_since=NOW)
+    decision = Decision(changes=(MarkAttempt(attempt=seen),))
+    assert draft.after(decision) == moved(draft, seen, decided=decision)
+
+
+def test_a_launch_adds_an_attempt_and_moves_the_cursor() -> None:
+    attempt = build_attempt(3, 1)
+    draft = build_draft()
+    launch = LaunchAttempt(attempt=attempt, combination={}, combination_hash="x")
+    decision = Decision(changes=(launch,), next_index=4, launched_at=NOW)
+    assert draft.after(decision) == moved(draft, attempt, decided=decision, next_index=4, last_launched_at=NOW)
+
+
+def test_an_outcome_that_decides_nothing_changes_no_counter() -> None:
+    attempt = build_running(0, 1, is_deciding=False)
+    latest = build_running(0, 2)
+    draft = build_draft(latest)
+    decision = Decision(changes=(CloseOutcome(attempt=attempt, outcome=build_outcome(attempt)),))
+    assert draft.after(decision) == replace(draft, decided=decision)
+
+
+def test_a_count_that_is_done_makes_the_batch_live() -> None:
+    draft = build_draft(state=BatchState.COUNTING, total=None)
+    part = draft.after(Decision(count=Count(cursor=3, found=2, is_done=False)))
+    done = part.after(Decision(count=Count(cursor=6, found=4, is_done=True)))
+    assert part.record == replace(draft.record, count_cursor=3, count_found=2)
+    assert done.record == replace(draft.record, count_cursor=6, count_found=4, state=BatchState.LIVE, total=4)
+
+
+def test_a_batch_that_ends_has_no_live_attempt_and_no_trial() -> None:
+    draft = build_draft(build_running(), counters=Counters(succeeded=1, failed=2))
+    ended = draft.after(Decision(end=End(reason=wire.REASON_CANCELLED, message="by its owner")))
+    assert ended.attempts == {}
+    assert ended.record == replace(
+        draft.record,
+        state=BatchState.FINISHED,
+        finished_at=NOW,
+        finish_reason=wire.REASON_CANCELLED,
+        finish_message="by its owner",
+        counters=Counters(succeeded=1, failed=2, cancelled=3),
+    )
+
+
+def test_what_was_decided_before_is_kept() -> None:
+    draft = build_draft().after(Decision(waiting=("a",))).after(Decision(waiting=("b",)))
+    assert draft.decided == Decision(waiting=("a", "b"))
+
+
+def test_a_settled_failure_is_told_from_one_without_an_outcome() -> None:
+    attempt = build_running()
+    draft = build_draft(attempt)
+    outcome = build_outcome(attempt, Failure(reason=FailureReason.ENGINE_CRASH, message="crashed"))
+    assert settled(draft, attempt, outcome) == SettleFailure(
+        attempt=attempt,
+        reason=FailureReason.ENGINE_CRASH,
+        message="crashed",
+        state=BacktestState.QUEUED,
+        is_charged=True,
+        outcome=outcome,
+    )
