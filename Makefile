@@ -43,8 +43,8 @@ cluster-status: setup ## Show the state of a local Kubernetes (NAME=demo)
 	@$(BIN)/python hack/cluster status --name $(NAME)
 
 .PHONY: check
-check: setup lint types imports ## Format, lint, types, import rules, unit and property tests: under a minute, no root
-	@$(BIN)/python -m pytest -q -n 2 tests/unit tests/properties
+check: setup lint types imports ## Format, lint, types, import rules; unit tests, property tests and scenarios: under a minute, no root
+	@$(BIN)/python -m pytest -q -n 2 -m "not postgres" tests/unit tests/properties tests/scenarios
 
 .PHONY: format
 format: setup ## Format the code
@@ -61,7 +61,7 @@ imports: setup ## Check the import rules
 .PHONY: test-below
 test-below: setup lint types imports ## Run all tests that need no cluster, with a real Postgres and coverage: no root needed
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m coverage run -m pytest -q -n 2 --dist loadfile tests/unit tests/properties tests/contract tests/integration
+	@$(BIN)/python -m coverage run -m pytest -q -n 2 --dist loadfile tests/unit tests/properties tests/contract tests/scenarios tests/integration
 	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
 
 .PHONY: test-e2e test-tutorial
@@ -85,9 +85,9 @@ suites: preflight setup
 	  || test -s $(LOGS)/failed
 
 .PHONY: test-ahead
-test-ahead: setup ## Run unit, property and contract tests with the clock 400 days ahead (needs Debian's faketime)
+test-ahead: setup ## Run unit, property and contract tests and scenarios with the clock 400 days ahead (needs Debian's faketime)
 	@command -v faketime > /dev/null || { echo "faketime is missing: apt-get install faketime"; exit 1; }
-	@faketime -f +400d $(BIN)/python -m pytest -q -n 2 tests/unit tests/properties tests/contract \
+	@faketime -f +400d $(BIN)/python -m pytest -q -n 2 -m "not postgres" tests/unit tests/properties tests/scenarios tests/contract \
 	  --ignore tests/unit/controller/test_loop.py --ignore tests/unit/engines/test_shim.py
 
 .PHONY: soak

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.clocked import ClockedDatabase
 from tests.support.databases import Database, migrated_template
 from tests.support.postgres import PostgresServer, running_server
 
@@ -27,6 +28,13 @@ def database(postgres_server: PostgresServer, database_template: str) -> Iterato
     """A fresh migrated, seeded database with the three roles of production."""
     with Database.create(postgres_server, database_template) as created:
         yield created
+
+
+@pytest.fixture(scope="session")
+def clocked_database(postgres_server: PostgresServer) -> Iterator[ClockedDatabase]:
+    """A migrated database whose clock is the test's, for one world of rows after the other."""
+    with ClockedDatabase.running(postgres_server) as running:
+        yield running
 
 
 @pytest.fixture

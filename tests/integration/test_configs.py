@@ -3,22 +3,20 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import text
 
 from backfleet.controller.cluster import Cluster
 from backfleet.core import wire
-from backfleet.store.postgres.fence import Fence
-from backfleet.store.postgres.session import open_engine
 from backfleet_client.main import run
-from tests.integration.test_operator import INSTALLATION, StoreRows
+from tests.support.clocked import ClockedDatabase
 from tests.support.cluster import NAMESPACE
 from tests.support.configs import BY_NAME, FOLDER, TOTALS, read
-from tests.support.databases import Database
 from tests.support.operator import Operator
+from tests.support.postgres_rows import PostgresRows
 from tests.world.api_server import ApiServer
 
 ENGINES = {"as written": [], "for bars": ["--engine", "bars"]}
@@ -33,7 +31,7 @@ class Scene:
 
     api: ApiServer
     operator: Operator
-    rows: StoreRows
+    rows: PostgresRows
 
     def apply(self, manifest: dict[str, Any]) -> None:
         suspended = manifest | {"spec": manifest["spec"] | {"suspend": True}}
@@ -45,17 +43,11 @@ class Scene:
 
 
 @pytest.fixture
-def scene(database: Database) -> Iterator[Scene]:
-    engine = open_engine(database.operator_url, application_name="test-configs")
-    fence = Fence(database.operator_url, INSTALLATION)
-    epoch = fence.acquire()
-    assert epoch is not None
-    rows = StoreRows(engine, epoch)
+def scene(clocked_database: ClockedDatabase) -> Iterator[Scene]:
+    rows = PostgresRows(now=datetime.now(UTC), store=clocked_database)
+    clocked_database.seed()
     with ApiServer.running() as api:
-        cluster = Cluster(api.client())
-        yield Scene(api, Operator(cluster, rows, clock=time.monotonic), rows)  # type: ignore[arg-type]
-    fence.close()
-    engine.dispose()
+        yield Scene(api, Operator(Cluster(api.client()), rows, clock=time.monotonic), rows)
 
 
 def converted(name: str, capsys: pytest.CaptureFixture[str], *options: str) -> dict[str, Any]:
@@ -92,14 +84,12 @@ def test_the_criteria_in_force_are_those_of_the_catalog(scene: Scene, capsys: py
     for name in NAMES:
         scene.apply(converted(name, capsys))
     scene.operator.turn()
-    statement = text("SELECT strategy_name, criteria FROM optimization_batches")
-    with scene.rows.engine.connect() as connection:
-        found = connection.execute(statement).all()
+    found = scene.rows.batches.values()
     assert len(found) == len(NAMES)
-    for strategy, criteria in found:
-        own = BY_NAME[strategy].criteria
+    for record in found:
+        own = BY_NAME[record.spec["strategy"]["name"]].criteria
         assert own is not None
-        assert criteria == own.to_json()
+        assert record.criteria == own.to_json()
 
 
 def test_a_strategy_on_hold_is_refused_with_that_reason(scene: Scene) -> None:
@@ -116,4 +106,4 @@ def test_a_strategy_on_hold_is_refused_with_that_reason(scene: Scene) -> None:
     refused = condition(status, "Accepted")
     assert (refused["status"], condition(status, "Finished")["reason"]) == ("False", "SpecInvalid")
     assert f"{ON_HOLD} is on hold" in refused["message"]
-    assert scene.rows.observe(()).batches == ()
+    assert scene.rows.batches == {}

@@ -52,7 +52,7 @@ class OperatorMachine(RuleBasedStateMachine):
     @initialize(limit=st.integers(1, 3), batch=BATCHES)
     def begin(self, limit: int, batch: dict[str, Any]) -> None:
         self.world = FaultyWorld(limits=Limits(max_concurrent=limit, walk_budget=10))
-        self.world.rows.catalog_rows = Catalog(default_criteria={"minTrades": 6})
+        self.world.rows.set_catalog(Catalog(default_criteria={"minTrades": 6}))
         self.add(**batch)
 
     @property
@@ -241,7 +241,7 @@ class OperatorMachine(RuleBasedStateMachine):
         for uid, batch in self.world.cluster.batches.items():
             declared = batch["spec"]["successCriteria"]
             if uid in self.world.rows.batches and is_valid(declared):
-                wanted = self.world.rows.catalog_rows.default_criteria if declared is None else declared
+                wanted = self.world.rows.catalog().default_criteria if declared is None else declared
                 assert self.world.rows.batches[uid].criteria == wanted
 
     def has_progressed(self, uid: str, before: int) -> bool:

@@ -109,7 +109,7 @@ def test_in_the_end_every_verdict_is_by_the_last_valid_criteria(
     """One batch has ended, another has begun."""
     world = World()
     world.rows.stale_look = 4
-    world.rows.catalog_rows = Catalog(default_criteria={"minSharpe": 0.5})
+    world.rows.set_catalog(Catalog(default_criteria={"minSharpe": 0.5}))
     ended = world.cluster.add_batch(batch_spec(parameters=values(BACKTESTS)), name="ended")
     _turn(world)
     for metrics in measured:
@@ -148,5 +148,5 @@ def in_force(world: World) -> None:
         declared = batch["spec"]["successCriteria"]
         with suppress(SpecInvalid):
             parse_criteria(declared)
-            wanted = world.rows.catalog_rows.default_criteria if declared is None else declared
+            wanted = world.rows.catalog().default_criteria if declared is None else declared
             assert world.rows.batches[uid].criteria == wanted

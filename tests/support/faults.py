@@ -17,7 +17,7 @@ from backfleet.core.planning.observation import Limits
 from backfleet.settings import Settings
 from tests.support.cluster import NAMESPACE, START, FakeCluster, Json, text
 from tests.support.memory import MemoryRows
-from tests.support.operator import Operator, World, build_settings, result
+from tests.support.operator import World, build_settings, result
 
 OTHER_NAMESPACE = "trading"
 NAMESPACES = (NAMESPACE, OTHER_NAMESPACE)
@@ -163,15 +163,9 @@ class FaultyWorld(World):
         self.cluster.limit = self.limits.max_concurrent
         self.restart()
 
-    def restart(self, checkpoint: Callable[[Effect], None] = lambda _: None) -> None:
+    def restart(self, checkpoint: Callable[[Effect], None] = lambda _: None, **_: Any) -> None:
         """A new process of the operator, with the engines that are configured now."""
-        self.operator = Operator(
-            cluster=self.cluster,
-            rows=self.rows,
-            limits=self.limits,
-            checkpoint=checkpoint,
-            settings=settings_with(self.engines),
-        )
+        self.operator = self._operator(settings_with(self.engines), checkpoint)
 
     def try_turn(self) -> PassReport | None:
         """A pass; None when Kubernetes did not answer, which is nobody's defect."""

@@ -1,11 +1,13 @@
 """The operator without processes: its real pass over the fake cluster, with rows in memory or in a real Postgres."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from backfleet.controller.applying import Applier
+from backfleet.controller.cluster import ClusterPort
 from backfleet.controller.passes import Passes, PassReport, Rows
 from backfleet.core.backtests import Failure, Recorded, Result
 from backfleet.core.planning.effects import Effect
@@ -14,6 +16,7 @@ from backfleet.core.reasons import FailureReason
 from backfleet.settings import Settings
 from tests.support.cluster import NAMESPACE, START, FakeCluster
 from tests.support.memory import MemoryRows
+from tests.support.rows import WorldRows
 
 
 def batch_spec(**changes: Any) -> dict[str, Any]:
@@ -59,17 +62,17 @@ def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "
 class Operator:
     """One operator's process; a new one over the same world is a restart."""
 
-    cluster: FakeCluster
-    rows: Any
+    cluster: ClusterPort
+    rows: WorldRows
     limits: Limits = field(default_factory=Limits)
     checkpoint: Callable[[Effect], None] = lambda _: None
     settings: Settings = field(default_factory=build_settings)
-    clock: Callable[[], float] | None = None
-    """Seconds by which failing batches rest; None: the fake cluster's."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds by which failing batches rest."""
 
     def __post_init__(self) -> None:
         applier = Applier(
-            cluster=self.cluster, save=lambda c: self.rows.save(c), settings=self.settings, checkpoint=self.checkpoint
+            cluster=self.cluster, save=self.rows.take_over(), settings=self.settings, checkpoint=self.checkpoint
         )
         self.passes = Passes(
             cluster=self.cluster,
@@ -81,7 +84,7 @@ class Operator:
             applier=applier,
             settings=self.settings,
             limits=self.limits,
-            clock=self.clock or (lambda: self.cluster.now.timestamp()),
+            clock=self.clock,
         )
 
     def turn(self) -> PassReport:
@@ -93,17 +96,23 @@ class World:
     """A cluster, rows, a clock and an operator."""
 
     cluster: FakeCluster = field(default_factory=lambda: FakeCluster(now=START))
-    rows: MemoryRows = field(default_factory=lambda: MemoryRows(now=START))
+    rows: WorldRows = field(default_factory=lambda: MemoryRows(now=START))
     limits: Limits = field(default_factory=Limits)
     skew_seconds: float = 0.0
     """By how much the clock of the rows is ahead of the cluster's."""
 
     def __post_init__(self) -> None:
-        self.operator = Operator(self.cluster, self.rows, self.limits)
+        self.restart()
         self.tick(0)
 
-    def restart(self, checkpoint: Callable[[Effect], None] = lambda _: None) -> None:
-        self.operator = Operator(self.cluster, self.rows, self.limits, checkpoint)
+    def restart(self, checkpoint: Callable[[Effect], None] = lambda _: None, **settings: Any) -> None:
+        """A new process of the operator, which remembers nothing; `settings` differ from what the chart gives."""
+        self.operator = self._operator(build_settings(**settings), checkpoint)
+
+    def _operator(self, settings: Settings, checkpoint: Callable[[Effect], None]) -> Operator:
+        return Operator(
+            self.cluster, self.rows, self.limits, checkpoint, settings, clock=lambda: self.cluster.now.timestamp()
+        )
 
     def turn(self, times: int = 1) -> PassReport:
         report = self.operator.turn()
@@ -113,7 +122,7 @@ class World:
 
     def tick(self, seconds: float) -> datetime:
         self.cluster.now += timedelta(seconds=seconds)
-        self.rows.now = self.cluster.now + timedelta(seconds=self.skew_seconds)
+        self.rows.set_clock(self.cluster.now + timedelta(seconds=self.skew_seconds))
         return self.cluster.now
 
     def attempt_of(self, job: str) -> str:

@@ -75,11 +75,12 @@ class PostgresServer:
         place = f"{parts.hostname}:{parts.port or 5432}"
         return urlunsplit(("postgresql", f"{user}:{self.password}@{place}", f"/{database}", parts.query, ""))
 
+    def superuser_url(self, database: str | None = None) -> str:
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{database}")) if database else self.url
+
     def execute(self, statement: str | sql.Composable, database: str | None = None) -> None:
         """Run one statement as the superuser, outside a transaction."""
-        parts = urlsplit(self.url)
-        url = urlunsplit(parts._replace(path=f"/{database}")) if database else self.url
-        connection = psycopg2.connect(url, connect_timeout=5)
+        connection = psycopg2.connect(self.superuser_url(database), connect_timeout=5)
         try:
             connection.autocommit = True
             with connection.cursor() as cursor:

@@ -18,7 +18,7 @@ from backfleet.store.passes.rows import objective_of
 from backfleet.store.passes.save import save
 from backfleet_api.cluster import ClusterBatch
 from tests.integration.store.builders import record_results
-from tests.support.memory import seen_outcome
+from tests.support.rows import seen_outcome
 
 INSTALLATION = "backfleet/backfleet"
 START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)

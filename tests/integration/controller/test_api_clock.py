@@ -1,22 +1,16 @@
 """The clock of the API server, read from its answers, and what a pass makes of one that is wrong."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from backfleet.controller.api_clock import PROMPT_SECONDS, ApiClock
-from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import Cluster
-from backfleet.controller.limits import limits_of
-from backfleet.controller.passes import Passes, Rows
 from backfleet.core import wire
-from backfleet.store.postgres.fence import Fence
-from backfleet.store.postgres.session import open_engine
-from tests.integration.test_operator import INSTALLATION, StoreRows
+from tests.support.clocked import ClockedDatabase
 from tests.support.cluster import NAMESPACE
-from tests.support.databases import Database
-from tests.support.operator import batch_spec, build_settings, values
+from tests.support.operator import Operator, batch_spec, values
+from tests.support.postgres_rows import PostgresRows
 from tests.world.api_server import ApiServer
 
 HOUR = 3600.0
@@ -54,39 +48,23 @@ def test_an_answer_that_took_long_does_not_say_what_time_it_is() -> None:
     assert clock.read() is None
 
 
-@pytest.fixture
-def rows(database: Database) -> Iterator[StoreRows]:
-    engine = open_engine(database.operator_url, application_name="test-operator")
-    fence = Fence(database.operator_url, INSTALLATION)
-    epoch = fence.acquire()
-    assert epoch is not None
-    yield StoreRows(engine, epoch)
-    fence.close()
-    engine.dispose()
-
-
 @pytest.mark.postgres
 @pytest.mark.parametrize("ahead", [-HOUR, HOUR], ids=["Postgres is an hour ahead", "Postgres is an hour behind"])
-def test_a_job_made_a_moment_ago_by_another_clock_is_left_alone(api: ApiServer, rows: StoreRows, ahead: float) -> None:
+def test_a_job_made_a_moment_ago_by_another_clock_is_left_alone(
+    api: ApiServer, clocked_database: ClockedDatabase, ahead: float
+) -> None:
     api.ahead_seconds = ahead
     body = {"metadata": {"name": "demo"}, "spec": batch_spec(parameters=values(1), failurePolicy={})}
     api.objects.create(wire.PLURAL, NAMESPACE, body)
-    settings, cluster = build_settings(), Cluster(api.client())
-    passes = Passes(
-        cluster=cluster,
-        rows=Rows(observe=rows.observe, catalog=rows.catalog, job_names=rows.job_names),
-        applier=Applier(cluster=cluster, save=rows.save, settings=settings),
-        settings=settings,
-        limits=limits_of(settings),
-    )
-    passes.run()
+    operator = Operator(Cluster(api.client()), PostgresRows(now=datetime.now(UTC), store=clocked_database))
+    operator.turn()
     ((_, _, name),) = [key for key in api.objects.stored if key[0] == "jobs"]
     job = api.objects.stored["jobs", NAMESPACE, name]
     made_at = datetime.now(UTC) + timedelta(seconds=ahead)
     job["metadata"]["creationTimestamp"] = f"{made_at:%Y-%m-%dT%H:%M:%SZ}"
     job["spec"]["activeDeadlineSeconds"] = 600
     for _ in range(3):
-        report = passes.run()
+        report = operator.turn()
         assert report.plan.overdue == ()
     assert report.skew_seconds == pytest.approx(-ahead, abs=3)
     assert [key[2] for key in api.objects.stored if key[0] == "jobs"] == [name]

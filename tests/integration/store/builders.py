@@ -23,7 +23,7 @@ from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Outco
 from backfleet.recorder import appending
 from backfleet.store.passes.observe import observe
 from backfleet.store.passes.save import save
-from tests.support.memory import seen_outcome
+from tests.support.rows import seen_outcome
 
 INSTALLATION = "backfleet/test"
 UID = "0f1e2d3c-0000-4000-8000-000000000001"

@@ -34,7 +34,7 @@ from tests.integration.store.builders import (
     succeed,
 )
 from tests.support.databases import Database
-from tests.support.memory import seen_outcome
+from tests.support.rows import seen_outcome
 
 pytestmark = pytest.mark.postgres
 

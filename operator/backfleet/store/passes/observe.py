@@ -1,6 +1,7 @@
 """Reads what one pass needs of the rows: only those that can matter."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select, text
@@ -30,11 +31,23 @@ STALE_PER_LOOK = 2_000
 """How many results one pass judges again, over all batches: some tenths of a second."""
 LEAST_SHARE = 50
 """No batch gets a smaller part of them, which bounds the queries of a look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much one look reads at most."""
+
+    outcomes: int = OUTCOMES_PER_LOOK
+    stale: int = STALE_PER_LOOK
+    least_share: int = LEAST_SHARE
+
+
 _ALIVE = tuple(state.value for state in BacktestState if state.is_alive)
 _FINISHED = BatchState.FINISHED.value
+_BOUNDS = Bounds()
 
 
-def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreView:
+def observe(engine: Engine, installation: str, uids: Collection[str], bounds: Bounds = _BOUNDS) -> StoreView:
     """All batches that are not finished and the finished ones among `uids`, with what `StoreView` says of them.
 
     Costs what is live: rows of finished batches and settled backtests are not read. At most 200 outcomes, oldest first, of
@@ -50,10 +63,11 @@ def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreVi
         done = _finished(connection, installation, asked) if asked else []
         latest = connection.execute(_latest_attempts(installation)).all() if live else []
         here = {row.uid for row in live} & set(uids)
-        new = connection.execute(_new_outcomes(here)).all() if here else []
+        new = connection.execute(_new_outcomes(here, bounds)).all() if here else []
         elsewhere = {row.uid for row in live} - here
-        apart = connection.execute(_new_outcomes(elsewhere)).all() if elsewhere else []
-        stale = _stale_results(connection, [row for row in judging if row.uid in uids or row.state == _FINISHED])
+        apart = connection.execute(_new_outcomes(elsewhere, bounds)).all() if elsewhere else []
+        savable = [row for row in judging if row.uid in uids or row.state == _FINISHED]
+        stale = _stale_results(connection, savable, bounds)
     rows = {row.uid: row for row in (*live, *judging, *done)}
     batches = sorted((batch_record(row) for row in rows.values()), key=lambda each: (each.accepted_at, each.uid))
     attempts = {(each := attempt_record(row)).id: each for row in (*latest, *new, *apart)}
@@ -62,7 +76,7 @@ def observe(engine: Engine, installation: str, uids: Collection[str]) -> StoreVi
         batches=tuple(batches),
         attempts=tuple(sorted(attempts.values(), key=lambda each: (each.batch_uid, each.index, each.number))),
         outcomes=tuple(outcome_record(row) for row in (*new, *apart)),
-        has_more_outcomes=len(new) == OUTCOMES_PER_LOOK,
+        has_more_outcomes=len(new) == bounds.outcomes,
         stale=stale,
     )
 
@@ -82,10 +96,10 @@ def _finished(connection: Connection, installation: str, uids: Collection[str]) 
     return list(connection.execute(statement).all())
 
 
-def _stale_results(connection: Connection, judging: Sequence[AnyRow]) -> dict[str, StaleLook]:
+def _stale_results(connection: Connection, judging: Sequence[AnyRow], bounds: Bounds) -> dict[str, StaleLook]:
     """The first stale results of these batches, an equal share of each, so that none holds up the others."""
-    looks, shown = {}, STALE_PER_LOOK // LEAST_SHARE
-    share = max(LEAST_SHARE, STALE_PER_LOOK // max(1, len(judging)))
+    looks, shown = {}, bounds.stale // bounds.least_share
+    share = max(bounds.least_share, bounds.stale // max(1, len(judging)))
     columns = BacktestResult.backtest_id, BacktestResult.metrics, BacktestResult.passed
     for batch in sorted(judging, key=lambda row: (row.accepted_at, row.uid))[:shown]:
         is_stale = BacktestResult.criteria_version < batch.criteria_version
@@ -112,7 +126,7 @@ def _latest_attempts(installation: str) -> Any:  # noqa: ANN401 - a statement
     )
 
 
-def _new_outcomes(uids: Collection[str]) -> Any:  # noqa: ANN401 - a statement
+def _new_outcomes(uids: Collection[str], bounds: Bounds) -> Any:  # noqa: ANN401 - a statement
     new = (
         select(*ATTEMPT_COLUMNS, OutcomeInboxEntry.attempt_id, OutcomeInboxEntry.recorded_at.label("appended_at"))
         .select_from(OutcomeInboxEntry)
@@ -121,7 +135,7 @@ def _new_outcomes(uids: Collection[str]) -> Any:  # noqa: ANN401 - a statement
         .join(Batch, Batch.uid == BacktestJob.batch_uid)
         .where(Batch.uid.in_(sorted(uids)), BacktestAttempt.is_open)
         .order_by(OutcomeInboxEntry.recorded_at, OutcomeInboxEntry.attempt_id)
-        .limit(OUTCOMES_PER_LOOK)
+        .limit(bounds.outcomes)
         .subquery("new")
     )
     # Bodies are looked into for those alone that are shown.

@@ -7,19 +7,19 @@ from backfleet.controller.observing import list_namespaces
 from backfleet.core.errors import BackfleetError, NotFound, Unavailable
 from backfleet.core.planning.observation import Limits
 from backfleet.core.records import BatchState
+from tests.scenarios.conftest import NewWorld
 from tests.support.cluster import START, FakeCluster, Json
 from tests.support.life import status
-from tests.support.operator import Operator, World, batch_spec, build_settings, result, values
+from tests.support.operator import World, batch_spec, result, values
 
 LAB, TEAM = "lab", "team"
 LONG_SECONDS = 100_000
 
 
 @pytest.fixture
-def world() -> World:
-    world = World(limits=Limits(max_concurrent=2))
-    settings = build_settings(namespaces=[LAB, TEAM])
-    world.operator = Operator(world.cluster, world.rows, world.limits, settings=settings)
+def world(new_world: NewWorld) -> World:
+    world = new_world(limits=Limits(max_concurrent=2))
+    world.restart(namespaces=[LAB, TEAM])
     return world
 
 

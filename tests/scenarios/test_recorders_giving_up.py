@@ -8,8 +8,7 @@ GAVE_UP = {"exitCode": 4, "message": '{"recorded": false, "message": "connection
 REFUSED = {"exitCode": 5, "message": '{"recorded": false, "message": "value out of range"}'}
 
 
-def test_an_outage_costs_a_second_run_of_what_was_active_and_nothing_more() -> None:
-    world = World()
+def test_an_outage_costs_a_second_run_of_what_was_active_and_nothing_more(world: World) -> None:
     uid = start(world, parameters=values(9), failurePolicy={"maxAttempts": 1})
     active = world.cluster.active_jobs
     for job in active:
@@ -21,8 +20,7 @@ def test_an_outage_costs_a_second_run_of_what_was_active_and_nothing_more() -> N
     assert set(world.rows.reasons.values()) == {"RecorderGaveUp"}
 
 
-def test_what_was_computed_again_runs_beside_the_others_at_once() -> None:
-    world = World()
+def test_what_was_computed_again_runs_beside_the_others_at_once(world: World) -> None:
     start(world, parameters=values(9))
     for job in world.cluster.active_jobs:
         world.cluster.end_job(job, failed=True, recorder=GAVE_UP)
@@ -30,8 +28,7 @@ def test_what_was_computed_again_runs_beside_the_others_at_once() -> None:
     assert len(world.cluster.active_jobs) == 4
 
 
-def test_a_recorder_that_always_gives_up_has_an_end() -> None:
-    world = World()
+def test_a_recorder_that_always_gives_up_has_an_end(world: World) -> None:
     uid = start(world, parameters=values(1))
     for _ in range(20):
         for job in world.cluster.active_jobs:
@@ -42,8 +39,7 @@ def test_a_recorder_that_always_gives_up_has_an_end() -> None:
     assert world.rows.states(uid) == {0: BacktestState.FAILED}
 
 
-def test_an_outcome_that_postgres_refused_is_charged() -> None:
-    world = World()
+def test_an_outcome_that_postgres_refused_is_charged(world: World) -> None:
     uid = start(world, parameters=values(1), failurePolicy={"maxAttempts": 1})
     world.cluster.end_job(world.cluster.active_jobs[0], failed=True, recorder=REFUSED)
     world.turn(2)
@@ -51,9 +47,8 @@ def test_an_outcome_that_postgres_refused_is_charged() -> None:
     assert world.rows.reasons == {(uid, 0): "RecorderError"}
 
 
-def test_a_late_word_of_a_recorder_that_gave_up_still_counts() -> None:
+def test_a_late_word_of_a_recorder_that_gave_up_still_counts(world: World) -> None:
     """Its COMMIT was not answered, and yet carried out."""
-    world = World()
     uid = start(world, parameters=values(1), failurePolicy={"maxAttempts": 1})
     (job,) = world.cluster.active_jobs
     world.record(job, result(), ends=False)

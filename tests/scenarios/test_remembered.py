@@ -1,5 +1,7 @@
 """What the process remembers is bounded by what is alive, however long it runs."""
 
+import pytest
+
 from backfleet.controller.cluster import Refused
 from backfleet.core.errors import Unavailable
 from tests.support.operator import World, batch_spec, result, values
@@ -11,9 +13,9 @@ def is_odd(job: str) -> bool:
     return int(job.split("-")[-2]) % 2 == 1
 
 
-def test_refusals_are_forgotten_once_the_rows_have_them() -> None:
+@pytest.mark.long
+def test_refusals_are_forgotten_once_the_rows_have_them(world: World) -> None:
     """Every other backtest is refused until it is given up; the batch goes on, and its custom resource stays."""
-    world = World()
     world.cluster.job_fault_of = lambda job: DENIED if is_odd(job) else None
     uid = world.cluster.add_batch(batch_spec(parameters=values(60), failurePolicy={"startTimeoutSeconds": 1}))
     for _ in range(400):
@@ -30,8 +32,7 @@ def test_refusals_are_forgotten_once_the_rows_have_them() -> None:
     assert (memory.problems_since, list(memory.status_written_at)) == ({}, [uid])
 
 
-def test_a_refusal_that_the_rows_do_not_have_yet_is_kept() -> None:
-    world = World()
+def test_a_refusal_that_the_rows_do_not_have_yet_is_kept(world: World) -> None:
     world.cluster.job_fault = Unavailable("POST jobs: no answer")
     world.cluster.add_batch(batch_spec(parameters=values(1)))
     for _ in range(5):

@@ -13,14 +13,10 @@ from backfleet.core.backtests import BacktestState
 from backfleet.core.planning.effects import Effect, LabelJob
 from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
+from tests.scenarios.conftest import NewWorld
 from tests.support.cluster import NAMESPACE, START, FakeCluster, Json, is_settled
 from tests.support.life import start
-from tests.support.operator import Operator, World, batch_spec, build_settings, failure, result, values
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
+from tests.support.operator import World, batch_spec, failure, result, values
 
 
 def unsettled(world: World) -> list[str]:
@@ -110,10 +106,8 @@ def test_a_role_that_does_not_allow_labels_costs_nothing_but_the_labels(world: W
     assert unsettled(world) == []
 
 
-def test_a_namespace_that_does_not_allow_labels_keeps_none_from_others() -> None:
-    world = World()
-    settings = build_settings(namespaces=["closed", NAMESPACE])
-    world.operator = Operator(world.cluster, world.rows, world.limits, settings=settings)
+def test_a_namespace_that_does_not_allow_labels_keeps_none_from_others(world: World) -> None:
+    world.restart(namespaces=["closed", NAMESPACE])
     world.cluster.label_faults["closed"] = NotAllowed("jobs is forbidden: cannot patch resource")
     world.cluster.add_batch(batch_spec(parameters=values(2)), name="closed", namespace="closed")
     world.cluster.add_batch(batch_spec(parameters=values(2)), name="open")
@@ -185,9 +179,9 @@ class LateCluster(FakeCluster):
         return super().get_job(namespace, name)
 
 
-def test_an_outcome_that_came_before_its_job_was_looked_up_is_in_sight() -> None:
+def test_an_outcome_that_came_before_its_job_was_looked_up_is_in_sight(new_world: NewWorld) -> None:
     cluster = LateCluster(now=START)
-    world = World(cluster=cluster)
+    world = new_world(cluster=cluster)
     uid = start(world, parameters=values(1), failurePolicy={"maxAttempts": 1})
     (name,) = cluster.active_jobs
     cluster.jobs[name]["metadata"]["labels"][wire.LABEL_SETTLED] = "1"

@@ -14,8 +14,7 @@ def raised_by(world: World, ceilings: Ceilings) -> None:
     world.restart()
 
 
-def test_a_new_batch_above_a_ceiling_is_refused() -> None:
-    world = World()
+def test_a_new_batch_above_a_ceiling_is_refused(world: World) -> None:
     uid = world.cluster.add_batch(batch_spec(ttlSecondsAfterFinished=31_536_000))
     world.turn()
     accepted = world.cluster.condition(uid, "Accepted")
@@ -25,8 +24,7 @@ def test_a_new_batch_above_a_ceiling_is_refused() -> None:
     assert world.cluster.created == []
 
 
-def test_a_batch_that_was_accepted_before_is_held_to_the_ceilings_and_goes_on() -> None:
-    world = World()
+def test_a_batch_that_was_accepted_before_is_held_to_the_ceilings_and_goes_on(world: World) -> None:
     raised_by(world, NO_CEILINGS)
     spec = batch_spec(parameters=values(3), ttlSecondsAfterFinished=31_536_000, failurePolicy=LONG)
     uid = world.cluster.add_batch(spec)
@@ -49,8 +47,7 @@ def test_a_batch_that_was_accepted_before_is_held_to_the_ceilings_and_goes_on() 
     assert "spec.failurePolicy.startTimeoutSeconds: 3600 is in force" in drift
 
 
-def test_a_batch_above_a_ceiling_can_still_be_cancelled() -> None:
-    world = World()
+def test_a_batch_above_a_ceiling_can_still_be_cancelled(world: World) -> None:
     raised_by(world, NO_CEILINGS)
     uid = world.cluster.add_batch(batch_spec(ttlSecondsAfterFinished=31_536_000))
     world.turn()
@@ -60,8 +57,7 @@ def test_a_batch_above_a_ceiling_can_still_be_cancelled() -> None:
     assert world.rows.batches[uid].finish_reason == "Cancelled"
 
 
-def test_a_finished_jobs_time_to_live_is_held_to_the_ceiling_after_the_end_too() -> None:
-    world = World()
+def test_a_finished_jobs_time_to_live_is_held_to_the_ceiling_after_the_end_too(world: World) -> None:
     raised_by(world, NO_CEILINGS)
     world.cluster.add_batch(batch_spec(parameters=values(1), ttlSecondsAfterFinished=31_536_000))
     world.run_all()

@@ -11,15 +11,10 @@ from backfleet.core.errors import Busy, Unavailable
 from backfleet.core.planning.observation import Limits
 from tests.support.cluster import NAMESPACE
 from tests.support.life import go_on, start, status
-from tests.support.operator import Operator, World, batch_spec, build_settings, result, values
+from tests.support.operator import World, batch_spec, result, values
 
 QUOTA = Refused("jobs.batch is forbidden: exceeded quota: none", is_quota=True)
 INVALID = Refused("spec.template: invalid", is_quota=False)
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def work(world: World) -> None:
@@ -33,6 +28,7 @@ def work(world: World) -> None:
             world.cluster.start_engine(job)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "fault",
     [
@@ -41,11 +37,8 @@ def work(world: World) -> None:
         pytest.param(KeyError("x"), id="a bug"),
     ],
 )
-def test_refused_batches_keep_no_slot_from_others(fault: Exception) -> None:
-    world = World()
-    world.operator = Operator(
-        world.cluster, world.rows, world.limits, settings=build_settings(namespaces=[NAMESPACE, "other"])
-    )
+def test_refused_batches_keep_no_slot_from_others(world: World, fault: Exception) -> None:
+    world.restart(namespaces=[NAMESPACE, "other"])
     for number in range(4):
         world.cluster.add_batch(batch_spec(parameters=values(9)), name=f"bad-{number}")
     world.cluster.job_faults[NAMESPACE] = fault
@@ -145,6 +138,7 @@ def test_suspended_time_is_not_charged_to_an_attempt_that_waits(world: World) ->
     assert world.rows.reasons == {(uid, 0): "StartTimeout"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fault", "held"),
     [
@@ -177,6 +171,7 @@ def test_a_pause_that_the_api_server_asks_for_is_kept(world: World) -> None:
     assert 47 <= (second - first).total_seconds() <= 48
 
 
+@pytest.mark.long
 def test_attempts_that_no_look_could_see_for_long_have_that_time_again(world: World) -> None:
     uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
     go_on(world, 10)
@@ -193,7 +188,7 @@ def test_a_batch_without_its_engine_launches_nothing_says_so_and_goes_on_when_it
     for job in running:
         world.cluster.start_engine(job)
     images = {name: {"image": "localhost/backfleet:test"} for name in ("bars", "lean")}
-    world.operator = Operator(world.cluster, world.rows, world.limits, settings=build_settings(engines=images))
+    world.restart(engines=images)
     fast = [{"name": "fast_sma", "type": "int", "range": {"start": 10, "end": 30, "step": 10}}]
     other = batch_spec(engine={"name": "bars"}, strategy={"name": "SMA_Crossover_ETF"}, parameters=fast)
     good = world.cluster.add_batch(other, name="good")
@@ -216,9 +211,7 @@ def test_a_launching_row_of_an_engine_that_is_gone_holds_no_slot_and_has_its_tim
     uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
     world.turn()
     world.cluster.vanish(world.cluster.active_jobs[0])
-    world.operator = Operator(
-        world.cluster, world.rows, world.limits, settings=build_settings(engines={"bars": {"image": "x"}})
-    )
+    world.restart(engines={"bars": {"image": "x"}})
     go_on(world, 1000)
     assert status(world, uid)["active"] == 0
     assert world.rows.states(uid) == {0: BacktestState.LAUNCHING}
@@ -233,7 +226,7 @@ def test_rows_of_an_earlier_version_go_on(world: World) -> None:
     gone = world.cluster.active_jobs[0]
     world.cluster.vanish(gone)
     (attempt,) = (a for a in world.rows.attempts.values() if a.job_name == gone)
-    world.rows.attempts[attempt.id] = replace(attempt, backtest_state=BacktestState.LAUNCHING, job_seen_at=None)
+    world.rows.overwrite_attempt(replace(attempt, backtest_state=BacktestState.LAUNCHING, job_seen_at=None))
     world.restart()
     world.run_all()
     assert world.rows.states(uid) == dict.fromkeys(range(6), BacktestState.SUCCEEDED)
@@ -262,12 +255,13 @@ def test_how_many_attempts_may_never_start_is_a_limit(world: World) -> None:
 
 def test_an_engine_that_starts_forgives_those_that_did_not(world: World) -> None:
     uid = start(world, parameters=values(20))
-    world.rows.batches[uid] = replace(world.rows.batches[uid], never_started=2)
+    world.rows.overwrite_batch(replace(world.rows.batches[uid], never_started=2))
     world.cluster.start_engine(world.cluster.active_jobs[1])
     go_on(world, 1)
     assert world.rows.batches[uid].never_started == 0
 
 
+@pytest.mark.long
 def test_lack_of_room_has_its_own_longer_time(world: World) -> None:
     world.limits = Limits(room_timeout_seconds=300)
     world.restart()

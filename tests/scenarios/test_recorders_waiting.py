@@ -4,16 +4,12 @@ import pytest
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.planning.observation import Limits
+from tests.scenarios.conftest import NewWorld
 from tests.support.cluster import text
 from tests.support.life import go_on, status
 from tests.support.operator import World, batch_spec, result, values
 
 STUCK = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "backfleet-recorder" not found'}}
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def end_engine(world: World, job: str) -> None:
@@ -86,8 +82,11 @@ def test_a_batch_whose_recorders_do_not_start_leaves_the_slots_to_others(world: 
     assert world.rows.states(good) == dict.fromkeys(range(20), BacktestState.SUCCEEDED)
 
 
-def test_where_there_is_one_slot_batches_whose_recorders_do_not_start_have_every_second_turn_together() -> None:
-    world = World(limits=Limits(max_concurrent=1))
+@pytest.mark.long
+def test_where_there_is_one_slot_batches_whose_recorders_do_not_start_have_every_second_turn_together(
+    new_world: NewWorld,
+) -> None:
+    world = new_world(limits=Limits(max_concurrent=1))
     for number in range(4):
         world.cluster.add_batch(batch_spec(parameters=values(30)), name=f"stuck-{number}")
     go_on(world, 4 * 330, lambda: get_stuck_or_end(world))

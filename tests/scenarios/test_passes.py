@@ -4,15 +4,11 @@ import pytest
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.planning.observation import Limits
+from tests.scenarios.conftest import NewWorld
 from tests.support.life import start, status
 from tests.support.operator import World, batch_spec, result, values
 
 SUCCEEDED = BacktestState.SUCCEEDED
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def test_a_new_batch_is_accepted_and_gets_one_slot_until_its_first_engine_starts(world: World) -> None:
@@ -169,8 +165,8 @@ def test_a_batch_that_reappears_in_the_list_goes_on(world: World) -> None:
     assert world.rows.states(uid) == dict.fromkeys(range(6), SUCCEEDED)
 
 
-def test_constraints_are_counted_over_several_passes() -> None:
-    world = World(limits=Limits(walk_budget=20))
+def test_constraints_are_counted_over_several_passes(new_world: NewWorld) -> None:
+    world = new_world(limits=Limits(walk_budget=20))
     parameters = [
         {"name": "value", "type": "int", "range": {"start": 1, "end": 40, "step": 1}},
         {"name": "sleep_seconds", "type": "int", "range": {"start": 0, "end": 2, "step": 1}},
@@ -183,8 +179,19 @@ def test_constraints_are_counted_over_several_passes() -> None:
     assert world.rows.states(uid) == dict.fromkeys(range(114, 120), SUCCEEDED)
 
 
-def test_a_space_that_counting_finds_empty_is_refused_until_it_is_edited() -> None:
-    world = World(limits=Limits(walk_budget=2))
+def test_a_space_of_a_million_is_accepted_at_once_and_costs_no_rows(world: World) -> None:
+    axes = [
+        {"name": name, "type": "int", "range": {"start": 1, "end": 100, "step": 1}}
+        for name in ("value", "sleep_seconds", "trades")
+    ]
+    uid = world.cluster.add_batch(batch_spec(parameters=axes, suspend=True))
+    world.turn()
+    assert status(world, uid)["total"] == 1_000_000
+    assert world.rows.attempts == {}
+
+
+def test_a_space_that_counting_finds_empty_is_refused_until_it_is_edited(new_world: NewWorld) -> None:
+    world = new_world(limits=Limits(walk_budget=2))
     uid = world.cluster.add_batch(batch_spec(constraints=["value > 100"]))
     world.turn(4)
     assert world.cluster.condition(uid, "Finished")["reason"] == "SpecInvalid"

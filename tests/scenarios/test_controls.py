@@ -10,8 +10,7 @@ BELOW = {"batchTimeoutSeconds": 60, "backtestTimeoutSeconds": 600}
 
 
 @pytest.mark.parametrize(("switch", "seen"), [("suspend", "Suspended"), ("cancel", "Failed")])
-def test_a_batch_is_stopped_whatever_is_wrong_with_its_other_controls(switch: str, seen: str) -> None:
-    world = World()
+def test_a_batch_is_stopped_whatever_is_wrong_with_its_other_controls(world: World, switch: str, seen: str) -> None:
     uid = start(world, parameters=values(9))
     world.cluster.edit_batch(uid, failurePolicy=BELOW, **{switch: True})
     world.tick(3)
@@ -19,8 +18,7 @@ def test_a_batch_is_stopped_whatever_is_wrong_with_its_other_controls(switch: st
     assert world.cluster.condition(uid, seen)["status"] == "True"
 
 
-def test_a_suspended_batch_goes_on_whatever_is_wrong_with_its_other_controls() -> None:
-    world = World()
+def test_a_suspended_batch_goes_on_whatever_is_wrong_with_its_other_controls(world: World) -> None:
     uid = start(world, parameters=values(9))
     world.cluster.edit_batch(uid, suspend=True)
     world.tick(3)

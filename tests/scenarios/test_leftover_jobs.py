@@ -2,17 +2,10 @@
 
 import copy
 
-import pytest
-
 from backfleet.core.errors import Unavailable
 from tests.support.cluster import Json
 from tests.support.life import start, status
 from tests.support.operator import World, result, values
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def request_of(world: World, name: str) -> Json:

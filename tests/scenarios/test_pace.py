@@ -2,9 +2,13 @@
 
 from datetime import datetime, timedelta
 
+import pytest
+
 from backfleet.core.pace import backtests_per_second
 from tests.support.life import go_on, status
 from tests.support.operator import World, batch_spec, result, values
+
+pytestmark = pytest.mark.long
 
 ENGINE_SECONDS = 300
 HOUR = 3_600
@@ -13,8 +17,8 @@ HOUR = 3_600
 class Bench:
     """A world of one batch, two at a time, whose engines run for five minutes each: 24 backtests per hour."""
 
-    def __init__(self) -> None:
-        self.world = World()
+    def __init__(self, world: World) -> None:
+        self.world = world
         self.uid = self.world.cluster.add_batch(batch_spec(parameters=values(200), maxConcurrent=2))
         self._started: dict[str, datetime] = {}
 
@@ -44,8 +48,8 @@ class Bench:
                 self.world.record(job, result())
 
 
-def test_time_suspended_does_not_count() -> None:
-    bench = Bench()
+def test_time_suspended_does_not_count(world: World) -> None:
+    bench = Bench(world)
     bench.run(HOUR)
     ended = bench.world.rows.batches[bench.uid].counters.succeeded
     assert 20 <= bench.per_hour <= 24
@@ -63,8 +67,8 @@ def test_time_suspended_does_not_count() -> None:
     assert 20 <= bench.per_hour <= 24
 
 
-def test_time_suspended_while_the_operator_was_away_for_a_part_of_it_does_not_count() -> None:
-    bench = Bench()
+def test_time_suspended_while_the_operator_was_away_for_a_part_of_it_does_not_count(world: World) -> None:
+    bench = Bench(world)
     bench.run(HOUR)
     bench.edit(suspend=True)
     bench.run(HOUR / 4)
@@ -75,8 +79,8 @@ def test_time_suspended_while_the_operator_was_away_for_a_part_of_it_does_not_co
     assert 20 <= bench.per_hour <= 24
 
 
-def test_time_in_which_a_suspended_batch_still_runs_counts() -> None:
-    bench = Bench()
+def test_time_in_which_a_suspended_batch_still_runs_counts(world: World) -> None:
+    bench = Bench(world)
     bench.run(HOUR)
     running = bench.world.cluster.active_jobs
     bench.edit(suspend=True)

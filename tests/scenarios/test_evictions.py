@@ -22,8 +22,7 @@ def evict_all(world: World, message: str, rounds: int = 40) -> None:
         world.turn()
 
 
-def test_a_strategy_that_overfills_its_results_runs_once_per_combination_and_ends_the_batch() -> None:
-    world = World()
+def test_a_strategy_that_overfills_its_results_runs_once_per_combination_and_ends_the_batch(world: World) -> None:
     uid = start(world, parameters=values(20), failurePolicy={"maxAttempts": 3})
     evict_all(world, TOO_LARGE)
     assert max(number for _, _, number in world.rows.launches) == 1
@@ -34,8 +33,7 @@ def test_a_strategy_that_overfills_its_results_runs_once_per_combination_and_end
     assert "StorageLimitExceeded" in failed["message"]
 
 
-def test_one_combination_that_writes_too_much_is_charged_and_the_others_go_on() -> None:
-    world = World()
+def test_one_combination_that_writes_too_much_is_charged_and_the_others_go_on(world: World) -> None:
     uid = start(world, parameters=values(3))
     world.cluster.evict(world.cluster.active_jobs[0], TOO_LARGE)
     world.turn()
@@ -47,8 +45,7 @@ def test_one_combination_that_writes_too_much_is_charged_and_the_others_go_on() 
     assert 'StorageLimitExceeded: Usage of EmptyDir volume "results" exceeds the limit "256Mi"' in event["message"]
 
 
-def test_an_eviction_by_a_node_that_is_full_is_not_charged() -> None:
-    world = World()
+def test_an_eviction_by_a_node_that_is_full_is_not_charged(world: World) -> None:
     uid = start(world, parameters=values(1), failurePolicy={"maxAttempts": 1})
     world.cluster.evict(world.cluster.active_jobs[0], NODE_IS_FULL)
     world.turn(2)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from backfleet.core.backtests import BacktestState
+from tests.scenarios.conftest import NewWorld
 from tests.support.life import go_on, start, status
 from tests.support.operator import World, batch_spec, result, values
 
@@ -22,13 +23,9 @@ SKEWS = pytest.mark.parametrize(
 POLICY = {"startTimeoutSeconds": 300, "backtestTimeoutSeconds": 60, "maxAttempts": 1}
 
 
-def skewed(skew: float) -> World:
-    return World(skew_seconds=skew)
-
-
 @SKEWS
-def test_healthy_jobs_are_left_alone_and_end(skew: float) -> None:
-    world = skewed(skew)
+def test_healthy_jobs_are_left_alone_and_end(new_world: NewWorld, skew: float) -> None:
+    world = new_world(skew_seconds=skew)
     uid = start(world, parameters=values(9), failurePolicy=POLICY)
     go_on(world, 50)
     assert world.cluster.deleted == []
@@ -40,8 +37,9 @@ def test_healthy_jobs_are_left_alone_and_end(skew: float) -> None:
 
 
 @SKEWS
-def test_an_engine_that_does_not_start_is_given_up_at_its_own_deadline(skew: float) -> None:
-    world = skewed(skew)
+@pytest.mark.long
+def test_an_engine_that_does_not_start_is_given_up_at_its_own_deadline(new_world: NewWorld, skew: float) -> None:
+    world = new_world(skew_seconds=skew)
     uid = world.cluster.add_batch(batch_spec(parameters=values(1), failurePolicy=POLICY))
     go_on(world, 290)
     assert world.rows.reasons == {}
@@ -50,8 +48,9 @@ def test_an_engine_that_does_not_start_is_given_up_at_its_own_deadline(skew: flo
 
 
 @SKEWS
-def test_a_job_on_a_lost_node_is_given_up_after_its_deadline(skew: float) -> None:
-    world = skewed(skew)
+@pytest.mark.long
+def test_a_job_on_a_lost_node_is_given_up_after_its_deadline(new_world: NewWorld, skew: float) -> None:
+    world = new_world(skew_seconds=skew)
     uid = start(world, parameters=values(1), failurePolicy=POLICY)
     (job,) = world.cluster.active_jobs
     deadline = world.cluster.jobs[job]["spec"]["activeDeadlineSeconds"] + world.limits.overdue_seconds
@@ -62,8 +61,8 @@ def test_a_job_on_a_lost_node_is_given_up_after_its_deadline(skew: float) -> Non
 
 
 @SKEWS
-def test_a_completed_job_is_given_its_grace_for_an_outcome(skew: float) -> None:
-    world = skewed(skew)
+def test_a_completed_job_is_given_its_grace_for_an_outcome(new_world: NewWorld, skew: float) -> None:
+    world = new_world(skew_seconds=skew)
     uid = start(world, parameters=values(1), failurePolicy=POLICY)
     world.cluster.end_job(world.cluster.active_jobs[0], failed=False)
     go_on(world, 20)
@@ -73,8 +72,8 @@ def test_a_completed_job_is_given_its_grace_for_an_outcome(skew: float) -> None:
 
 
 @SKEWS
-def test_finished_jobs_stay_for_their_time(skew: float) -> None:
-    world = skewed(skew)
+def test_finished_jobs_stay_for_their_time(new_world: NewWorld, skew: float) -> None:
+    world = new_world(skew_seconds=skew)
     start(world, parameters=values(1), ttlSecondsAfterFinished=600)
     world.record(world.cluster.active_jobs[0], result())
     go_on(world, 570)
@@ -84,8 +83,8 @@ def test_finished_jobs_stay_for_their_time(skew: float) -> None:
 
 
 @SKEWS
-def test_a_pod_that_is_refused_is_asked_for_after_half_a_minute(skew: float) -> None:
-    world = skewed(skew)
+def test_a_pod_that_is_refused_is_asked_for_after_half_a_minute(new_world: NewWorld, skew: float) -> None:
+    world = new_world(skew_seconds=skew)
     world.cluster.pod_fault = 'pods "x" is forbidden: exceeded quota: pods'
     uid = world.cluster.add_batch(batch_spec(parameters=values(1), failurePolicy=POLICY))
     go_on(world, 20)
@@ -94,8 +93,8 @@ def test_a_pod_that_is_refused_is_asked_for_after_half_a_minute(skew: float) -> 
     assert "exceeded quota" in world.cluster.condition(uid, "Progressing")["message"]
 
 
-def test_how_far_the_clocks_are_apart_is_reported() -> None:
-    world = skewed(HOUR)
+def test_how_far_the_clocks_are_apart_is_reported(new_world: NewWorld) -> None:
+    world = new_world(skew_seconds=HOUR)
     world.cluster.add_batch(batch_spec())
     assert world.turn().skew_seconds == HOUR
     world.skew_seconds = 0
@@ -103,16 +102,14 @@ def test_how_far_the_clocks_are_apart_is_reported() -> None:
     assert world.turn().skew_seconds == 0
 
 
-def test_a_clock_that_nobody_tells_is_taken_for_equal() -> None:
-    world = World()
+def test_a_clock_that_nobody_tells_is_taken_for_equal(world: World) -> None:
     world.cluster.has_clock = False
     start(world, parameters=values(2))
     assert world.turn().skew_seconds == 0
 
 
 @pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["forward", "back"])
-def test_a_clock_of_postgres_that_is_set_while_backtests_run_ends_none_of_them(jump: float) -> None:
-    world = World()
+def test_a_clock_of_postgres_that_is_set_while_backtests_run_ends_none_of_them(world: World, jump: float) -> None:
     uid = start(world, parameters=values(6), failurePolicy=POLICY)
     go_on(world, 10)
     world.skew_seconds = jump
@@ -126,8 +123,8 @@ def test_a_clock_of_postgres_that_is_set_while_backtests_run_ends_none_of_them(j
     assert world.rows.reasons == {}
 
 
-def test_what_kubernetes_says_is_shown_in_the_time_of_postgres() -> None:
-    world = skewed(HOUR)
+def test_what_kubernetes_says_is_shown_in_the_time_of_postgres(new_world: NewWorld) -> None:
+    world = new_world(skew_seconds=HOUR)
     uid = start(world, parameters=values(1))
     started = world.rows.batches[uid].first_engine_started_at
     assert started is not None

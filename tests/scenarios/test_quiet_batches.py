@@ -3,13 +3,13 @@
 import copy
 import sys
 from collections.abc import Collection
-from dataclasses import replace
 from types import FrameType
 from typing import Any
 
 import pytest
 
 from backfleet.core.records import Catalog, StoreView, StrategyRecord
+from tests.scenarios.conftest import NewWorld
 from tests.support.life import status
 from tests.support.operator import World, batch_spec, failure, values
 
@@ -48,16 +48,22 @@ def finish_one(world: World, **changes: Any) -> str:
     return uid
 
 
-def finished_world(count: int) -> World:
-    world = World()
+def finished_world(world: World, count: int) -> World:
     uid = finish_one(world)
-    for number in range(1, count):
-        other = world.cluster.next_uid()
+    others = [world.cluster.next_uid() for _ in range(1, count)]
+    for other in others:
         body = copy.deepcopy(world.cluster.batches[uid])
-        body["metadata"].update(uid=other, name=f"done-{number}")
+        body["metadata"].update(uid=other, name=other)
         world.cluster.batches[other] = body
-        world.rows.batches[other] = replace(world.rows.batches[uid], uid=other, name=f"done-{number}")
+    world.rows.copy_finished(uid, others)
     world.turn(2)
+    return world
+
+
+def refused_world(world: World, count: int) -> World:
+    for number in range(count):
+        world.cluster.add_batch(INVALID, name=f"bad-{number}")
+    world.turn(10)
     return world
 
 
@@ -77,32 +83,30 @@ def core_calls(world: World) -> int:
     return count
 
 
-def test_a_pass_with_a_thousand_finished_batches_decides_as_little_as_one_with_a_single_one() -> None:
-    one, many = finished_world(1), finished_world(MANY)
+@pytest.mark.long
+def test_a_pass_with_a_thousand_finished_batches_decides_as_little_as_one_with_a_single_one(
+    new_world: NewWorld,
+) -> None:
+    beside_none = core_calls(finished_world(new_world(), 1))
+    many = finished_world(new_world(), MANY)
     watched = Watched(many)
-    assert core_calls(many) == core_calls(one) + LISTED
+    assert core_calls(many) == beside_none + LISTED
     assert watched.asked == [set()]
 
 
-def test_a_thousand_refused_batches_are_judged_once_and_cost_as_little_as_one() -> None:
-    worlds = []
-    for count in (1, MANY):
-        world = World()
-        for number in range(count):
-            world.cluster.add_batch(INVALID, name=f"bad-{number}")
-        world.turn(10)
-        worlds.append(world)
-    one, many = worlds
+@pytest.mark.long
+def test_a_thousand_refused_batches_are_judged_once_and_cost_as_little_as_one(new_world: NewWorld) -> None:
+    beside_none = core_calls(refused_world(new_world(), 1))
+    many = refused_world(new_world(), MANY)
     watched = Watched(many)
-    assert core_calls(many) == core_calls(one) + LISTED
+    assert core_calls(many) == beside_none + LISTED
     many.tick(200)
     many.turn()
     assert (watched.asked, watched.catalogs) == ([set(), set()], 0)
 
 
-def test_refused_batches_read_the_catalog_now_and_then_and_are_judged_again_when_it_has_changed() -> None:
-    world = World()
-    world.rows.catalog_rows = Catalog(strategies={"Noop": StrategyRecord(name="Noop", status="on_hold")})
+def test_refused_batches_read_the_catalog_now_and_then_and_are_judged_again_when_it_has_changed(world: World) -> None:
+    world.rows.set_catalog(Catalog(strategies={"Noop": StrategyRecord(name="Noop", status="on_hold")}))
     uid = world.cluster.add_batch(batch_spec())
     world.cluster.add_batch(INVALID, name="bad")
     world.turn(3)
@@ -111,7 +115,7 @@ def test_refused_batches_read_the_catalog_now_and_then_and_are_judged_again_when
         world.tick(15)
         assert world.turn().plan.refused == {}
     assert watched.catalogs == 60 * 15 // world.limits.judge_again_seconds
-    world.rows.catalog_rows = Catalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")})
+    world.rows.set_catalog(Catalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")}))
     world.tick(world.limits.judge_again_seconds)
     world.turn()
     assert world.cluster.condition(uid, "Accepted")["status"] == "True"
@@ -124,8 +128,9 @@ def test_refused_batches_read_the_catalog_now_and_then_and_are_judged_again_when
         pytest.param({"data": {}}, {"passed": 1}, id="what was fixed, which is shown"),
     ],
 )
-def test_a_finished_batch_that_is_edited_is_looked_at_again(edit: dict[str, Any], expected: dict[str, Any]) -> None:
-    world = World()
+def test_a_finished_batch_that_is_edited_is_looked_at_again(
+    world: World, edit: dict[str, Any], expected: dict[str, Any]
+) -> None:
     uid = finish_one(world)
     before = world.cluster.batches[uid]["metadata"]["resourceVersion"]
     world.cluster.edit_batch(uid, **edit)
@@ -137,8 +142,7 @@ def test_a_finished_batch_that_is_edited_is_looked_at_again(edit: dict[str, Any]
     assert world.cluster.batches[uid]["metadata"]["resourceVersion"] != before
 
 
-def test_a_refused_batch_that_is_mended_is_taken() -> None:
-    world = World()
+def test_a_refused_batch_that_is_mended_is_taken(world: World) -> None:
     uid = world.cluster.add_batch(INVALID)
     world.turn(4)
     world.cluster.edit_batch(uid, strategy={"name": "Noop"})
@@ -146,16 +150,14 @@ def test_a_refused_batch_that_is_mended_is_taken() -> None:
     assert world.cluster.condition(uid, "Accepted")["status"] == "True"
 
 
-def test_a_status_that_somebody_wrote_over_is_written_again() -> None:
-    world = World()
+def test_a_status_that_somebody_wrote_over_is_written_again(world: World) -> None:
     uid = finish_one(world)
     world.cluster.patch_status("research", "done", uid, {"state": "Nonsense"})
     world.turn()
     assert status(world, uid)["state"] == "AllSucceeded"
 
 
-def test_settled_jobs_of_a_finished_batch_are_deleted_once_their_time_is_over() -> None:
-    world = World()
+def test_settled_jobs_of_a_finished_batch_are_deleted_once_their_time_is_over(world: World) -> None:
     uid = finish_one(world, ttlSecondsAfterFinished=3600)
     watched = Watched(world)
     (job,) = world.cluster.jobs
@@ -170,9 +172,8 @@ def test_settled_jobs_of_a_finished_batch_are_deleted_once_their_time_is_over() 
     assert uid not in set().union(*watched.asked)
 
 
-def test_a_late_job_of_a_finished_batch_is_found_and_deleted() -> None:
+def test_a_late_job_of_a_finished_batch_is_found_and_deleted(world: World) -> None:
     """A request of an operator that lost its fence arrives after everything was over."""
-    world = World()
     uid = finish_one(world)
     (job,) = [copy.deepcopy(each) for each in world.cluster.jobs.values()]
     world.cluster.jobs.clear()
@@ -188,19 +189,16 @@ def test_a_late_job_of_a_finished_batch_is_found_and_deleted() -> None:
     assert "LateJobDeleted" in reasons
 
 
-def test_rows_that_say_otherwise_after_all_are_not_taken_for_those_of_a_deleted_batch() -> None:
+def test_rows_that_say_otherwise_after_all_are_not_taken_for_those_of_a_deleted_batch(world: World) -> None:
     """As of a database that was restored from a backup, in which the batch still ran."""
-    world = World()
     uid = world.cluster.add_batch(batch_spec(parameters=values(2)), name="done")
     world.turn()
-    earlier = world.rows.batches[uid], dict(world.rows.attempts)
+    restore = world.rows.back_up()
     world.run_all()
     for _ in range(4):
         world.tick(3)
         world.turn()
-    world.rows.batches[uid], attempts = replace(earlier[0], version=99), earlier[1]
-    world.rows.attempts = attempts
-    world.rows.outcomes.clear()
+    restore()
     world.cluster.jobs.clear()
     world.cluster.pods.clear()
     for _ in range(10):
@@ -211,8 +209,7 @@ def test_rows_that_say_otherwise_after_all_are_not_taken_for_those_of_a_deleted_
     assert world.rows.batches[uid].finish_reason == "AllSucceeded"
 
 
-def test_a_batch_whose_last_status_could_not_be_written_is_not_forgotten() -> None:
-    world = World()
+def test_a_batch_whose_last_status_could_not_be_written_is_not_forgotten(world: World) -> None:
     uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
     world.turn()
     world.record(world.cluster.active_jobs[0], failure())

@@ -8,8 +8,11 @@ import pytest
 
 from backfleet.controller.cluster import Refused
 from backfleet.core.planning.observation import Limits
+from tests.scenarios.conftest import NewWorld
 from tests.support.life import go_on
 from tests.support.operator import World, batch_spec, result, values
+
+pytestmark = pytest.mark.long
 
 BACKTEST_SECONDS = 30
 QUOTA = Refused("exceeded quota: jobs", is_quota=True)
@@ -35,7 +38,7 @@ Stuck = Callable[[World, str], None]
 class Fair:
     """A cluster in which Jobs of batches named good run for 30 s, and all others are stuck as their name says."""
 
-    world: World = field(default_factory=World)
+    world: World
     stuck: dict[str, Stuck] = field(default_factory=dict)
     started: dict[str, datetime] = field(default_factory=dict)
 
@@ -100,18 +103,18 @@ KINDS = [
 @pytest.mark.parametrize(("kinds", "start_timeout"), KINDS)
 @pytest.mark.parametrize("after", [5, 100])
 def test_a_new_batch_starts_its_first_engine_within_three_minutes(
-    kinds: dict[str, Stuck | None], start_timeout: int, after: int
+    world: World, kinds: dict[str, Stuck | None], start_timeout: int, after: int
 ) -> None:
-    fair = Fair()
+    fair = Fair(world)
     fair.add_bad(kinds, start_timeout)
     go_on(fair.world, after, fair.act)
     fair.world.cluster.add_batch(batch_spec(parameters=values(20)), name="good")
     assert fair.seconds_until(fair.has_started, 7200) <= 180
 
 
-def pace(kinds: dict[str, Stuck | None], start_timeout: int) -> float:
+def pace(world: World, kinds: dict[str, Stuck | None], start_timeout: int) -> float:
     """Seconds that a good batch takes which ran before the bad ones came."""
-    fair = Fair()
+    fair = Fair(world)
     good = fair.world.cluster.add_batch(batch_spec(parameters=values(32)), name="good")
     fair.seconds_until(fair.has_started, 60)
     fair.add_bad(kinds, start_timeout)
@@ -120,14 +123,14 @@ def pace(kinds: dict[str, Stuck | None], start_timeout: int) -> float:
 
 @pytest.mark.parametrize(("kinds", "start_timeout"), KINDS)
 def test_a_batch_that_runs_loses_at_most_a_quarter_of_its_pace(
-    kinds: dict[str, Stuck | None], start_timeout: int
+    world: World, kinds: dict[str, Stuck | None], start_timeout: int
 ) -> None:
     alone = 32 / 4 * (BACKTEST_SECONDS + 5)
-    assert pace(kinds, start_timeout) <= alone / 0.75 + BACKTEST_SECONDS
+    assert pace(world, kinds, start_timeout) <= alone / 0.75 + BACKTEST_SECONDS
 
 
-def test_a_batch_whose_image_goes_away_while_it_runs_takes_no_more_than_a_broken_one() -> None:
-    fair = Fair()
+def test_a_batch_whose_image_goes_away_while_it_runs_takes_no_more_than_a_broken_one(world: World) -> None:
+    fair = Fair(world)
     broken = fair.world.cluster.add_batch(batch_spec(parameters=values(486)), name="good-once")
     fair.seconds_until(fair.has_started, 60)
     go_on(fair.world, 120, fair.act)
@@ -146,16 +149,16 @@ def test_a_batch_whose_image_goes_away_while_it_runs_takes_no_more_than_a_broken
     assert fair.world.cluster.condition(broken, "Failed")["reason"] == "NeverStarted"
 
 
-def test_broken_batches_end_by_themselves() -> None:
-    fair = Fair()
+def test_broken_batches_end_by_themselves(world: World) -> None:
+    fair = Fair(world)
     bad = fair.add_bad(four(no_image), start_timeout=60)
     go_on(fair.world, 1200, fair.act)
     assert {fair.world.cluster.condition(uid, "Failed")["reason"] for uid in bad} == {"NeverStarted"}
     assert all("ImagePullBackOff" in fair.world.cluster.condition(uid, "Failed")["message"] for uid in bad)
 
 
-def test_a_slow_image_beside_broken_batches_is_waited_for_longer_each_time() -> None:
-    fair = Fair()
+def test_a_slow_image_beside_broken_batches_is_waited_for_longer_each_time(world: World) -> None:
+    fair = Fair(world)
     fair.add_bad(four(no_image))
     slow = fair.world.cluster.add_batch(batch_spec(parameters=values(2)), name="slow")
     cluster = fair.world.cluster
@@ -171,8 +174,8 @@ def test_a_slow_image_beside_broken_batches_is_waited_for_longer_each_time() -> 
     assert fair.world.rows.batches[slow].first_engine_started_at is not None
 
 
-def test_a_batch_that_is_cancelled_before_its_engine_starts_lets_the_next_one_start() -> None:
-    world = World(limits=Limits(max_concurrent=1))
+def test_a_batch_that_is_cancelled_before_its_engine_starts_lets_the_next_one_start(new_world: NewWorld) -> None:
+    world = new_world(limits=Limits(max_concurrent=1))
     first = world.cluster.add_batch(batch_spec(), name="first")
     world.turn(2)
     second = world.cluster.add_batch(batch_spec(), name="second")
@@ -184,8 +187,10 @@ def test_a_batch_that_is_cancelled_before_its_engine_starts_lets_the_next_one_st
     assert [world.attempt_of(job) for job in world.cluster.active_jobs] == [f"{second}-0.1"]
 
 
-def test_an_engine_that_is_silent_until_its_start_deadline_stops_no_pass_while_another_batch_waits() -> None:
-    world = World(limits=Limits(max_concurrent=1))
+def test_an_engine_that_is_silent_until_its_start_deadline_stops_no_pass_while_another_batch_waits(
+    new_world: NewWorld,
+) -> None:
+    world = new_world(limits=Limits(max_concurrent=1))
     silent = world.cluster.add_batch(batch_spec(failurePolicy={"startTimeoutSeconds": 60}), name="silent")
     world.turn()
     second = world.cluster.add_batch(batch_spec(), name="second")

@@ -7,15 +7,17 @@ import pytest
 
 from backfleet.core.planning.observation import Limits
 from backfleet.core.records import Catalog, StrategyRecord
+from tests.scenarios.conftest import NewWorld
 from tests.support.operator import World, batch_spec
 
 LEAN = {"name": "lean"}
 KNOWN = StrategyRecord(name="Known", status="testing", lean_project_path="STR-099_Known")
 
 
-def world(**limits: Any) -> World:
-    made = World(limits=Limits(**limits))
-    made.rows.catalog_rows = Catalog(strategies={"Known": KNOWN})
+def known(new_world: NewWorld, **limits: Any) -> World:
+    """A world whose catalog has one strategy with a project."""
+    made = new_world(limits=Limits(**limits))
+    made.rows.set_catalog(Catalog(strategies={"Known": KNOWN}))
     return made
 
 
@@ -33,18 +35,20 @@ def project_of(made: World) -> str:
         pytest.param({"name": "New", "leanProjectPath": "new"}, "/projects/new/main.py", id="a new strategy's"),
     ],
 )
-def test_the_project_is_fixed_at_acceptance_and_runs_without_drift(strategy: dict[str, str], wanted: str) -> None:
-    made = world()
+def test_the_project_is_fixed_at_acceptance_and_runs_without_drift(
+    new_world: NewWorld, strategy: dict[str, str], wanted: str
+) -> None:
+    made = known(new_world)
     uid = made.cluster.add_batch(batch_spec(engine=LEAN, strategy=strategy))
     made.turn()
-    made.rows.catalog_rows = Catalog()
+    made.rows.set_catalog(Catalog())
     made.turn(2)
     assert project_of(made) == wanted
     assert made.cluster.condition(uid, "SpecDrift").get("status") != "True"
 
 
-def test_file_class_and_claim_of_a_batch_reach_its_job() -> None:
-    made = world(volume_claims=("mine",))
+def test_file_class_and_claim_of_a_batch_reach_its_job(new_world: NewWorld) -> None:
+    made = known(new_world, volume_claims=("mine",))
     strategy = {"name": "Known", "leanAlgorithmFile": "bin/Known.dll", "leanAlgorithmType": "Known.Algo"}
     strategy |= {"volume": {"claimName": "mine", "subPath": "lean"}}
     made.cluster.add_batch(batch_spec(engine=LEAN, strategy=strategy))
@@ -65,8 +69,8 @@ def test_file_class_and_claim_of_a_batch_reach_its_job() -> None:
 @pytest.mark.parametrize(
     "strategy", [{"name": "Known", "leanProjectPath": "other"}, {"name": "Known", "leanAlgorithmFile": "x.py"}]
 )
-def test_an_edit_of_the_project_is_shown_and_not_in_force(strategy: dict[str, str]) -> None:
-    made = world()
+def test_an_edit_of_the_project_is_shown_and_not_in_force(new_world: NewWorld, strategy: dict[str, str]) -> None:
+    made = known(new_world)
     uid = made.cluster.add_batch(batch_spec(engine=LEAN, strategy={"name": "Known"}))
     made.turn()
     made.cluster.batches[uid]["spec"]["strategy"] = strategy
@@ -76,8 +80,8 @@ def test_an_edit_of_the_project_is_shown_and_not_in_force(strategy: dict[str, st
     assert project_of(made) == "/projects/STR-099_Known/main.py"
 
 
-def test_a_batch_that_counting_refused_is_not_judged_again_for_the_catalogs_project() -> None:
-    made = world(walk_budget=2)
+def test_a_batch_that_counting_refused_is_not_judged_again_for_the_catalogs_project(new_world: NewWorld) -> None:
+    made = known(new_world, walk_budget=2)
     spec = batch_spec(engine=LEAN, strategy={"name": "Known"}, constraints=["value > 100"])
     uid = made.cluster.add_batch(spec)
     made.turn(6)
@@ -88,8 +92,8 @@ def test_a_batch_that_counting_refused_is_not_judged_again_for_the_catalogs_proj
     assert made.rows.batches[uid] == record
 
 
-def test_without_projects_the_batch_is_refused_with_the_hint() -> None:
-    made = world(has_projects_volume=False)
+def test_without_projects_the_batch_is_refused_with_the_hint(new_world: NewWorld) -> None:
+    made = known(new_world, has_projects_volume=False)
     uid = made.cluster.add_batch(batch_spec(engine=LEAN, strategy={"name": "Known"}))
     made.turn()
     assert "engines.lean.mounts" in made.cluster.condition(uid, "Accepted")["message"]

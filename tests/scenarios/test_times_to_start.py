@@ -17,11 +17,7 @@ class Killed(Exception):
     """The operator's process ended."""
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
+@pytest.mark.long
 def test_a_refusal_from_just_before_a_suspension_is_not_judged_after_it(world: World) -> None:
     world.cluster.job_fault = INVALID
     uid = world.cluster.add_batch(batch_spec(parameters=values(1)))

@@ -18,15 +18,14 @@ FORBIDDEN = (
 QUOTA = 'Error creating: pods "demo-x7k2p" is forbidden: exceeded quota: pods, limited: pods=5'
 
 
-def refused(message: str) -> tuple[World, str]:
+def refused(world: World, message: str) -> str:
     """A batch whose only Job has had no pod for a while."""
-    world = World()
     world.cluster.pod_fault = message
     uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
     world.turn(2)
     world.tick(31)
     world.turn(2)
-    return world, uid
+    return uid
 
 
 @pytest.mark.parametrize(
@@ -37,15 +36,16 @@ def refused(message: str) -> tuple[World, str]:
         pytest.param("Error creating: webhook says no", "PodForbidden: Error creating: webhook says no", id="webhook"),
     ],
 )
-def test_the_batch_says_who_refused_the_pod(message: str, words: str) -> None:
-    world, uid = refused(message)
+def test_the_batch_says_who_refused_the_pod(world: World, message: str, words: str) -> None:
+    uid = refused(world, message)
     told = world.cluster.condition(uid, "Progressing")["message"]
     assert words in told
     assert "demo-x7k2p" not in told, "a name that changes with every try would be news each time"
 
 
-def test_a_forbidden_pod_ends_the_backtest_at_the_start_deadline_by_its_name() -> None:
-    world, uid = refused(FORBIDDEN)
+@pytest.mark.long
+def test_a_forbidden_pod_ends_the_backtest_at_the_start_deadline_by_its_name(world: World) -> None:
+    uid = refused(world, FORBIDDEN)
     settled = go_on(world, 600)
     assert world.rows.reasons == {}
     settled += go_on(world, 100)
@@ -55,8 +55,9 @@ def test_a_forbidden_pod_ends_the_backtest_at_the_start_deadline_by_its_name() -
     assert not world.cluster.jobs
 
 
-def test_a_quota_is_waited_for_beyond_the_start_deadline() -> None:
-    world, uid = refused(QUOTA)
+@pytest.mark.long
+def test_a_quota_is_waited_for_beyond_the_start_deadline(world: World) -> None:
+    uid = refused(world, QUOTA)
     go_on(world, 1500)
     assert world.rows.reasons == {}
     assert "QuotaExceeded" in world.cluster.condition(uid, "Progressing")["message"]
@@ -69,8 +70,8 @@ def test_a_quota_is_waited_for_beyond_the_start_deadline() -> None:
     assert [number for _, _, number in world.rows.launches] == [1], "no attempt was charged, or made again"
 
 
-def test_a_pod_that_waited_for_a_node_has_its_whole_time_to_start_on_it() -> None:
-    world = World()
+@pytest.mark.long
+def test_a_pod_that_waited_for_a_node_has_its_whole_time_to_start_on_it(world: World) -> None:
     uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
     world.turn()
     (pod,) = world.cluster.pods.values()
@@ -91,8 +92,7 @@ def looked(world: World) -> tuple[SeenJob, ...]:
     return passes.observe(list_namespaces(world.cluster, passes.settings.namespaces)).jobs
 
 
-def test_a_role_that_does_not_let_events_be_read_only_leaves_the_reason_out() -> None:
-    world = World()
+def test_a_role_that_does_not_let_events_be_read_only_leaves_the_reason_out(world: World) -> None:
     world.cluster.pod_fault = FORBIDDEN
     uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
 
@@ -104,8 +104,7 @@ def test_a_role_that_does_not_let_events_be_read_only_leaves_the_reason_out() ->
     assert "its Job has no pod" in world.cluster.condition(uid, "Progressing")["message"]
 
 
-def test_nobody_is_asked_while_a_job_is_young_or_has_its_pod() -> None:
-    world = World()
+def test_nobody_is_asked_while_a_job_is_young_or_has_its_pod(world: World) -> None:
     world.cluster.add_batch(batch_spec(parameters=values(1)))
     world.turn(2)
     pods = dict(world.cluster.pods)

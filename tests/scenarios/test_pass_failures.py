@@ -8,15 +8,11 @@ import pytest
 from backfleet.core.backtests import BacktestState
 from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
+from tests.scenarios.conftest import NewWorld
 from tests.support.life import start, status
 from tests.support.operator import World, batch_spec, build_settings, failure, result, values
 
 SUCCEEDED = BacktestState.SUCCEEDED
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def test_a_job_deleted_by_hand_is_made_again_without_charge(world: World) -> None:
@@ -127,11 +123,12 @@ def test_a_quota_is_waited_for_and_shown(world: World) -> None:
     assert world.rows.states(uid) == dict.fromkeys(range(2), SUCCEEDED)
 
 
-def test_a_foreign_job_of_the_same_name_is_a_condition_and_not_a_retry_storm(world: World) -> None:
-    probe = World()
+def test_a_foreign_job_of_the_same_name_is_a_condition_and_not_a_retry_storm(new_world: NewWorld) -> None:
+    probe = new_world()
     uid = probe.cluster.add_batch(batch_spec(parameters=values(1)), uid="11111111-2222-3333-4444-555555555555")
     probe.turn()
     foreign = probe.cluster.jobs[probe.cluster.active_jobs[0]]
+    world = new_world()
     foreign["metadata"]["ownerReferences"][0]["uid"] = "somebody-else"
     foreign["metadata"]["labels"] = {}
     world.cluster.jobs[foreign["metadata"]["name"]] = foreign
@@ -237,7 +234,7 @@ def test_a_clock_from_another_age_in_an_outcome_harms_nothing(world: World) -> N
 
 def test_a_batch_whose_plan_cannot_be_made_leaves_the_others_alone(world: World) -> None:
     broken = start(world, parameters=values(30))
-    world.rows.batches[broken] = replace(world.rows.batches[broken], axes={"axes": [{"kind": "unheard of"}]})
+    world.rows.overwrite_batch(replace(world.rows.batches[broken], axes={"axes": [{"kind": "unheard of"}]}))
     good = world.cluster.add_batch(batch_spec(parameters=values(2)), name="good")
     for job in world.cluster.active_jobs:
         world.cluster.vanish(job)

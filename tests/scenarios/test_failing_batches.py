@@ -11,11 +11,6 @@ from tests.support.operator import World, batch_spec, result, values
 LEAK = 'connection to server at "10.0.0.7" failed: FATAL: password authentication failed for user "backfleet_operator"'
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def events(world: World, reason: str) -> list[str]:
     return [event["message"] for event in world.cluster.events.values() if event["reason"] == reason]
 

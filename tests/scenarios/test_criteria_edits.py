@@ -11,11 +11,6 @@ from tests.support.life import start, status
 from tests.support.operator import World, batch_spec, failure, result, values
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def by_index(attempt: str) -> Any:
     """Index 0 measures a Sharpe ratio of 0, index 1 of 1, and so on."""
     return result(float(attempt.rpartition("-")[2].partition(".")[0]))
@@ -133,7 +128,7 @@ def test_a_batch_that_is_still_counted_takes_an_edit(world: World) -> None:
 
 def test_criteria_taken_away_give_way_to_the_strategys_then_the_default(world: World) -> None:
     strategy = StrategyRecord(name="Noop", status="available", criteria={"minSharpe": 5})
-    world.rows.catalog_rows = Catalog(strategies={"Noop": strategy}, default_criteria={"minSharpe": 1})
+    world.rows.set_catalog(Catalog(strategies={"Noop": strategy}, default_criteria={"minSharpe": 1}))
     uid = finished(world)
     del world.cluster.batches[uid]["spec"]["successCriteria"]
     world.cluster.edit_batch(uid)
@@ -142,7 +137,7 @@ def test_criteria_taken_away_give_way_to_the_strategys_then_the_default(world: W
     world.cluster.edit_batch(uid, successCriteria={})
     settle(world)
     assert status(world, uid)["passed"] == 6
-    world.rows.catalog_rows = Catalog(default_criteria={"minSharpe": 1})
+    world.rows.set_catalog(Catalog(default_criteria={"minSharpe": 1}))
     del world.cluster.batches[uid]["spec"]["successCriteria"]
     world.cluster.edit_batch(uid)
     settle(world)
@@ -151,9 +146,9 @@ def test_criteria_taken_away_give_way_to_the_strategys_then_the_default(world: W
 
 
 def test_a_strategys_edited_criteria_touch_no_batch_that_was_accepted_with_the_old_ones(world: World) -> None:
-    world.rows.catalog_rows = Catalog(default_criteria={"minSharpe": 1})
+    world.rows.set_catalog(Catalog(default_criteria={"minSharpe": 1}))
     uid = finished(world, successCriteria=None)
-    world.rows.catalog_rows = Catalog(default_criteria={"minSharpe": 5})
+    world.rows.set_catalog(Catalog(default_criteria={"minSharpe": 5}))
     world.cluster.edit_batch(uid, maxConcurrent=2)
     settle(world)
     assert verdicts(world, uid) == {index: (index >= 1, 1) for index in range(6)}
@@ -225,7 +220,7 @@ def test_a_late_commit_is_planned_anew_and_counts_once(world: World) -> None:
     world.rows.is_slow = True
     assert world.turn().errors == {uid: "the commit did not answer in time"}
     assert (world.turn().errors, world.tick(2)) == ({}, world.rows.now), "the batch rests"
-    assert world.turn().errors == {uid: "planned on another version"}
+    assert "planned on version" in world.turn().errors[uid]
     world.tick(4)
     assert world.turn().errors == {}
     counters = world.rows.batches[uid].counters

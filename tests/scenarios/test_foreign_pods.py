@@ -10,11 +10,6 @@ from tests.support.life import go_on, start, status
 from tests.support.operator import World, batch_spec, result, values
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def lay_pod(world: World, name: str, labels: dict[str, str], owner: dict[str, Any] | None) -> None:
     """A running pod that our operator did not ask for, with our labels."""
     template = {

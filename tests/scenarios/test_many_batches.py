@@ -10,10 +10,11 @@ from backfleet.core.planning.observation import Limits
 from backfleet.core.records import BatchState, Catalog, StrategyRecord
 from backfleet.core.space.constraints import compile_known, work_between
 from backfleet.core.space.parameters import ParameterSpace
+from tests.scenarios.conftest import NewWorld
 from tests.support.broken import DEAR, EMPTY, GOOD, INVALID, MANY, SPARSE, passes_until_the_end
 from tests.support.cluster import START, FakeCluster
 from tests.support.life import status
-from tests.support.operator import Operator, World, batch_spec, build_settings, values
+from tests.support.operator import World, batch_spec, build_settings, values
 
 CASES = [
     pytest.param(DEAR, True, id="a million dear tests, applied together"),
@@ -33,11 +34,12 @@ def work_done(world: World) -> int:
     return done
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("spec", "at_once"), CASES)
-def test_a_good_batch_ends_as_soon_as_alone(spec: dict[str, Any], at_once: bool) -> None:
-    alone = World()
+def test_a_good_batch_ends_as_soon_as_alone(new_world: NewWorld, spec: dict[str, Any], at_once: bool) -> None:
+    alone = new_world()
     expected = passes_until_the_end(alone, alone.cluster.add_batch(GOOD, name="good"))
-    world = World()
+    world = new_world()
     for number in range(MANY):
         world.cluster.add_batch(spec, name=f"other-{number}")
     if not at_once:
@@ -47,11 +49,12 @@ def test_a_good_batch_ends_as_soon_as_alone(spec: dict[str, Any], at_once: bool)
     assert passes_until_the_end(world, world.cluster.add_batch(GOOD, name="good")) <= 1.1 * expected
 
 
-def test_batches_that_search_long_for_their_next_combination_hold_up_no_other() -> None:
+@pytest.mark.long
+def test_batches_that_search_long_for_their_next_combination_hold_up_no_other(new_world: NewWorld) -> None:
     limits = Limits(max_concurrent=256)
-    alone = World(limits=limits)
+    alone = new_world(limits=limits)
     expected = passes_until_the_end(alone, alone.cluster.add_batch(GOOD, name="good"))
-    world = World(limits=limits)
+    world = new_world(limits=limits)
     dear = "value * value * value * value * value / 7 > 0 and value * value / value / value == 1"
     sparse = batch_spec(parameters=values(30), constraints=["value == 29", *[dear] * 31])
     for number in range(20):
@@ -63,8 +66,8 @@ def test_batches_that_search_long_for_their_next_combination_hold_up_no_other() 
 
 
 @pytest.mark.parametrize("spec", [DEAR, EMPTY, SPARSE], ids=["dear", "empty", "sparse"])
-def test_a_pass_walks_no_further_than_its_budget(spec: dict[str, Any]) -> None:
-    world = World(limits=Limits(walk_budget=1_000))
+def test_a_pass_walks_no_further_than_its_budget(new_world: NewWorld, spec: dict[str, Any]) -> None:
+    world = new_world(limits=Limits(walk_budget=1_000))
     for number in range(20):
         world.cluster.add_batch(spec, name=f"other-{number}")
     before, dearest = 0, 40
@@ -75,8 +78,8 @@ def test_a_pass_walks_no_further_than_its_budget(spec: dict[str, Any]) -> None:
         before = work_done(world)
 
 
-def test_the_batch_that_waits_longest_is_counted_beside_all_smaller_ones() -> None:
-    world = World(limits=Limits(walk_budget=1_000))
+def test_the_batch_that_waits_longest_is_counted_beside_all_smaller_ones(new_world: NewWorld) -> None:
+    world = new_world(limits=Limits(walk_budget=1_000))
     first = world.cluster.add_batch(SPARSE, name="first")
     for number in range(12):
         world.cluster.add_batch(EMPTY, name=f"smaller-{number}")
@@ -86,8 +89,9 @@ def test_the_batch_that_waits_longest_is_counted_beside_all_smaller_ones() -> No
         assert world.rows.batches[first].count_cursor - before >= 400
 
 
-def test_a_batch_that_its_constraints_leave_empty_is_counted_once_and_costs_nothing_after_a_restart() -> None:
-    world = World()
+def test_a_batch_that_its_constraints_leave_empty_is_counted_once_and_costs_nothing_after_a_restart(
+    world: World,
+) -> None:
     for number in range(3):
         world.cluster.add_batch(batch_spec(constraints=["value < 0"]), name=f"empty-{number}")
     world.turn()
@@ -100,8 +104,7 @@ def test_a_batch_that_its_constraints_leave_empty_is_counted_once_and_costs_noth
     assert {uid: row.version for uid, row in world.rows.batches.items()} == dict.fromkeys(rows, 1)
 
 
-def test_a_refused_batch_is_judged_again_only_when_it_may_be_taken() -> None:
-    world = World()
+def test_a_refused_batch_is_judged_again_only_when_it_may_be_taken(world: World) -> None:
     uids = [world.cluster.add_batch(INVALID, name=f"bad-{number}") for number in range(3)]
     assert set(world.turn().plan.refused) == set(uids)
     writes = world.cluster.status_writes
@@ -118,8 +121,7 @@ def test_a_refused_batch_is_judged_again_only_when_it_may_be_taken() -> None:
     assert world.cluster.status_writes == writes + 1, "the edited one's, and nothing for what was said before"
 
 
-def test_a_refused_batch_whose_status_was_not_written_gets_it_in_the_next_pass() -> None:
-    world = World()
+def test_a_refused_batch_whose_status_was_not_written_gets_it_in_the_next_pass(world: World) -> None:
     uid = world.cluster.add_batch(INVALID)
     world.turn()
     del world.cluster.batches[uid]["status"]
@@ -128,11 +130,9 @@ def test_a_refused_batch_whose_status_was_not_written_gets_it_in_the_next_pass()
     assert status(world, uid)["state"] == "SpecInvalid"
 
 
-def test_a_batch_for_an_engine_that_was_missing_is_taken_by_an_operator_that_has_it() -> None:
-    world = World()
+def test_a_batch_for_an_engine_that_was_missing_is_taken_by_an_operator_that_has_it(world: World) -> None:
     uid = world.cluster.add_batch(batch_spec())
-    bars = build_settings(engines={"bars": {"image": "localhost/backfleet:test"}})
-    world.operator = Operator(world.cluster, world.rows, world.limits, settings=bars)
+    world.restart(engines={"bars": {"image": "localhost/backfleet:test"}})
     world.turn()
     assert "engine noop is not available" in world.cluster.condition(uid, "Accepted")["message"]
     world.restart()
@@ -140,21 +140,20 @@ def test_a_batch_for_an_engine_that_was_missing_is_taken_by_an_operator_that_has
     assert world.cluster.active_jobs != []
 
 
-def test_a_strategy_that_is_released_is_taken_without_an_edit_or_a_restart() -> None:
-    world = World()
+def test_a_strategy_that_is_released_is_taken_without_an_edit_or_a_restart(world: World) -> None:
     held = StrategyRecord(name="Noop", status="on_hold")
-    world.rows.catalog_rows = Catalog(strategies={"Noop": held})
+    world.rows.set_catalog(Catalog(strategies={"Noop": held}))
     uid = world.cluster.add_batch(batch_spec())
     world.turn()
     assert "on hold" in world.cluster.condition(uid, "Accepted")["message"]
-    world.rows.catalog_rows = Catalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")})
+    world.rows.set_catalog(Catalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")}))
     world.tick(world.limits.judge_again_seconds)
     world.turn()
     assert world.cluster.active_jobs != []
 
 
-def test_new_batches_beyond_what_a_pass_judges_wait_for_the_next_by_their_age() -> None:
-    world = World(limits=Limits(judging_budget=1))
+def test_new_batches_beyond_what_a_pass_judges_wait_for_the_next_by_their_age(new_world: NewWorld) -> None:
+    world = new_world(limits=Limits(judging_budget=1))
     uids = []
     for name in ("first", "second", "third"):
         uids.append(world.cluster.add_batch(batch_spec(), name=name))
@@ -164,8 +163,8 @@ def test_new_batches_beyond_what_a_pass_judges_wait_for_the_next_by_their_age() 
         assert list(world.rows.batches) == uids[:number]
 
 
-def test_planning_beats_for_every_batch() -> None:
-    world, beats = World(), []
+def test_planning_beats_for_every_batch(world: World) -> None:
+    beats: list[int] = []
     for number in range(7):
         world.cluster.add_batch(SPARSE, name=f"sparse-{number}")
     world.operator.passes.beat = lambda: beats.append(1)
@@ -173,8 +172,7 @@ def test_planning_beats_for_every_batch() -> None:
     assert len(beats) > 2 * 7
 
 
-def test_planning_has_the_passs_deadline() -> None:
-    world = World()
+def test_planning_has_the_passs_deadline(world: World) -> None:
     world.operator.passes.settings = build_settings(passSeconds=0.000001)
     world.cluster.add_batch(batch_spec())
     with pytest.raises(PassOverdue, match="planning was not done"):
