@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from backfleet.core.backtests import BacktestRequest, Failure, Outcome
+from backfleet.core.backtests import BacktestRequest, Ending, Failure
 from backfleet.core.reasons import FailureReason
 
 PROJECT = "verify"
@@ -40,30 +40,30 @@ class Case:
     no_metrics: tuple[str, ...] = ()
     timeout_seconds: int = START_SECONDS
 
-    def problems(self, outcome: Outcome, exit_code: int | None) -> Iterator[str]:
+    def problems(self, ending: Ending, exit_code: int | None) -> Iterator[str]:
         """Return every difference between the outcome and the expected one."""
         if exit_code not in self.exit_codes:
             yield f"expected exit code {' or '.join(map(str, self.exit_codes))}, got {exit_code}"
-        said = outcome.message if isinstance(outcome, Failure) else "\n".join(outcome.warnings)
+        said = ending.message if isinstance(ending, Failure) else "\n".join(ending.warnings)
         yield from (f"expected no text {text!r} in the message" for text in self.absent if text in said)
-        if isinstance(outcome, Failure):
-            yield from self._failure_problems(outcome)
+        if isinstance(ending, Failure):
+            yield from self._failure_problems(ending)
             return
         if self.reason is not None:
             yield f"expected {self.reason}, got a success"
             return
-        if not outcome.statistics:
+        if not ending.statistics:
             yield "expected statistics, got none"
-        orders = outcome.metrics["total_orders"]
+        orders = ending.metrics["total_orders"]
         if self.orders is not None and orders != self.orders:
             yield f"expected {self.orders} orders, got {orders}"
-        yield from (f"expected no {name}" for name in self.no_metrics if outcome.metrics[name] is not None)
+        yield from (f"expected no {name}" for name in self.no_metrics if ending.metrics[name] is not None)
         for text in self.warnings:
-            if not any(text in warning for warning in outcome.warnings):
-                yield f"expected a warning {text!r}, got {list(outcome.warnings)}"
+            if not any(text in warning for warning in ending.warnings):
+                yield f"expected a warning {text!r}, got {list(ending.warnings)}"
         if not self.warnings:
             yield from (
-                f"expected no warning, got: {warning}" for warning in outcome.warnings if ": expected " in warning
+                f"expected no warning, got: {warning}" for warning in ending.warnings if ": expected " in warning
             )
 
     def _failure_problems(self, failure: Failure) -> Iterator[str]:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from backfleet.core.backtests import Failure, Outcome
+from backfleet.core.backtests import Ending, Failure
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.lean.engine import LeanEngine
 from backfleet.engines.lean.logs import read_logs
@@ -82,13 +82,13 @@ def choose_runner(options: argparse.Namespace) -> Runner:
 def judge(case: Case, folder: Path, is_killed: bool) -> bool:
     """Compare the outcome of a case with its rule, and print the verdict."""
     if is_killed:
-        outcome: Outcome = Failure(reason=FailureReason.OOM_KILLED, message="the container was killed at its limit")
+        ending: Ending = Failure(reason=FailureReason.OOM_KILLED, message="the container was killed at its limit")
         exit_code: int | None = 137
     else:
-        recorded = LeanEngine().outcome(folder, case.request)
-        outcome, exit_code = recorded.outcome, recorded.exit_code
-    problems = list(case.problems(outcome, exit_code))
-    got = outcome.reason.value if isinstance(outcome, Failure) else "succeeded"
+        outcome = LeanEngine().outcome(folder, case.request)
+        ending, exit_code = outcome.ending, outcome.exit_code
+    problems = list(case.problems(ending, exit_code))
+    got = ending.reason.value if isinstance(ending, Failure) else "succeeded"
     print(f"{'FAIL' if problems else 'ok  '} {case.name:<17}{got:<17}exit {exit_code!s:<5}{case.rule}", flush=True)
     for problem in problems:
         print(f"       {problem}", flush=True)

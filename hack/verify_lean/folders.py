@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from backfleet.core import wire
-from backfleet.core.backtests import BacktestRequest, Failure, Outcome, Recorded
+from backfleet.core.backtests import BacktestRequest, Ending, Failure, Outcome
 from backfleet.engines.files import FileProblem, read_json
 from backfleet.engines.lean.engine import LeanEngine
 from backfleet.engines.lean.layout import RESULT_FILE
@@ -42,17 +42,17 @@ def verify_folders(root: Path) -> int:
 def verify_folder(folder: Path) -> bool:
     """Check one folder after each exit code, and print the verdict."""
     own = judge_copy(folder, None)
-    problems = [f"expected no text {text!r} in the message" for text in SHUTDOWN_WORDS if text in _said(own.outcome)]
+    problems = [f"expected no text {text!r} in the message" for text in SHUTDOWN_WORDS if text in _said(own.ending)]
     if read_logs(folder).is_posted:
-        problems += _differences(own.outcome, [judge_copy(folder, code).outcome for code in EXIT_CODES])
-    got = own.outcome.reason.value if isinstance(own.outcome, Failure) else "succeeded"
+        problems += _differences(own.ending, [judge_copy(folder, code).ending for code in EXIT_CODES])
+    got = own.ending.reason.value if isinstance(own.ending, Failure) else "succeeded"
     print(f"{'FAIL' if problems else 'ok  '} {folder.name:<33}{got:<19}exit {own.exit_code}", flush=True)
-    for line in (*problems, *_said(own.outcome).splitlines()):
+    for line in (*problems, *_said(own.ending).splitlines()):
         print(f"       {line[:200]}", flush=True)
     return not problems
 
 
-def judge_copy(folder: Path, code: int | None) -> Recorded:
+def judge_copy(folder: Path, code: int | None) -> Outcome:
     """Return the outcome of a copy of the folder, with another exit code unless it is None."""
     with tempfile.TemporaryDirectory(prefix="verify-lean-") as name:
         copy = Path(name)
@@ -86,7 +86,7 @@ def request_of(folder: Path) -> BacktestRequest:
     )
 
 
-def _differences(own: Outcome, others: list[Outcome]) -> Iterator[str]:
+def _differences(own: Ending, others: list[Ending]) -> Iterator[str]:
     for code, other in zip(EXIT_CODES, others, strict=True):
         if isinstance(own, Failure) or isinstance(other, Failure):
             reasons = [each.reason if isinstance(each, Failure) else None for each in (own, other)]
@@ -96,5 +96,5 @@ def _differences(own: Outcome, others: list[Outcome]) -> Iterator[str]:
             yield f"after exit code {code}: expected the same figures, got others"
 
 
-def _said(outcome: Outcome) -> str:
-    return outcome.message if isinstance(outcome, Failure) else "\n".join(outcome.warnings)
+def _said(ending: Ending) -> str:
+    return ending.message if isinstance(ending, Failure) else "\n".join(ending.warnings)

@@ -18,7 +18,7 @@ from pathlib import Path
 import backfleet.recorder.main
 from backfleet.core.backtests import BacktestRequest
 from backfleet.engines.lean.verdict import judge_folder
-print(judge_folder(Path(sys.argv[1]), BacktestRequest.from_json(sys.argv[2])).outcome.reason.value)
+print(judge_folder(Path(sys.argv[1]), BacktestRequest.from_json(sys.argv[2])).ending.reason.value)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 GOOD = '"state": {"Status": "Completed", "EndTime": "x"}'

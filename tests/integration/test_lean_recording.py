@@ -50,8 +50,8 @@ def test_what_lean_wrote_arrives_text_for_text_and_its_figures_as_they_are(
     statistics = {**STATISTICS, **ODD}
     write_run(tmp_path, make_result(statistics=statistics, totalPerformance=make_performance(PORTFOLIO)))
     judged = judge_folder(tmp_path, REQUEST)
-    assert isinstance(judged.outcome, Result)
-    assert judged.outcome.statistics == statistics
+    assert isinstance(judged.ending, Result)
+    assert judged.ending.statistics == statistics
     assert append_outcome(database.recorder_url, attempt().id, judged).answer is Answer.APPENDED
     (outcome,) = life.look().outcomes
     assert isinstance(outcome.ending, Measured)
@@ -62,4 +62,4 @@ def test_what_lean_wrote_arrives_text_for_text_and_its_figures_as_they_are(
     stored, metrics, *ranked = life.query(f"SELECT {columns} FROM {joined}")[0].values()
     assert stored == statistics
     assert ranked == [6.85437353574334e27, -4.1599647001098314e27, 7.922816251426434e26, 0.6471, 1099.75]
-    assert {name: number and float(number) for name, number in metrics.items()} == judged.outcome.metrics
+    assert {name: number and float(number) for name, number in metrics.items()} == judged.ending.metrics

@@ -53,7 +53,7 @@ ENDS = {
 
 def outcome_of(request: BacktestRequest, folder: Path, timeout_seconds: float = 30) -> Result | Failure:
     results = run_container(container_of(request, folder), folder, timeout_seconds)
-    return LeanEngine().outcome(results, request).outcome
+    return LeanEngine().outcome(results, request).ending
 
 
 def test_every_scenario_is_here_or_on_the_cluster() -> None:
@@ -63,48 +63,48 @@ def test_every_scenario_is_here_or_on_the_cluster() -> None:
 @pytest.mark.parametrize("scenario", ENDS)
 def test_a_scenario_ends_with_its_exit_code_and_reason(tmp_path: Path, scenario: str) -> None:
     code, reason = ENDS[scenario]
-    outcome = outcome_of(with_scenario(REQUEST, scenario), tmp_path, 2 if scenario == "hang" else 30)
+    ending = outcome_of(with_scenario(REQUEST, scenario), tmp_path, 2 if scenario == "hang" else 30)
     assert read_report(tmp_path / "results").exit_code == code
-    assert (outcome.reason.value if isinstance(outcome, Failure) else None) == reason
+    assert (ending.reason.value if isinstance(ending, Failure) else None) == reason
 
 
 def test_the_strategy_that_bars_runs_comes_back_through_leans_files(tmp_path: Path) -> None:
-    outcome = outcome_of(REQUEST, tmp_path)
-    assert isinstance(outcome, Result)
+    ending = outcome_of(REQUEST, tmp_path)
+    assert isinstance(ending, Result)
     bars = replace(REQUEST, engine="bars", lean_project_path=None)
     measured = run(bars, load_bars(bars)).metrics
     for name in ("sharpe_ratio", "net_profit", "drawdown", "win_rate", "annual_return", "average_win", "average_loss"):
         rounded = 0.00051 if name == "sharpe_ratio" else 0.00006  # LEAN shows three decimals of the ratio
-        assert outcome.metrics[name] == pytest.approx(measured[name], abs=rounded), name
-    assert outcome.metrics["total_orders"] == measured["total_orders"]
-    assert outcome.metrics["total_trades"] == measured["total_trades"]
-    assert outcome.metrics["total_fees"] == pytest.approx(measured["total_fees"], abs=0.006)
-    assert outcome.statistics["Total Orders"] == str(measured["total_orders"])
-    assert not [warning for warning in outcome.warnings if "asked" in warning]
-    assert len(outcome.equity_curve) > 100
+        assert ending.metrics[name] == pytest.approx(measured[name], abs=rounded), name
+    assert ending.metrics["total_orders"] == measured["total_orders"]
+    assert ending.metrics["total_trades"] == measured["total_trades"]
+    assert ending.metrics["total_fees"] == pytest.approx(measured["total_fees"], abs=0.006)
+    assert ending.statistics["Total Orders"] == str(measured["total_orders"])
+    assert not [warning for warning in ending.warnings if "asked" in warning]
+    assert len(ending.equity_curve) > 100
 
 
 def test_zero_trades_is_a_result_with_a_warning(tmp_path: Path) -> None:
-    outcome = outcome_of(with_scenario(REQUEST, "zero_trades"), tmp_path)
-    assert isinstance(outcome, Result)
-    assert outcome.metrics["total_orders"] == 0
-    assert "zero orders" in outcome.warnings
+    ending = outcome_of(with_scenario(REQUEST, "zero_trades"), tmp_path)
+    assert isinstance(ending, Result)
+    assert ending.metrics["total_orders"] == 0
+    assert "zero orders" in ending.warnings
 
 
 @pytest.mark.parametrize("scenario", ["runtime_error", "initialize_error"])
 def test_leans_own_message_is_kept(tmp_path: Path, scenario: str) -> None:
-    outcome = outcome_of(with_scenario(REQUEST, scenario), tmp_path)
-    assert isinstance(outcome, Failure)
+    ending = outcome_of(with_scenario(REQUEST, scenario), tmp_path)
+    assert isinstance(ending, Failure)
     words = {"runtime_error": "has no attribute", "initialize_error": "Algorithm.Initialize() Error"}[scenario]
-    assert words in outcome.message
-    assert "in main.py: line" in outcome.message
-    assert "log.txt ends with:" in outcome.message
+    assert words in ending.message
+    assert "in main.py: line" in ending.message
+    assert "log.txt ends with:" in ending.message
 
 
 def test_a_symbol_without_data_is_no_data(tmp_path: Path) -> None:
-    outcome = outcome_of(replace(REQUEST, symbols=("ZZZZ",)), tmp_path)
-    assert isinstance(outcome, Failure)
-    assert outcome.reason.value == "NoData"
+    ending = outcome_of(replace(REQUEST, symbols=("ZZZZ",)), tmp_path)
+    assert isinstance(ending, Failure)
+    assert ending.reason.value == "NoData"
 
 
 def test_a_version_from_half_way_is_there_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,10 +152,10 @@ def test_what_lean_does_not_take_is_an_abort_before_any_file(tmp_path: Path, cha
     results = run_container(replace(container_of(REQUEST, tmp_path), **changes), tmp_path)
     assert read_report(results).exit_code == 134
     assert {path.name for path in results.iterdir()} == {"backfleet-exit", "backfleet-stderr"}
-    outcome = LeanEngine().outcome(results, REQUEST).outcome
-    assert isinstance(outcome, Failure)
-    assert outcome.reason.value == "EngineCrash"
-    assert "stderr ends with:\nUnhandled exception. " in outcome.message
+    ending = LeanEngine().outcome(results, REQUEST).ending
+    assert isinstance(ending, Failure)
+    assert ending.reason.value == "EngineCrash"
+    assert "stderr ends with:\nUnhandled exception. " in ending.message
 
 
 @pytest.mark.parametrize(
@@ -167,16 +167,16 @@ def test_a_run_is_the_same_whatever_becomes_of_its_process_after_the_results(
 ) -> None:
     request = with_scenario(REQUEST, scenario)
     request = replace(request, parameter_texts={**request.parameter_texts, "shutdown": shutdown})
-    outcome = outcome_of(request, tmp_path)
+    ending = outcome_of(request, tmp_path)
     report = read_report(tmp_path / "results")
     assert (report.exit_code, report.is_ended) == (code, shutdown == "wait")
     said, ended = (tmp_path / "results" / name for name in ("log.txt", "backfleet-exit"))
     # The shim gives two seconds and looks every half one: 3 on a machine of its own. The stand-in would take ten.
     assert ended.stat().st_mtime - said.stat().st_mtime < scenarios.SHUTDOWN_SECONDS / 2
-    assert (outcome.reason.value if isinstance(outcome, Failure) else None) == ENDS[scenario][1]
-    if isinstance(outcome, Result):
-        assert any("ended by signal 6 (SIGABRT)" in text for text in outcome.warnings) is (shutdown == "abort")
-        assert outcome.provenance.get("shutdown") == (
+    assert (ending.reason.value if isinstance(ending, Failure) else None) == ENDS[scenario][1]
+    if isinstance(ending, Result):
+        assert any("ended by signal 6 (SIGABRT)" in text for text in ending.warnings) is (shutdown == "abort")
+        assert ending.provenance.get("shutdown") == (
             "ended by Backfleet after it had reported its files complete" if shutdown == "wait" else None
         )
 
@@ -184,10 +184,10 @@ def test_a_run_is_the_same_whatever_becomes_of_its_process_after_the_results(
 def test_a_project_that_is_not_there_is_named_before_lean_starts(tmp_path: Path) -> None:
     container = container_of(REQUEST, tmp_path)
     (tmp_path / "projects" / PROJECT / "main.py").unlink()
-    outcome = LeanEngine().outcome(run_container(container, tmp_path), REQUEST).outcome
-    assert isinstance(outcome, Failure)
-    assert outcome.reason.value == "EngineError"
-    assert f"{PROJECT}/main.py. The engine was not started." in outcome.message
+    ending = LeanEngine().outcome(run_container(container, tmp_path), REQUEST).ending
+    assert isinstance(ending, Failure)
+    assert ending.reason.value == "EngineError"
+    assert f"{PROJECT}/main.py. The engine was not started." in ending.message
     assert not (tmp_path / "results" / "log.txt").exists()
 
 
@@ -195,6 +195,6 @@ def test_a_configuration_that_is_not_there_leaves_nothing(tmp_path: Path) -> Non
     container = replace(
         container_of(REQUEST, tmp_path), command=("dotnet", "QuantConnect.Lean.Launcher.dll", "--config", "/nowhere")
     )
-    outcome = LeanEngine().outcome(run_container(container, tmp_path), REQUEST).outcome
-    assert isinstance(outcome, Failure)
-    assert outcome.reason.value == "ResultMissing"
+    ending = LeanEngine().outcome(run_container(container, tmp_path), REQUEST).ending
+    assert isinstance(ending, Failure)
+    assert ending.reason.value == "ResultMissing"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from backfleet.core.backtests import Failure, Recorded, result_from_json, result_to_json
+from backfleet.core.backtests import Failure, Outcome, result_from_json, result_to_json
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import Measured
 from backfleet.engines.noop import run as run_noop
@@ -116,13 +116,13 @@ def test_an_attempt_that_was_purged_is_unknown(life: Life, database: Database, e
 @pytest.mark.parametrize(
     "said",
     [
-        Recorded(outcome=replace(result(), statistics={"Notes": "x" * 2_000_000})),
-        Recorded(outcome=result(), exit_code=2**40),
-        Recorded(outcome=result(sharpe_ratio=float("nan"))),
+        Outcome(ending=replace(result(), statistics={"Notes": "x" * 2_000_000})),
+        Outcome(ending=result(), exit_code=2**40),
+        Outcome(ending=result(sharpe_ratio=float("nan"))),
     ],
     ids=["too large", "no such exit code", "not a number"],
 )
-def test_content_that_the_tables_do_not_take_is_refused(life: Life, database: Database, said: Recorded) -> None:
+def test_content_that_the_tables_do_not_take_is_refused(life: Life, database: Database, said: Outcome) -> None:
     assert append_outcome(database.recorder_url, attempt().id, said).answer is Answer.REFUSED
     assert life.look().outcomes == ()
 

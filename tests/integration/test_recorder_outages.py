@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from backfleet.core.backtests import Recorded, Result, attempt_id, result_to_json
+from backfleet.core.backtests import Outcome, Result, attempt_id, result_to_json
 from backfleet.engines.noop import run as run_noop
 from backfleet.recorder.appending import Answer, append_outcome
 from backfleet.recorder.main import run
@@ -100,7 +100,7 @@ def test_an_attempt_that_the_database_does_not_know_is_not_tried_again(
 )
 def test_what_postgres_refuses_is_recorded_as_a_recorder_error(database: Database, url: str, outcome: Result) -> None:
     orders = replace(ORDERS, attempt_id=ATTEMPT, database_url=url)
-    refused = Recorded(outcome=outcome, exit_code=0)
+    refused = Outcome(ending=outcome, exit_code=0)
     assert record(orders, refused, append_outcome, NEVER_SLEEPS, lambda *args, **fields: None).is_recorded
     ((kind, reason, message),) = rows(database)
     assert (kind, reason) == ("failed", "RecorderError")
@@ -118,8 +118,8 @@ def test_a_lost_answer_to_the_commit_is_recorded_once(database: Database, url: s
 
         # The pumps take `rewrite` when a connection opens, so it is set before and the second goes direct.
         proxy.rewrite = lose_commit
-        assert append_outcome(proxy.url_of(url), ATTEMPT, Recorded(outcome=GOOD)).answer is Answer.AWAY
-    assert append_outcome(url, ATTEMPT, Recorded(outcome=GOOD)).answer is Answer.DUPLICATE
+        assert append_outcome(proxy.url_of(url), ATTEMPT, Outcome(ending=GOOD)).answer is Answer.AWAY
+    assert append_outcome(url, ATTEMPT, Outcome(ending=GOOD)).answer is Answer.DUPLICATE
     assert len(rows(database)) == 1
 
 
@@ -127,7 +127,7 @@ def test_a_server_that_is_silent_is_given_up(database: Database, url: str) -> No
     with database.behind_proxy() as proxy:
         proxy.freeze()
         started = time.monotonic()
-        reply = append_outcome(proxy.url_of(url), ATTEMPT, Recorded(outcome=GOOD), call_seconds=0.5)
+        reply = append_outcome(proxy.url_of(url), ATTEMPT, Outcome(ending=GOOD), call_seconds=0.5)
         assert (reply.answer, reply.message) == (Answer.AWAY, "the database did not answer within 0.5 s")
         assert time.monotonic() - started < 5
     assert rows(database) == []
@@ -135,7 +135,7 @@ def test_a_server_that_is_silent_is_given_up(database: Database, url: str) -> No
 
 def test_a_wrong_password_is_an_outage_that_does_not_show_it(database: Database, url: str) -> None:
     wrong = url.replace(database.server.password, "not-the-password")
-    reply = append_outcome(wrong, ATTEMPT, Recorded(outcome=GOOD))
+    reply = append_outcome(wrong, ATTEMPT, Outcome(ending=GOOD))
     assert reply.answer is Answer.AWAY
     assert "password authentication failed" in reply.message
     assert "not-the-password" not in reply.message

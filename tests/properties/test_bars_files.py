@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.core import wire
-from backfleet.core.backtests import Failure, Recorded, Result, result_to_json
+from backfleet.core.backtests import Failure, Outcome, Result, result_to_json
 from backfleet.core.metrics import METRICS
 from backfleet.engines.noop import run
 from backfleet.engines.registry import ENGINES
@@ -62,19 +62,19 @@ ANY_RESULT = st.one_of(
 )
 
 
-def assert_storable(recorded: Recorded) -> None:
-    outcome = recorded.outcome
-    assert isinstance(outcome, Result | Failure)
-    if isinstance(outcome, Failure):
-        assert 0 < len(outcome.message) <= 2000
-        text = outcome.message
+def assert_storable(outcome: Outcome) -> None:
+    ending = outcome.ending
+    assert isinstance(ending, Result | Failure)
+    if isinstance(ending, Failure):
+        assert 0 < len(ending.message) <= 2000
+        text = ending.message
     else:
-        text = json.dumps(result_to_json(outcome), allow_nan=False, ensure_ascii=False)
+        text = json.dumps(result_to_json(ending), allow_nan=False, ensure_ascii=False)
         assert "\\u0000" not in text
     text.encode()
     assert "\x00" not in text
-    assert recorded.exit_code is None or 0 <= recorded.exit_code <= 255
-    assert isinstance(recorded.engine_started_at, datetime | None)
+    assert outcome.exit_code is None or 0 <= outcome.exit_code <= 255
+    assert isinstance(outcome.engine_started_at, datetime | None)
 
 
 @settings(max_examples=300, deadline=None)
@@ -98,10 +98,10 @@ def test_a_result_with_one_thing_replaced_is_taken_whole_or_refused(content: byt
     with TemporaryDirectory() as name:
         (Path(name) / wire.SHIM_EXIT_FILE).write_text("code=0\n")
         (Path(name) / "result.json").write_bytes(content)
-        recorded = ENGINES["noop"].outcome(Path(name), REQUEST)
-    assert_storable(recorded)
-    outcome = recorded.outcome
-    if isinstance(outcome, Result):
-        assert set(outcome.metrics) == set(METRICS)
-        assert all(value is None or abs(value) < float("inf") for value in outcome.metrics.values())
-        assert len(outcome.equity_curve) <= 200
+        outcome = ENGINES["noop"].outcome(Path(name), REQUEST)
+    assert_storable(outcome)
+    ending = outcome.ending
+    if isinstance(ending, Result):
+        assert set(ending.metrics) == set(METRICS)
+        assert all(value is None or abs(value) < float("inf") for value in ending.metrics.values())
+        assert len(ending.equity_curve) <= 200

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.core import wire
-from backfleet.core.backtests import Failure, Recorded, Result, result_to_json
+from backfleet.core.backtests import Failure, Outcome, Result, result_to_json
 from backfleet.core.metrics import METRICS
 from backfleet.engines.lean.layout import ALGORITHM_LOG_FILE, LOG_FILE, RESULT_FILE, SUMMARY_FILE
 from backfleet.engines.lean.verdict import judge_folder
@@ -62,17 +62,17 @@ def test_any_folder_gives_an_outcome_that_can_be_stored(
         check(judge_folder(folder, REQUEST))
 
 
-def check(recorded: Recorded) -> None:
-    outcome = recorded.outcome
-    if isinstance(outcome, Failure):
-        assert 0 < len(outcome.message) <= 2000
-        assert storable(outcome.message)
+def check(outcome: Outcome) -> None:
+    ending = outcome.ending
+    if isinstance(ending, Failure):
+        assert 0 < len(ending.message) <= 2000
+        assert storable(ending.message)
         return
-    assert isinstance(outcome, Result)
-    assert recorded.exit_code == 0
-    assert set(outcome.metrics) == set(METRICS)
-    assert len(outcome.equity_curve) <= 200
-    assert storable(json.dumps(result_to_json(outcome), allow_nan=False, ensure_ascii=False))
+    assert isinstance(ending, Result)
+    assert outcome.exit_code == 0
+    assert set(ending.metrics) == set(METRICS)
+    assert len(ending.equity_curve) <= 200
+    assert storable(json.dumps(result_to_json(ending), allow_nan=False, ensure_ascii=False))
 
 
 def storable(text: str) -> bool:

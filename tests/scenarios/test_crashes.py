@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from backfleet.core.backtests import BacktestState, Recorded
+from backfleet.core.backtests import BacktestState, Outcome
 from backfleet.core.errors import FenceLost
 from backfleet.core.planning.effects import Effect
 from tests.support.operator import World, batch_spec, failure, result, values
@@ -35,7 +35,7 @@ class CrashAt:
         return self.left < 0
 
 
-def value_of(attempt: str) -> Recorded:
+def value_of(attempt: str) -> Outcome:
     """A result that depends on the index alone; index 2 fails."""
     index = int(attempt.rpartition("-")[2].partition(".")[0])
     return failure() if index == 2 else result(float(index))

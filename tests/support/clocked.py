@@ -11,7 +11,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 from sqlalchemy import Engine
 
 from backfleet import catalog
-from backfleet.core.backtests import Recorded
+from backfleet.core.backtests import Outcome
 from backfleet.recorder.appending import INSERT, row
 from backfleet.store.migration.command import MigrationSettings, migrate
 from backfleet.store.migration.seeding import seed
@@ -127,7 +127,7 @@ class ClockedDatabase:
         """
         return str(self.read(statement, (table,))[0][0])
 
-    def record(self, attempt_id: str, recorded: Recorded) -> None:
+    def record(self, attempt_id: str, outcome: Outcome) -> None:
         """What the recorder does, with its own statement and role."""
         with self.recorder.cursor() as cursor:
-            cursor.execute(INSERT, row(attempt_id, recorded))
+            cursor.execute(INSERT, row(attempt_id, outcome))

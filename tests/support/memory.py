@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from backfleet.core.backtests import BacktestState, Recorded, backtest_id
+from backfleet.core.backtests import BacktestState, Outcome, backtest_id
 from backfleet.core.changes import (
     AttemptChange,
     BatchChanges,
@@ -90,9 +90,9 @@ class MemoryRows(WorldRows):
     def job_names(self, ids: Collection[str]) -> dict[str, str]:
         return {each: self._attempts[each].job_name for each in ids if each in self._attempts}
 
-    def append_outcome(self, attempt_id: str, recorded: Recorded) -> None:
+    def append_outcome(self, attempt_id: str, outcome: Outcome) -> None:
         """What a recorder does; the second one of an attempt changes nothing."""
-        self._outcomes.setdefault(attempt_id, seen_outcome(attempt_id, self.now, recorded))
+        self._outcomes.setdefault(attempt_id, seen_outcome(attempt_id, self.now, outcome))
 
     def overwrite_batch(self, record: BatchRecord) -> None:
         self._batches[record.uid] = record

@@ -9,7 +9,7 @@ from typing import Any
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import ClusterPort
 from backfleet.controller.passes import Passes, PassReport, Rows
-from backfleet.core.backtests import Failure, Recorded, Result
+from backfleet.core.backtests import Failure, Outcome, Result
 from backfleet.core.planning.effects import Effect
 from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
@@ -47,15 +47,15 @@ def build_settings(**changes: Any) -> Settings:
     return Settings.model_validate(body | changes)
 
 
-def result(value: float | None = 1.0, **metrics: float | None) -> Recorded:
+def result(value: float | None = 1.0, **metrics: float | None) -> Outcome:
     """A recorder's word that an attempt succeeded, with that Sharpe ratio and five trades unless `metrics` says otherwise."""
     measured = {"sharpe_ratio": value, "total_trades": 5} | metrics
-    return Recorded(outcome=Result(metrics=measured), exit_code=0)
+    return Outcome(ending=Result(metrics=measured), exit_code=0)
 
 
-def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "it broke") -> Recorded:
+def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "it broke") -> Outcome:
     """A recorder's word that an attempt failed."""
-    return Recorded(outcome=Failure(reason=reason, message=message), exit_code=1)
+    return Outcome(ending=Failure(reason=reason, message=message), exit_code=1)
 
 
 @dataclass
@@ -129,13 +129,13 @@ class World:
         env = self.cluster.jobs[job]["spec"]["template"]["spec"]["containers"][0]["env"]
         return next(each["value"] for each in env if each["name"] == "BACKFLEET_ATTEMPT_ID")
 
-    def record(self, job: str, recorded: Recorded, *, ends: bool = True) -> None:
+    def record(self, job: str, outcome: Outcome, *, ends: bool = True) -> None:
         """The engine runs, the recorder appends, and the Job ends."""
-        self.rows.append_outcome(self.attempt_of(job), recorded)
+        self.rows.append_outcome(self.attempt_of(job), outcome)
         if ends:
-            self.cluster.end_job(job, failed=isinstance(recorded.outcome, Failure))
+            self.cluster.end_job(job, failed=isinstance(outcome.ending, Failure))
 
-    def run_all(self, outcome: Callable[[str], Recorded] = lambda _: result(), turns: int = 500) -> None:
+    def run_all(self, outcome: Callable[[str], Outcome] = lambda _: result(), turns: int = 500) -> None:
         """Let every active Job end with an outcome until nothing is active and a pass starts nothing more."""
         for _ in range(turns):
             self.turn()

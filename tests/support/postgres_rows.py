@@ -9,7 +9,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy import Engine, Row, Select, insert, select, update
 
-from backfleet.core.backtests import Recorded, backtest_id
+from backfleet.core.backtests import Outcome, backtest_id
 from backfleet.core.changes import BatchChanges
 from backfleet.core.criteria import RULES
 from backfleet.core.records import AttemptRecord, BatchRecord, Catalog, StoreView
@@ -103,10 +103,10 @@ class PostgresRows(WorldRows):
     def job_names(self, ids: Collection[str]) -> Mapping[str, str]:
         return job_names(self._engine, ids)
 
-    def append_outcome(self, attempt_id: str, recorded: Recorded) -> None:
+    def append_outcome(self, attempt_id: str, outcome: Outcome) -> None:
         self.store.check(self)
         with suppress(psycopg2.errors.UniqueViolation):
-            self.store.record(attempt_id, recorded)
+            self.store.record(attempt_id, outcome)
 
     def set_catalog(self, catalog: Catalog) -> None:
         self.store.run("DELETE FROM success_criteria; DELETE FROM strategies")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from backfleet.core.backtests import BacktestState, Recorded, Result, engine_version_of
+from backfleet.core.backtests import BacktestState, Outcome, Result, engine_version_of
 from backfleet.core.changes import BatchChanges, LaunchAttempt
 from backfleet.core.errors import Conflict, FenceLost, Unavailable
 from backfleet.core.records import AttemptRecord, BatchRecord, Catalog, Measured, OutcomeRecord, StoreView
@@ -74,7 +74,7 @@ class WorldRows(ABC):
     def job_names(self, ids: Collection[str]) -> Mapping[str, str]: ...
 
     @abstractmethod
-    def append_outcome(self, attempt_id: str, recorded: Recorded) -> None:
+    def append_outcome(self, attempt_id: str, outcome: Outcome) -> None:
         """What a recorder does; the second one of an attempt changes nothing."""
 
     @abstractmethod
@@ -135,16 +135,16 @@ class WorldRows(ABC):
         self.launches += [key for key in keys if key not in self.launches]
 
 
-def seen_outcome(attempt_id: str, recorded_at: datetime, recorded: Recorded) -> OutcomeRecord:
+def seen_outcome(attempt_id: str, recorded_at: datetime, outcome: Outcome) -> OutcomeRecord:
     """What a pass sees of what a recorder appended."""
-    said = recorded.outcome
+    said = outcome.ending
     return OutcomeRecord(
         attempt_id=attempt_id,
         recorded_at=recorded_at,
         ending=Measured(metrics=said.metrics, engine_version=engine_version_of(said.provenance))
         if isinstance(said, Result)
         else said,
-        exit_code=recorded.exit_code,
-        engine_started_at=recorded.engine_started_at,
-        engine_finished_at=recorded.engine_finished_at,
+        exit_code=outcome.exit_code,
+        engine_started_at=outcome.engine_started_at,
+        engine_finished_at=outcome.engine_finished_at,
     )

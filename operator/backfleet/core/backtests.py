@@ -172,14 +172,18 @@ class Failure:
     message: str
 
 
-Outcome = Result | Failure
+Ending = Result | Failure
+"""How one attempt ended: with a result, or with a failure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """An outcome with what the shim saw: exit code and the engine's own times (UTC); None where the shim left nothing."""
+class Outcome:
+    """What a recorder appends for an attempt: its ending, and what the shim saw.
 
-    outcome: Outcome
+    That is the exit code and the engine's own times (UTC), None where the shim left nothing.
+    """
+
+    ending: Ending
     exit_code: int | None = None
     engine_started_at: datetime | None = None
     engine_finished_at: datetime | None = None

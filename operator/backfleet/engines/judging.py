@@ -1,18 +1,20 @@
-"""The rules that turn the shim's report and the engine's files into an outcome, in order; shared by all engines.
+"""The rules that turn the shim's report and the engine's files into an outcome; shared by all engines.
 
-Hostile content gives a Failure, never an exception.
+An engine's judgement runs one way: `read_exit`; `failure_of_exit`, or else what the engine's files show, `with_exit`;
+`outcome_of`. Hostile content gives a Failure, never an exception.
 """
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from backfleet.core import wire
-from backfleet.core.backtests import Failure, Outcome, Recorded, Result
+from backfleet.core.backtests import Ending, Failure, Outcome, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import MAX_MESSAGE, FileMissing, FileProblem, clean_text, read_ends, read_json
-from backfleet.engines.program import ERROR_FILE
+from backfleet.engines.program import ERROR_FILE, REASON_BY_EXIT_CODE
+from backfleet.engines.results import read_result
 from backfleet.engines.shim import ShimReport, read_report
 
 CODE_NOT_EXECUTABLE = 126
@@ -23,38 +25,16 @@ MAX_ERROR_BYTES = 64 * 1024
 MAX_LAST_WORDS = 1000
 """Characters of stderr in a message."""
 
-ReadResult = Callable[[Path], Outcome]
-"""Reads the files of an engine that exited with 0; raises FileProblem."""
-Explain = Callable[[Path, int | None, Failure], Failure]
-"""Takes folder, exit code and failure; returns the failure with the details that the engine's files give."""
-IsPosted = Callable[[Path], bool]
-"""Reports whether the engine's files in a folder say that its whole result was written before its process ended."""
+
+def judge_program(folder: Path) -> Outcome:
+    """Judge what a program that uses `engines.program` left: the shim's report and result.json."""
+    report = read_exit(folder)
+    failure = failure_of_exit(folder, report, REASON_BY_EXIT_CODE)
+    return outcome_of(report, failure or with_exit(_read_program(folder), report))
 
 
-def judge(
-    folder: Path,
-    read_result: ReadResult,
-    reasons: Mapping[int, FailureReason],
-    explain: Explain | None = None,
-    is_posted: IsPosted | None = None,
-) -> Recorded:
-    """Judge a results folder. `reasons` maps the exit codes by which the engine itself names a reason.
-
-    If `is_posted` is true and the result is final, the files alone decide: the process ended after the run.
-    """
-    report = _read_report(folder)
-    outcome = _posted_outcome(folder, report, read_result, is_posted) or _outcome(folder, report, read_result, reasons)
-    if explain is not None and isinstance(outcome, Failure):
-        outcome = explain(folder, report.exit_code, outcome)
-    return Recorded(
-        outcome=outcome,
-        exit_code=report.exit_code,
-        engine_started_at=report.started_at,
-        engine_finished_at=report.finished_at,
-    )
-
-
-def _read_report(folder: Path) -> ShimReport:
+def read_exit(folder: Path) -> ShimReport:
+    """Read how the engine's process ended, as the shim saw it."""
     try:
         report = read_report(folder)
     except OSError:
@@ -64,29 +44,16 @@ def _read_report(folder: Path) -> ShimReport:
     return report if code is None or code <= 255 else replace(report, exit_code=None)
 
 
-def _posted_outcome(
-    folder: Path, report: ShimReport, read_result: ReadResult, is_posted: IsPosted | None
-) -> Outcome | None:
-    """Judge the files, and add how the process ended; None if it ended well, or left no proof or no final result."""
-    if not report.exit_code or report.is_ended or is_posted is None or not is_posted(folder):
-        return None
-    outcome = _judge_result(folder, report, read_result)
-    ending = f"{_ending(report.exit_code)} after it had written its results"
-    if isinstance(outcome, Result):
-        return replace(outcome, warnings=(ending, *outcome.warnings))
-    if outcome.reason in (FailureReason.RESULT_MISSING, FailureReason.RESULT_INVALID):
-        return None
-    return replace(outcome, message=clean_text(f"{outcome.message} ({ending})"))
+def failure_of_exit(
+    folder: Path, report: ShimReport, reasons: Mapping[int, FailureReason] | None = None
+) -> Failure | None:
+    """Return the failure that the exit alone shows; None where the engine's files decide.
 
-
-def _outcome(
-    folder: Path, report: ShimReport, read_result: ReadResult, reasons: Mapping[int, FailureReason]
-) -> Outcome:
+    `reasons` maps the exit codes by which the engine itself names a reason.
+    """
     code = report.exit_code
-    if code == 0:
-        return _judge_result(folder, report, read_result)
-    if report.is_ended:
-        return _ended_outcome(_judge_result(folder, report, read_result))
+    if code == 0 or report.is_ended:
+        return None
     if report.oom_kills:
         return Failure(
             reason=FailureReason.OOM_KILLED, message="the engine was killed because it used more memory than its limit"
@@ -96,40 +63,67 @@ def _outcome(
     if code is None:
         problem = f"{wire.SHIM_EXIT_FILE}: expected the engine's exit code, found none"
         return Failure(reason=FailureReason.RESULT_MISSING, message=problem)
-    if code in reasons:
-        return Failure(reason=reasons[code], message=_message(folder, _ending(code)))
+    if reasons and code in reasons:
+        return Failure(reason=reasons[code], message=_message(folder, _how_it_ended(code)))
     if code in (CODE_NOT_EXECUTABLE, CODE_NOT_FOUND):
         problem = f"the engine's command could not start (exit code {code}). Check that the engine's image contains it."
         return Failure(reason=FailureReason.ENGINE_ERROR, message=problem)
     if 128 < code <= 128 + MAX_SIGNAL:
         return Failure(reason=FailureReason.ENGINE_CRASH, message=_with_last_words(folder, _crash(code, report)))
-    return Failure(reason=FailureReason.ENGINE_ERROR, message=_message(folder, _ending(code)))
+    return Failure(reason=FailureReason.ENGINE_ERROR, message=_message(folder, _how_it_ended(code)))
 
 
-def _ended_outcome(outcome: Outcome) -> Outcome:
-    """Add a note to the outcome of an engine that reported its files complete, did not exit, and was ended."""
-    note = "ended by Backfleet after it had reported its files complete"
-    if isinstance(outcome, Result):
-        return replace(outcome, provenance={**outcome.provenance, "shutdown": note})
-    return replace(outcome, message=clean_text(f"{outcome.message} (the engine was {note})"))
+def failure_of_files(problem: FileProblem) -> Failure:
+    """Return the failure of an engine whose files cannot be read."""
+    is_missing = isinstance(problem, FileMissing)
+    reason = FailureReason.RESULT_MISSING if is_missing else FailureReason.RESULT_INVALID
+    return Failure(reason=reason, message=clean_text(str(problem)))
 
 
-def _judge_result(folder: Path, report: ShimReport, read_result: ReadResult) -> Outcome:
+def with_exit(ending: Ending, report: ShimReport) -> Ending:
+    """Return what the files show, with what the exit adds: a process out of memory, or an end after the files were written."""
+    ending = _with_oom_kills(ending) if report.oom_kills else ending
+    code = report.exit_code
+    if report.is_ended and code != 0:
+        return _with_note(ending, "ended by Backfleet after it had reported its files complete")
+    if not code:
+        return ending
+    how = f"{_how_it_ended(code)} after it had written its results"
+    if isinstance(ending, Result):
+        return replace(ending, warnings=(how, *ending.warnings))
+    return replace(ending, message=clean_text(f"{ending.message} ({how})"))
+
+
+def outcome_of(report: ShimReport, ending: Ending) -> Outcome:
+    """Return the outcome of a run that ended so."""
+    return Outcome(
+        ending=ending,
+        exit_code=report.exit_code,
+        engine_started_at=report.started_at,
+        engine_finished_at=report.finished_at,
+    )
+
+
+def _read_program(folder: Path) -> Ending:
     try:
-        outcome = read_result(folder)
+        return read_result(folder)
     except FileProblem as problem:
-        is_missing = isinstance(problem, FileMissing)
-        reason = FailureReason.RESULT_MISSING if is_missing else FailureReason.RESULT_INVALID
-        outcome = Failure(reason=reason, message=clean_text(str(problem)))
-    if not report.oom_kills:
-        return outcome
-    if isinstance(outcome, Failure):
-        message = (
-            f"a process of the engine ran out of memory and was killed, and no result was left ({outcome.message})"
-        )
+        return failure_of_files(problem)
+
+
+def _with_oom_kills(ending: Ending) -> Ending:
+    if isinstance(ending, Failure):
+        message = f"a process of the engine ran out of memory and was killed, and no result was left ({ending.message})"
         return Failure(reason=FailureReason.OOM_KILLED, message=clean_text(message))
     warning = "a process of the engine ran out of memory and was killed, but the engine ended well"
-    return replace(outcome, warnings=(*outcome.warnings, warning))
+    return replace(ending, warnings=(*ending.warnings, warning))
+
+
+def _with_note(ending: Ending, note: str) -> Ending:
+    """Add a note on an engine that reported its files complete, did not exit, and was ended."""
+    if isinstance(ending, Result):
+        return replace(ending, provenance={**ending.provenance, "shutdown": note})
+    return replace(ending, message=clean_text(f"{ending.message} (the engine was {note})"))
 
 
 def _message(folder: Path, otherwise: str) -> str:
@@ -160,12 +154,12 @@ def _with_last_words(folder: Path, message: str) -> str:
 
 def _crash(code: int, report: ShimReport) -> str:
     if code != CODE_KILLED or not report.is_early:
-        return _ending(code)
+        return _how_it_ended(code)
     times = f"after {report.ran_seconds} s of at most {report.limit_seconds} s"
-    return f"{_ending(code)} {times}, and not by Backfleet: most likely it exceeded its memory limit"
+    return f"{_how_it_ended(code)} {times}, and not by Backfleet: most likely it exceeded its memory limit"
 
 
-def _ending(code: int) -> str:
+def _how_it_ended(code: int) -> str:
     if 128 < code <= 128 + MAX_SIGNAL:
         return f"the engine was ended by {_signal_name(code - 128)}"
     return f"the engine exited with code {code}"

@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from backfleet.core import wire
-from backfleet.core.backtests import BacktestRequest, Recorded, Result, result_to_json
+from backfleet.core.backtests import BacktestRequest, Outcome, Result, result_to_json
 from backfleet.core.metrics import METRICS, OWN_OF_LEAN
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.files import MAX_RESULT_BYTES, MEBIBYTE
-from backfleet.engines.judging import judge
+from backfleet.engines.judging import judge_program
 from backfleet.engines.program import (
     EXIT_ERROR,
     EXIT_OK,
@@ -44,7 +44,6 @@ from backfleet.engines.program import (
     write_json,
 )
 from backfleet.engines.protocol import EngineContainer, EngineSettings
-from backfleet.engines.results import read_result
 
 STRATEGY = "Noop"
 PARAMETERS = (
@@ -78,10 +77,10 @@ class NoopEngine:
             mounts=settings.mounts,
         )
 
-    def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
+    def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
         """Judge the files as for `bars`."""
         del request
-        return judge(folder, read_result, REASON_BY_EXIT_CODE)
+        return judge_program(folder)
 
 
 def parse_values(request: BacktestRequest) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from backfleet.core.backtests import BacktestRequest, Recorded
+from backfleet.core.backtests import BacktestRequest, Outcome
 from backfleet.core.spec.strategy_info import StrategyInfo
 
 
@@ -64,5 +64,5 @@ class Engine(Protocol):
     def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
         """Return the container that computes `request`."""
 
-    def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
+    def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
         """Judge the files that the engine and the shim left in `folder`. Hostile content gives a Failure, never an exception."""

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import errors, extensions
 
-from backfleet.core.backtests import Failure, Recorded, Result, result_to_json
+from backfleet.core.backtests import Failure, Outcome, Result, result_to_json
 from backfleet.engines.files import clean_text
 from backfleet.store.postgres.urls import parse_url
 
@@ -50,14 +50,14 @@ class Reply:
     message: str = ""
 
 
-Append = Callable[[str, str, Recorded], Reply]
+Append = Callable[[str, str, Outcome], Reply]
 """Takes database URL, attempt id and outcome; never raises for a database's error."""
 
 
-def append_outcome(database_url: str, attempt_id: str, recorded: Recorded, call_seconds: float = CALL_SECONDS) -> Reply:
+def append_outcome(database_url: str, attempt_id: str, outcome: Outcome, call_seconds: float = CALL_SECONDS) -> Reply:
     """Try once, on a new connection. Give up a call that the server does not answer in time."""
     try:
-        values = row(attempt_id, recorded)
+        values = row(attempt_id, outcome)
     except (ValueError, TypeError) as error:
         return Reply(Answer.REFUSED, f"the outcome cannot be written as JSON: {error}")
     try:
@@ -80,19 +80,19 @@ def append_outcome(database_url: str, attempt_id: str, recorded: Recorded, call_
     return Reply(Answer.APPENDED)
 
 
-def row(attempt_id: str, recorded: Recorded) -> dict[str, Any]:
+def row(attempt_id: str, outcome: Outcome) -> dict[str, Any]:
     """Return the row of an outcome by column; JSONB as text without NaN."""
-    outcome = recorded.outcome
-    is_success = isinstance(outcome, Result)
+    ending = outcome.ending
+    is_success = isinstance(ending, Result)
     return {
         "attempt_id": attempt_id,
         "kind": "succeeded" if is_success else "failed",
-        "reason": outcome.reason.value if isinstance(outcome, Failure) else None,
-        "message": clean_text(outcome.message) if isinstance(outcome, Failure) else None,
-        "body": json.dumps(result_to_json(outcome), allow_nan=False) if isinstance(outcome, Result) else None,
-        "exit_code": recorded.exit_code,
-        "started": recorded.engine_started_at,
-        "finished": recorded.engine_finished_at,
+        "reason": ending.reason.value if isinstance(ending, Failure) else None,
+        "message": clean_text(ending.message) if isinstance(ending, Failure) else None,
+        "body": json.dumps(result_to_json(ending), allow_nan=False) if isinstance(ending, Result) else None,
+        "exit_code": outcome.exit_code,
+        "started": outcome.engine_started_at,
+        "finished": outcome.engine_finished_at,
     }
 
 

@@ -21,7 +21,7 @@ from backfleet.engines.registry import ENGINES
 from backfleet.recorder.appending import Append, append_outcome
 from backfleet.recorder.logs import Log, json_log
 from backfleet.recorder.orders import Orders, OrdersInvalid, read_orders, termination_log
-from backfleet.recorder.recording import Clock, Ending, judge, record, with_image
+from backfleet.recorder.recording import Clock, Recording, judge, record, with_image
 
 EXIT_SUCCESS = 0
 EXIT_ORDERS_INVALID = 2
@@ -60,28 +60,28 @@ def run(environment: Mapping[str, str], append: Append, clock: Clock) -> int:
         return wire.RECORDER_EXIT_GAVE_UP
 
 
-def _run(orders: Orders, append: Append, clock: Clock, log: Log) -> Ending:
-    recorded = judge(ENGINES.get(orders.engine), orders.engine, orders.folder, orders.request)
-    recorded = with_image(recorded, orders.engine_image)
-    outcome = recorded.outcome
-    if isinstance(outcome, Failure):
-        log("judged", kind="failed", reason=outcome.reason.value, message=outcome.message)
+def _run(orders: Orders, append: Append, clock: Clock, log: Log) -> Recording:
+    outcome = judge(ENGINES.get(orders.engine), orders.engine, orders.folder, orders.request)
+    outcome = with_image(outcome, orders.engine_image)
+    ending = outcome.ending
+    if isinstance(ending, Failure):
+        log("judged", kind="failed", reason=ending.reason.value, message=ending.message)
     else:
         log("judged", kind="succeeded")
-    return record(orders, recorded, append, clock, log)
+    return record(orders, outcome, append, clock, log)
 
 
-def _finish(orders: Orders, ending: Ending, log: Log) -> int:
-    outcome = ending.recorded.outcome
-    is_failure = isinstance(outcome, Failure)
-    word: dict[str, object] = {"recorded": ending.is_recorded, "kind": "failed" if is_failure else "succeeded"}
-    if isinstance(outcome, Failure):
-        word |= {"reason": outcome.reason.value, "message": outcome.message}
-    if not ending.is_recorded:
-        word |= {"message": ending.message}
+def _finish(orders: Orders, recording: Recording, log: Log) -> int:
+    ending = recording.outcome.ending
+    is_failure = isinstance(ending, Failure)
+    word: dict[str, object] = {"recorded": recording.is_recorded, "kind": "failed" if is_failure else "succeeded"}
+    if isinstance(ending, Failure):
+        word |= {"reason": ending.reason.value, "message": ending.message}
+    if not recording.is_recorded:
+        word |= {"message": recording.message}
     _leave_last_word(orders.termination_log, word, log)
-    if not ending.is_recorded:
-        return EXIT_NOT_TAKEN if ending.is_refused else wire.RECORDER_EXIT_GAVE_UP
+    if not recording.is_recorded:
+        return EXIT_NOT_TAKEN if recording.is_refused else wire.RECORDER_EXIT_GAVE_UP
     return EXIT_FAILURE_RECORDED if is_failure else EXIT_SUCCESS
 
 

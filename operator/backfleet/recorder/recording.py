@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backfleet.core.backtests import PROVENANCE_IMAGE, BacktestRequest, Failure, Recorded, Result
+from backfleet.core.backtests import PROVENANCE_IMAGE, BacktestRequest, Failure, Outcome, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import clean_text
 from backfleet.engines.protocol import Engine
@@ -27,16 +27,16 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class Recording:
     """The end of recording: the outcome, and whether the database recorded or refused it."""
 
-    recorded: Recorded
+    outcome: Outcome
     is_recorded: bool
     is_refused: bool = False
     message: str = ""
 
 
-def judge(engine: Engine | None, name: str, folder: Path, request: BacktestRequest) -> Recorded:
+def judge(engine: Engine | None, name: str, folder: Path, request: BacktestRequest) -> Outcome:
     """Let the engine judge the folder. An error in it becomes an outcome too: nothing is lost silently."""
     if engine is None:
         return _recorder_error(
@@ -48,49 +48,48 @@ def judge(engine: Engine | None, name: str, folder: Path, request: BacktestReque
         return _recorder_error(f"the engine's files could not be judged: {type(error).__name__}: {error}")
 
 
-def with_image(recorded: Recorded, image: str | None) -> Recorded:
+def with_image(outcome: Outcome, image: str | None) -> Outcome:
     """Put the engine's image into the outcome's provenance, in place of any that the engine's files name."""
-    outcome = recorded.outcome
-    if image is None or not isinstance(outcome, Result):
-        return recorded
-    provenance = {**outcome.provenance, PROVENANCE_IMAGE: clean_text(image)}
-    return replace(recorded, outcome=replace(outcome, provenance=provenance))
+    ending = outcome.ending
+    if image is None or not isinstance(ending, Result):
+        return outcome
+    provenance = {**ending.provenance, PROVENANCE_IMAGE: clean_text(image)}
+    return replace(outcome, ending=replace(ending, provenance=provenance))
 
 
-def record(orders: Orders, recorded: Recorded, append: Append, clock: Clock, log: Log) -> Ending:
+def record(orders: Orders, outcome: Outcome, append: Append, clock: Clock, log: Log) -> Recording:
     """Append the outcome. Repeat while the database is away; the last try is at the end of the patience."""
     deadline = clock.now() + orders.patience_seconds
     delay = FIRST_DELAY_SECONDS
     was_refused = False
     while True:
-        reply = append(orders.database_url, orders.attempt_id, recorded)
+        reply = append(orders.database_url, orders.attempt_id, outcome)
         match reply.answer:
             case Answer.APPENDED | Answer.DUPLICATE:
                 log("recorded", answer=reply.answer.value)
-                return Ending(recorded=recorded, is_recorded=True)
+                return Recording(outcome=outcome, is_recorded=True)
             case Answer.UNKNOWN_ATTEMPT:
                 log("not recorded", level="error", answer=reply.answer.value, message=reply.message)
-                return Ending(recorded=recorded, is_recorded=False, is_refused=True, message=reply.message)
+                return Recording(outcome=outcome, is_recorded=False, is_refused=True, message=reply.message)
             case Answer.REFUSED:
                 if was_refused:
                     log("not recorded", level="error", answer=reply.answer.value, message=reply.message)
-                    return Ending(recorded=recorded, is_recorded=False, is_refused=True, message=reply.message)
+                    return Recording(outcome=outcome, is_recorded=False, is_refused=True, message=reply.message)
                 log("refused", level="error", message=reply.message)
-                recorded, was_refused = _instead_of(recorded, reply), True
+                outcome, was_refused = _instead_of_refused(reply), True
             case Answer.AWAY:
                 left = deadline - clock.now()
                 log("database away", level="warning", message=reply.message, seconds_left=round(max(left, 0.0), 1))
                 if left <= 0:
-                    return Ending(recorded=recorded, is_recorded=False, message=reply.message)
+                    return Recording(outcome=outcome, is_recorded=False, message=reply.message)
                 clock.sleep(min(left, delay * (0.5 + clock.jitter() / 2)))
                 delay = min(delay * 2, MAX_DELAY_SECONDS)
 
 
-def _instead_of(recorded: Recorded, reply: Reply) -> Recorded:
+def _instead_of_refused(reply: Reply) -> Outcome:
     """Return a failure in place of an outcome that the database refuses, without its times and code: they may be the cause."""
-    del recorded
     return _recorder_error(f"the database refused the outcome: {reply.message}")
 
 
-def _recorder_error(message: str) -> Recorded:
-    return Recorded(outcome=Failure(reason=FailureReason.RECORDER_ERROR, message=clean_text(message)))
+def _recorder_error(message: str) -> Outcome:
+    return Outcome(ending=Failure(reason=FailureReason.RECORDER_ERROR, message=clean_text(message)))

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from backfleet.core.backtests import BacktestState, Finding, Recorded, Result
+from backfleet.core.backtests import BacktestState, Finding, Outcome, Result
 from backfleet.core.changes import AttemptChange, BatchChanges, LaunchAttempt, MarkAttempt, SettleFailure, SettleResult
 from backfleet.core.planning.rejudge import judge_stale
 from backfleet.core.reasons import FailureReason
@@ -133,7 +133,7 @@ class Ledger:
         result = build_result(metrics, self.provenance)
         settled = SettleResult(
             attempt=attempt,
-            outcome=seen_outcome(attempt.id, START + timedelta(minutes=32), Recorded(outcome=result, exit_code=0)),
+            outcome=seen_outcome(attempt.id, START + timedelta(minutes=32), Outcome(ending=result, exit_code=0)),
             metrics=metrics,
             objective_value=value,
             passed=not rejections,

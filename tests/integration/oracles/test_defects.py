@@ -14,7 +14,7 @@ import pytest
 from backfleet import catalog
 from backfleet.configs.converting import Wishes, convert
 from backfleet.configs.documents import ConfigInvalid
-from backfleet.core.backtests import Failure, Outcome, Result
+from backfleet.core.backtests import Ending, Failure, Result
 from backfleet.core.criteria import SuccessCriteria, judge
 from backfleet.core.reasons import FailureReason
 from backfleet.core.space.parameters import build_space
@@ -40,10 +40,10 @@ def read(name: str, start: date, end: date) -> tuple[Bars, tuple[str, ...]]:
     return series[0], run(request, series, settings).warnings
 
 
-def judged(name: str, folder: Path) -> Outcome:
+def judged(name: str, folder: Path) -> Ending:
     shutil.copytree(FOLDER / name, folder, dirs_exist_ok=True)
     write_exit(folder)
-    return judge_folder(folder, make_request("Hunt", symbols=("AAPL",))).outcome
+    return judge_folder(folder, make_request("Hunt", symbols=("AAPL",))).ending
 
 
 def converted(name: str) -> Any:

@@ -73,46 +73,46 @@ def result_file(name: str) -> Any:
 
 @pytest.mark.parametrize("name", list(EXPECTED))
 def test_every_number_is_the_one_that_must_come_out(tmp_path: Path, name: str) -> None:
-    outcome = judge_folder(copy(name, tmp_path), REQUEST).outcome
-    assert isinstance(outcome, Result), outcome
+    ending = judge_folder(copy(name, tmp_path), REQUEST).ending
+    assert isinstance(ending, Result), ending
     for metric, value in EXPECTED[name].items():
-        assert outcome.metrics[metric] == (value if value is None else pytest.approx(value, abs=TOLERANCE)), metric
+        assert ending.metrics[metric] == (value if value is None else pytest.approx(value, abs=TOLERANCE)), metric
 
 
 @pytest.mark.parametrize("name", list(EXPECTED))
 def test_the_statistics_are_stored_text_for_text(tmp_path: Path, name: str) -> None:
-    outcome = judge_folder(copy(name, tmp_path), REQUEST).outcome
+    ending = judge_folder(copy(name, tmp_path), REQUEST).ending
     body = result_file(name)
-    assert isinstance(outcome, Result)
-    assert outcome.statistics == (body.get("statistics") or body["Statistics"])
+    assert isinstance(ending, Result)
+    assert ending.statistics == (body.get("statistics") or body["Statistics"])
     # These runs were not started by the adapter, which sends four more parameters.
-    assert all(text.endswith("LEAN did not receive it") for text in outcome.warnings)
-    assert len(outcome.warnings) == (4 if body.get("algorithmConfiguration") else 0)
+    assert all(text.endswith("LEAN did not receive it") for text in ending.warnings)
+    assert len(ending.warnings) == (4 if body.get("algorithmConfiguration") else 0)
 
 
 def test_a_full_result_alone_gives_what_it_gives_beside_its_summary(tmp_path: Path) -> None:
-    both = judge_folder(copy("camelcase-52-orders", tmp_path), REQUEST).outcome
+    both = judge_folder(copy("camelcase-52-orders", tmp_path), REQUEST).ending
     next(tmp_path.glob("*-summary.json")).unlink()
-    assert judge_folder(tmp_path, REQUEST).outcome == both
+    assert judge_folder(tmp_path, REQUEST).ending == both
 
 
 def test_the_equity_curve_is_that_of_the_chart(tmp_path: Path) -> None:
-    outcome = judge_folder(copy("camelcase-52-orders", tmp_path), REQUEST).outcome
-    assert isinstance(outcome, Result)
-    assert len(outcome.equity_curve) == 31
-    assert outcome.equity_curve[0] == (date(2023, 1, 1), 100000.0)
-    assert outcome.equity_curve[-1] == (date(2023, 1, 31), 101831.37)
+    ending = judge_folder(copy("camelcase-52-orders", tmp_path), REQUEST).ending
+    assert isinstance(ending, Result)
+    assert len(ending.equity_curve) == 31
+    assert ending.equity_curve[0] == (date(2023, 1, 1), 100000.0)
+    assert ending.equity_curve[-1] == (date(2023, 1, 31), 101831.37)
 
 
 def test_a_runtime_error_is_failed_with_its_message(tmp_path: Path) -> None:
-    outcome = judge_folder(copy("runtime-error", tmp_path, code=1), REQUEST).outcome
-    assert isinstance(outcome, Failure)
-    assert outcome.reason is FailureReason.RUNTIME_ERROR
-    assert outcome.message.startswith(result_file("runtime-error")["state"]["RuntimeError"].strip())
+    ending = judge_folder(copy("runtime-error", tmp_path, code=1), REQUEST).ending
+    assert isinstance(ending, Failure)
+    assert ending.reason is FailureReason.RUNTIME_ERROR
+    assert ending.message.startswith(result_file("runtime-error")["state"]["RuntimeError"].strip())
 
 
 def test_a_run_without_data_is_failed_though_it_completed(tmp_path: Path) -> None:
-    outcome = judge_folder(copy("no-data", tmp_path), REQUEST).outcome
-    assert isinstance(outcome, Failure)
-    assert outcome.reason is FailureReason.NO_DATA
-    assert outcome.message.startswith("11355 of 11356 data requests failed")
+    ending = judge_folder(copy("no-data", tmp_path), REQUEST).ending
+    assert isinstance(ending, Failure)
+    assert ending.reason is FailureReason.NO_DATA
+    assert ending.message.startswith("11355 of 11356 data requests failed")

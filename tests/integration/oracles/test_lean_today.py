@@ -90,14 +90,14 @@ def test_a_folder_has_its_verdict(tmp_path: Path, name: str, code: int) -> None:
     write_exit(tmp_path, code)
     start, end = wanted.days
     request = replace(REQUEST, symbols=wanted.symbols, start_date=start, end_date=end)
-    outcome = judge_folder(tmp_path, request).outcome
-    if isinstance(outcome, Failure):
-        assert outcome.reason is wanted.reason, outcome.message
-        text = outcome.message
+    ending = judge_folder(tmp_path, request).ending
+    if isinstance(ending, Failure):
+        assert ending.reason is wanted.reason, ending.message
+        text = ending.message
     else:
-        assert wanted.reason is None, outcome
-        assert {name: outcome.metrics[name] for name, _ in wanted.metrics} == dict(wanted.metrics)
-        text = "\n".join(outcome.warnings)
+        assert wanted.reason is None, ending
+        assert {name: ending.metrics[name] for name, _ in wanted.metrics} == dict(wanted.metrics)
+        text = "\n".join(ending.warnings)
         assert ("the engine was ended by signal 6 (SIGABRT)" in text) is (code == 134)
     assert [word for word in wanted.words if word not in text] == [], text
     assert [word for word in wanted.absent if word in text] == []
@@ -113,9 +113,9 @@ def test_an_abort_changes_nothing_but_a_warning(tmp_path: Path) -> None:
         for file in (TODAY / "shutdown-abort").iterdir():
             shutil.copyfile(file, tmp_path / file.name)
         write_exit(tmp_path, code)
-        outcome = judge_folder(tmp_path, REQUEST).outcome
-        assert isinstance(outcome, Result)
-        outcomes.append(outcome)
+        ending = judge_folder(tmp_path, REQUEST).ending
+        assert isinstance(ending, Result)
+        outcomes.append(ending)
     good, aborted = outcomes
     assert aborted == replace(good, warnings=aborted.warnings)
     assert len(aborted.warnings) == len(good.warnings) + 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from backfleet.core.backtests import BacktestState, Failure, Finding, Recorded, Result, result_to_json
+from backfleet.core.backtests import BacktestState, Ending, Failure, Finding, Outcome, Result, result_to_json
 from backfleet.core.changes import (
     AttemptChange,
     BatchChanges,
@@ -108,9 +108,9 @@ def result(**metrics: float | None) -> Result:
     )
 
 
-def recorded(outcome: Result | Failure | None = None) -> Recorded:
-    return Recorded(
-        outcome=outcome or result(),
+def recorded(ending: Ending | None = None) -> Outcome:
+    return Outcome(
+        ending=ending or result(),
         exit_code=0,
         engine_started_at=START + timedelta(seconds=3),
         engine_finished_at=START + timedelta(seconds=9),
@@ -121,7 +121,7 @@ def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "
     return Failure(reason=reason, message=message)
 
 
-def outcome_of(each: AttemptRecord, said: Recorded | None = None) -> OutcomeRecord:
+def outcome_of(each: AttemptRecord, said: Outcome | None = None) -> OutcomeRecord:
     """What a pass saw of an attempt's outcome."""
     return seen_outcome(each.id, START + timedelta(seconds=10), said or recorded())
 
@@ -146,7 +146,7 @@ def fail(each: AttemptRecord, state: BacktestState = BacktestState.FAILED, **cha
     return SettleFailure(attempt=each, state=state, **said)
 
 
-def append_outcome(url: str, attempt_id: str, said: Recorded) -> None:
+def append_outcome(url: str, attempt_id: str, said: Outcome) -> None:
     """What the recorder does, with its own code and role."""
     assert appending.append_outcome(url, attempt_id, said).answer is appending.Answer.APPENDED
 

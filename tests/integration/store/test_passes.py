@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine, text
 
-from backfleet.core.backtests import BacktestState, Recorded
+from backfleet.core.backtests import BacktestState, Outcome
 from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import Conflict, FenceLost, Unavailable, ValuesRefused
 from backfleet.core.reasons import FailureReason
@@ -162,7 +162,7 @@ def test_a_new_batch_that_postgres_cannot_hold_is_refused_and_leaves_no_row(life
 
 def test_a_recorded_failure_closes_the_attempt(life: Life) -> None:
     life.save(launch(attempt()))
-    said = Recorded(outcome=failure(), exit_code=1)
+    said = Outcome(ending=failure(), exit_code=1)
     life.save(fail(attempt(), reason=FailureReason.ENGINE_ERROR, outcome=outcome_of(attempt(), said)))
     (row,) = life.query("SELECT is_open, exit_code, reason FROM backtest_attempts")
     assert row == {"is_open": False, "exit_code": 1, "reason": "EngineError"}
@@ -446,6 +446,6 @@ def test_an_unreadable_body_is_an_invalid_result(life: Life, engine: Engine) -> 
 def test_a_result_survives_the_recorder_and_the_pass_unchanged(life: Life, database: Database) -> None:
     measured = result(sharpe_ratio=1 / 3, sortino_ratio=None, total_fees=1e-17)
     life.save(launch(attempt()))
-    append_outcome(database.recorder_url, attempt().id, Recorded(outcome=measured))
+    append_outcome(database.recorder_url, attempt().id, Outcome(ending=measured))
     (outcome,) = life.look().outcomes
-    assert outcome == seen_outcome(attempt().id, outcome.recorded_at, Recorded(outcome=measured))
+    assert outcome == seen_outcome(attempt().id, outcome.recorded_at, Outcome(ending=measured))

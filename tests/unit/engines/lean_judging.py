@@ -15,16 +15,16 @@ SHORT_CURVE = {"Strategy Equity": {"series": {"Equity": {"values": equity_values
 
 
 def result(folder: Path, request: BacktestRequest = REQUEST) -> Result:
-    outcome = judge_folder(folder, request).outcome
-    assert isinstance(outcome, Result), outcome
-    return outcome
+    ending = judge_folder(folder, request).ending
+    assert isinstance(ending, Result), ending
+    return ending
 
 
 def failure(folder: Path) -> Failure:
-    outcome = judge_folder(folder, REQUEST).outcome
-    assert isinstance(outcome, Failure), outcome
-    assert 0 < len(outcome.message) <= 2000
-    return outcome
+    ending = judge_folder(folder, REQUEST).ending
+    assert isinstance(ending, Failure), ending
+    assert 0 < len(ending.message) <= 2000
+    return ending
 
 
 def state(**changes: str) -> dict[str, str]:

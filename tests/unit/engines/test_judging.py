@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backfleet.core import wire
-from backfleet.core.backtests import Failure, Recorded, Result, result_to_json
+from backfleet.core.backtests import Failure, Outcome, Result, result_to_json
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.noop import run
 from backfleet.engines.registry import ENGINES
@@ -18,22 +18,20 @@ GOOD = run(REQUEST)
 STARTED, FINISHED = datetime.fromtimestamp(1700000000, UTC), datetime.fromtimestamp(1700000060, UTC)
 
 
-def judged(folder: Path) -> Recorded:
+def judged(folder: Path) -> Outcome:
     return ENGINES["bars"].outcome(folder, REQUEST)
 
 
 def failure(folder: Path) -> Failure:
-    outcome = judged(folder).outcome
-    assert isinstance(outcome, Failure)
-    return outcome
+    ending = judged(folder).ending
+    assert isinstance(ending, Failure)
+    return ending
 
 
 def test_exit_0_and_a_good_file_is_a_result_with_the_times_of_the_shim(tmp_path: Path) -> None:
     write_exit(tmp_path)
     write_result(tmp_path, result_to_json(GOOD))
-    assert judged(tmp_path) == Recorded(
-        outcome=GOOD, exit_code=0, engine_started_at=STARTED, engine_finished_at=FINISHED
-    )
+    assert judged(tmp_path) == Outcome(ending=GOOD, exit_code=0, engine_started_at=STARTED, engine_finished_at=FINISHED)
 
 
 @pytest.mark.parametrize(
@@ -68,11 +66,11 @@ def test_reason_by_exit_code_and_memory_kills_without_a_result(
     tmp_path: Path, code: object, oom: object, reason: FailureReason
 ) -> None:
     write_exit(tmp_path, code, oom)
-    recorded = judged(tmp_path)
-    assert isinstance(recorded.outcome, Failure)
-    assert recorded.outcome.reason is reason
-    assert recorded.outcome.message
-    assert recorded.exit_code == (code if isinstance(code, int) and code < 256 else None)
+    outcome = judged(tmp_path)
+    assert isinstance(outcome.ending, Failure)
+    assert outcome.ending.reason is reason
+    assert outcome.ending.message
+    assert outcome.exit_code == (code if isinstance(code, int) and code < 256 else None)
 
 
 @pytest.mark.parametrize(
@@ -109,10 +107,10 @@ def test_a_failure_is_not_hidden_by_a_result_that_looks_good(tmp_path: Path) -> 
 def test_a_result_beside_a_killed_helper_process_stands_with_a_warning(tmp_path: Path) -> None:
     write_exit(tmp_path, 0, 1)
     write_result(tmp_path, result_to_json(GOOD))
-    outcome = judged(tmp_path).outcome
-    assert isinstance(outcome, Result)
-    assert outcome.metrics == GOOD.metrics
-    assert "ran out of memory and was killed" in outcome.warnings[-1]
+    ending = judged(tmp_path).ending
+    assert isinstance(ending, Result)
+    assert ending.metrics == GOOD.metrics
+    assert "ran out of memory and was killed" in ending.warnings[-1]
 
 
 def test_the_message_is_the_engines_own_with_the_code_behind_it(tmp_path: Path) -> None:
@@ -187,7 +185,7 @@ def test_a_device_is_no_result(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_a_missing_result(tmp_path: Path) -> None:
-    assert judged(tmp_path / "none").outcome == Failure(
+    assert judged(tmp_path / "none").ending == Failure(
         reason=FailureReason.RESULT_MISSING,
         message=f"{wire.SHIM_EXIT_FILE}: expected the engine's exit code, found none",
     )

@@ -32,10 +32,10 @@ def asking(*symbols: str) -> BacktestRequest:
 
 
 def no_data(folder: Path, request: BacktestRequest) -> str:
-    outcome = judge_folder(folder, request).outcome
-    assert isinstance(outcome, Failure), outcome
-    assert outcome.reason is FailureReason.NO_DATA
-    return outcome.message
+    ending = judge_folder(folder, request).ending
+    assert isinstance(ending, Failure), ending
+    assert ending.reason is FailureReason.NO_DATA
+    return ending.message
 
 
 MISSING = [

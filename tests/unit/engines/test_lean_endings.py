@@ -174,7 +174,7 @@ def test_a_run_that_lost_everything_is_a_result_with_a_warning(tmp_path: Path) -
 def test_a_run_that_never_found_its_algorithm_names_the_file(tmp_path: Path, code: int) -> None:
     write_log(write_run(tmp_path, code=code), ["TRACE:: Engine.Main(): Started 18:42"])
     request = replace(REQUEST, lean_project_path="research/trend", lean_algorithm_file="trend.py")
-    outcome = judge_folder(tmp_path, request).outcome
-    assert isinstance(outcome, Failure)
-    assert outcome.reason is FailureReason.ENGINE_ERROR
-    assert "Check that research/trend/trend.py is among the projects." in outcome.message
+    ending = judge_folder(tmp_path, request).ending
+    assert isinstance(ending, Failure)
+    assert ending.reason is FailureReason.ENGINE_ERROR
+    assert "Check that research/trend/trend.py is among the projects." in ending.message

@@ -34,10 +34,10 @@ def test_a_good_run_is_a_result_with_all_that_lean_wrote(tmp_path: Path) -> None
     write_run(tmp_path, make_result(), make_result(charts={}))
     write_monitor_report(tmp_path, 42, 0)
     write_log(tmp_path, ["TRACE:: Engine.Main(): LEAN ALGORITHMIC TRADING ENGINE v2.5.0.0 Mode: DEBUG (64bit)"])
-    recorded = judge_folder(tmp_path, REQUEST)
+    outcome = judge_folder(tmp_path, REQUEST)
     found = result(tmp_path)
-    assert recorded.exit_code == 0
-    assert recorded.engine_started_at == datetime.fromtimestamp(1700000000, UTC)
+    assert outcome.exit_code == 0
+    assert outcome.engine_started_at == datetime.fromtimestamp(1700000000, UTC)
     assert found.metrics["sharpe_ratio"] == 0.9123
     assert found.statistics == STATISTICS
     assert found.warnings == ()

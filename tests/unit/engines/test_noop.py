@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from backfleet.core.backtests import Failure, Outcome
+from backfleet.core.backtests import Ending, Failure
 from backfleet.core.metrics import METRICS
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.noop import main, run
@@ -28,11 +28,11 @@ def start(folder: Path, parameters: Mapping[str, str], strategy: str = "Noop") -
     )
 
 
-def outcome_of(folder: Path, parameters: Mapping[str, str]) -> Outcome:
+def outcome_of(folder: Path, parameters: Mapping[str, str]) -> Ending:
     request = make_request("Noop", parameters)
     environment = {"BACKFLEET_REQUEST": request.to_json(), "BACKFLEET_RESULTS_PATH": str(folder)}
     write_exit(folder, main(environment))
-    return ENGINES["noop"].outcome(folder, request).outcome
+    return ENGINES["noop"].outcome(folder, request).ending
 
 
 def test_every_metric_is_a_number_and_sharpe_is_the_value() -> None:
@@ -65,15 +65,15 @@ def test_a_good_run_leaves_what_run_computes(tmp_path: Path) -> None:
     ],
 )
 def test_it_fails_as_its_parameters_ask(tmp_path: Path, parameters: dict[str, str], reason: FailureReason) -> None:
-    outcome = outcome_of(tmp_path, parameters)
-    assert isinstance(outcome, Failure)
-    assert outcome.reason is reason
+    ending = outcome_of(tmp_path, parameters)
+    assert isinstance(ending, Failure)
+    assert ending.reason is reason
 
 
 def test_the_message_of_an_exit_code_is_its_own(tmp_path: Path) -> None:
-    outcome = outcome_of(tmp_path, {"exit_code": "7"})
-    assert isinstance(outcome, Failure)
-    assert outcome.message == "the parameter exit_code requests exit code 7 (the engine exited with code 7)"
+    ending = outcome_of(tmp_path, {"exit_code": "7"})
+    assert isinstance(ending, Failure)
+    assert ending.message == "the parameter exit_code requests exit code 7 (the engine exited with code 7)"
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backfleet.core.backtests import Recorded, result_to_json
+from backfleet.core.backtests import Outcome, result_to_json
 from backfleet.engines.noop import run as run_noop
 from backfleet.recorder.appending import Answer, Reply, append_outcome
 from backfleet.recorder.main import Terminated, run
@@ -39,7 +39,7 @@ def test_a_recorded_success_ends_with_0(tmp_path: Path) -> None:
     write_result(tmp_path, result_to_json(run_noop(REQUEST)))
     database = FakeDatabase(Reply(Answer.APPENDED))
     assert ended(tmp_path, database) == (0, {"recorded": True, "kind": "succeeded", "message": ""})
-    assert database.offers[0][2].outcome == run_noop(REQUEST)
+    assert database.offers[0][2].ending == run_noop(REQUEST)
 
 
 def test_a_recorded_failure_ends_with_3_and_says_why(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_a_bad_environment_ends_with_2_and_names_the_variable(tmp_path: Path) ->
 
 
 def test_a_signal_between_tries_ends_with_4(tmp_path: Path) -> None:
-    def terminated(url: str, attempt_id: str, recorded: Recorded) -> Reply:
+    def terminated(url: str, attempt_id: str, outcome: Outcome) -> Reply:
         raise Terminated
 
     assert run(environment_of(tmp_path), terminated, FakeClock().as_clock()) == 4
@@ -118,8 +118,8 @@ def test_log_lines_are_json_with_the_attempt_and_without_the_password(
 
 
 def test_content_that_is_no_json_is_refused_before_any_connection() -> None:
-    outcome = run_noop(REQUEST)
-    broken = Recorded(outcome=type(outcome)(metrics={"sharpe_ratio": float("nan")}))
+    ending = run_noop(REQUEST)
+    broken = Outcome(ending=type(ending)(metrics={"sharpe_ratio": float("nan")}))
     assert append_outcome("postgresql://nobody@127.0.0.1:1/x", "uid-3.1", broken).answer is Answer.REFUSED
 
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backfleet.core import wire
-from backfleet.core.backtests import BacktestRequest, Recorded
+from backfleet.core.backtests import BacktestRequest, Outcome
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.bars.strategies import STRATEGIES
-from backfleet.engines.judging import judge
-from backfleet.engines.program import REASON_BY_EXIT_CODE, parameter_types
+from backfleet.engines.judging import judge_program
+from backfleet.engines.program import parameter_types
 from backfleet.engines.protocol import EngineContainer, EngineSettings, mount_path
-from backfleet.engines.results import read_result
 
 
 class BarsEngine:
@@ -40,7 +39,7 @@ class BarsEngine:
             mounts=settings.mounts,
         )
 
-    def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
+    def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
         """Judge the shim's report and result.json."""
         del request
-        return judge(folder, read_result, REASON_BY_EXIT_CODE)
+        return judge_program(folder)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from backfleet.core import wire
-from backfleet.core.backtests import BacktestRequest, Recorded
+from backfleet.core.backtests import BacktestRequest, Outcome
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.lean.configuration import build_configuration, render
 from backfleet.engines.lean.data_folder import prepared
@@ -65,7 +65,7 @@ class LeanEngine:
             mounts=settings.mounts,
         )
 
-    def outcome(self, folder: Path, request: BacktestRequest) -> Recorded:
+    def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
         """Judge LEAN's files: an exit code of 0 proves nothing."""
         # These are a tenth of the recorder's imports, and pods of other engines do not need them.
         from backfleet.engines.lean.verdict import judge_folder  # noqa: PLC0415

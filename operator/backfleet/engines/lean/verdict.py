@@ -8,10 +8,10 @@ describes them for readers.
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from backfleet.core.backtests import BacktestRequest, Failure, Outcome, Recorded, Result
+from backfleet.core.backtests import BacktestRequest, Ending, Failure, Outcome, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import FileProblem, clean_text
-from backfleet.engines.judging import judge
+from backfleet.engines.judging import failure_of_exit, failure_of_files, outcome_of, read_exit, with_exit
 from backfleet.engines.lean.configuration import PYTHON_FILE
 from backfleet.engines.lean.curve import sampled_curve
 from backfleet.engines.lean.document import Document
@@ -21,11 +21,13 @@ from backfleet.engines.lean.logs import LogFacts, read_logs
 from backfleet.engines.lean.metrics import Measured, measure
 from backfleet.engines.lean.monitor import DataRequests
 from backfleet.engines.lean.remarks import provenance_of, warnings_of
+from backfleet.engines.shim import ShimReport
 
 MAX_WORDS = 1200
 """Characters of LEAN's own words in a failure's message; the log gets the rest."""
 
 CODE_ABORTED = 134
+NO_RESULT = (FailureReason.RESULT_MISSING, FailureReason.RESULT_INVALID)
 NO_POINTS = 1
 """LEAN counts one data point even if there was none."""
 INITIALIZE_MARKS = ("Algorithm.Initialize() Error", "During the algorithm initialization")
@@ -33,35 +35,42 @@ RUNTIME_MARKS = ("Runtime Error:", "RuntimeError:")
 """How Engine/Engine.cs and the setup handler begin the two kinds of messages."""
 
 
-def judge_folder(folder: Path, request: BacktestRequest) -> Recorded:
+def judge_folder(folder: Path, request: BacktestRequest) -> Outcome:
     """Judge LEAN's run by its results folder. Hostile content gives a Failure, never an exception."""
-    return judge(
-        folder,
-        lambda there: _judge_files(there, request),
-        {},
-        lambda there, code, failure: explain(there, code, failure, request),
-        _is_posted,
-    )
+    report = read_exit(folder)
+    ending = _judge(folder, report, request)
+    if isinstance(ending, Failure):
+        ending = explain(folder, report.exit_code, ending, request)
+    return outcome_of(report, ending)
 
 
-def _is_posted(folder: Path) -> bool:
-    return read_logs(folder).is_posted
+def _judge(folder: Path, report: ShimReport, request: BacktestRequest) -> Ending:
+    """Judge by the exit, or by the files where it decides nothing, or where the process ended after a whole result.
 
-
-def _judge_files(folder: Path, request: BacktestRequest) -> Outcome:
-    seen = gather(folder)
-    measured = measure(seen.document, seen.whole, seen.rates)
-    failure = find_failure(seen, measured, request)
-    if failure is not None:
+    Files without a final result prove nothing of a process that ended otherwise than well.
+    """
+    failure = failure_of_exit(folder, report)
+    if failure is not None and not (report.exit_code and read_logs(folder).is_posted):
         return failure
-    return Result(
-        metrics=measured.metrics,
-        statistics=seen.document.statistics,
-        equity_curve=sampled_curve(seen.equity),
-        warnings=warnings_of(seen, measured, request),
-        provenance=provenance_of(seen, request),
-        analysis=seen.analysis,
-    )
+    ending = with_exit(_judge_files(folder, request), report)
+    is_proof = isinstance(ending, Result) or ending.reason not in NO_RESULT
+    return ending if failure is None or is_proof else failure
+
+
+def _judge_files(folder: Path, request: BacktestRequest) -> Ending:
+    try:
+        seen = gather(folder)
+        measured = measure(seen.document, seen.whole, seen.rates)
+        return find_failure(seen, measured, request) or Result(
+            metrics=measured.metrics,
+            statistics=seen.document.statistics,
+            equity_curve=sampled_curve(seen.equity),
+            warnings=warnings_of(seen, measured, request),
+            provenance=provenance_of(seen, request),
+            analysis=seen.analysis,
+        )
+    except FileProblem as problem:
+        return failure_of_files(problem)
 
 
 def find_failure(seen: Evidence, measured: Measured, request: BacktestRequest) -> Failure | None:
