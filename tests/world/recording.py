@@ -1,0 +1,75 @@
+"""Records an outcome for a fake pod, by the recorder's own code on files as the engine `noop` and the shim leave them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from backfleet.core import wire
+from backfleet.core.backtests import BacktestRequest
+from backfleet.core.reasons import FailureReason
+from backfleet.engines import noop
+from backfleet.engines.program import EXIT_ERROR, write_error
+from backfleet.recorder.appending import append_outcome
+from backfleet.recorder.main import MONOTONIC, run
+from tests.world.fates import Fate
+from tests.world.kinds import Json
+
+KILLED = 137
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How the recorder's container ended."""
+
+    exit_code: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Has the rights of production's recorder at this URL."""
+
+    database_url: str
+
+    def record(self, pod: Json, fate: Fate, started: datetime, finished: datetime) -> Ending:
+        """Offer the outcome once; exit code 4 when Postgres does not answer, as from a recorder whose patience is over."""
+        with TemporaryDirectory(prefix="backfleet-world-") as name:
+            folder, last_word = Path(name) / "results", Path(name) / "last-word"
+            folder.mkdir()
+            environment = environment_of(pod, wire.CONTAINER_RECORDER) | {
+                wire.ENV_RESULTS_PATH: str(folder),
+                wire.ENV_TERMINATION_LOG: str(last_word),
+                wire.ENV_RECORDER_DATABASE_URL: self.database_url,
+                wire.ENV_RECORDER_PATIENCE: "0",
+            }
+            leave_files(folder, BacktestRequest.from_json(environment[wire.ENV_REQUEST]), fate, started, finished)
+            code = run(environment, append_outcome, MONOTONIC)
+            return Ending(code, last_word.read_text() if last_word.exists() else "")
+
+
+def environment_of(pod: Json, container: str) -> dict[str, str]:
+    """A container's variables that have their values in its pod."""
+    spec = pod["spec"]
+    (found,) = [each for each in [*spec["initContainers"], *spec["containers"]] if each["name"] == container]
+    return {each["name"]: each["value"].replace("$$", "$") for each in found["env"] if "value" in each}
+
+
+def patience_of(pod: Json) -> float:
+    """For how many seconds the pod's recorder tries."""
+    return float(environment_of(pod, wire.CONTAINER_RECORDER)[wire.ENV_RECORDER_PATIENCE])
+
+
+def leave_files(folder: Path, request: BacktestRequest, fate: Fate, started: datetime, finished: datetime) -> None:
+    """What the engine and the shim leave in the results folder."""
+    code, kills = 0, 0
+    if fate is Fate.OOM_IN_ENGINE:
+        code, kills = KILLED, 1
+    elif fate is Fate.FAILS:
+        code = EXIT_ERROR
+        write_error(folder, FailureReason.ENGINE_ERROR, "the plan of the fake kubelet wants it")
+    else:
+        noop.leave_result(folder, "ok", noop.run(request))
+    began, ended = int(started.timestamp()), int(finished.timestamp())
+    lines = (f"code={code}", f"started={began}", f"finished={ended}", f"oom={kills}", "ended=0", f"ran={ended - began}")
+    (folder / wire.SHIM_EXIT_FILE).write_text("\n".join((*lines, "limit=86400", "")))
