@@ -140,14 +140,21 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.flush()
         try:
             for change in disturb(fault, changes):
-                self.wfile.write(json.dumps({"type": change.type, "object": change.object}).encode() + b"\n")
-                self.wfile.flush()
+                self._send_chunk(json.dumps({"type": change.type, "object": change.object}).encode() + b"\n")
+            self._send_chunk(b"")
         except OSError:
             return  # the watcher went away
+
+    def _send_chunk(self, data: bytes) -> None:
+        """Send a piece that its reader gets at once; an empty one is the end."""
+        self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
+        self.wfile.flush()
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         return super().date_time_string(timestamp or self.api.date())

@@ -44,13 +44,13 @@ class Plan:
     weights: Mapping[Fate, float] = field(default_factory=lambda: {Fate.SUCCEEDS: 1})
     start_seconds: tuple[float, float] = (1.0, 3.0)
     run_seconds: tuple[float, float] = (5.0, 30.0)
-    fixed: Mapping[str, Fate] = field(default_factory=dict)
-    """Fates that a test wants, by the Job's name."""
+    by_index: Mapping[int, Fate] = field(default_factory=dict)
+    """Fates that a test wants, for every attempt."""
 
     def life_of(self, pod: Json) -> Life:
         labels = pod["metadata"]["labels"]
         place = tuple(labels.get(key, "") for key in (wire.LABEL_BATCH_UID, wire.LABEL_INDEX, wire.LABEL_ATTEMPT))
         chance = random.Random(f"{self.seed}/{'/'.join(place)}")
         fate = chance.choices([*self.weights], [*self.weights.values()])[0]
-        fate = self.fixed.get(labels.get(wire.LABEL_JOB_NAME, ""), fate)
+        fate = self.by_index.get(int(place[1] or -1), fate)
         return Life(fate, chance.uniform(*self.start_seconds), chance.uniform(*self.run_seconds))
