@@ -1,4 +1,4 @@
-"""The app: wires settings, Postgres, Kubernetes and routes; nothing outside is touched before the first request."""
+"""Creates the app: connects settings, Postgres, Kubernetes and routes. Nothing is contacted before the first request."""
 
 import logging
 import os
@@ -22,14 +22,14 @@ from backfleet_api.writing import routes as writing
 
 logger = logging.getLogger(__name__)
 
-DESCRIPTION = """Batches of backtests that Backfleet runs on Kubernetes: their progress, and their results in rank.
+DESCRIPTION = """Batches of backtests that Backfleet runs on Kubernetes: their progress and their ranked results.
 
-Times are RFC 3339 in UTC. Fractions are fractions (0.026, not 2.6 %), money is in the account's currency, an absent number is
-null. Unknown and repeated query parameters are refused. Errors are problem+json (RFC 9457)."""
+Times are RFC 3339 in UTC. Ratios are fractions (0.026, not 2.6 %), money is in the account's currency, and a missing number
+is null. Unknown and repeated query parameters are errors. Errors are problem+json (RFC 9457)."""
 
 
 def create_app(settings: ApiSettings, cluster: Cluster | None = None, now: Callable[[], datetime] = present) -> FastAPI:
-    """The ASGI app; `cluster` is found from the process's environment unless it is given."""
+    """Create the ASGI app. Connect to the cluster of the process's environment unless `cluster` is given."""
     if cluster is None:
         cluster = connect_cluster(os.environ, settings.cluster_seconds, settings.cluster_write_seconds)
     services = connect_services(settings, cluster, now)

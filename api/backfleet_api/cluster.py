@@ -1,4 +1,4 @@
-"""The API's one door to Kubernetes: it reads OptimizationBatch objects, makes them, and sets `cancel`; nothing else."""
+"""Accesses Kubernetes for the API: reads OptimizationBatch objects, creates them and sets `cancel`, nothing else."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ MERGE_PATCH = "application/merge-patch+json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterBatch:
-    """A custom resource as the API server gave it; `created_at` is RFC 3339 in UTC."""
+    """A custom resource as the API server returned it. `created_at` is RFC 3339 in UTC."""
 
     uid: str
     name: str
@@ -33,7 +33,7 @@ class ClusterBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewBatch:
-    """A custom resource to be made."""
+    """A custom resource to create."""
 
     name: str
     namespace: str
@@ -41,60 +41,60 @@ class NewBatch:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
     def manifest(self) -> dict[str, Any]:
-        """As Kubernetes takes it."""
+        """Return the manifest that Kubernetes expects."""
         metadata = {"name": self.name, "namespace": self.namespace, "annotations": dict(self.annotations)}
         return {"apiVersion": wire.API_VERSION, "kind": wire.KIND, "metadata": metadata, "spec": dict(self.spec)}
 
 
 class NotAllowed(Unavailable):
-    """Kubernetes forbids to look there; elsewhere it may be allowed."""
+    """Kubernetes forbids access to this namespace. Other namespaces may be allowed."""
 
 
 class Cluster(Protocol):
-    """Where custom resources are found and made; Unavailable when Kubernetes does not answer in time.
+    """Finds and creates custom resources. Every method raises Unavailable if Kubernetes does not answer in time.
 
-    Writing raises SpecInvalid, Forbidden or NotFound too, for what Kubernetes says of it.
+    Methods that write also raise SpecInvalid, Forbidden or NotFound if Kubernetes refuses the write.
     """
 
     def get_batch(self, namespace: str, name: str) -> ClusterBatch | None:
-        """The batch of that name."""
+        """Return the batch of that name, or None."""
 
     def list_batches(self, namespace: str) -> Iterable[ClusterBatch]:
-        """All batches of the namespace."""
+        """Return all batches of the namespace."""
 
     def create_batch(self, batch: NewBatch) -> ClusterBatch:
-        """Make it; Conflict when the name is taken."""
+        """Create the batch. Raise Conflict if the name is taken."""
 
     def cancel_batch(self, namespace: str, name: str, uid: str) -> None:
-        """Set `spec.cancel` of the batch of that name and uid, again or for the first time; NotFound when it is gone."""
+        """Set `spec.cancel` of the batch of that name and uid. Raise NotFound if it is gone. Safe to repeat."""
 
 
-_NO_CLUSTER = "this API was given no Kubernetes: run it in a cluster, or name one with KUBECONFIG"
+_NO_CLUSTER = "this API has no Kubernetes. Run it in a cluster, or set KUBECONFIG."
 
 
 class NoCluster:
-    """No Kubernetes is configured: there are no custom resources."""
+    """No Kubernetes is configured, so there are no custom resources."""
 
     def get_batch(self, namespace: str, name: str) -> ClusterBatch | None:
-        """Never there."""
+        """Return None."""
 
     def list_batches(self, namespace: str) -> Iterable[ClusterBatch]:  # noqa: ARG002 - the protocol's
-        """Never any."""
+        """Return no batches."""
         return ()
 
     def create_batch(self, batch: NewBatch) -> ClusterBatch:
-        """Never possible."""
-        raise Unavailable(f"{batch.name} cannot be made: {_NO_CLUSTER}")
+        """Raise Unavailable."""
+        raise Unavailable(f"cannot create batch {batch.name}: {_NO_CLUSTER}")
 
     def cancel_batch(self, namespace: str, name: str, uid: str) -> None:
-        """Never possible."""
-        raise Unavailable(f"{namespace}/{name} ({uid}) cannot be cancelled: {_NO_CLUSTER}")
+        """Raise Unavailable."""
+        raise Unavailable(f"cannot cancel batch {namespace}/{name} ({uid}): {_NO_CLUSTER}")
 
 
 class KubernetesCluster:
-    """Custom resources by the official client's CustomObjectsApi; every call ends within `seconds`, twice that to connect.
+    """Accesses custom resources with the official client. A call takes at most `seconds`, twice that to connect.
 
-    A write may take `write_seconds` to be answered: admission webhooks may be asked before it is.
+    A write takes at most `write_seconds`, because the API server may call admission webhooks before it answers.
     """
 
     def __init__(self, custom_objects: Any, seconds: float, write_seconds: float) -> None:  # noqa: ANN401 - loaded late
@@ -103,12 +103,12 @@ class KubernetesCluster:
         self._write_seconds = write_seconds
 
     def get_batch(self, namespace: str, name: str) -> ClusterBatch | None:
-        """Read by name; an absent one is None."""
+        """Read the batch by name. Return None if it does not exist."""
         body = self._call(self._api.get_namespaced_custom_object, namespace, name=name)
         return _cluster_batch(body) if body else None
 
     def list_batches(self, namespace: str) -> Iterable[ClusterBatch]:
-        """All batches of the namespace, page by page."""
+        """Yield all batches of the namespace, page by page."""
         token: str | None = None
         while True:
             paging = {"limit": PAGE_SIZE} | ({"_continue": token} if token else {})
@@ -119,20 +119,18 @@ class KubernetesCluster:
                 return
 
     def create_batch(self, batch: NewBatch) -> ClusterBatch:
-        """Make it; Conflict when the name is taken."""
+        """Create the batch. Raise Conflict if the name is taken."""
         create = self._api.create_namespaced_custom_object
         return _cluster_batch(self._write(create, batch.namespace, body=batch.manifest()))
 
     def cancel_batch(self, namespace: str, name: str, uid: str) -> None:
-        """A merge patch with the uid as its precondition; another batch of that name is NotFound like none."""
+        """Send a merge patch with the uid as its precondition. Raise NotFound if another batch has the name."""
         patch = {"metadata": {"uid": uid}, "spec": {"cancel": True}}
         method = self._api.patch_namespaced_custom_object
         try:
             self._write(method, namespace, name=name, body=patch, _content_type=MERGE_PATCH)
         except (NotFound, Conflict) as error:
-            raise NotFound(
-                f"the custom resource of batch {name} is gone; the operator ends what is left of it"
-            ) from error
+            raise NotFound(f"the custom resource of batch {name} is gone; the operator ends the batch") from error
 
     def _call(self, method: Callable[..., dict[str, Any]], namespace: str, **arguments: object) -> dict[str, Any]:
         from kubernetes.client.exceptions import ApiException  # noqa: PLC0415 - only where a cluster is
@@ -164,14 +162,14 @@ class KubernetesCluster:
         except (HTTPError, OSError) as error:
             raise Unavailable(f"Kubernetes does not answer: {type(error).__name__}") from error
         if not isinstance(answer, dict):
-            raise Unavailable("Kubernetes answered something that is not a JSON object")
+            raise Unavailable("expected a JSON object from Kubernetes, got another answer")
         return answer
 
 
 def connect_cluster(environment: Mapping[str, str], seconds: float, write_seconds: float = 4.0) -> Cluster:
-    """The cluster that the process runs in, or that KUBECONFIG names; without either there is none.
+    """Connect to the cluster that the process runs in, or that KUBECONFIG names. Return NoCluster without either.
 
-    ~/.kube/config is never read: the API must not look into a cluster that nobody named.
+    Never read ~/.kube/config: the API must not access a cluster that nobody named.
     """
     is_inside, path = bool(environment.get("KUBERNETES_SERVICE_HOST")), environment.get("KUBECONFIG")
     if not is_inside and not path:
@@ -189,7 +187,7 @@ def connect_cluster(environment: Mapping[str, str], seconds: float, write_second
     except config.ConfigException as error:
         if path and not is_inside:
             raise SpecInvalid("KUBECONFIG", str(error), "name a kubeconfig file with a current context") from error
-        # A pod without a service-account token: it may look at no batch that Postgres does not know.
+        # A pod without a service-account token: it cannot see batches that Postgres does not know.
         logger.warning("no access to Kubernetes: %s", error)
         return NoCluster()
     return KubernetesCluster(client.CustomObjectsApi(client.ApiClient(configuration)), seconds, write_seconds)
@@ -210,19 +208,21 @@ def _cluster_batch(body: Mapping[str, Any]) -> ClusterBatch:
 
 
 def _refusal(status: int, reason: str, body: object) -> BackfleetError:
-    """What Kubernetes said of a write; its own words reach the caller, who holds the token."""
+    """Convert the refusal of a write. The caller has the token, so the error contains the text of Kubernetes."""
     answer = _status_object(body)
     message = str(answer.get("message") or reason)[:MAX_MESSAGE_LENGTH]
     match status:
         case 409:
             return Conflict(message)
         case 404:
-            return NotFound(f"Kubernetes knows no such thing: {message}")
+            return NotFound(f"Kubernetes did not find it: {message}")
         case 403:
-            return Forbidden("batch", f"Kubernetes forbids it: {message}", "ask who runs this cluster")
+            return Forbidden("batch", f"Kubernetes forbids it: {message}", "ask the cluster's administrator for access")
         case 400 | 422:
             field, problem = _first_cause(answer) or ("spec", message)
-            return SpecInvalid(field, f"Kubernetes refuses it: {problem}", "change it, or see docs/custom-resource.md")
+            return SpecInvalid(
+                field, f"Kubernetes refuses it: {problem}", "change the field. See docs/custom-resource.md"
+            )
         case _:
             return Unavailable(f"Kubernetes answered {status} {reason}")
 
@@ -236,7 +236,7 @@ def _status_object(body: object) -> Mapping[str, Any]:
 
 
 def _first_cause(answer: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The first field that a Status object names."""
+    """Return the first field that a Status object names, and its problem."""
     details = answer.get("details")
     causes = details.get("causes") if isinstance(details, dict) else None
     for cause in causes if isinstance(causes, list) else []:

@@ -1,16 +1,18 @@
-"""What routes are given: one set of services for the life of the app."""
+"""What routes depend on: one set of services for the life of the app, and the threads that run blocking calls."""
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from backfleet.core.errors import Unavailable
 from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.session import open_engine
-from backfleet_api.calls import Calls
 from backfleet_api.cluster import Cluster
 from backfleet_api.directory import Directory
 from backfleet_api.settings import ApiSettings
@@ -19,12 +21,44 @@ CONNECT_SECONDS = 3
 STATEMENT_SECONDS = 5
 
 
+class Calls:
+    """Runs blocking calls in at most `threads` threads. A request waits at most `seconds`, including the wait for a thread.
+
+    With `waiting`, at most that many requests wait for a thread. Further ones are Unavailable at once.
+    """
+
+    def __init__(self, threads: int, seconds: float, waiting: int | None = None) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="call")
+        self._seconds = seconds
+        self._most = None if waiting is None else threads + waiting
+        self._running: set[Future[Any]] = set()
+
+    async def run[Answer](self, call: Callable[[], Answer]) -> Answer:
+        """Return the answer of `call`. Raise Unavailable at the deadline.
+
+        A late call's answer is dropped: the call leaves the queue, or ends by its own timeouts and frees its thread.
+        """
+        if self._most is not None and len(self._running) >= self._most:
+            raise Unavailable("too many requests of this kind at once")
+        running = self._pool.submit(call)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(running), self._seconds)
+        except TimeoutError as error:
+            raise Unavailable("no answer in time") from error
+
+    def close(self) -> None:
+        """Start no more calls. Running ones end by their own timeouts."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Postgres, Kubernetes, the threads in which both are asked, and the clock that estimates go by.
+    """Postgres, Kubernetes, the threads that call both, and the clock for estimates.
 
-    `quick` reads what an index leads to. `slow` sorts or searches, with its own bound, so that it does not hold up quick reads.
-    `writes` creates and cancels. `health` has a thread and a connection that nothing else uses.
+    `quick` runs reads by an index. `slow` runs sorts and searches, in its own threads, so that they do not delay quick reads.
+    `writes` creates and cancels batches. `health` has its own thread and connection.
     """
 
     settings: ApiSettings
@@ -39,7 +73,7 @@ class Services:
     now: Callable[[], datetime]
 
     def close(self) -> None:
-        """Give back threads and connections."""
+        """Release threads and connections."""
         for calls in (self.quick, self.slow, self.writes, self.health):
             calls.close()
         self.engine.dispose()
@@ -47,12 +81,12 @@ class Services:
 
 
 def present() -> datetime:
-    """The clock of this machine, in UTC."""
+    """Return the time of this machine's clock, in UTC."""
     return datetime.now(UTC)
 
 
 def connect_services(settings: ApiSettings, cluster: Cluster, now: Callable[[], datetime]) -> Services:
-    """Build the services; connections are made when they are needed, and again after Postgres was away."""
+    """Build the services. They connect when a request needs them, and again after an outage of Postgres."""
     threads, seconds = settings.threads, settings.answer_seconds
     return Services(
         settings=settings,

@@ -1,7 +1,7 @@
-"""Where custom resources are found by uid, or by a name without a namespace: Kubernetes has no look-up for either.
+"""Finds custom resources by uid, or by a name without a namespace. Kubernetes can look up neither.
 
-All requests share one short-lived list of the watched namespaces. It is read at most once per `seconds`, by one request at a
-time, so that asking for what is not there costs Kubernetes a bounded number of calls, however often it is asked.
+All requests share one short-lived list of the watched namespaces. One request at a time reads it, at most once per
+`seconds`, so requests for batches that do not exist cost Kubernetes a bounded number of calls.
 """
 
 import logging
@@ -16,12 +16,12 @@ from backfleet_api.cluster import Cluster, ClusterBatch, NotAllowed
 logger = logging.getLogger(__name__)
 
 REMEMBERED = 10_000
-"""How many places that requests found themselves are kept in addition to the list."""
+"""The most places to keep in addition to the list: those that requests found themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a custom resource was seen."""
+    """The namespace, name and uid of a custom resource."""
 
     namespace: str
     name: str
@@ -31,7 +31,7 @@ class Place:
 
 @dataclass(slots=True)
 class _Listing:
-    """What the namespaces held; `refusal` says that one of them could not be looked at."""
+    """The content of the watched namespaces. `refusal` is set if access to one of them was refused."""
 
     by_uid: dict[str, Place] = field(default_factory=dict)
     by_name: dict[str, Place] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class _Listing:
 
 
 class Directory:
-    """Finds custom resources in the watched namespaces; what is elsewhere is another installation's."""
+    """Finds custom resources in the watched namespaces. Those elsewhere belong to other installations."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Directory:
         self._seen: dict[str, Place] = {}
 
     def find(self, wanted: str, namespace: str | None, *, is_uid: bool) -> ClusterBatch | None:
-        """The batch of that name, the newest where several namespaces have it, or of that uid; Unavailable when unknown."""
+        """Return the batch of that uid, or the newest of that name. Raise Unavailable if it cannot be known."""
         watched = tuple(each for each in self._namespaces if namespace in (None, each))
         found = self._cluster.get_batch(watched[0], wanted) if len(watched) == 1 else None
         if found is None and watched and (is_uid or len(watched) > 1):
@@ -73,7 +73,7 @@ class Directory:
         return found
 
     def remember(self, batch: ClusterBatch) -> None:
-        """Know a batch by its uid before the next list has it."""
+        """Remember where a batch is, before the next list contains it."""
         if len(self._seen) >= REMEMBERED:
             self._seen.clear()
         self._seen[batch.uid] = _place(batch)
@@ -92,7 +92,7 @@ class Directory:
 
     def _read_listing(self) -> _Listing:
         if not self._reading.acquire(blocking=False):
-            raise Unavailable("the namespaces are being listed for another request")
+            raise Unavailable("another request is listing the namespaces")
         try:
             if self._read_at is None or self._now() >= self._read_at + self._seconds:
                 self._read_at = self._now()
@@ -110,7 +110,7 @@ class Directory:
                 for batch in self._cluster.list_batches(namespace):
                     listing.add(_place(batch))
             except NotAllowed as error:
-                logger.warning("a namespace was left out: %s", error)
+                logger.warning("skipped a namespace: %s", error)
                 listing.refusal = error
             except Unavailable as error:
                 return listing, error

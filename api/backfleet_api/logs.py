@@ -1,4 +1,4 @@
-"""Logging as one JSON object a line on standard error; secrets are never among the fields."""
+"""Logging as one JSON object per line on standard error. Secrets are never among the fields."""
 
 import json
 import logging
@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 FIELDS = "fields"
-"""The attribute of a log record (`extra={FIELDS: {...}}`) whose entries become members of the line."""
+"""The attribute of a log record (`extra={FIELDS: {...}}`) whose entries become fields of the line."""
 
 
 class JsonFormatter(logging.Formatter):
-    """time, level, logger, message, then the record's own fields and, of an error, its traceback."""
+    """Writes time, level, logger and message, then the record's own fields and the traceback of an error."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -27,7 +27,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging() -> None:
-    """Send every logger of the process through the JSON formatter, uvicorn's included."""
+    """Send the log of the whole process through the JSON formatter, uvicorn's included."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)

@@ -18,9 +18,9 @@ GRACE_SECONDS = 10
 
 
 def main() -> NoReturn:
-    """Serve until SIGTERM or SIGINT: then requests under way get GRACE_SECONDS to end, and the exit code is 0.
+    """Serve until SIGTERM or SIGINT. Then give running requests GRACE_SECONDS to end, and exit with code 0.
 
-    Other exit codes: 2 a setting is wrong, 3 the port cannot be listened on (uvicorn's own).
+    Other exit codes: 2 if a setting is not valid, 3 if uvicorn cannot listen on the port.
     """
     configure_logging()
     # uvicorn ends cleanly at either signal and then raises it again, so that who wraps it may see it.

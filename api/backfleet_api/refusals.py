@@ -1,10 +1,10 @@
-"""What the API refuses for reasons of its own or of Kubernetes; `errors` translates them like those of `core.errors`."""
+"""Errors of the API and of Kubernetes that `core.errors` does not have. `http.errors` translates both."""
 
 from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid, as_sentence
 
 
 class Unauthenticated(BackfleetError):
-    """No token, or not the right one; `code` is the error of RFC 6750, empty where none was sent."""
+    """The token is missing or not valid. `code` is the error of RFC 6750, empty if no token was sent."""
 
     def __init__(self, message: str, code: str) -> None:
         self.code = code
@@ -12,7 +12,7 @@ class Unauthenticated(BackfleetError):
 
 
 class Forbidden(BackfleetError):
-    """Asked by whom it may be, and still not allowed; `field` names what of the request, if it is one thing."""
+    """The caller has access, but not to this. `field` names the field of the request, if it is one field."""
 
     def __init__(self, field: str | None, problem: str, hint: str) -> None:
         self.field = field
@@ -22,7 +22,7 @@ class Forbidden(BackfleetError):
 
 
 class NameTaken(Conflict):
-    """Another batch has the name that was asked for; `field` says where the name came from."""
+    """Another batch has the requested name. `field` says where the name came from."""
 
     def __init__(self, field: str, problem: str, hint: str) -> None:
         self.field = field
@@ -32,7 +32,7 @@ class NameTaken(Conflict):
 
 
 class ConfigMissing(NotFound):
-    """No such config; `field` is the one of the request that names it."""
+    """The config does not exist. `field` is the field of the request that names it."""
 
     def __init__(self, field: str, problem: str, hint: str) -> None:
         self.field = field
@@ -42,11 +42,11 @@ class ConfigMissing(NotFound):
 
 
 class BodyUnreadable(SpecInvalid):
-    """The body is no JSON object of the right kind: malformed, cut off."""
+    """The body is not a JSON object, or was cut off."""
 
 
 class BodyTooLarge(SpecInvalid):
-    """The body is over the limit; what lies beyond it was not read."""
+    """The body is over the limit. The rest of it was not read."""
 
 
 class BodyTooSlow(SpecInvalid):
@@ -54,4 +54,4 @@ class BodyTooSlow(SpecInvalid):
 
 
 class BodyOfAnotherKind(SpecInvalid):
-    """The Content-Type is not JSON."""
+    """The Content-Type is not application/json."""

@@ -1,4 +1,4 @@
-"""The API's settings: environment variables, read once at start; a bad one is an error that names it."""
+"""The API's settings: environment variables, read once at start. An error names the variable that is not valid."""
 
 import re
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threads:
-    """How many requests of each kind are answered at once."""
+    """The number of requests of each kind that are answered at the same time."""
 
     quick: int = 4
     slow: int = 2
@@ -38,11 +38,11 @@ class Threads:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiSettings:
-    """All of it; seconds where a name says so.
+    """All settings. Durations are in seconds.
 
-    Batches are made in `namespace` where a request names none; `namespaces` are all in which batches may be made and where
-    Kubernetes is asked for those that Postgres does not know: empty means `namespace` alone. Without a token writing is
-    off. The database URL carries a password, so neither ever shows in a repr.
+    A request that names no namespace creates its batch in `namespace`. `namespaces` are all in which batches may be
+    created, and in which Kubernetes is asked for batches that Postgres does not know; if empty, only `namespace`.
+    Without a token writing is off. The repr hides the token and the database URL, which has a password.
     """
 
     database_url: str = field(repr=False)
@@ -50,39 +50,41 @@ class ApiSettings:
     namespace: str = "default"
     namespaces: tuple[str, ...] = ()
     installation: str | None = None
-    """The operator's; its batches are all that is shown and cancelled, whoever else shares the database."""
+    """The operator's installation. The API shows and cancels only its batches, although others may share the database."""
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT
     configs_folder: str | None = None
-    """Where `config_path` leads."""
+    """The folder that `config_path` is relative to."""
     is_database_lasting: bool = True
-    """False where the chart knows that the database goes with its pod."""
+    """False if the database has no volume, so that it is lost with its pod."""
     threads: Threads = Threads()
     answer_seconds: float = 8.0
     health_seconds: float = 3.0
     cluster_seconds: float = 1.5
     cluster_write_seconds: float = 4.0
     directory_seconds: float = 5.0
-    """How long a list of all watched namespaces serves requests for what Postgres does not know."""
+    """How long a list of the watched namespaces is used for requests for batches that Postgres does not know."""
     retry_after_seconds: int = 5
 
     @property
     def realm(self) -> str:
-        """The installation, by default that of the release `backfleet` in the API's namespace, as the chart names it."""
+        """Return the installation. By default it is the chart's: the release `backfleet` in the API's namespace."""
         return self.installation or f"{self.namespace}/{USUAL_RELEASE}"
 
     @property
     def watched(self) -> tuple[str, ...]:
-        """The namespaces of this installation, as its operator watches them."""
+        """Return the namespaces of this installation, which its operator watches too."""
         return self.namespaces or (self.namespace,)
 
 
 def load_settings(environment: Mapping[str, str]) -> ApiSettings:
-    """The settings from environment variables; SpecInvalid names the variable that is wrong, and the hint."""
+    """Read the settings from environment variables. SpecInvalid names the variable that is not valid."""
     url = environment.get(ENV_DATABASE_URL, "")
     if not url:
         raise SpecInvalid(
-            ENV_DATABASE_URL, "not set", "give the API's Postgres URL, postgresql://user:password@host/db"
+            ENV_DATABASE_URL,
+            "expected the API's Postgres URL, got nothing",
+            "set it to postgresql://user:password@host/db",
         )
     parse_url(url, ENV_DATABASE_URL)
     several = environment.get(ENV_NAMESPACES) or ""
@@ -101,16 +103,18 @@ def load_settings(environment: Mapping[str, str]) -> ApiSettings:
 
 def _parse_namespace(text: str, variable: str) -> str:
     if not _NAMESPACE.fullmatch(text):
-        raise SpecInvalid(variable, f"{text!r} is not a namespace's name", "use a-z, 0-9 and -, at most 63")
+        raise SpecInvalid(
+            variable, f"{text!r} is not the name of a namespace", "use a-z, 0-9 and -, at most 63 characters"
+        )
     return text
 
 
 def _parse_token(environment: Mapping[str, str]) -> str | None:
-    """The token of the variable or of the file; an error never contains the token."""
+    """Return the token of the variable or of the file. An error never contains the token."""
     token, path = environment.get(ENV_TOKEN, ""), environment.get(ENV_TOKEN_FILE, "")
     if token and path:
         raise SpecInvalid(
-            ENV_TOKEN_FILE, f"expected one source of the token, got {ENV_TOKEN} too", "set one of the two"
+            ENV_TOKEN_FILE, f"expected one source of the token, got {ENV_TOKEN} too", "set only one of the two"
         )
     if not token and not path:
         return None
@@ -123,21 +127,23 @@ def _parse_token(environment: Mapping[str, str]) -> str | None:
     if not _TOKEN.fullmatch(token):
         raise SpecInvalid(
             name,
-            "not a token",
-            f"write {MIN_TOKEN_LENGTH} to 512 of A-Z a-z 0-9 . _ ~ + / = -, for example openssl rand -hex 24",
+            "the text is not a token",
+            f"use {MIN_TOKEN_LENGTH} to 512 of A-Z a-z 0-9 . _ ~ + / = -, for example the output of `openssl rand -hex 24`",
         )
     return token
 
 
 def _parse_folder(path: str | None) -> str | None:
     if path and not Path(path).is_dir():
-        raise SpecInvalid(ENV_CONFIGS, f"{path!r} is not a folder", "name the folder that configs are mounted at")
+        raise SpecInvalid(
+            ENV_CONFIGS, f"{path!r} is not a folder", "set it to the folder that the configs are mounted at"
+        )
     return path or None
 
 
 def _parse_volume(text: str | None) -> bool:
     if text not in (None, "", "none"):
-        raise SpecInvalid(ENV_DATABASE_VOLUME, f"{text!r} is not known", "write none, or leave it out")
+        raise SpecInvalid(ENV_DATABASE_VOLUME, f"expected none or nothing, got {text!r}", "set it to none, or unset it")
     return text != "none"
 
 
@@ -146,5 +152,5 @@ def _parse_port(text: str | None) -> int:
         return DEFAULT_PORT
     # Kubernetes itself may set such a variable to tcp://… for a Service of that name.
     if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
-        raise SpecInvalid(ENV_PORT, f"{text!r} is not a port", "write a number from 1 to 65535")
+        raise SpecInvalid(ENV_PORT, f"{text!r} is not a port", "use a number from 1 to 65535")
     return int(text)

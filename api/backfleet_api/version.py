@@ -6,7 +6,7 @@ SERVICE = "backfleet-api"
 
 
 def version() -> str:
-    """As the package says; `source` where it runs from a source tree."""
+    """Return the version of the package, or `source` if it runs from a source tree."""
     try:
         return metadata.version("backfleet")
     except metadata.PackageNotFoundError:

@@ -18,8 +18,8 @@ from backfleet_api.schemas.examples import SUBMITTED
 from backfleet_api.schemas.reading import BatchPhase
 from backfleet_api.schemas.writing import RunRequest
 from backfleet_api.settings import ApiSettings
-from backfleet_api.writing.preview import judge
-from backfleet_api.writing.request_spec import asked, judge_sources
+from backfleet_api.writing.preview import check_batch
+from backfleet_api.writing.request_spec import check_sources, requested_spec
 from backfleet_client import exits
 from backfleet_client.commands import STATES
 
@@ -101,8 +101,8 @@ BODY_SCHEMA = jsonschema.Draft202012Validator({"components": DOCUMENT["component
 @pytest.mark.parametrize("name", BODIES)
 def test_every_example_of_a_body_is_what_the_route_takes(name: str) -> None:
     BODY_SCHEMA.validate(BODIES[name])
-    wanted = asked(RunRequest.model_validate(BODIES[name]), str(ROOT / "configs"))
-    assert judge(wanted.spec, Catalog()).total == SUBMITTED["total"]
+    wanted = requested_spec(RunRequest.model_validate(BODIES[name]), str(ROOT / "configs"))
+    assert check_batch(wanted.spec, Catalog()).total == SUBMITTED["total"]
     other = {"batch": {}} if name == "batch" else {"config": ""}
     for broken in ({"novelty": 1}, other, {"max_concurrent": 0}, {"name": "Upper"}, {name: None}):
         with pytest.raises(jsonschema.ValidationError):
@@ -115,7 +115,7 @@ def test_a_body_has_one_source_and_what_is_for_configs_stands_beside_no_batch() 
         with pytest.raises(jsonschema.ValidationError):
             BODY_SCHEMA.validate(broken)
         with pytest.raises(SpecInvalid):
-            judge_sources(broken)
+            check_sources(broken)
 
 
 def test_the_page_names_every_route_and_state() -> None:

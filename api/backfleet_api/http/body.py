@@ -1,4 +1,4 @@
-"""The body of a request as JSON, from bytes that nobody has checked: bounded in size and time, strict, never a crash."""
+"""Reads the body of a request as JSON. The bytes are not trusted: size, time and nesting are bounded, parsing is strict."""
 
 import asyncio
 import json
@@ -13,30 +13,32 @@ from backfleet_api.refusals import BodyOfAnotherKind, BodyTooLarge, BodyTooSlow,
 MAX_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 5.0
 MAX_DEPTH = 32
-"""A spec is 5 deep. What nests deeper is refused here, long before anything recursive could overflow on it."""
+"""The deepest nesting allowed. A spec has 5 levels; recursive code copes with far more than this."""
 
 _FIELD = "body"
 _HINT = "send one JSON object in UTF-8. See /openapi.json for its fields"
 
 
 async def read_json(request: Request, seconds: float = BODY_SECONDS) -> Any:  # noqa: ANN401 - any JSON
-    """The JSON of the body; a SpecInvalid that says why it is none, or why it is not read."""
+    """Read the body as JSON. Raise a kind of SpecInvalid if it is not readable or not JSON."""
     kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise BodyOfAnotherKind(
-            _FIELD, f"the Content-Type is {kind[:60] or 'missing'!r}", "send Content-Type: application/json"
-        )
+        given = repr(kind[:60]) if kind else "none"
+        hint = "send Content-Type: application/json"
+        raise BodyOfAnotherKind(_FIELD, f"expected Content-Type application/json, got {given}", hint)
     try:
         async with asyncio.timeout(seconds):
             return parse_json(await _read_bytes(request))
     except TimeoutError as error:
-        raise BodyTooSlow(_FIELD, f"it did not arrive within {seconds:g} s", "send it at once") from error
+        raise BodyTooSlow(
+            _FIELD, f"the body did not arrive within {seconds:g} s", "send the whole body without a pause"
+        ) from error
     except ClientDisconnect as error:
         raise BodyUnreadable(_FIELD, "the connection ended before the body did", _HINT) from error
 
 
 def parse_json(content: bytes) -> Any:  # noqa: ANN401 - any JSON
-    """Strict JSON: no NaN, no Infinity, no number that overflows to it, no repeated key, no lone surrogate, no depth bomb."""
+    """Parse strict JSON: no NaN or infinity, no repeated key, no lone surrogate, bounded nesting."""
     try:
         body = json.loads(
             content.decode("utf-8"),
@@ -55,7 +57,7 @@ def parse_json(content: bytes) -> Any:  # noqa: ANN401 - any JSON
         raise BodyUnreadable(_FIELD, f"not JSON: {error.msg} at {where}", _HINT) from error
     except ValueError as error:
         # Python refuses to read integers of thousands of digits.
-        raise BodyUnreadable(_FIELD, "it holds a number of thousands of digits", _HINT) from error
+        raise BodyUnreadable(_FIELD, "the body has a number of thousands of digits", _HINT) from error
     _check(body, 1)
     return body
 
@@ -74,22 +76,22 @@ async def _read_bytes(request: Request) -> bytes:
 
 def _too_large() -> BodyTooLarge:
     return BodyTooLarge(
-        _FIELD, f"it is over the limit of {MAX_BODY_BYTES} bytes", "declare ranges in place of long lists of values"
+        _FIELD, f"expected at most {MAX_BODY_BYTES} bytes, got more", "use ranges instead of long lists of values"
     )
 
 
 def _too_deep() -> BodyUnreadable:
-    return BodyUnreadable(_FIELD, f"it nests deeper than {MAX_DEPTH} levels", _HINT)
+    return BodyUnreadable(_FIELD, f"expected at most {MAX_DEPTH} levels of nesting, got more", _HINT)
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise BodyUnreadable(_FIELD, f"{name} is not a number of JSON", "write a finite number, or null")
+    raise BodyUnreadable(_FIELD, f"{name} is not a JSON number", "write a finite number, or null")
 
 
 def _parse_float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise BodyUnreadable(_FIELD, f"{text[:40]} is too large for a number", "write a number below 1e+308")
+        raise BodyUnreadable(_FIELD, f"{text[:40]} is too large", "write a number below 1e+308")
     return number
 
 
@@ -97,7 +99,7 @@ def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise BodyUnreadable(_FIELD, f"the key {name[:40]!a} is repeated", "give each key once")
+            raise BodyUnreadable(_FIELD, f"the key {name[:40]!a} is repeated", "write each key once")
         found[name] = value
     return found
 
@@ -118,8 +120,8 @@ def _check(value: Any, depth: int) -> None:  # noqa: ANN401 - any JSON
 
 
 def _check_text(text: str) -> None:
-    """A lone surrogate is JSON but no text: it can be written to no answer, log or Kubernetes."""
+    """Raise BodyUnreadable for half of a surrogate pair: it cannot be written to an answer, a log or Kubernetes."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise BodyUnreadable(_FIELD, "a text holds half of a surrogate pair", "send the whole character") from error
+        raise BodyUnreadable(_FIELD, "a text has half of a surrogate pair", "send the whole character") from error

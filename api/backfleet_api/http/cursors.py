@@ -1,4 +1,4 @@
-"""Opaque cursors of paged answers: the place after which the next page starts, tied to the query that it belongs to."""
+"""Opaque cursors of paged answers: where the next page starts, tied to the query that the cursor belongs to."""
 
 import base64
 import hashlib
@@ -12,19 +12,19 @@ Place = Sequence[str | int | float | bool | None]
 
 
 def write_cursor(query: Sequence[object], place: Place) -> str:
-    """The cursor for the page after `place` of the same query."""
+    """Return the cursor for the page after `place` of the same query."""
     text = json.dumps([_digest(query), *place], separators=(",", ":"))
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def read_cursor(query: Sequence[object], cursor: str) -> list[str | int | float | bool | None]:
-    """The place that `write_cursor` was given; SpecInvalid when the text is none of ours, or of another query."""
-    hint = "pass next_cursor of the page before unchanged, with the same other parameters"
+    """Return the place of a cursor. Raise SpecInvalid if it is not a cursor of this API, or belongs to another query."""
+    hint = "pass next_cursor of the previous page unchanged, with the same other parameters"
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         body = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, RecursionError) as error:
-        raise SpecInvalid("cursor", "not a cursor of this API", hint) from error
+        raise SpecInvalid("cursor", "the text is not a cursor of this API", hint) from error
     if not isinstance(body, list) or not body or body[0] != _digest(query):
         raise SpecInvalid("cursor", "the cursor belongs to another query", hint)
     return body[1:]

@@ -1,4 +1,4 @@
-"""The one translator of errors into HTTP: `core.errors` and the framework's own become problem+json bodies (RFC 9457)."""
+"""Translates errors into HTTP in one place: those of `core.errors` and the framework become problem+json (RFC 9457)."""
 
 import logging
 from collections.abc import Sequence
@@ -42,13 +42,13 @@ _STATUS: tuple[tuple[type[BackfleetError], HTTPStatus], ...] = (
 
 
 def problem_response(status: HTTPStatus, detail: str, errors: list[FieldProblem] | None = None) -> Response:
-    """An error answer; `detail` is for people."""
+    """Build the answer for an error. `detail` is for people."""
     problem = Problem(title=status.phrase, status=status.value, detail=detail, errors=errors or [])
     return Response(problem.model_dump_json(), status_code=status.value, media_type=MEDIA_TYPE)
 
 
 def install_translators(app: FastAPI, routers: Sequence[APIRouter], retry_after_seconds: int) -> None:
-    """Make every error that leaves a route a problem body; 503 carries Retry-After, 405 every method of its path."""
+    """Answer every error of a route with a problem body. Add Retry-After to 503, and all methods of the path to 405."""
 
     def translate(_: Request, error: Exception) -> Response:
         assert isinstance(error, BackfleetError)
@@ -56,7 +56,7 @@ def install_translators(app: FastAPI, routers: Sequence[APIRouter], retry_after_
         if status is HTTPStatus.INTERNAL_SERVER_ERROR:
             raise error
         problems = _field_problems(error)
-        more = f" (and {len(problems) - 1} more, see errors)" if len(problems) > 1 else ""
+        more = f" See `errors` for {len(problems) - 1} more." if len(problems) > 1 else ""
         response = problem_response(status, f"{error}{more}", problems)
         if status is HTTPStatus.SERVICE_UNAVAILABLE:
             logger.warning("unavailable: %s", error.__cause__ or error)
@@ -68,7 +68,7 @@ def install_translators(app: FastAPI, routers: Sequence[APIRouter], retry_after_
     def translate_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         status = HTTPStatus(error.status_code)
-        response = problem_response(status, f"{error.detail}; see /openapi.json for what there is")
+        response = problem_response(status, f"{error.detail}. See /openapi.json for all paths and methods.")
         response.headers.update(error.headers or {})
         if status is HTTPStatus.METHOD_NOT_ALLOWED:
             response.headers["Allow"] = _methods_of(request, routers) or response.headers.get("Allow", "")
@@ -102,12 +102,14 @@ def _field_problem(loc: tuple[int | str, ...], kind: str, message: str) -> Field
     field = ".".join(str(part)[:64] for part in loc[1:]) or str(loc[0])
     if kind == "extra_forbidden":
         what = "field" if loc[0] == "body" else f"{loc[0]} parameter"
-        return FieldProblem(field=field, problem=f"unknown {what}", hint="remove it, or see /openapi.json")
+        return FieldProblem(
+            field=field, problem=f"unknown {what}", hint="Remove it. See /openapi.json for the allowed names."
+        )
     return FieldProblem(field=field, problem=message[:1].lower() + message[1:])
 
 
 def _methods_of(request: Request, routers: Sequence[APIRouter]) -> str:
-    """All methods of a path; the framework names those of the first route that has it."""
+    """Return all methods of a path. The framework names only those of the first route that has the path."""
     routes = (route for router in routers for route in router.routes if isinstance(route, APIRoute))
     matching = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
     return ", ".join(sorted({method for route in matching for method in route.methods or ()}))

@@ -1,4 +1,4 @@
-"""The outermost layer of every request: access log, security headers, and a problem body for what nobody expected."""
+"""The outermost layer of every request: access log, security headers, and a problem body for unexpected errors."""
 
 import logging
 import time
@@ -24,13 +24,13 @@ SECURITY_HEADERS = {
 
 
 class Edge:
-    """Wraps the app; a request id of our own making ties an answer to its log lines."""
+    """Wraps the app. A request id, made here, connects an answer with its log lines."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One HTTP request; other kinds of scope pass through."""
+        """Handle one HTTP request. Pass other kinds of scope through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -52,7 +52,7 @@ class Edge:
             logger.exception("unexpected error", extra={FIELDS: {"request_id": request_id, "path": scope["path"]}})
             if status:
                 raise
-            detail = f"an error of Backfleet's own; its log has it under request id {request_id}"
+            detail = f"an internal error of Backfleet. Search the API's log for request id {request_id}."
             response = problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
             await response(scope, receive, send_with_headers)
         finally:

@@ -1,4 +1,4 @@
-"""What /openapi.json says of each answer in addition to its schema: an example, and the problems that a route may answer."""
+"""Adds to /openapi.json what schemas do not say: an example of each answer, and the problems that a route may answer."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,30 +17,31 @@ _SCHEMAS = "#/components/schemas/"
 
 _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
     400: (
-        "The body is no JSON object",
+        "The body is not a JSON object",
         "Bad Request",
         {
-            "detail": "body: not JSON: Expecting value at line 1 column 1; send one JSON object in UTF-8",
+            "detail": "body: not JSON: Expecting value at line 1 column 1. Send one JSON object in UTF-8. "
+            "See /openapi.json for its fields.",
             "errors": [
                 {
                     "field": "body",
                     "problem": "not JSON: Expecting value at line 1 column 1",
-                    "hint": "send one JSON object in UTF-8; see /openapi.json for its fields",
+                    "hint": "Send one JSON object in UTF-8. See /openapi.json for its fields.",
                 }
             ],
         },
     ),
     401: (
-        "No token, or not this API's",
+        "The token is missing or not valid",
         "Unauthorized",
-        {"detail": "writing needs a token: send the header Authorization: Bearer <token>", "errors": []},
+        {"detail": "writing needs a token. Send the header Authorization: Bearer <token>.", "errors": []},
     ),
     403: (
         "Writing is off, or Kubernetes forbids it",
         "Forbidden",
         {
-            "detail": "writing is off: this API was given no token; start it with BACKFLEET_API_TOKEN or "
-            "BACKFLEET_API_TOKEN_FILE set",
+            "detail": "writing is off: this API has no token. Set BACKFLEET_API_TOKEN or BACKFLEET_API_TOKEN_FILE, and "
+            "restart the API.",
             "errors": [],
         },
     ),
@@ -48,20 +49,26 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
         "The body did not arrive in time",
         "Request Timeout",
         {
-            "detail": "body: it did not arrive within 5 s; send it at once",
-            "errors": [{"field": "body", "problem": "it did not arrive within 5 s", "hint": "send it at once"}],
+            "detail": "body: the body did not arrive within 5 s. Send the whole body without a pause.",
+            "errors": [
+                {
+                    "field": "body",
+                    "problem": "the body did not arrive within 5 s",
+                    "hint": "Send the whole body without a pause.",
+                }
+            ],
         },
     ),
     409: (
-        "The name, or the Idempotency-Key, is another batch's",
+        "Another batch has this name or Idempotency-Key",
         "Conflict",
         {
-            "detail": "name: the name rsi-small is taken in namespace backfleet by another batch; choose another",
+            "detail": "name: the name rsi-small is taken in namespace backfleet by another batch. Choose another name.",
             "errors": [
                 {
                     "field": "name",
                     "problem": "the name rsi-small is taken in namespace backfleet by another batch",
-                    "hint": "choose another",
+                    "hint": "Choose another name.",
                 }
             ],
         },
@@ -70,37 +77,37 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
         "The body is over the limit",
         "Request Entity Too Large",
         {
-            "detail": "body: it is over the limit of 1048576 bytes; declare ranges in place of long lists of values",
+            "detail": "body: expected at most 1048576 bytes, got more. Use ranges instead of long lists of values.",
             "errors": [
                 {
                     "field": "body",
-                    "problem": "it is over the limit of 1048576 bytes",
-                    "hint": "declare ranges in place of long lists of values",
+                    "problem": "expected at most 1048576 bytes, got more",
+                    "hint": "Use ranges instead of long lists of values.",
                 }
             ],
         },
     ),
     415: (
-        "The body is not said to be JSON",
+        "The Content-Type is not application/json",
         "Unsupported Media Type",
         {
-            "detail": "body: the Content-Type is 'text/plain'; send Content-Type: application/json",
+            "detail": "body: expected Content-Type application/json, got 'text/plain'. Send Content-Type: application/json.",
             "errors": [
                 {
                     "field": "body",
-                    "problem": "the Content-Type is 'text/plain'",
-                    "hint": "send Content-Type: application/json",
+                    "problem": "expected Content-Type application/json, got 'text/plain'",
+                    "hint": "Send Content-Type: application/json.",
                 }
             ],
         },
     ),
     404: (
-        "No such thing",
+        "Not found",
         "Not Found",
-        {"detail": "no batch rsi-small in the namespace backfleet", "errors": []},
+        {"detail": "no batch has the uid or the name rsi-small in the namespace backfleet", "errors": []},
     ),
     422: (
-        "The request is wrong; `errors` names the fields",
+        "The request is not valid; `errors` names the fields",
         "Unprocessable Content",
         {
             "detail": "limit: input should be less than or equal to 200",
@@ -122,7 +129,7 @@ def answers(
     model: type[BaseModel] | None = None,
     description: str | None = None,
 ) -> Responses:
-    """The `responses` of a route: the example of its success, and its problems; 202 says where to look next."""
+    """Return the `responses` of a route: an example of success, and its problems. A 202 has the Location header."""
     success: dict[str, Any] = {"content": {"application/json": {"example": example}}}
     success |= {name: value for name, value in (("model", model), ("description", description)) if value}
     if status == 202:
@@ -143,14 +150,14 @@ def answers(
 
 
 def request_body(model: type[BaseModel], examples: Mapping[str, object]) -> dict[str, Any]:
-    """The `requestBody` of a route that reads its body itself, with an example of each kind."""
+    """Return the `requestBody` of a route that reads its body itself, with an example of each kind."""
     schema = {"$ref": f"{_SCHEMAS}{model.__name__}"}
     shown = {name: {"value": value} for name, value in examples.items()}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema, "examples": shown}}}}
 
 
 def complete_openapi(app: FastAPI, routers: Sequence[APIRouter]) -> None:
-    """Add to the app's document what the framework leaves out: schemas of problems and of bodies, and nulls in examples."""
+    """Add what the framework leaves out: schemas of problems and bodies, and nulls in examples."""
     generate = app.openapi
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 

@@ -1,4 +1,4 @@
-"""What the routes take: path and query parameters; unknown and repeated ones are refused."""
+"""Path and query parameters of the routes. Unknown and repeated parameters are errors."""
 
 from typing import Annotated
 
@@ -14,34 +14,44 @@ from backfleet_api.schemas.reading import BatchPhase
 MAX_LIMIT = 200
 DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 Cursor = Annotated[
-    str, Field(max_length=MAX_CURSOR_LENGTH, pattern=r"^[A-Za-z0-9_-]+$", description="next_cursor of the page before")
+    str,
+    Field(max_length=MAX_CURSOR_LENGTH, pattern=r"^[A-Za-z0-9_-]+$", description="next_cursor of the previous page"),
 ]
-Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="how many at most")]
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="the largest number of items in the page")]
 Namespace = Annotated[
     str,
     Field(
         max_length=63,
         pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
-        description="of which namespace, where a name is not enough",
+        description="the namespace of the batch, if several have one of that name",
     ),
 ]
 
 
 def _known_metric(name: str) -> str:
     if name not in METRICS:
-        raise ValueError(f"unknown metric; known are {', '.join(METRICS)}")
+        raise ValueError(f"unknown metric. Use one of: {', '.join(METRICS)}")
     return name
 
 
 OrderBy = Annotated[
     str,
     AfterValidator(_known_metric),
-    Field(max_length=64, json_schema_extra={"enum": list(METRICS)}, description="by default the batch's objective"),
+    Field(
+        max_length=64,
+        json_schema_extra={"enum": list(METRICS)},
+        description="the metric to rank by; by default the batch's objective",
+    ),
 ]
 
 BatchId = Annotated[
     str,
-    Path(min_length=1, max_length=253, pattern=DNS_NAME, description="uid, or name: the newest batch of that name"),
+    Path(
+        min_length=1,
+        max_length=253,
+        pattern=DNS_NAME,
+        description="the uid, or a name for the newest batch of that name",
+    ),
 ]
 BacktestId = Annotated[
     str,
@@ -54,13 +64,13 @@ class _QueryModel(BaseModel):
 
 
 class BatchQuery(_QueryModel):
-    """Of one batch."""
+    """Parameters of requests for one batch."""
 
     namespace: Namespace | None = None
 
 
 class BatchesQuery(_QueryModel):
-    """Which batches, newest first."""
+    """Parameters of the list of batches, newest first."""
 
     state: BatchPhase | None = None
     strategy: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] | None = None
@@ -70,17 +80,19 @@ class BatchesQuery(_QueryModel):
 
 
 class ResultsQuery(BatchQuery):
-    """Which results, in which order: by default under the batch's own objective."""
+    """Parameters of the list of results. By default the batch's objective ranks them."""
 
     order_by: OrderBy | None = None
-    direction: Direction | None = Field(default=None, description="by default the better one of the metric")
+    direction: Direction | None = Field(
+        default=None, description="by default the metric's own: the direction in which it is better"
+    )
     passed: bool = Field(default=False, description="only results that meet the criteria")
     limit: Limit = 50
     cursor: Cursor | None = None
 
 
 def strict_query(request: Request) -> None:
-    """Refuse a parameter that is given twice: which one counts would be a guess."""
+    """Raise an error for a parameter that is given twice. Either value would be a guess."""
     names = [name for name, _ in request.query_params.multi_items()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -88,7 +100,7 @@ def strict_query(request: Request) -> None:
 
 
 def no_query(request: Request) -> None:
-    """Refuse every query parameter, for routes that take none."""
+    """Raise an error for every query parameter. For routes that have none."""
     if names := sorted(request.query_params.keys()):
         raise RequestValidationError([_error(name, "extra_forbidden", "Unknown") for name in names])
 

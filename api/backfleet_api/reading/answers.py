@@ -1,4 +1,4 @@
-"""From what the store answers to what the API answers: pure, and where a batch's state gets its name for the outside."""
+"""Converts what the store returns to what the API answers, and decides which state of a batch the API shows. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ DEFAULT_MAX_CONCURRENT = 4
 
 
 def phase_of(batch: stored.BatchAnswer) -> BatchPhase:
-    """The state of a batch that Postgres knows."""
+    """Return the state of a batch that Postgres knows."""
     if batch.record.state is BatchState.COUNTING:
         return BatchPhase.COUNTING
     if batch.record.state is BatchState.FINISHED:
@@ -44,14 +44,14 @@ def phase_of(batch: stored.BatchAnswer) -> BatchPhase:
 
 
 def ended_phase(reason: str | None) -> BatchPhase:
-    """How a batch ended, by the reason of its Finished condition."""
+    """Return the state of a batch that has ended, from the reason of its Finished condition."""
     if reason in COMPLETE_REASONS:
         return BatchPhase.COMPLETE
     return BatchPhase.CANCELLED if reason in CANCELLED_REASONS else BatchPhase.FAILED
 
 
 def summarize_batch(batch: stored.BatchAnswer) -> BatchSummary:
-    """A batch as lists show it."""
+    """Describe a batch as lists show it."""
     counters, is_finished = batch.record.counters, batch.record.state is BatchState.FINISHED
     finish = Finish(reason=batch.record.finish_reason or "", message=batch.record.finish_message or "")
     return BatchSummary(
@@ -80,7 +80,7 @@ def summarize_batch(batch: stored.BatchAnswer) -> BatchSummary:
 
 
 def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
-    """A batch in full."""
+    """Describe a batch in full."""
     record = batch.record
     pace = backtests_per_second(record, now)
     return Batch(
@@ -103,7 +103,7 @@ def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
 
 
 def rank_answer(result: stored.RankedResult) -> RankedResult:
-    """One row of a ranking."""
+    """Describe one row of a ranking."""
     return RankedResult(
         rank=result.rank,
         backtest_id=result.backtest_id,
@@ -120,13 +120,13 @@ def rank_answer(result: stored.RankedResult) -> RankedResult:
 
 
 def mixing_warnings(batch: stored.BatchAnswer, order: ranking.Objective) -> list[str]:
-    """What to know of the batch's results in that order."""
+    """Return warnings about results of several engine versions in that order."""
     warning = ranking.mixing_warning(batch.record.engine_versions, batch.engine, order.metric)
     return [] if warning is None else [warning]
 
 
 def describe_backtest(found: stored.BacktestAnswer) -> Backtest:
-    """A backtest that was launched."""
+    """Describe a backtest that was launched."""
     return Backtest(
         backtest_id=found.backtest.id,
         batch_id=found.batch_uid,
@@ -140,7 +140,7 @@ def describe_backtest(found: stored.BacktestAnswer) -> Backtest:
 
 
 def describe_unlaunched(batch: stored.BatchAnswer, combination: Combination) -> Backtest:
-    """A backtest that waits for its first launch, or never gets one since the batch has ended."""
+    """Describe a backtest that was never launched: queued, or cancelled if the batch has ended."""
     is_finished = batch.record.state is BatchState.FINISHED
     return Backtest(
         backtest_id=backtest_id(batch.record.uid, combination.index),
@@ -160,28 +160,28 @@ def objective_answer(objective: ranking.Objective) -> Objective:
 
 
 def stored_combination(combination: stored.CombinationAnswer) -> Parameters:
-    """A stored combination in both forms."""
+    """Return a stored combination as values and texts."""
     return Parameters(values=dict(combination.values), texts=dict(combination.texts))
 
 
 def combination_answer(combination: Combination) -> Parameters:
-    """A computed combination in both forms."""
+    """Return a computed combination as values and texts."""
     return Parameters(values=combination.to_json(), texts=combination.texts)
 
 
 def finite(value: Any) -> int | float | None:  # noqa: ANN401 - whatever JSON held
-    """A number as it is; null for everything else, NaN and infinity included."""
+    """Return a finite number as it is, and None for everything else."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return value if is_number else None
 
 
 def metrics_answer(metrics: Mapping[str, Any]) -> Metrics:
-    """Every metric, absent ones as null."""
+    """Return every metric, absent ones as None."""
     return {name: finite(value) for name, value in metrics.items()}
 
 
 def numbers(values: Mapping[str, Any]) -> dict[str, int | float]:
-    """The entries that are numbers."""
+    """Return the entries whose values are numbers."""
     return {name: number for name, value in values.items() if (number := finite(value)) is not None}
 
 

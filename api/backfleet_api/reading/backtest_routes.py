@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/backtests", tags=["backtests"], dependencies=[De
 
 @router.get("/{backtest_id}", responses=answers(examples.BACKTEST, 404, 422, 503))
 async def get_backtest(services: Provided, backtest_id: BacktestId) -> Backtest:
-    """One combination of a batch. An index that was never launched answers too, with its computed combination."""
+    """Return one combination of a batch. An index that was never launched has its computed combination."""
 
     def read() -> Backtest:
         found = find_backtest(services, backtest_id)

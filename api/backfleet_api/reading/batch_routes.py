@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/optimization/batches", tags=["batches"], depende
 
 @router.get("", responses=answers(examples.BATCHES, 422, 503))
 async def list_batches(services: Provided, query: BatchesParameters) -> BatchPage:
-    """Batches that Postgres knows, newest first. A page may be short while `next_cursor` says that there is more."""
+    """List batches that Postgres knows, newest first. A page may be short although `next_cursor` is set."""
     # A filter by state reads several pages of the store.
     calls = services.quick if query.state is None else services.slow
     return await calls.run(lambda: listing.list_batches(services, query))
@@ -26,7 +26,7 @@ async def list_batches(services: Provided, query: BatchesParameters) -> BatchPag
 
 @router.get("/{batch_id}", responses=answers(examples.BATCH, 404, 422, 503))
 async def get_batch(services: Provided, batch_id: BatchId, query: BatchParameters) -> Batch:
-    """One batch by uid, or the newest of a name; one that was not accepted yet is described from its custom resource."""
+    """Return one batch by uid, or the newest of a name. Before acceptance, the custom resource describes it."""
 
     def read() -> Batch:
         found = find_batch(services, batch_id, query.namespace)
@@ -37,7 +37,7 @@ async def get_batch(services: Provided, batch_id: BatchId, query: BatchParameter
 
 @router.get("/{batch_id}/results", responses=answers(examples.RESULTS, 404, 422, 503))
 async def list_results(services: Provided, batch_id: BatchId, query: ResultsParameters) -> ResultPage:
-    """Succeeded backtests of a batch, best first, with metrics and verdicts; results without the metric come last."""
+    """List succeeded backtests of a batch, best first, with metrics and verdicts. Those without the metric come last."""
     # The batch's own order is that of an index; any other sorts all results, and passed ones may be rare.
     calls = services.quick if query.order_by is None and not query.passed else services.slow
     return await calls.run(lambda: listing.list_results(services, batch_id, query))

@@ -1,4 +1,4 @@
-"""Health: whether the API can answer, and whether its process lives."""
+"""Health: whether the API can answer, and whether its process is alive."""
 
 import logging
 from http import HTTPStatus
@@ -17,8 +17,8 @@ from backfleet_api.settings import ApiSettings
 from backfleet_api.version import SERVICE, version
 
 NO_VOLUME = (
-    "the evaluation Postgres has no volume: every result is lost when its pod goes; "
-    "docs/deployment.md says how to move them to a volume"
+    "the evaluation Postgres has no volume: every result is lost with its pod. "
+    "docs/deployment.md describes how to move the results to a volume."
 )
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ _UNAVAILABLE: Responses = {
 
 @router.get("/health", responses=answers(examples.HEALTH, 422) | _UNAVAILABLE)
 async def get_health(services: Provided, response: Response) -> Health:
-    """Whether the API can answer, from tables that are there: 200 or 503, for readiness probes."""
+    """Report whether the API can answer, by reading tables that exist: 200 or 503, for readiness probes."""
     try:
         await services.health.run(lambda: check_tables(services.health_engine))
     except Unavailable as error:
@@ -62,5 +62,5 @@ def _health(settings: ApiSettings, database: str, reason: str | None) -> Health:
 
 @router.get("/health/live", responses=answers(examples.LIVENESS, 422))
 async def get_liveness() -> Liveness:
-    """The process answers; Postgres is not asked, so an outage restarts nothing."""
+    """Report that the process is alive. This does not query Postgres, so that an outage restarts nothing."""
     return Liveness(status="ok")

@@ -1,4 +1,4 @@
-"""Pages of batches and results: places become cursors, and cursors places, checked like any other input."""
+"""Lists batches and results in pages. A place becomes a cursor, and a cursor a place, checked like any other input."""
 
 import math
 from datetime import datetime
@@ -19,7 +19,7 @@ from backfleet_api.reading.pending import objective_of_pending
 from backfleet_api.schemas.reading import BatchPage, BatchPhase, ResultPage
 
 MAX_SCANS = 5
-"""How many pages of the store one answer may read when it filters by a state that the store does not know."""
+"""The most pages of the store to read for one answer, when it filters by a state that the store does not know."""
 MAX_INDEX = 2**31 - 1
 
 _STATES = {
@@ -33,9 +33,10 @@ _STATES = {
 
 
 def list_batches(services: Services, query: BatchesQuery, scan_size: int = MAX_LIMIT) -> BatchPage:
-    """Batches that Postgres knows, newest first.
+    """List batches that Postgres knows, newest first.
 
-    A page may be short, or even empty, while its cursor says that there is more: then few of many batches are in the state.
+    A page may be short, or even empty, although its cursor says that there are more: few of many batches are in the
+    state.
     """
     terms = ("batches", query.state, query.strategy, query.name)
     place = _batch_place(read_cursor(terms, query.cursor)) if query.cursor else None
@@ -59,7 +60,7 @@ def list_batches(services: Services, query: BatchesQuery, scan_size: int = MAX_L
 
 
 def list_results(services: Services, wanted: str, query: ResultsQuery) -> ResultPage:
-    """Ranked results of one batch; a pending one has none."""
+    """List ranked results of one batch. A pending batch has none."""
     batch = find_batch(services, wanted, query.namespace)
     if isinstance(batch, ClusterBatch):
         order = _objective(query, objective_of_pending(batch))
@@ -143,7 +144,7 @@ def _is_moment(text: str) -> bool:
 
 
 def _is_key(value: object) -> TypeGuard[float | None]:
-    # By exact type: JSON's true is an int to Python, and none to Postgres.
+    # By exact type: JSON's true is an int in Python, but not in Postgres.
     return value is None or (type(value) is float and math.isfinite(value))
 
 
@@ -152,4 +153,6 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 
 def _forged() -> SpecInvalid:
-    return SpecInvalid("cursor", "not a cursor of this API", "pass next_cursor of the page before unchanged")
+    return SpecInvalid(
+        "cursor", "the text is not a cursor of this API", "pass next_cursor of the previous page unchanged"
+    )

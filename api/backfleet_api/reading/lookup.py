@@ -1,4 +1,4 @@
-"""Finds what a request names: in Postgres, else in Kubernetes; blocking, for the threads of `calls`."""
+"""Finds what a request names: in Postgres, else in Kubernetes. Blocking: call it in the threads of `Services`."""
 
 import logging
 import re
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 NO_ANSWER = "Postgres does not answer"
 NOT_MIGRATED = (
-    "the database has no schema that this API can read: the migrations, at the operator's start, make and grant it"
+    "the database has no schema that this API can read. Start the operator: it migrates the database and grants access."
 )
 
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -25,7 +25,7 @@ _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @contextmanager
 def postgres() -> Iterator[None]:
-    """What the driver says names hosts and roles: it goes to the log, the caller learns that Postgres is away."""
+    """Hide the driver's text, which names hosts and roles: it goes to the log, the caller reads that Postgres is away."""
     try:
         yield
     except NotMigrated as error:
@@ -35,7 +35,7 @@ def postgres() -> Iterator[None]:
 
 
 def find_batch(services: Services, wanted: str, namespace: str | None) -> BatchAnswer | ClusterBatch:
-    """The batch with that uid, else the newest with that name; NotFound when neither Postgres nor Kubernetes has it."""
+    """Return the batch of that uid, else the newest of that name. Raise NotFound if nobody knows it."""
     known = _find_row(services, wanted, namespace)
     if known is not None and known.record.uid == wanted:
         return known
@@ -56,7 +56,7 @@ def find_batch(services: Services, wanted: str, namespace: str | None) -> BatchA
 
 
 def find_backtest(services: Services, identifier: str) -> BacktestAnswer | tuple[BatchAnswer, Combination]:
-    """The backtest, or its batch and computed combination when it was never launched; NotFound says what is wrong."""
+    """Return the backtest, or batch and combination if it was never launched. Raise NotFound with the reason."""
     with postgres():
         try:
             return reading.get_backtest(services.engine, services.settings.realm, identifier)

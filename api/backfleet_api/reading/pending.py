@@ -1,6 +1,6 @@
 """Describes a batch that Postgres does not know from its custom resource alone: pending, or refused.
 
-What a custom resource holds was checked by its schema at best, so nothing here relies on a field being there.
+Only the schema has checked a custom resource, if anything, so nothing here relies on a field to exist.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ WAITING = "the operator has not accepted it yet"
 
 
 def describe_pending(seen: ClusterBatch) -> Batch:
-    """Describe the batch in full, as far as its custom resource goes."""
+    """Describe the batch in full, as far as its custom resource allows."""
     finished, accepted = (_condition(seen, kind) for kind in (wire.CONDITION_FINISHED, wire.CONDITION_ACCEPTED))
     is_refused = accepted.get("status") == "False"
     verdict = finished if finished.get("status") == "True" else accepted if is_refused else None
@@ -56,7 +56,7 @@ def describe_pending(seen: ClusterBatch) -> Batch:
 
 
 def objective_of_pending(seen: ClusterBatch) -> ranking.Objective:
-    """What would rank its results."""
+    """Return the objective that would rank its results."""
     return _objective(_object(seen.spec, "objective"))
 
 

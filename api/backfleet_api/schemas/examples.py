@@ -1,4 +1,4 @@
-"""One example of every answer and body, for OpenAPI and the docs; a test reads each back through its schema."""
+"""One example of every answer and body, for OpenAPI and the docs. A test validates each against its schema."""
 
 from typing import Any
 
@@ -195,7 +195,10 @@ CANCELLATION: dict[str, Any] = {
     "name": "rsi-small",
     "namespace": "backfleet",
     "state": "running",
-    "message": "the operator deletes what runs and ends all the rest as cancelled; results that are there stay",
+    "message": "the operator deletes running backtests and cancels all others; existing results stay",
     "status_url": f"/api/optimization/batches/{UID}",
 }
-OVER: dict[str, Any] = CANCELLATION | {"state": "complete", "message": "it had ended before; nothing was changed"}
+OVER: dict[str, Any] = CANCELLATION | {
+    "state": "complete",
+    "message": "the batch had already ended; nothing was changed",
+}

@@ -1,5 +1,6 @@
-"""What the API answers, as strict models; also what the client reads. Field names are snake_case; a piece of the custom
-resource (`spec`, `criteria`) keeps the custom resource's own names.
+"""The answers of the API as strict models, which the client reads too.
+
+Field names are snake_case. Parts of the custom resource (`spec`, `criteria`) keep the custom resource's own names.
 """
 
 from datetime import date, datetime
@@ -17,7 +18,7 @@ Metrics = dict[str, int | Number | None]
 
 
 class Answer(BaseModel):
-    """The base of every body: nothing unknown, nothing coerced, never NaN."""
+    """The base of every body: unknown fields, coercion and NaN are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -39,7 +40,7 @@ ENDED = frozenset({BatchPhase.COMPLETE, BatchPhase.FAILED, BatchPhase.CANCELLED}
 
 
 class FieldProblem(Answer):
-    """One thing that is wrong with a request, and where."""
+    """One problem of a request: the field, what is wrong, and the fix."""
 
     field: str = Field(description="the query parameter, path segment or body field")
     problem: str
@@ -65,25 +66,25 @@ class Health(Answer):
     database: str
     reason: str | None = Field(description="why it is unavailable; null when it is ok")
     warnings: list[str] = Field(
-        default_factory=list, description="what is wrong with this installation although it answers"
+        default_factory=list, description="problems of this installation that do not stop it from answering"
     )
 
 
 class Liveness(Answer):
-    """The process answers; nothing else was asked."""
+    """The process is alive. Nothing else was checked."""
 
     status: str
 
 
 class Objective(Answer):
-    """The metric that ranks, and which end of it is best."""
+    """The metric that ranks, and whether more or less of it is better."""
 
     metric: str
     direction: Direction
 
 
 class Parameters(Answer):
-    """One combination twice: typed JSON values, and the exact texts that the engine read."""
+    """One combination twice: as typed JSON values, and as the exact texts that the engine read."""
 
     values: dict[str, Scalar]
     texts: dict[str, str]
@@ -99,16 +100,16 @@ class Best(Answer):
 
 
 class Finish(Answer):
-    """How the batch ended: the reason of its Finished condition."""
+    """How the batch ended: reason and message of its Finished condition."""
 
     reason: str
     message: str
 
 
 class Counts(Answer):
-    """Backtests by state; `queued` counts those never launched too, `passed` the succeeded that meet the criteria."""
+    """Backtests by state. `queued` includes those never launched; `passed` counts the succeeded that meet the criteria."""
 
-    total: int | None = Field(description="null while the constraints are still being counted")
+    total: int | None = Field(description="null while the operator still counts combinations under the constraints")
     queued: int
     active: int
     succeeded: int
@@ -128,7 +129,7 @@ class BatchSummary(Answer):
     engine: str
     objective: Objective
     counts: Counts
-    progress: str = Field(description="ended of total, like 37/486")
+    progress: str = Field(description="ended and total backtests, like 37/486")
     best: Best | None
     accepted_at: datetime | None
     finished_at: datetime | None
@@ -140,21 +141,25 @@ class Batch(BatchSummary):
 
     max_concurrent: int
     started_at: datetime | None = Field(description="when the first engine started")
-    pace: str | None = Field(description="for people: backtests_per_minute as per minute, hour or day")
+    pace: str | None = Field(description="backtests_per_minute for people, per minute, hour or day")
     backtests_per_minute: Number | None = Field(
-        description="the recent pace, by the last 20 ends or 10 minutes, without time suspended; three significant figures"
+        description="the recent pace: of the last 20 ends or 10 minutes, without time suspended; three significant figures"
     )
     estimated_finish_at: datetime | None = Field(description="at that pace; null while the batch is suspended")
-    criteria: dict[str, int | Number] = Field(description="the success criteria in force; empty: everything passes")
-    criteria_version: int = Field(description="goes up with every edit of the criteria")
-    stale_verdicts: int = Field(description="results that an older version judged, and that are being judged again")
-    engine_versions: list[str] = Field(
-        description="versions of the engine that the results are of; figures of two may differ"
+    criteria: dict[str, int | Number] = Field(
+        description="the success criteria in force; if empty, every result passes"
     )
-    warnings: list[str] = Field(description="what to know before the results are compared: versions that are mixed")
+    criteria_version: int = Field(description="increases with every edit of the criteria")
+    stale_verdicts: int = Field(
+        description="results whose verdict is by an older version of the criteria, not yet updated"
+    )
+    engine_versions: list[str] = Field(
+        description="the engine versions that computed the results; figures of different versions may differ"
+    )
+    warnings: list[str] = Field(description="warnings about comparing the results, such as mixed engine versions")
     labels: dict[str, str]
     submitter: str | None
-    message: str | None = Field(description="why a pending batch waits")
+    message: str | None = Field(description="why a pending batch is not accepted yet")
     spec: dict[str, Any] = Field(description="the custom resource's spec, as accepted")
 
 
@@ -166,7 +171,7 @@ class BatchPage(Answer):
 
 
 class RankedResult(Answer):
-    """A succeeded backtest in its rank; `value` is the metric that this answer is ordered by."""
+    """A succeeded backtest with its rank. `value` is the metric that this answer is ordered by."""
 
     rank: int
     backtest_id: str
@@ -176,9 +181,11 @@ class RankedResult(Answer):
     metrics: Metrics
     passed: bool
     rejections: list[str] = Field(description="the criteria that the result does not meet")
-    criteria_version: int = Field(description="the version of the batch's criteria that judged it")
-    engine_version: str | None = Field(description="of the engine that computed it; null when it did not say")
-    engine_image: str | None = Field(description="the image that it ran in; null for results of 0.2.0")
+    criteria_version: int = Field(description="the version of the batch's criteria that the verdict is by")
+    engine_version: str | None = Field(
+        description="version of the engine that computed the result; null if the engine did not report it"
+    )
+    engine_image: str | None = Field(description="the engine's image; null for results of Backfleet 0.2.0")
 
 
 class ResultPage(Answer):
@@ -189,11 +196,13 @@ class ResultPage(Answer):
     succeeded: int
     passed: int
     criteria_version: int = Field(description="the version of the criteria in force")
-    stale_verdicts: int = Field(description="results that an older version judged, and that are being judged again")
-    engine_versions: list[str] = Field(
-        description="versions of the engine that the results are of; figures of two may differ"
+    stale_verdicts: int = Field(
+        description="results whose verdict is by an older version of the criteria, not yet updated"
     )
-    warnings: list[str] = Field(description="what to know of this order: versions that are mixed")
+    engine_versions: list[str] = Field(
+        description="the engine versions that computed the results; figures of different versions may differ"
+    )
+    warnings: list[str] = Field(description="warnings about this order, such as mixed engine versions")
     results: list[RankedResult]
     next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last")
 
@@ -208,7 +217,7 @@ class Attempt(Answer):
     engine_started_at: datetime | None
     ended_at: datetime | None
     exit_code: int | None
-    reason: str | None = Field(description="why it failed; null while it runs, or when it succeeded")
+    reason: str | None = Field(description="why it failed; null while it runs or if it succeeded")
     message: str | None
 
 
@@ -225,7 +234,7 @@ class Finding(Answer):
     name: str
     issue: str
     sample: str | None = Field(description="the first instance, as text")
-    count: int | None = Field(description="how many instances there were; null where the engine does not say")
+    count: int | None = Field(description="the number of instances; null if the engine does not report it")
 
 
 class BacktestResult(Answer):
@@ -235,13 +244,13 @@ class BacktestResult(Answer):
     passed: bool
     rejections: list[str]
     criteria_version: int
-    statistics: dict[str, str] = Field(description="the engine's own texts, as they were")
+    statistics: dict[str, str] = Field(description="the engine's own statistics, unchanged")
     equity_curve: list[EquityPoint]
     warnings: list[str]
     provenance: dict[str, str] = Field(
-        description="what computed it: engine, engineVersion, engineImage, and what else the engine says"
+        description="what computed the result: engine, engineVersion, engineImage, and further facts of the engine"
     )
-    analysis: list[Finding] = Field(description="what the engine itself found remarkable (LEAN since 2026)")
+    analysis: list[Finding] = Field(description="findings of the engine's own analysis (LEAN since 2026)")
 
 
 class Backtest(Answer):

@@ -1,4 +1,4 @@
-"""What writing takes and answers, as strict models; also what the client reads."""
+"""Requests and answers of the routes that write, as strict models, which the client reads too."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from backfleet.configs.documents import MAX_CONFIG_BYTES
 from backfleet.core.spec.model import PATH_PATTERN, SYMBOL_PATTERN, EngineName
 from backfleet_api.schemas.reading import Answer, BatchPhase, Number, Parameters
 
-# A DNS subdomain, as Kubernetes wants it: parts of at most 63 characters are not asked for, ends of parts are.
+# A DNS subdomain as Kubernetes defines it. Its parts may be longer than 63 characters, as Kubernetes allows too.
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
 Name = Annotated[str, Field(min_length=1, max_length=253, pattern=NAME_PATTERN)]
@@ -19,13 +19,13 @@ Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=SYMBOL_PATTER
 
 
 def _never_null(schema: dict[str, Any]) -> None:
-    """A source is there or not: null, which the routes refuse, stands for absence here alone."""
+    """Remove null from the schema: the routes refuse it, and only the model uses it for a missing field."""
     del schema["default"]
     schema |= schema.pop("anyOf")[0]
 
 
 class RunRequest(Answer):
-    """A batch to run, or with `dry_run` only to be judged and counted: exactly one of `batch`, `config`, `config_path`."""
+    """A batch to run, or with `dry_run` to validate and count: exactly one of `batch`, `config`, `config_path`."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -54,39 +54,47 @@ class RunRequest(Answer):
         min_length=1,
         max_length=255,
         pattern=PATH_PATTERN,
-        description="of a config, below the folder that is mounted for them",
+        description="the path of a config in the mounted folder of configs",
         json_schema_extra=_never_null,
     )
     engine: Annotated[EngineName, Field(strict=False)] | None = Field(
-        default=None, description="in place of the config's; without either it is lean"
+        default=None, description="the engine, instead of the config's; lean if neither names one"
     )
     symbols: list[Symbol] | None = Field(
-        default=None, min_length=1, max_length=64, description="in place of the config's, or of the strategy's own"
+        default=None,
+        min_length=1,
+        max_length=64,
+        description="the symbols, instead of those of the config or the strategy",
     )
     max_concurrent: int | None = Field(
-        default=None, ge=1, le=256, description="in place of maxConcurrent of the batch or max_concurrent of the config"
+        default=None,
+        ge=1,
+        le=256,
+        description="the limit, instead of the batch's maxConcurrent or the config's max_concurrent",
     )
     name: Name | None = Field(
         default=None,
-        description="of the custom resource; by default made from the strategy, or from the Idempotency-Key",
+        description="the custom resource's name; by default made from the strategy or the Idempotency-Key",
     )
     namespace: Namespace | None = Field(
-        default=None, description="where the custom resource is made, of those watched; by default the API's own"
+        default=None, description="the custom resource's namespace, one of those watched; by default the API's own"
     )
-    dry_run: bool = Field(default=False, description="nothing is created")
+    dry_run: bool = Field(default=False, description="validate and count, but create nothing")
 
 
 class Submitted(Answer):
-    """A batch that Kubernetes has; the operator judges it again and runs it."""
+    """A batch that Kubernetes has stored. The operator validates it again and runs it."""
 
     batch_id: str = Field(description="the custom resource's uid")
     name: str
     namespace: str
-    total: int | None = Field(description="backtests; null where the constraints are not counted yet")
+    total: int | None = Field(description="the number of backtests; null if the constraints are not counted yet")
     max_concurrent: int
-    is_new: bool = Field(description="false: the same request had made it before, and nothing was created")
-    status_url: str = Field(description="path of the batch's state; also the Location header")
-    warnings: list[str] = Field(description="what the operator may refuse, or what the answer does not know")
+    is_new: bool = Field(description="false if an earlier, equal request created the batch")
+    status_url: str = Field(description="the path of the batch, also in the Location header")
+    warnings: list[str] = Field(
+        description="reasons for which the operator may refuse the batch, and limits of this answer"
+    )
 
 
 class PreviewedCombination(Answer):
@@ -97,32 +105,38 @@ class PreviewedCombination(Answer):
 
 
 class Estimate(Answer):
-    """How long the batch would take: total / max_concurrent, rounded up, x seconds_per_backtest."""
+    """The estimated time of the batch: total / max_concurrent, rounded up, times seconds_per_backtest."""
 
     seconds: Number
-    seconds_per_backtest: Number = Field(description="mean from the start of the engine to the end")
-    backtests: int = Field(description="how many recent backtests of the strategy the mean is taken of")
+    seconds_per_backtest: Number = Field(description="the mean time from the engine's start to the end")
+    backtests: int = Field(description="the number of recent backtests of the strategy in the mean")
 
 
 class Preview(Answer):
-    """What a batch would be; nothing was created."""
+    """What the batch would be. Nothing was created."""
 
-    total: int | None = Field(description="backtests; null where the constraints were not counted to the end")
-    combinations: int = Field(description="size of the parameter space before any constraint")
-    counted: int = Field(description="how many of the combinations the constraints were tried on")
-    first: PreviewedCombination | None = Field(description="null where none was found among those counted")
-    last: PreviewedCombination | None = Field(description="null where the constraints were not counted to the end")
+    total: int | None = Field(
+        description="the number of backtests; null if the constraints were not counted to the end"
+    )
+    combinations: int = Field(description="the size of the parameter space without constraints")
+    counted: int = Field(description="the number of combinations that the constraints were tested on")
+    first: PreviewedCombination | None = Field(
+        description="null if none of the tested combinations meets the constraints"
+    )
+    last: PreviewedCombination | None = Field(description="null if the constraints were not counted to the end")
     max_concurrent: int
-    estimate: Estimate | None = Field(description="null without a total, or without recent backtests of the strategy")
-    warnings: list[str] = Field(description="what the operator may refuse, or what the answer does not know")
+    estimate: Estimate | None = Field(description="null without a total or without recent backtests of the strategy")
+    warnings: list[str] = Field(
+        description="reasons for which the operator may refuse the batch, and limits of this answer"
+    )
 
 
 class Cancellation(Answer):
-    """What becomes of a batch that is to end."""
+    """The state of a batch when its cancellation was requested, and what follows."""
 
     batch_id: str
     name: str
     namespace: str
-    state: BatchPhase = Field(description="as it was when the request came")
+    state: BatchPhase = Field(description="the state at the time of the request")
     message: str
     status_url: str

@@ -1,4 +1,4 @@
-"""Ends a batch by its custom resource's `cancel`; blocking, for the threads of `calls`."""
+"""Ends a batch by setting its custom resource's `cancel`. Blocking: call it in the threads of `Services`."""
 
 from backfleet.core.records import BatchRecord
 from backfleet_api.cluster import ClusterBatch
@@ -11,12 +11,12 @@ from backfleet_api.schemas.reading import ENDED
 from backfleet_api.schemas.writing import Cancellation
 from backfleet_api.writing.submit import status_url
 
-FOLLOWS = "the operator deletes what runs and ends all the rest as cancelled; results that are there stay"
-OVER = "it had ended before; nothing was changed"
+FOLLOWS = "the operator deletes running backtests and cancels all others; existing results stay"
+OVER = "the batch had already ended; nothing was changed"
 
 
 def cancel(services: Services, wanted: str, namespace: str | None) -> Cancellation:
-    """Set `cancel`, again or for the first time; a batch that has ended is left as it is. NotFound without such a batch."""
+    """Set `cancel`. Leave a batch that has ended as it is. Raise NotFound if there is no such batch. Safe to repeat."""
     found = find_batch(services, wanted, namespace)
     if isinstance(found, ClusterBatch):
         batch: ClusterBatch | BatchRecord = found
@@ -29,7 +29,7 @@ def cancel(services: Services, wanted: str, namespace: str | None) -> Cancellati
         if batch.namespace not in watched:
             raise Forbidden(
                 "namespace",
-                f"the batch is in namespace {batch.namespace}, this API writes in {', '.join(watched)} only",
+                f"the batch is in namespace {batch.namespace}, but this API writes only in {', '.join(watched)}",
                 "use kubectl",
             )
         services.cluster.cancel_batch(batch.namespace, batch.name, batch.uid)

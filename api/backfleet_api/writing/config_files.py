@@ -1,4 +1,4 @@
-"""Configs in the folder that is mounted for them: regular files within it, of bounded size, and nothing else."""
+"""Reads configs from the mounted folder: only regular files in it, of bounded size."""
 
 import errno
 import os
@@ -10,14 +10,15 @@ from backfleet.core.errors import SpecInvalid, Unavailable
 from backfleet_api.refusals import ConfigMissing
 
 FIELD = "config_path"
-_HINT = "name a file below the folder of configs, like team/rsi.yaml"
+_HINT = "name a file in the folder of configs, like team/rsi.yaml"
 
 
 def read_config(folder: str | None, path: str) -> bytes:
-    """The content of a file below the folder; of a file that is too long, one byte more than a config may have.
+    """Return the content of a file in the folder. Of a longer file, return one byte more than a config may have.
 
-    Links are followed within the folder only, since a mounted ConfigMap is made of them. SpecInvalid for what leads out or
-    is not a file, ConfigMissing where there is none, Unavailable when the folder cannot be read.
+    Follow links only within the folder: a mounted ConfigMap consists of links. Raise SpecInvalid for a path that
+    leaves the folder or is not a file, ConfigMissing if the file does not exist, Unavailable if the folder cannot be
+    read.
     """
     if folder is None:
         hint = "set the chart's api.configs, or send the text as `config`"
@@ -27,7 +28,7 @@ def read_config(folder: str | None, path: str) -> bytes:
     try:
         return _read(os.path.realpath(folder), path)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ConfigMissing(FIELD, f"there is no config {path!r}", _HINT) from error
+        raise ConfigMissing(FIELD, f"the config {path!r} does not exist", _HINT) from error
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO):
             raise SpecInvalid(FIELD, f"{path!r} cannot be read: {error.strerror}", _HINT) from error

@@ -1,4 +1,4 @@
-"""How long backtests of a strategy take, from those that succeeded last."""
+"""Measures how long backtests of a strategy take, from those that succeeded last."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -14,14 +14,14 @@ RECENT_BACKTESTS = 50
 
 
 class Pace(NamedTuple):
-    """The mean of so many backtests."""
+    """The mean time of a backtest, and the number of backtests in the mean."""
 
     seconds_per_backtest: float
     backtests: int
 
 
 def read_pace(engine: Engine, installation: str, strategy: str, engine_name: str) -> Pace | None:
-    """Of the newest batch of the strategy, under that engine, that has any; None when the last few have none."""
+    """Return the pace of the newest batch with the strategy and engine that has one. None if the last few have none."""
     recent = BatchQuery(strategy=strategy, limit=RECENT_BATCHES)
     for batch in reading.list_batches(engine, installation, recent).items:
         if batch.engine != engine_name:

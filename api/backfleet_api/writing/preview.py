@@ -1,6 +1,6 @@
-"""Judges a batch before it is made, as far as the API can: by arithmetic, the catalog, and a bounded look at constraints.
+"""Validates a batch before it is created, as far as the API can: arithmetic, the catalog, and a bounded count.
 
-What only the operator knows (its engines and their strategies, allowed images and claims, ceilings) is judged by the operator.
+The operator validates what only it knows: its engines and their strategies, allowed images and claims, ceilings.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from backfleet.core.spec.model import BatchSpec, EngineName, parse_spec
 from backfleet.core.spec.validation import ON_HOLD, AcceptanceLimits, AcceptedBatch, check
 
 COUNT_LIMIT = 20_000
-"""How many combinations one request tries the constraints on: about a quarter of a second."""
+"""The most combinations that one request tests the constraints on: about a quarter of a second."""
 COUNT_CHUNK = 2_000
 NO_CEILING = "1000000Gi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """A batch that the API has nothing against. `first` and `last` are indexes of combinations that would run."""
+class CheckedBatch:
+    """A batch that the API found valid. `first` and `last` are indexes of combinations that would run."""
 
     accepted: AcceptedBatch
     total: int | None
@@ -31,15 +31,15 @@ class Judged:
     warnings: tuple[str, ...]
 
 
-def judge(body: Any, catalog: Catalog) -> Judged:  # noqa: ANN401 - any JSON
-    """Judge a spec; SpecInvalid names the field below `spec` and the hint."""
+def check_batch(body: Any, catalog: Catalog) -> CheckedBatch:  # noqa: ANN401 - any JSON
+    """Validate a spec and count its combinations. SpecInvalid names the field below `spec`."""
     spec = parse_spec(body)
     accepted = check(spec, dict.fromkeys(EngineName), _limits(spec, catalog))
-    return _count(accepted, _strangers(spec, catalog))
+    return _count(accepted, _unknown_strategy_warnings(spec, catalog))
 
 
 def _limits(spec: BatchSpec, catalog: Catalog) -> AcceptanceLimits:
-    """The catalog's, and nothing of what only the operator knows."""
+    """Return the catalog's limits, without those that only the operator knows."""
     strategies = catalog.strategies.values()
     volumes = (spec.data.volume, spec.strategy.volume)
     return AcceptanceLimits(
@@ -48,25 +48,27 @@ def _limits(spec: BatchSpec, catalog: Catalog) -> AcceptanceLimits:
         cpu_ceiling=NO_CEILING,
         memory_ceiling=NO_CEILING,
         ceilings=NO_CEILINGS,
-        on_hold={each.name: "the catalog has it so" for each in strategies if each.status == ON_HOLD},
+        on_hold={each.name: "the catalog says so" for each in strategies if each.status == ON_HOLD},
         project_paths={each.name: each.lean_project_path for each in strategies if each.lean_project_path},
     )
 
 
-def _strangers(spec: BatchSpec, catalog: Catalog) -> list[str]:
-    """A strategy that the catalog lacks may be an engine's own, so it is not an error here."""
+def _unknown_strategy_warnings(spec: BatchSpec, catalog: Catalog) -> list[str]:
+    """Warn about a strategy that the catalog does not have. An engine may know it, so it is not an error."""
     name = spec.strategy.name
     if name in catalog.strategies:
         return []
     close = get_close_matches(name, list(catalog.strategies), n=1)
     hint = f". Did you mean {close[0]}?" if close else ""
-    return [f"the catalog has no strategy {name!r}: the operator refuses the batch unless its engine knows it{hint}"]
+    return [
+        f"the catalog has no strategy {name!r}: the operator refuses the batch unless its engine has the strategy{hint}"
+    ]
 
 
-def _count(accepted: AcceptedBatch, warnings: list[str]) -> Judged:
+def _count(accepted: AcceptedBatch, warnings: list[str]) -> CheckedBatch:
     space, constraints = accepted.space, accepted.constraints
     if not constraints:
-        return Judged(
+        return CheckedBatch(
             accepted=accepted,
             total=space.total,
             counted=space.total,
@@ -75,7 +77,7 @@ def _count(accepted: AcceptedBatch, warnings: list[str]) -> Judged:
             warnings=tuple(warnings),
         )
     first, last, found, cursor = None, None, 0, 0
-    # By calls, not by indexes: long constraints have fewer indexes looked at in each.
+    # Bounded by calls, not by indexes: with long constraints a call tests fewer indexes.
     for _ in range(COUNT_LIMIT // COUNT_CHUNK):
         indexes, cursor = next_satisfying(space, constraints, cursor, COUNT_CHUNK, COUNT_CHUNK)
         found += len(indexes)
@@ -84,8 +86,12 @@ def _count(accepted: AcceptedBatch, warnings: list[str]) -> Judged:
         if cursor >= space.total:
             break
     if cursor < space.total:
-        warnings.append(f"the constraints were tried on the first {cursor:,} of {space.total:,} combinations only")
-        return Judged(accepted=accepted, total=None, counted=cursor, first=first, last=None, warnings=tuple(warnings))
+        warnings.append(f"the constraints were tested only on the first {cursor:,} of {space.total:,} combinations")
+        return CheckedBatch(
+            accepted=accepted, total=None, counted=cursor, first=first, last=None, warnings=tuple(warnings)
+        )
     if not found:
         raise nothing_satisfies(space, constraints)
-    return Judged(accepted=accepted, total=found, counted=space.total, first=first, last=last, warnings=tuple(warnings))
+    return CheckedBatch(
+        accepted=accepted, total=found, counted=space.total, first=first, last=last, warnings=tuple(warnings)
+    )

@@ -1,4 +1,4 @@
-"""Starting and cancelling batches; every route here needs the token."""
+"""Routes that create and cancel batches. All need the token."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -16,7 +16,7 @@ from backfleet_api.schemas import examples
 from backfleet_api.schemas.reading import ENDED, Answer
 from backfleet_api.schemas.writing import Cancellation, Preview, RunRequest, Submitted
 from backfleet_api.writing.cancel import cancel
-from backfleet_api.writing.request_spec import judge_sources
+from backfleet_api.writing.request_spec import check_sources
 from backfleet_api.writing.submit import preview, submit
 
 router = APIRouter(prefix="/api/optimization", tags=["writing"], dependencies=[Depends(may_write)])
@@ -27,7 +27,7 @@ IdempotencyKey = Annotated[
         min_length=8,
         max_length=200,
         pattern=r"^[!-~]+$",
-        description="one of your own making: the same key and batch make one batch, however often they are sent",
+        description="a key that you choose: repeated requests with the same key and batch create one batch",
     ),
 ]
 
@@ -37,13 +37,13 @@ IdempotencyKey = Annotated[
     response_model=Preview,
     dependencies=[Depends(no_query)],
     responses=answers(examples.PREVIEW, 400, 401, 403, 404, 408, 409, 413, 415, 422, 503)
-    | answers(examples.SUBMITTED, status=202, model=Submitted, description="Kubernetes has the batch"),
+    | answers(examples.SUBMITTED, status=202, model=Submitted, description="Kubernetes has stored the batch"),
     openapi_extra=request_body(RunRequest, examples.RUN_REQUESTS),
 )
 async def run_parallel(
     services: Provided, request: Request, idempotency_key: IdempotencyKey = None
 ) -> Preview | Response:
-    """Make a batch (202), or with `dry_run` judge and count it (200). The operator, which knows more, judges it again."""
+    """Create a batch (202), or with `dry_run` validate and count it (200). The operator validates it again."""
     wanted = _parse_request(await read_json(request))
     if wanted.dry_run:
         return await services.writes.run(lambda: preview(services, wanted))
@@ -57,10 +57,10 @@ async def run_parallel(
     response_model=Cancellation,
     dependencies=[Depends(strict_query)],
     responses=answers(examples.OVER, 401, 403, 404, 422, 503)
-    | answers(examples.CANCELLATION, status=202, model=Cancellation, description="the batch is to end"),
+    | answers(examples.CANCELLATION, status=202, model=Cancellation, description="the operator is to end the batch"),
 )
 async def cancel_batch(services: Provided, batch_id: BatchId, query: BatchParameters) -> Cancellation | Response:
-    """Cancel a batch (202), by uid or the newest of a name; one that has ended stays as it is (200). Safe to repeat."""
+    """Cancel a batch (202), by uid or the newest of a name. One that has ended stays as it is (200). Safe to repeat."""
     done = await services.writes.run(lambda: cancel(services, batch_id, query.namespace))
     if done.state in ENDED:
         return done
@@ -68,7 +68,7 @@ async def cancel_batch(services: Provided, batch_id: BatchId, query: BatchParame
 
 
 def _parse_request(body: object) -> RunRequest:
-    judge_sources(body)
+    check_sources(body)
     try:
         return RunRequest.model_validate(body)
     except ValidationError as error:

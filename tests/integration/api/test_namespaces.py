@@ -49,7 +49,7 @@ def test_a_batch_is_made_where_it_is_asked_for_and_found_by_its_status_url(
 def test_a_namespace_that_is_not_watched_is_refused_with_those_that_are(watching: Written, dry_run: bool) -> None:
     (error,) = assert_problem(watching.run(namespace="elsewhere", dry_run=dry_run), 422).errors
     assert error.field == "namespace"
-    assert error.hint == "Give backfleet or lab or team."
+    assert error.hint == "Use backfleet or lab or team."
     assert watching.kubernetes.calls == []
 
 
@@ -57,7 +57,7 @@ def test_where_the_apis_own_namespace_is_not_watched_one_must_be_given(
     kubernetes: ApiServer, tmp_path: Path, database: Database
 ) -> None:
     with writing_app(kubernetes, tmp_path, database.api_url, namespaces=(LAB,)) as api:
-        assert assert_problem(api.run(), 422).errors[0].hint == "Give lab."
+        assert assert_problem(api.run(), 422).errors[0].hint == "Use lab."
         assert api.run(namespace=LAB).status_code == 202
 
 
@@ -81,7 +81,7 @@ def test_cancelling_reaches_every_watched_namespace_and_no_other(watching: Writt
     assert watching.cancel(uid).status_code == 202
     assert watching.kubernetes.objects.get(PATH, TEAM, "x")["spec"]["cancel"] is True
     ledger.accept("far", namespace="elsewhere")
-    assert "backfleet, lab, team only" in assert_problem(watching.cancel("far"), 403).detail
+    assert "only in backfleet, lab, team" in assert_problem(watching.cancel("far"), 403).detail
 
 
 def test_a_forbidden_namespace_hides_its_own_batches_and_no_others(watching: Written) -> None:

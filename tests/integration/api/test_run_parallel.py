@@ -210,7 +210,7 @@ def test_a_strategy_on_hold_is_refused(writing: Written, database: Database) -> 
     ("fault", "status", "said"),
     [
         pytest.param(Fault(PATH, "POST", code=403), 403, "Kubernetes forbids it", id="no right"),
-        pytest.param(Fault(PATH, "POST", code=404), 404, "Kubernetes knows no such thing", id="no CRD"),
+        pytest.param(Fault(PATH, "POST", code=404), 404, "Kubernetes did not find it", id="no CRD"),
         pytest.param(Fault(PATH, "POST", code=422), 422, "Kubernetes refuses it", id="not valid"),
         pytest.param(Fault(PATH, "POST", code=400), 422, "Kubernetes refuses it", id="malformed"),
         pytest.param(Fault(PATH, "POST", code=401), 503, "Kubernetes answered 401", id="own token expired"),
@@ -263,7 +263,7 @@ def test_without_postgres_nothing_is_created(kubernetes: ApiServer, tmp_path: An
     assert kubernetes.calls == []
 
 
-def test_without_a_kubernetes_the_mend_is_named(serve: Any) -> None:
+def test_without_a_kubernetes_the_hint_is_named(serve: Any) -> None:
     api = serve(token="a-token-of-these-tests")
     response = api.post(RUN, json={"batch": SPEC}, headers=BEARER)
     assert "KUBECONFIG" in assert_problem(response, 503).detail

@@ -65,7 +65,7 @@ def test_a_namespace_that_is_not_watched_is_told_with_those_that_are(
     command: Written, manifest: str, bare: str, capsys: Captured
 ) -> None:
     assert run(["run", bare, "--namespace", "elsewhere"]) == 2
-    assert f"namespace: the namespace elsewhere is not watched by this installation. Give {NAMESPACE}" in (
+    assert f"namespace: this installation does not watch the namespace elsewhere. Use {NAMESPACE}" in (
         capsys.readouterr().err
     )
     body = yaml.safe_load(Path(manifest).read_text())

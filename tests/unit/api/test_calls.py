@@ -7,7 +7,7 @@ import time
 import pytest
 
 from backfleet.core.errors import NotFound, Unavailable
-from backfleet_api.calls import Calls
+from backfleet_api.dependencies import Calls
 
 
 async def again(calls: Calls) -> str | None:

@@ -95,7 +95,7 @@ def test_what_is_no_file_is_refused_at_once(folder: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("path", ["none.yaml", "team/none.yaml", "team/rsi.yaml/none"])
 def test_what_is_not_there_is_missing(folder: Path, path: str) -> None:
-    with pytest.raises(ConfigMissing, match="there is no config"):
+    with pytest.raises(ConfigMissing, match="does not exist"):
         read_config(str(folder), path)
 
 
