@@ -220,7 +220,7 @@ def test_a_late_commit_is_planned_anew_and_counts_once(world: World) -> None:
     world.rows.is_slow = True
     assert world.turn().errors == {uid: "the commit did not answer in time"}
     assert (world.turn().errors, world.tick(2)) == ({}, world.rows.now), "the batch rests"
-    assert "planned on version" in world.turn().errors[uid]
+    assert "expected version" in world.turn().errors[uid]
     world.tick(4)
     assert world.turn().errors == {}
     counters = world.rows.batches[uid].counters

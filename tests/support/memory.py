@@ -123,7 +123,7 @@ class MemoryRows(WorldRows):
         there = self._batches[uid].version if uid in self._batches else 0
         planned_on = changes.before.version if changes.before else 0
         if there != planned_on:
-            raise Conflict(f"batch {uid} is at version {there}, and this was planned on version {planned_on}")
+            raise Conflict(f"batch {uid}: expected version {planned_on}, got version {there}")
         for verdict in changes.verdicts:
             self._judge(uid, verdict)
         for change in changes.changes:

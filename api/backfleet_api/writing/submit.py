@@ -10,7 +10,7 @@ from typing import Any
 from backfleet.core import wire
 from backfleet.core.errors import Conflict, SpecInvalid
 from backfleet.core.spec.batch_names import name_stem
-from backfleet.store.passes.strategies import load_catalog
+from backfleet.store.tables.strategies import load_catalog
 from backfleet_api.cluster import Cluster, ClusterBatch, NewBatch
 from backfleet_api.dependencies import Services
 from backfleet_api.reading.answers import combination_answer

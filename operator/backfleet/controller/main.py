@@ -26,9 +26,9 @@ from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings, load_settings
 from backfleet.store.passes.observe import job_names, observe
 from backfleet.store.passes.save import save
-from backfleet.store.passes.strategies import load_catalog
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
+from backfleet.store.tables.strategies import load_catalog
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Best
 from backfleet.core.space.parameters import ParameterSpace, build_space
 from backfleet.core.spec.model import parse_spec
 from backfleet.store.passes.observe import observe
-from backfleet.store.passes.rows import objective_of
 from backfleet.store.passes.save import save
+from backfleet.store.tables.records import objective_of
 from backfleet_api.cluster import ClusterBatch
 from tests.integration.store.builders import record_results
 from tests.support.rows import seen_outcome

@@ -15,11 +15,11 @@ from backfleet.store.migration import grants, revisions, seeding
 from backfleet.store.migration.command import MigrationSettings, main, migrate
 from backfleet.store.migration.grants import Roles
 from backfleet.store.passes.observe import observe
-from backfleet.store.passes.strategies import ensure_strategy, load_catalog
 from backfleet.store.postgres.session import open_engine
 from backfleet.store.tables.backtests import BacktestResult
 from backfleet.store.tables.base import OUTCOMES_CHANNEL
 from backfleet.store.tables.schema import SQL_FILES, create_schema
+from backfleet.store.tables.strategies import ensure_strategy, load_catalog
 from tests.integration.store.conftest import QUICK
 from tests.integration.store.filling import BIG_UID, fill, migrate_to_released
 from tests.support.databases import ROLES, Database
@@ -105,7 +105,7 @@ def test_only_the_verdict_of_a_result_may_change() -> None:
 def test_migrating_again_changes_nothing(settings: MigrationSettings) -> None:
     said: list[str] = []
     migrate(settings, said.append)
-    assert said[0] == f"the schema is at revision {revisions.newest_revision()}, it was empty"
+    assert said[0] == f"the schema is at revision {revisions.newest_revision()}, after an empty database"
     engine = open_engine(settings.url, application_name="test", timeouts=QUICK)
     before = described(engine)
     with engine.connect() as connection:
@@ -188,7 +188,7 @@ def test_two_migrators_at_once_both_end_well(settings: MigrationSettings) -> Non
     for thread in threads:
         thread.join(60)
     assert errors == []
-    assert sum("it was empty" in line for line in said) == 1
+    assert sum("after an empty database" in line for line in said) == 1
     assert len(said) == 12
 
 
@@ -226,8 +226,8 @@ def test_the_command_migrates_and_then_says_that_it_is_current(
 @pytest.mark.parametrize(
     ("change", "code", "message"),
     [
-        ({"BACKFLEET_DATABASE_URL": ""}, 2, "BACKFLEET_DATABASE_URL: not set"),
-        ({"BACKFLEET_DATABASE_URL": "mysql://u:hunter2@h/d"}, 2, "only Postgres is supported"),
+        ({"BACKFLEET_DATABASE_URL": ""}, 2, "BACKFLEET_DATABASE_URL: expected the Postgres URL"),
+        ({"BACKFLEET_DATABASE_URL": "mysql://u:hunter2@h/d"}, 2, "expected a Postgres URL, got the scheme 'mysql'"),
         ({"BACKFLEET_MIGRATE_WAIT_SECONDS": "soon"}, 2, "'soon' is not a number of seconds"),
         ({"BACKFLEET_MIGRATE_WAIT_SECONDS": "-1"}, 2, "BACKFLEET_MIGRATE_WAIT_SECONDS"),
         ({"BACKFLEET_DB_ROLE_API": "nobody_such"}, 2, "BACKFLEET_DB_ROLE_API: the database has no role 'nobody_such'"),
@@ -272,7 +272,7 @@ def test_roles_that_are_not_named_get_a_warning(settings: MigrationSettings) -> 
     migrate(MigrationSettings(url=settings.url, wait_seconds=5, roles=Roles(recorder=OPERATOR)), said.append)
     assert [line for line in said if line.startswith("warning")] == [
         f"warning: {grants.ENV_ROLE_RECORDER} names {OPERATOR}, the owner of the tables, which may do everything",
-        f"warning: {grants.ENV_ROLE_API} is not set, so no rights are granted to such a role",
+        f"warning: {grants.ENV_ROLE_API} is not set, so no role is granted these rights",
     ]
 
 

@@ -265,7 +265,7 @@ def test_the_attempts_of_a_batch_that_ends_are_closed_in_pieces(life: Life) -> N
     assert left == [attempts[0].id, attempts[5].id], "what the changes name, and what has not ended"
     life.save(*[launch(attempt(index)) for index in range(6, 40)])
     life.save(*[fail(attempt(index)) for index in range(6, 40)])
-    with pytest.raises(Unavailable, match="the next one goes on"):
+    with pytest.raises(Unavailable, match="the next pass continues"):
         close_in_pieces(life.engine, INSTALLATION, life.epoch, ending, piece=1)
     life.finish()
     assert life.query(open_ids) == []
@@ -314,7 +314,7 @@ def test_saving_the_same_again_changes_no_row(life: Life, database: Database, mo
     if moment == "finished":
         made = life.finish()
     before = life.snapshot()
-    with pytest.raises(Conflict, match="planned on version"):
+    with pytest.raises(Conflict, match="expected version"):
         save(life.engine, INSTALLATION, life.epoch, made)
     assert life.snapshot() == before
     life.save_again(made)
@@ -352,7 +352,7 @@ def test_what_was_planned_before_a_late_commit_is_refused(life: Life) -> None:
     record_results(life.engine, again.changes, result())
     save(life.engine, INSTALLATION, life.epoch, settled)
     before = life.snapshot()
-    with pytest.raises(Conflict, match="is at version 2, and this was planned on version 1"):
+    with pytest.raises(Conflict, match="expected version 1, got version 2"):
         save(life.engine, INSTALLATION, life.epoch, again)
     assert life.snapshot() == before
     assert life.look().batches[0].version == 2
@@ -360,7 +360,7 @@ def test_what_was_planned_before_a_late_commit_is_refused(life: Life) -> None:
 
 def test_a_batch_that_got_its_row_late_is_not_begun_twice(life: Life) -> None:
     life.save(launch(attempt()))
-    with pytest.raises(Conflict, match="planned on version 0"):
+    with pytest.raises(Conflict, match="expected version 0"):
         save(life.engine, INSTALLATION, life.epoch, BatchChanges(before=None, after=batch(total=9)))
     assert life.query("SELECT total FROM optimization_batches") == [{"total": 3}]
 

@@ -109,7 +109,7 @@ def test_a_result_that_another_pass_judged_refuses_the_whole_change(life: Life) 
     before = life.snapshot()
     after = replace(life.record, stale_verdicts=0, counters=Counters(succeeded=2, passed=1))
     changes = BatchChanges(before=life.record, after=after, verdicts=(verdict(0, "low_sharpe_ratio"), verdict(1)))
-    with pytest.raises(Conflict, match="1 results were judged by others"):
+    with pytest.raises(Conflict, match="1 results already have another verdict"):
         save(life.engine, INSTALLATION, life.epoch, changes)
     assert life.snapshot() == before
 

@@ -1,6 +1,6 @@
-"""The command `backfleet-migrate`: waits for Postgres, migrates the schema, seeds the catalog, grants rights.
+"""The command `backfleet-migrate`: waits for Postgres, migrates the schema, seeds the catalog and grants rights.
 
-Exit codes: 0 done; 2 a setting is wrong; 3 Postgres did not answer in time; 4 the schema is not this version's.
+Exit codes: 0 done; 2 a setting is not valid; 3 Postgres did not answer in time; 4 the schema is not this version's.
 """
 
 import argparse
@@ -31,7 +31,7 @@ EXIT_DONE, EXIT_SETTINGS, EXIT_UNAVAILABLE, EXIT_SCHEMA = 0, 2, 3, 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationSettings:
-    """What the command reads from its environment; the URL holds a password, so it never shows in a repr."""
+    """The settings of the command. The repr hides the URL, which has a password."""
 
     url: str = field(repr=False)
     wait_seconds: float = DEFAULT_WAIT_SECONDS
@@ -39,10 +39,14 @@ class MigrationSettings:
 
 
 def load_settings(environment: Mapping[str, str]) -> MigrationSettings:
-    """The settings from environment variables; SpecInvalid names the one that is wrong."""
+    """Read the settings from environment variables. SpecInvalid names the variable that is not valid."""
     url = environment.get(ENV_DATABASE_URL)
     if not url:
-        raise SpecInvalid(ENV_DATABASE_URL, "not set", "give the owner's Postgres URL")
+        raise SpecInvalid(
+            ENV_DATABASE_URL,
+            "expected the Postgres URL of the database's owner, got nothing",
+            "set it to postgresql://user:password@host:5432/database",
+        )
     wait = environment.get(ENV_WAIT_SECONDS) or str(DEFAULT_WAIT_SECONDS)
     try:
         wait_seconds = float(wait)
@@ -50,16 +54,18 @@ def load_settings(environment: Mapping[str, str]) -> MigrationSettings:
         wait_seconds = -1.0
     if not 0 <= wait_seconds <= 86_400:
         raise SpecInvalid(
-            ENV_WAIT_SECONDS, f"{wait[:40]!r} is not a number of seconds", "write a number from 0 to 86400"
+            ENV_WAIT_SECONDS,
+            f"expected seconds from 0 to 86400, got {wait[:40]!r}",
+            "use a number of seconds, such as 300",
         )
     roles = Roles(recorder=environment.get(ENV_ROLE_RECORDER) or None, api=environment.get(ENV_ROLE_API) or None)
     return MigrationSettings(url=url, wait_seconds=wait_seconds, roles=roles)
 
 
 def migrate(settings: MigrationSettings, say: Callable[[str], None]) -> None:
-    """Do everything; safe to repeat, and to run twice at once: the second waits for the first.
+    """Migrate, seed and grant. Safe to repeat, and to run twice at once: the second run waits for the first.
 
-    Raises SpecInvalid, Unavailable, or Conflict when the database is newer than this version.
+    Raise SpecInvalid, Unavailable, or Conflict if the database is newer than this version.
     """
     give_up_at = time.monotonic() + settings.wait_seconds
     engine = _open(settings)
@@ -70,7 +76,7 @@ def migrate(settings: MigrationSettings, say: Callable[[str], None]) -> None:
                 before, after = upgrade(connection)
                 said = [seed(connection, catalog.load()), *apply_grants(connection, settings.roles)]
             schema = f"the schema is at revision {after}"
-            say(schema if before == after else f"{schema}, it was {before or 'empty'}")
+            say(schema if before == after else f"{schema}, after {before or 'an empty database'}")
             for line in said:
                 say(line)
     finally:
@@ -78,7 +84,7 @@ def migrate(settings: MigrationSettings, say: Callable[[str], None]) -> None:
 
 
 def wait_for_postgres(engine: Engine, give_up_at: float, say: Callable[[str], None]) -> None:
-    """Return once Postgres answers; Unavailable when it has not by then (a monotonic time)."""
+    """Wait until Postgres answers. Raise Unavailable at `give_up_at`, a monotonic time."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
@@ -94,7 +100,7 @@ def wait_for_postgres(engine: Engine, give_up_at: float, say: Callable[[str], No
 
 
 def check_schema(settings: MigrationSettings, say: Callable[[str], None]) -> None:
-    """Say whether the schema is this version's; Conflict when it is not."""
+    """Report that the schema is of this version. Raise Conflict if it is not."""
     engine = _open(settings)
     try:
         wait_for_postgres(engine, time.monotonic() + settings.wait_seconds, say)
@@ -103,14 +109,14 @@ def check_schema(settings: MigrationSettings, say: Callable[[str], None]) -> Non
     finally:
         engine.dispose()
     if current != newest:
-        raise Conflict(f"the schema is at revision {current or 'none'}, and this version needs {newest}")
+        raise Conflict(f"expected the schema at revision {newest}, got {current or 'none'}. Run backfleet-migrate.")
     say(f"the schema is at revision {current}, as this version needs")
 
 
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> int:
-    """The command; its exit code."""
+    """Run the command. Return its exit code."""
     parser = argparse.ArgumentParser(prog="backfleet-migrate", description="Migrate, seed and grant; safe to repeat.")
-    parser.add_argument("--check", action="store_true", help="change nothing, say whether the schema is current")
+    parser.add_argument("--check", action="store_true", help="change nothing, report whether the schema is current")
     options = parser.parse_args(arguments)
     try:
         settings = load_settings(os.environ if environment is None else environment)

@@ -1,4 +1,4 @@
-"""Alembic's environment: runs on the connection that `backfleet.store.migration.command` hands over, in one transaction."""
+"""Alembic's environment: runs in one transaction, on the connection that `backfleet.store.migration.command` passes."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""What the recorder's and the API's database roles may do: exactly this, whatever they could do before."""
+"""Sets the rights of the recorder's and the API's database roles: exactly these, whatever they had before."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,30 +12,30 @@ ENV_ROLE_RECORDER = "BACKFLEET_DB_ROLE_RECORDER"
 ENV_ROLE_API = "BACKFLEET_DB_ROLE_API"
 
 OUTCOME_COLUMNS = tuple(column.name for column in BacktestOutcome.__table__.columns if column.name != "recorded_at")
-"""What a recorder says; the time is the database's."""
+"""The columns that a recorder writes. The database sets the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
-    """Names of existing database roles; None grants nothing."""
+    """Names of existing database roles. None grants nothing."""
 
     recorder: str | None = None
     api: str | None = None
 
 
 def apply_grants(connection: Connection, roles: Roles) -> list[str]:
-    """Give each role its rights and take all others; what was done, in lines. SpecInvalid when a role does not exist."""
+    """Grant each role its rights and revoke all others. Return lines that report it. SpecInvalid for a missing role."""
     owner = connection.execute(text("SELECT current_user")).scalar_one()
     named = ((ENV_ROLE_RECORDER, roles.recorder), (ENV_ROLE_API, roles.api))
     said: list[str] = []
     granted: list[str] = []
     for variable, role in named:
         if not role:
-            said.append(f"warning: {variable} is not set, so no rights are granted to such a role")
+            said.append(f"warning: {variable} is not set, so no role is granted these rights")
         elif role == owner:
             said.append(f"warning: {variable} names {role}, the owner of the tables, which may do everything")
         elif not _exists(connection, role):
-            raise SpecInvalid(variable, f"the database has no role {role!r}", "create it first, or correct the name")
+            raise SpecInvalid(variable, f"the database has no role {role!r}", "create the role, or correct the name")
         else:
             granted.append(role)
     schema = connection.execute(text("SELECT current_schema()")).scalar_one()

@@ -1,4 +1,4 @@
-"""Brings a database's schema to this version's revision, one migrator at a time."""
+"""Migrates a database's schema to this version's revision, one migrator at a time."""
 
 import time
 from pathlib import Path
@@ -18,7 +18,7 @@ LOCK_POLL_SECONDS = 0.2
 
 
 def script_config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration for the migrations in this package."""
+    """Return Alembic's configuration for the migrations in this package."""
     config = Config()
     folder = Path(__file__).parent
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
@@ -27,30 +27,30 @@ def script_config(connection: Connection | None = None) -> Config:
 
 
 def newest_revision() -> str:
-    """The revision that this version of the code works with."""
+    """Return the revision that this version of the code needs."""
     head = ScriptDirectory.from_config(script_config()).get_current_head()
     assert head is not None
     return head
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The database's revision; None when it was never migrated."""
+    """Return the database's revision, or None if it was never migrated."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def upgrade(connection: Connection) -> tuple[str | None, str]:
-    """Migrate inside the caller's transaction: revisions before and after. Conflict when the database is newer than us."""
+    """Migrate in the caller's transaction. Return the revisions before and after. Conflict if the database is newer."""
     before = current_revision(connection)
     try:
         command.upgrade(script_config(connection), "head")
     except CommandError as error:
-        known = "a newer version of Backfleet made it; install that version, or restore a backup"
+        known = "a newer version of Backfleet made it. Install that version, or restore a backup."
         raise Conflict(f"the database is at revision {before}, which this version does not know: {known}") from error
     return before, newest_revision()
 
 
 class MigrationLock:
-    """Held by the one migrator that works; the others wait for it. Used as a context on an engine of its own connection."""
+    """The lock that one migrator holds while the others wait. A context on an engine with its own connection."""
 
     def __init__(self, engine: Engine, give_up_at: float) -> None:
         self._connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")

@@ -1,4 +1,4 @@
-"""Puts the shipped catalog into the tables, again at every start: what a user changed since stays."""
+"""Writes the shipped catalog into the tables at every start. Changes that a user made stay."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _BOUNDS = tuple(rule.field for rule in RULES)
 
 
 def seed(connection: Connection, catalog: Catalog) -> str:
-    """Insert or update the catalog's rows, and say how many. A status or criteria that a user changed are left alone."""
+    """Insert or update the catalog's rows. Return a line with their number. Keep a status or criteria that a user changed."""
     for strategy in catalog.strategies:
         _seed_strategy(connection, strategy)
         if strategy.criteria is not None:

@@ -1,6 +1,7 @@
-"""What a pass reads of a result's body, which stands once, in `backtest_outcomes`: the metrics and the engine's version.
+"""Reads what a pass needs of a result's body, which is stored once, in `backtest_outcomes`: metrics and engine version.
 
-Postgres says whether the rest can be read (`migration/sql/bodies_0003.sql`), so that no body travels until an answer shows it.
+Postgres checks whether the rest is readable (`migration/sql/bodies_0003.sql`), so no body leaves it until an answer
+shows it.
 """
 
 from sqlalchemy import Text, func
@@ -20,7 +21,7 @@ BODY_COLUMNS = (
 
 
 def measured(row: AnyRow) -> Measured | Failure:
-    """The result of a row with BODY_COLUMNS; a failure when its body cannot be read."""
+    """Return the result of a row with BODY_COLUMNS, or a failure if its body is not readable."""
     if row.unreadable is not None:
         # Only a recorder of another version writes one; it must not stop the pass of every batch.
         message = f"the recorded body cannot be read: its field {row.unreadable!r} is not what this version expects"

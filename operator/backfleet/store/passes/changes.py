@@ -1,6 +1,6 @@
-"""How the changes of a pass become rows. Every statement names the state that it expects, so that a repeat changes nothing.
+"""Writes the changes of a pass as rows. Every statement names the state that it expects, so a repeat changes nothing.
 
-Changes go to the server as one JSON array per run of equal kinds: a pass with a thousand changes is a few statements.
+Each run of equal changes goes to the server as one JSON array: a pass with a thousand changes is a few statements.
 """
 
 import math
@@ -27,13 +27,13 @@ from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
 from backfleet.core.spec.storable import dump_storable, storable_text
 from backfleet.store.passes import statements
-from backfleet.store.passes.rows import objective_of
+from backfleet.store.tables.records import objective_of
 
 Rows = list[dict[str, Any]]
 
 
 def apply_changes(connection: Connection, batch: BatchRecord, changes: Sequence[AttemptChange]) -> int:
-    """Apply the changes in order; how many rows changed. Conflict when an attempt cannot be launched."""
+    """Apply the changes in order. Return how many rows changed. Raise Conflict if an attempt cannot be launched."""
     count = 0
     for kind, run in groupby(changes, key=type):
         count += _WRITERS[kind](connection, batch, list(run))
@@ -41,7 +41,7 @@ def apply_changes(connection: Connection, batch: BatchRecord, changes: Sequence[
 
 
 def judge_results(connection: Connection, batch: BatchRecord, verdicts: Sequence[JudgeResult]) -> int:
-    """Write new verdicts; how many. Conflict when a result went on since, since its old verdict is in the counters."""
+    """Write new verdicts and return their number. Raise Conflict if a result has changed, since counters would be wrong."""
     if not verdicts:
         return 0
     rows = [
@@ -55,12 +55,12 @@ def judge_results(connection: Connection, batch: BatchRecord, verdicts: Sequence
     ]
     judged = _run(connection, rows, statements.JUDGE_RESULTS)
     if judged < len(rows):
-        raise Conflict(f"batch {batch.uid}: {len(rows) - judged} results were judged by others")
+        raise Conflict(f"batch {batch.uid}: {len(rows) - judged} results already have another verdict")
     return judged
 
 
 def close_batch(connection: Connection, batch: BatchRecord) -> int:
-    """Cancel what has not ended and close every attempt of a finished batch; how many rows changed."""
+    """Cancel all open backtests and close every attempt of a finished batch. Return how many rows changed."""
     message = f"the batch ended: {batch.finish_reason}: {batch.finish_message or ''}".rstrip(": ")
     values = {"uid": batch.uid, "reason": FailureReason.CANCELLED.value, "message": storable_text(message[:2000])}
     cancelled = connection.execute(text(statements.CANCEL_BACKTESTS), values).rowcount
@@ -68,7 +68,7 @@ def close_batch(connection: Connection, batch: BatchRecord) -> int:
 
 
 def forget_settled(connection: Connection) -> None:
-    """Take what belongs to closed attempts off the inbox."""
+    """Remove the outcomes of closed attempts from the inbox."""
     connection.execute(text(statements.FORGET_SETTLED))
 
 
@@ -149,7 +149,7 @@ def _launch_attempts(connection: Connection, batch: BatchRecord, changes: Sequen
         if known < len(ids):
             # Nothing else writes these rows, so the plan was made on others than ours: no Job may follow from it.
             raise Conflict(
-                f"batch {batch.uid}: {len(ids) - known} attempts cannot be launched, their backtests went on"
+                f"batch {batch.uid}: {len(ids) - known} attempts cannot be launched, because their backtests have changed"
             )
     return launched
 

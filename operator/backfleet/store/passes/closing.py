@@ -1,4 +1,4 @@
-"""Closes what a batch that ends leaves open, in pieces: it may have more open attempts than one statement should touch."""
+"""Closes in pieces what a batch leaves open at its end: one statement should not touch that many attempts."""
 
 from sqlalchemy import Connection, Engine, text
 
@@ -15,11 +15,11 @@ PIECES_PER_SAVE = 20
 def close_in_pieces(
     engine: Engine, installation: str, epoch: int, changes: BatchChanges, *, piece: int = PIECE
 ) -> None:
-    """Close ended attempts of a batch that is about to finish until one piece is left, each piece in a transaction.
+    """Close ended attempts of a batch that is about to finish, one piece per transaction, until one piece is left.
 
-    They have ended without an outcome, and a late one would count until the batch's end alone; so a crash in between loses
-    nothing, and the next pass goes on. Attempts that the changes name are left to them. Unavailable when more is left than
-    one save closes.
+    They ended without an outcome, and a late one would count only until the batch's end. So a crash loses nothing, and
+    the next pass continues. Attempts in the changes are left to them. Raise Unavailable if more is left than one save
+    closes.
     """
     uid, kept = changes.after.uid, [change.attempt.id for change in changes.changes]
     for _ in range(PIECES_PER_SAVE):
@@ -30,7 +30,7 @@ def close_in_pieces(
             values = {"uid": uid, "kept": kept, "piece": piece}
             if not connection.execute(text(statements.CLOSE_PIECE), values).rowcount:
                 return
-    raise Unavailable(f"batch {uid} has more open attempts than one pass closes; the next one goes on")
+    raise Unavailable(f"batch {uid} has more open attempts than one pass closes; the next pass continues")
 
 
 def _has_more_than(connection: Connection, uid: str, piece: int) -> bool:

@@ -1,4 +1,4 @@
-"""Reads what one pass needs of the rows: only those that can matter."""
+"""Reads the rows that one pass needs, and no others."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.records import BatchState, StaleLook, StaleResult, StoreView
-from backfleet.store.passes.rows import (
-    ATTEMPT_COLUMNS,
-    OUTCOME_COLUMNS,
-    attempt_record,
-    batch_record,
-    outcome_record,
-)
+from backfleet.store.passes.rows import ATTEMPT_COLUMNS, OUTCOME_COLUMNS, attempt_record, outcome_record
 from backfleet.store.postgres.session import looking
 from backfleet.store.tables.backtests import (
     BacktestAttempt,
@@ -25,17 +19,18 @@ from backfleet.store.tables.backtests import (
 )
 from backfleet.store.tables.base import AnyRow
 from backfleet.store.tables.batches import Batch
+from backfleet.store.tables.records import batch_record
 
 OUTCOMES_PER_LOOK = 200
 STALE_PER_LOOK = 2_000
-"""How many results one pass judges again, over all batches: some tenths of a second."""
+"""The most results that one pass gives a new verdict, over all batches: some tenths of a second."""
 LEAST_SHARE = 50
-"""No batch gets a smaller part of them, which bounds the queries of a look."""
+"""The smallest share of one batch, which bounds the number of queries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much one look reads at most."""
+    """The most that one pass reads."""
 
     outcomes: int = OUTCOMES_PER_LOOK
     stale: int = STALE_PER_LOOK
@@ -48,11 +43,12 @@ _BOUNDS = Bounds()
 
 
 def observe(engine: Engine, installation: str, uids: Collection[str], bounds: Bounds = _BOUNDS) -> StoreView:
-    """All batches that are not finished and the finished ones among `uids`, with what `StoreView` says of them.
+    """Read all batches that are not finished and the finished ones among `uids`, with what `StoreView` describes.
 
-    Costs what is live: rows of finished batches and settled backtests are not read. At most 200 outcomes, oldest first, of
-    the batches among `uids`, and as many of all others (in a namespace that cannot be looked at), which free their slots.
-    At most 2,000 results that are to be judged again, of those batches that can be saved: among `uids`, or finished.
+    The cost follows from what is live: rows of finished batches and settled backtests are not read. At most 200
+    outcomes, oldest first, of the batches among `uids`, and as many of all others (in a namespace that cannot be
+    listed), which free their slots. At most 2,000 results with stale verdicts, of batches that can be saved: among
+    `uids`, or finished.
     """
     with looking(engine, "reading the rows") as connection:
         now = connection.execute(text("SELECT now()")).scalar_one()
@@ -82,7 +78,7 @@ def observe(engine: Engine, installation: str, uids: Collection[str], bounds: Bo
 
 
 def job_names(engine: Engine, attempt_ids: Collection[str]) -> dict[str, str]:
-    """The name of each attempt's Job, for those that have a row, of whatever batch."""
+    """Return the Job's name of each attempt that has a row, of any batch."""
     with looking(engine, "reading the names of Jobs") as connection:
         statement = select(BacktestAttempt.attempt_id, BacktestAttempt.job_name)
         found = connection.execute(statement.where(BacktestAttempt.attempt_id == func.any(list(attempt_ids))))
@@ -97,7 +93,7 @@ def _finished(connection: Connection, installation: str, uids: Collection[str]) 
 
 
 def _stale_results(connection: Connection, judging: Sequence[AnyRow], bounds: Bounds) -> dict[str, StaleLook]:
-    """The first stale results of these batches, an equal share of each, so that none holds up the others."""
+    """Read the first stale results of these batches, an equal share of each, so that none delays the others."""
     looks, shown = {}, bounds.stale // bounds.least_share
     share = max(bounds.least_share, bounds.stale // max(1, len(judging)))
     columns = BacktestResult.backtest_id, BacktestResult.metrics, BacktestResult.passed

@@ -10,21 +10,21 @@ from backfleet.core.errors import Conflict
 from backfleet.core.records import BatchRecord, BatchState
 from backfleet.store.passes.changes import apply_changes, close_batch, forget_settled, judge_results
 from backfleet.store.passes.closing import close_in_pieces
-from backfleet.store.passes.rows import batch_columns, spec_columns
-from backfleet.store.passes.strategies import ensure_strategy
 from backfleet.store.postgres.fence import check_epoch
 from backfleet.store.postgres.session import writing
 from backfleet.store.tables.base import AnyRow
 from backfleet.store.tables.batches import Batch
+from backfleet.store.tables.records import batch_columns, spec_columns
+from backfleet.store.tables.strategies import ensure_strategy
 
 _FINISHED = BatchState.FINISHED.value
 
 
 def save(engine: Engine, installation: str, epoch: int, changes: BatchChanges) -> None:
-    """Write all changes of one batch in one transaction; saved twice they are refused, or change nothing.
+    """Write all changes of one batch in one transaction. A second save changes nothing or raises Conflict.
 
-    Raises FenceLost when another operator took over, Unavailable when Postgres does not answer, and Conflict when the rows
-    are not those that the changes were planned on: look again. The batch's version goes up when anything changed.
+    Raise FenceLost if another operator took over, Unavailable if Postgres does not answer, and Conflict if the rows
+    have changed since the plan: observe again. The batch's version increases if anything changed.
     """
     after = changes.after
     if after.state is BatchState.FINISHED and changes.before is not None:
@@ -41,7 +41,7 @@ def save(engine: Engine, installation: str, epoch: int, changes: BatchChanges) -
 
 
 def _lock(connection: Connection, installation: str, changes: BatchChanges) -> AnyRow:
-    """The batch's row, locked; inserted first when the changes are its beginning."""
+    """Lock the batch's row and return it. Insert it first if the changes accept the batch."""
     after = changes.after
     locked = select(Batch.__table__).where(Batch.uid == after.uid).with_for_update()
     row = connection.execute(locked).one_or_none()
@@ -50,16 +50,16 @@ def _lock(connection: Connection, installation: str, changes: BatchChanges) -> A
         _insert(connection, installation, first)
         row = connection.execute(locked).one_or_none()
     if row is None:
-        raise Conflict(f"batch {after.uid} has no row any more")
+        raise Conflict(f"the row of batch {after.uid} is gone")
     if row.installation_id != installation:
         raise Conflict(f"batch {after.uid} belongs to installation {row.installation_id}")
     planned_on = changes.before.version if changes.before else 0
     if row.version != planned_on:
         # A commit that the client gave up on may arrive late: what was planned without it would miscount.
-        raise Conflict(f"batch {after.uid} is at version {row.version}, and this was planned on version {planned_on}")
+        raise Conflict(f"batch {after.uid}: expected version {planned_on}, got version {row.version}")
     is_refused = row.finish_reason == wire.REASON_SPEC_INVALID  # it has no backtests: see docs/adr/0004
     if row.state == _FINISHED and after.state is not BatchState.FINISHED and not is_refused:
-        raise Conflict(f"batch {after.uid} is finished, and nothing reopens it")
+        raise Conflict(f"batch {after.uid} is already finished")
     return row
 
 

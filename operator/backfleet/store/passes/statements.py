@@ -1,4 +1,4 @@
-"""The statements of a pass's changes: one file each in `sql/`, whose first line says what it is for.
+"""The statements that write a pass's changes: one file each in `sql/`, whose first line says what it is for.
 
 `change` is the JSON array `:rows`, read as a table.
 """

@@ -1,4 +1,4 @@
-"""How a connection to Postgres is made: its time limits, and a client-side bound on every wait."""
+"""Connects to Postgres with time limits, and a client-side bound on every wait."""
 
 import select
 import time
@@ -12,12 +12,12 @@ from psycopg2 import extensions
 from backfleet.store.postgres.urls import DatabaseUrl
 
 ANSWER_SLACK_SECONDS = 5.0
-"""How long past its statement's limit a server may stay silent before the client gives the connection up."""
+"""How long the client waits for a silent server after the statement's limit before it drops the connection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """Time limits of a connection; a statement may take `statement_seconds`, waiting for a lock included (0: no limit)."""
+    """Time limits of a connection. `statement_seconds` includes waiting for locks; 0 means no limit."""
 
     connect_seconds: int = 5
     statement_seconds: int = 15
@@ -28,7 +28,7 @@ class Timeouts:
 def build_arguments(
     url: DatabaseUrl, timeouts: Timeouts, application_name: str, settings: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Keyword arguments of `psycopg2.connect`; `settings` are further server settings of the session."""
+    """Build the keyword arguments of `psycopg2.connect`. `settings` are further server settings of the session."""
     session = {
         "statement_timeout": f"{timeouts.statement_seconds}s",
         "lock_timeout": f"{timeouts.lock_seconds}s",
@@ -40,7 +40,7 @@ def build_arguments(
     flags = " ".join(f"-c {name}={value}" for name, value in session.items())
     return {
         "connect_timeout": timeouts.connect_seconds,
-        # A peer that vanished without a word: noticed while idle, and while it owes an acknowledgement.
+        # Detects a peer that is gone: while idle, and while it owes an acknowledgement.
         "keepalives_idle": 15,
         "keepalives_interval": 5,
         "keepalives_count": 3,
@@ -52,14 +52,14 @@ def build_arguments(
 
 
 class BoundedConnection(extensions.connection):  # type: ignore[misc] # the driver has no types
-    """A connection on which no wait lasts longer than its statement's limit and some slack, whatever the server does."""
+    """A connection on which no wait lasts longer than its statement's limit plus ANSWER_SLACK_SECONDS."""
 
     connect_seconds: float = 5.0
     answer_seconds: float | None = None
 
 
 def connect(arguments: Mapping[str, Any], timeouts: Timeouts) -> BoundedConnection:
-    """Open a connection whose every wait has a deadline; psycopg2's own errors."""
+    """Open a connection whose every wait has a deadline. Raise psycopg2's own errors."""
 
     class _Bounded(BoundedConnection):
         connect_seconds = float(timeouts.connect_seconds)
@@ -71,7 +71,7 @@ def connect(arguments: Mapping[str, Any], timeouts: Timeouts) -> BoundedConnecti
 
 
 def _bound_waits() -> None:
-    """Have psycopg2 wait through our callback: it is one per process, and leaves foreign connections unbounded."""
+    """Make psycopg2 wait in our callback. There is one per process; other connections stay unbounded."""
     if extensions.get_wait_callback() is not _wait:
         extensions.set_wait_callback(_wait)
 

@@ -1,7 +1,7 @@
-"""The fence: one operator per installation writes, and the next one's writes shut out those of the last.
+"""The fence: only one operator per installation writes, and a new holder blocks the writes of the last.
 
-A Postgres advisory lock on a direct connection of its own says who holds it, and an epoch that acquiring bumps is checked
-by every writing transaction, so that a holder that was cut off without knowing cannot write any more.
+A Postgres advisory lock on its own direct connection identifies the holder. Acquiring it bumps an epoch that every
+writing transaction checks, so a holder that lost its connection without noticing cannot write any more.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _ACQUIRE = """
 
 
 class Fence:
-    """Held or not; may be acquired again after `close` or a broken connection. Safe to use from several threads."""
+    """The lock of one operator. Acquire it again after `close` or a broken connection. Safe to use from several threads."""
 
     def __init__(self, url: str, installation: str) -> None:
         self.installation = installation
@@ -40,9 +40,10 @@ class Fence:
         self._bell_out, self._bell_in = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def acquire(self) -> int | None:
-        """Take the lock and bump the epoch, which is returned; None while another holds it.
+        """Take the lock, bump the epoch and return it. Return None while another operator holds the lock.
 
-        Raises Unavailable when Postgres does not answer, and SpecInvalid when a pooler stands between: the lock would be its.
+        Raise Unavailable if Postgres does not answer, and SpecInvalid for a connection pooler, which would hold the
+        lock itself.
         """
         with self._lock, driver_errors("acquiring the fence"):
             self.close()
@@ -59,7 +60,7 @@ class Fence:
             return epoch
 
     def is_held(self) -> bool:
-        """Whether the lock's connection still answers: one short round trip, False when it is broken or never was."""
+        """Report whether the lock's connection answers: one short round trip, False if it is broken or was never open."""
         with self._lock:
             if self._connection is None:
                 return False
@@ -74,9 +75,9 @@ class Fence:
             return True
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Wait for outcomes to be announced: True at once when some were since the last call, False at the timeout.
+        """Wait for outcomes: return True at once if some came since the last call, False at the timeout.
 
-        A fence that is not held, or breaks meanwhile, only waits; see `is_held`.
+        A fence that is not held, or breaks meanwhile, only waits. See `is_held`.
         """
         give_up_at = time.monotonic() + timeout_seconds
         while True:
@@ -88,7 +89,7 @@ class Fence:
             self._sleep(left)
 
     def close(self) -> None:
-        """Give the lock up; safe to repeat."""
+        """Release the lock. Safe to repeat."""
         with self._lock:
             self._release()
             self._drop()
@@ -130,7 +131,7 @@ class Fence:
             os.read(self._bell_out, 4096)
 
     def _release(self) -> None:
-        """Unlock explicitly: the server notices a closed connection only later, and the next holder would wait for that."""
+        """Unlock explicitly. The server would notice a closed connection only later, and the next holder would wait."""
         if self._connection is not None:
             with suppress(psycopg2.Error), self._connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock_all()")
@@ -141,7 +142,7 @@ class Fence:
             self._connection = None
 
     def _ring(self) -> None:
-        # Full means that it rings already.
+        # A full pipe already wakes the waiting thread.
         with suppress(BlockingIOError):
             os.write(self._bell_in, b".")
 
@@ -152,16 +153,18 @@ class Fence:
 
 
 def lock_key(installation: str) -> int:
-    """The advisory lock of an installation: 64 signed bits of its id's hash."""
+    """Return the advisory lock's key of an installation: 64 signed bits of its id's hash."""
     return int.from_bytes(hashlib.sha256(f"backfleet fence {installation}".encode()).digest()[:8], signed=True)
 
 
 def check_epoch(connection: Connection, installation: str, epoch: int) -> None:
-    """Raise FenceLost unless the epoch is still ours; until this transaction ends, nobody can bump it."""
+    """Raise FenceLost unless the epoch is still ours. Nobody can bump it until this transaction ends."""
     statement = text("SELECT epoch FROM installations WHERE id = :installation FOR SHARE")
     present = connection.execute(statement, {"installation": installation}).scalar()
     if present != epoch:
-        raise FenceLost(f"installation {installation} is at epoch {present}, this operator is of epoch {epoch}")
+        raise FenceLost(
+            f"installation {installation}: expected epoch {epoch}, got {present}. Another operator took over."
+        )
 
 
 def _refuse_pooler(connection: BoundedConnection, cursor: psycopg2.extensions.cursor) -> None:
@@ -170,6 +173,6 @@ def _refuse_pooler(connection: BoundedConnection, cursor: psycopg2.extensions.cu
     if cursor.fetchone()[0] != connection.info.backend_pid:
         raise SpecInvalid(
             "the operator's database URL",
-            "a connection pooler stands before Postgres, and its sessions hold no lock",
-            "give the operator a URL that leads to Postgres itself",
+            "expected a direct connection to Postgres, got a connection pooler, whose sessions cannot hold the lock",
+            "set a URL that leads to Postgres itself",
         )

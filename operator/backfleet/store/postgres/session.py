@@ -24,9 +24,9 @@ def open_engine(
     pool_size: int = 3,
     is_read_only: bool = False,
 ) -> Engine:
-    """An engine on a Postgres URL; connects lazily. SpecInvalid when the URL cannot be used, without repeating it.
+    """Create an engine for a Postgres URL. It connects lazily. SpecInvalid if the URL is not usable; it never repeats it.
 
-    Connections are checked before use, so that a restart of Postgres costs no error; every wait on them is bounded.
+    Connections are checked before use, so that a restart of Postgres causes no error. Every wait on them is bounded.
     """
     limits = timeouts or Timeouts()
     settings = {"default_transaction_read_only": "on"} if is_read_only else {}
@@ -53,14 +53,14 @@ def open_engine(
 
 @contextmanager
 def writing(engine: Engine, doing: str) -> Iterator[Connection]:
-    """One transaction that commits at the end of the block; Unavailable when Postgres does not answer in time."""
+    """Yield one transaction that commits at the end of the block. Raise Unavailable if Postgres does not answer in time."""
     with driver_errors(doing), engine.begin() as connection:
         yield connection
 
 
 @contextmanager
 def looking(engine: Engine, doing: str) -> Iterator[Connection]:
-    """One read-only look at a single moment of the database; Unavailable when Postgres does not answer in time."""
+    """Yield one read-only snapshot of the database. Raise Unavailable if Postgres does not answer in time."""
     with driver_errors(doing), engine.connect() as connection:
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         yield connection
@@ -73,11 +73,11 @@ def check(engine: Engine) -> None:
 
 
 def check_tables(engine: Engine) -> None:
-    """Raise Unavailable unless Postgres answers, NotMigrated unless our tables are there and readable."""
+    """Raise Unavailable unless Postgres answers, and NotMigrated unless our tables exist and are readable."""
     with driver_errors("reading the tables"), engine.connect() as connection:
         connection.execute(text("SELECT FROM optimization_batches LIMIT 0"))
 
 
 def dump_json(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """JSON as JSONB takes it: NaN and infinity are refused with ValueError, since Postgres would."""
+    """Write JSON for JSONB. Raise ValueError for NaN and infinity, which Postgres refuses."""
     return json.dumps(value, allow_nan=False)

@@ -1,4 +1,4 @@
-"""The one reading of a Postgres URL, for operator, recorder and API: what one of them takes, the others take alike."""
+"""Reads a Postgres URL, for operator, recorder and API, so that all accept the same."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ _FIX = "write postgresql://user:password@host:5432/database"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatabaseUrl:
-    """The parts of a Postgres URL; the password never shows in a repr."""
+    """The parts of a Postgres URL. The repr hides the password."""
 
     host: str | None
     port: int
@@ -24,7 +24,7 @@ class DatabaseUrl:
     options: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def keywords(self) -> dict[str, str | int | None]:
-        """As libpq names them, the options of the URL among them."""
+        """Return the keywords of libpq, with the options of the URL."""
         return {
             **self.options,
             "host": self.host,
@@ -36,18 +36,18 @@ class DatabaseUrl:
 
 
 def parse_url(url: str, name: str = "database URL") -> DatabaseUrl:
-    """Read a URL that a user or a Secret supplied; SpecInvalid names `name`, and never repeats the URL (its password)."""
+    """Parse a URL from a user or a Secret. SpecInvalid names `name`, and never repeats the URL (its password)."""
     try:
         parts = urlsplit(url.strip())
         port = parts.port or DEFAULT_PORT
     except ValueError:
-        raise SpecInvalid(name, "cannot be read as a URL", f"{_FIX}. Escape @ : / in the password") from None
+        raise SpecInvalid(name, "the text is not a URL", f"{_FIX}. Escape @ : / in the password") from None
     if parts.scheme not in _SCHEMES:
         shown = "no scheme" if "://" not in url else f"the scheme {parts.scheme[:20]!r}"
-        raise SpecInvalid(name, f"it has {shown}, and only Postgres is supported", _FIX)
+        raise SpecInvalid(name, f"expected a Postgres URL, got {shown}", _FIX)
     database = unquote(parts.path.lstrip("/"))
     if not database:
-        raise SpecInvalid(name, "it names no database", _FIX)
+        raise SpecInvalid(name, "expected the name of a database after the host, got none", _FIX)
     options = dict(parse_qsl(parts.query))
     host = unquote(parts.hostname) if parts.hostname else options.pop("host", None)
     return DatabaseUrl(

@@ -1,4 +1,4 @@
-"""What the API's verbs are asked and answer: plain values, no rows."""
+"""What the API's queries take and return: plain values, not rows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from backfleet.core.backtests import BacktestState, Finding, result_from_json
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchRecord, BatchState
-from backfleet.store.passes.rows import batch_record
 from backfleet.store.tables.base import AnyRow
+from backfleet.store.tables.records import batch_record
 
 BatchPlace = tuple[str, str]
 """accepted_at in ISO format and uid of the last batch of a page."""
 ResultPlace = tuple[float | None, int, int]
-"""Key, index and rank of the last result of a page; the key is the value, negated where more is better, None if absent."""
+"""Key, index and rank of the last result of a page. The key is the value, negated if more is better; None if absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page[Item]:
-    """A page, and the place after which the next one starts; None on the last."""
+    """A page, and the place after which the next one starts, None on the last page."""
 
     items: tuple[Item, ...]
     next_place: Any | None = None
@@ -28,7 +28,7 @@ class Page[Item]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchQuery:
-    """Which batches to list; None does not filter."""
+    """Which batches to list. None does not filter."""
 
     namespace: str | None = None
     name: str | None = None
@@ -40,7 +40,7 @@ class BatchQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultQuery:
-    """Which results to list, and in which order; without an objective the batch's own."""
+    """Which results to list, and in which order: by default the batch's objective."""
 
     objective: Objective | None = None
     only_passed: bool = False
@@ -50,7 +50,7 @@ class ResultQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CombinationAnswer:
-    """One combination twice, in the order of the axes: typed JSON values, and the exact texts that the engine read."""
+    """One combination twice, in the order of the axes: as typed JSON values, and as the exact texts that the engine read."""
 
     values: Mapping[str, int | float | bool | str]
     texts: Mapping[str, str]
@@ -58,7 +58,7 @@ class CombinationAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchAnswer:
-    """A batch in full: its record, the parts of its spec that have columns, and how many of its backtests hold a slot."""
+    """A batch in full: its record, the parts of its spec that have columns, and the number of its backtests with a slot."""
 
     record: BatchRecord
     strategy: str
@@ -69,7 +69,7 @@ class BatchAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedResult:
-    """A succeeded backtest in its rank; `value` is the metric that the list is ordered by."""
+    """A succeeded backtest with its rank. `value` is the metric that the list is ordered by."""
 
     rank: int
     backtest_id: str
@@ -87,7 +87,7 @@ class RankedResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestSummary:
-    """A launched backtest; `reason` and `message` say why it failed or was cancelled."""
+    """A launched backtest. `reason` and `message` explain a failure or cancellation."""
 
     id: str
     index: int
@@ -119,7 +119,7 @@ class AttemptAnswer:
 
     @staticmethod
     def of(row: AnyRow) -> "AttemptAnswer":
-        """Of a row of `backtest_attempts`."""
+        """Convert a row of `backtest_attempts`."""
         return AttemptAnswer(
             number=row.number,
             job_name=row.job_name,
@@ -154,7 +154,7 @@ class ResultAnswer:
 
     @staticmethod
     def of(row: AnyRow) -> "ResultAnswer":
-        """Of a row of `backtest_results` with the `body` of its outcome."""
+        """Convert a row of `backtest_results` with the `body` of its outcome."""
         body = result_from_json(row.body)
         return ResultAnswer(
             metrics=row.metrics,
@@ -185,7 +185,7 @@ class BacktestAnswer:
 
 
 def combination_answer(row: AnyRow, axes: Mapping[str, Any]) -> CombinationAnswer:
-    """The combination of a row with `parameters` and `combination`; JSONB forgets the order, so the axes give it."""
+    """Convert `parameters` and `combination` of a row. JSONB does not keep the order, so the axes give it."""
     names = [axis["name"] for axis in axes.get("axes", ())]
     order = [*(name for name in names if name in row.parameters), *(set(row.parameters) - set(names))]
     return CombinationAnswer(
@@ -195,7 +195,7 @@ def combination_answer(row: AnyRow, axes: Mapping[str, Any]) -> CombinationAnswe
 
 
 def batch_answer(row: AnyRow, active: int) -> BatchAnswer:
-    """Of a row of `optimization_batches`; `active` counts its backtests that hold a slot."""
+    """Convert a row of `optimization_batches`. `active` is the number of its backtests with a slot."""
     return BatchAnswer(
         record=batch_record(row),
         strategy=row.strategy_name,

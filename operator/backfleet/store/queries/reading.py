@@ -1,8 +1,7 @@
-"""The API's verbs: batches, ranked results and backtests of one installation, read with a role that may do nothing else.
+"""The API's queries: batches, ranked results and backtests of one installation, read with a role that may only read.
 
-What another installation of the same database has is as unknown as what is nowhere.
-
-Pages go on after a place: what `next_place` of one page says is `after` of the next. Every query is bounded by its limit.
+Rows of another installation of the same database are not found. A page starts after a place: `next_place` of one page
+is `after` of the next. Every query is bounded by its limit.
 """
 
 import math
@@ -42,7 +41,7 @@ _ALIVE = tuple(state.value for state in BacktestState if state.is_alive)
 
 
 def list_batches(engine: Engine, installation: str, query: BatchQuery) -> Page[BatchAnswer]:
-    """Batches, newest first; a place is (accepted_at in ISO format, uid)."""
+    """List batches, newest first. A place is (accepted_at in ISO format, uid)."""
     newest = select(Batch.__table__).order_by(Batch.accepted_at.desc(), Batch.uid.desc()).limit(query.limit + 1)
     statement = newest.where(Batch.installation_id == installation)
     for column, value in (
@@ -65,17 +64,17 @@ def list_batches(engine: Engine, installation: str, query: BatchQuery) -> Page[B
 
 
 def get_batch(engine: Engine, installation: str, uid_or_name: str, namespace: str | None = None) -> BatchAnswer:
-    """The batch of that uid, else the newest of that name (in the namespace, if one is given); NotFound when there is none."""
+    """Return the batch of that uid, else the newest of that name (in the namespace, if given). Raise NotFound without one."""
     with looking(engine, "reading the batch") as connection:
         row = _find_batch(connection, installation, uid_or_name, namespace)
         return batch_answer(row, _active(connection, [row.uid]).get(row.uid, 0))
 
 
 def list_results(engine: Engine, installation: str, batch_uid: str, query: ResultQuery) -> Page[RankedResult]:
-    """Succeeded backtests of a batch, best first under the objective (by default the batch's own).
+    """List succeeded backtests of a batch, best first under the objective (by default the batch's own).
 
-    Absent values come last, ties go to the lowest index, as `core.ranking` has it. Ranks count from 1 among what the query
-    lists, and shift when results arrive between two pages. NotFound without such a batch.
+    Absent values come last, and ties go to the lowest index, as in `core.ranking`. Ranks count from 1 among the listed
+    results, and shift if results arrive between two pages. Raise NotFound without such a batch.
     """
     with looking(engine, "reading the results") as connection:
         batch = _get_batch_row(connection, installation, batch_uid)
@@ -102,7 +101,7 @@ def list_backtests(
     after: int = -1,
     limit: int = 50,
 ) -> Page[BacktestSummary]:
-    """Launched backtests of a batch by index, of one state or all; a place is an index. NotFound without such a batch."""
+    """List launched backtests of a batch by index, of one state or all. A place is an index. NotFound without the batch."""
     statement = (
         select(BacktestJob.__table__)
         .where(BacktestJob.batch_uid == batch_uid, BacktestJob.window_no == 0, BacktestJob.index > after)
@@ -119,11 +118,11 @@ def list_backtests(
 
 
 def get_backtest(engine: Engine, installation: str, identifier: str) -> BacktestAnswer:
-    """A backtest with its attempts, oldest first, and its result; NotFound when it was never launched."""
+    """Return a backtest with its attempts, oldest first, and its result. Raise NotFound if it was never launched."""
     with looking(engine, "reading the backtest") as connection:
         row = connection.execute(select(BacktestJob.__table__).where(BacktestJob.id == identifier)).one_or_none()
         if row is None:
-            raise NotFound(f"no backtest {identifier} was launched")
+            raise NotFound(f"backtest {identifier} was not launched")
         batch = _get_batch_row(connection, installation, row.batch_uid)
         attempts = connection.execute(
             select(BacktestAttempt.__table__)
@@ -171,7 +170,7 @@ def _get_batch_row(connection: Connection, installation: str, uid: str) -> AnyRo
 
 
 def _active(connection: Connection, uids: list[str]) -> Mapping[str, int]:
-    """Backtests that hold a slot, by batch; the condition on all that are alive is that of the index."""
+    """Count backtests with a slot, by batch. The condition on open attempts matches the index."""
     statement = (
         select(BacktestJob.batch_uid, func.count().filter(BacktestJob.state.in_(_ACTIVE)).label("active"))
         .where(BacktestJob.batch_uid.in_(uids), BacktestJob.state.in_(_ALIVE))
@@ -220,7 +219,7 @@ def _ranking(batch_uid: str, key: ColumnElement[float], query: ResultQuery) -> S
 
 
 def _rank_key(objective: Objective) -> ColumnElement[float]:
-    """What the column holds for the batch's own objective, of another one."""
+    """Return the key of another objective, as the column holds it for the batch's own."""
     columns = BacktestResult.__table__.c
     name = objective.metric
     value = columns[name] if name in _METRIC_COLUMNS else columns.metrics[name].astext.cast(Double())
@@ -250,7 +249,7 @@ def _moment(text: str) -> ColumnElement[datetime]:
         return literal(datetime.fromisoformat(text))
     except ValueError as error:
         raise SpecInvalid(
-            "cursor", "not a place in this list", "pass next_cursor of the page before unchanged"
+            "cursor", "the cursor is not a place in this list", "pass next_cursor of the previous page unchanged"
         ) from error
 
 

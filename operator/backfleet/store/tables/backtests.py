@@ -51,7 +51,7 @@ class BacktestJob(Base):
 
 
 class BacktestAttempt(Base):
-    """One try at a backtest; while `is_open`, an outcome is still looked at.
+    """One try at a backtest. While `is_open`, its outcome still counts.
 
     An attempt whose Job was refused or could not start waits without a slot, since `waiting_since` and because of
     `waiting_reason`, until its Job is created again after `retry_at`; `start_tries` counts the Jobs that did not start.
@@ -98,7 +98,7 @@ class BacktestAttempt(Base):
 
 
 class BacktestOutcome(Base):
-    """What a recorder appended for an attempt: one, and never changed (a trigger sees to it)."""
+    """The outcome that a recorder appended for an attempt. A trigger prevents changes."""
 
     __tablename__ = "backtest_outcomes"
     __table_args__ = (
@@ -123,9 +123,9 @@ class BacktestOutcome(Base):
 
 
 class OutcomeInboxEntry(Base):
-    """An outcome that the operator has not settled yet: a trigger puts it here, settling takes it away.
+    """An outcome that the operator has not settled yet. A trigger inserts it, settling deletes it.
 
-    So a look at new outcomes costs what is new, however many attempts are open.
+    So looking for new outcomes costs only what is new, however many attempts are open.
     """
 
     __tablename__ = "outcome_inbox"
@@ -142,11 +142,11 @@ def _metric(name: str) -> Mapped[float | None]:
 
 
 class BacktestResult(Base):
-    """What a succeeded backtest measured, and the verdict on it. Only the verdict may change (a trigger sees to it).
+    """What a succeeded backtest measured, and the verdict on it. A trigger allows changes only of the verdict.
 
     The rest of the result, from the engine's statistics to its provenance, is the body of the attempt's outcome.
-    The ranking is by `rank_key` and index, both ascending, so that a page starts with one comparison of the two: it is the
-    objective's value, negated where more is better, and infinity where it is absent.
+    Results are ranked by `rank_key` and index, both ascending, so that one comparison of the two starts a page: the
+    key is the objective's value, negated if more is better, and infinity if it is absent.
     """
 
     __tablename__ = "backtest_results"

@@ -1,4 +1,4 @@
-"""The ground of all tables: metadata with names for every constraint, types, and the helpers that columns share."""
+"""The base of all tables: metadata that names every constraint, types, and the helpers that columns share."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 OUTCOMES_CHANNEL = "backfleet_outcomes"
-"""Where a new outcome is announced; the payload is the batch's uid."""
+"""The channel that announces new outcomes. The payload is the batch's uid."""
 
 Json = Mapping[str, Any]
 AnyRow = Row[*tuple[Any, ...]]
@@ -25,7 +25,7 @@ JsonArray = Annotated[JsonList, mapped_column(JSONB(none_as_null=True), server_d
 
 
 class Base(DeclarativeBase):
-    """Declarative base; a `str` is text, a `datetime` is timestamptz, a mapping is JSONB."""
+    """The declarative base: a `str` is text, a `datetime` is timestamptz, a mapping is JSONB."""
 
     metadata = MetaData(
         naming_convention={
@@ -49,6 +49,6 @@ class Base(DeclarativeBase):
 
 
 def one_of(column: str, values: Iterable[StrEnum | str], name: str | None = None) -> CheckConstraint:
-    """A CHECK that a text column holds one of a closed set."""
+    """Build a CHECK that a text column has one of a closed set of values."""
     listed = ", ".join(f"'{value}'" for value in values)
     return CheckConstraint(f"{column} IN ({listed})", name=name or column)

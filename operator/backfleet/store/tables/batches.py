@@ -15,7 +15,7 @@ NOT_FINISHED = text("state <> 'finished'")
 
 
 class Installation(Base):
-    """One operator's realm in a shared database; `epoch` is bumped by whoever acquires the fence."""
+    """One operator's rows in a shared database. Acquiring the fence bumps `epoch`."""
 
     __tablename__ = "installations"
 
@@ -26,7 +26,7 @@ class Installation(Base):
 
 
 class Strategy(Base):
-    """A strategy of the catalog, or one that a batch brought; `seeded_status` is what the catalog last said.
+    """A strategy of the catalog, or one that a batch named. `seeded_status` is the catalog's last status.
 
     A status that differs from `seeded_status` was set by a user, and stays.
     """
@@ -50,7 +50,7 @@ class Strategy(Base):
 
 
 class SuccessCriteriaRow(Base):
-    """The criteria of a strategy, or the default ones where `strategy_name` is null; null bounds are not judged."""
+    """The criteria of a strategy, or the default ones if `strategy_name` is null. Null bounds do not apply."""
 
     __tablename__ = "success_criteria"
     __table_args__ = (
@@ -84,10 +84,10 @@ class SuccessCriteriaRow(Base):
 class Batch(Base):
     """One accepted `OptimizationBatch`. Counters and `version` change in the transaction that changes what they count.
 
-    `stale_verdicts` counts the results whose `criteria_version` is below the batch's, which are to be judged again.
-    `never_started` counts the latest attempts in a row whose engine never started. `recent_ends` holds pairs of
-    a time and how many backtests had ended by then, from which the pace follows (`core.pace`); `suspended_at` is since when the
-    batch is suspended and nothing of it runs. `engine_versions` are those of the results.
+    `stale_verdicts` counts the results whose `criteria_version` is below the batch's, which need a new verdict.
+    `never_started` counts the latest attempts in a row whose engine never started. `recent_ends` holds pairs of a time
+    and the number of backtests that had ended by then; `core.pace` computes the pace from them. `suspended_at` is the
+    time since which the batch is suspended and none of its backtests runs. `engine_versions` are those of the results.
     The columns from `strategy_name` to `objective_direction` repeat parts of `spec`, so that SQL can read them.
     """
 

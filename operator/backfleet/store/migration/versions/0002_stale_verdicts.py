@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Every verdict that stands is by the only version of its batch's criteria, so nothing is stale."""
+    """Add the count. Every verdict is by the only version of its batch's criteria, so none is stale."""
     op.add_column(
         "optimization_batches", sa.Column("stale_verdicts", sa.Integer(), server_default="0", nullable=False)
     )

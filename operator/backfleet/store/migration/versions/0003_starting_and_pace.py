@@ -87,7 +87,7 @@ INDEXES_OF_LISTS: dict[str, list[str | sa.ColumnElement[Any]]] = {
 
 
 def upgrade() -> None:
-    """Widen the checks on reasons; live attempts do not wait, and a batch's pace begins with its next end."""
+    """Widen the checks on reasons. No live attempt waits, and a batch's pace begins with its next end."""
     # First, since it may take minutes, and what follows locks the outcomes that recorders append.
     move_bodies(op.get_bind())
     for table in ("backtest_jobs", "backtest_attempts", "backtest_outcomes"):
@@ -124,9 +124,9 @@ def upgrade() -> None:
 
 
 def move_bodies(connection: sa.Connection) -> None:
-    """See to it that every result's outcome has the result's body, a piece of the results at a time.
+    """Give every result's outcome the result's body, a piece of the results at a time.
 
-    Writes nothing where they are the same already. A run that is cut off is undone, and begins again.
+    Write nothing where they are already equal. A run that is interrupted is rolled back and starts again.
     """
     after, is_open = "", False
     while True:

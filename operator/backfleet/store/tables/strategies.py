@@ -1,4 +1,4 @@
-"""The operator's verbs on strategies: the catalog as acceptance reads it, and registering what a batch brings."""
+"""Reads the catalog from the tables, for the operator and the API, and adds strategies that a batch names."""
 
 from sqlalchemy import Connection, Engine, RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
@@ -12,7 +12,7 @@ _BOUNDS = tuple(SuccessCriteriaRow.__table__.c[rule.field] for rule in RULES)
 
 
 def load_catalog(engine: Engine) -> Catalog:
-    """All strategies by name with their own criteria, and the default criteria of those that have none."""
+    """Read all strategies by name with their own criteria, and the default criteria for those that have none."""
     criteria = SuccessCriteriaRow.__table__
     with looking(engine, "reading the strategies") as connection:
         rows = connection.execute(
@@ -34,9 +34,10 @@ def load_catalog(engine: Engine) -> Catalog:
 
 
 def ensure_strategy(connection: Connection, name: str) -> None:
-    """Insert a row, as `testing`, for a strategy that a batch brings; one that is there stays as it is.
+    """Insert a row with status `testing` for a strategy that a batch names. Leave an existing row as it is.
 
-    The project that the batch names is not kept here: the row counts for every namespace and installation of the database.
+    The row does not keep the project that the batch names: it applies to every namespace and installation of the
+    database.
     """
     statement = insert(Strategy).values(name=name, status="testing")
     connection.execute(statement.on_conflict_do_nothing())
