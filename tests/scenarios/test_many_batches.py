@@ -183,5 +183,5 @@ def test_a_hundred_namespaces_are_listed_with_a_beat_before_each() -> None:
     cluster, beats = FakeCluster(now=START), []
     cluster.forbidden = {"ns-7"}
     names = [f"ns-{number}" for number in range(100)]
-    sight = list_namespaces(cluster, names, lambda: beats.append(1))
-    assert (len(sight.listed), len(beats)) == (99, 100)
+    listing = list_namespaces(cluster, names, lambda: beats.append(1))
+    assert (len(listing.listed), len(beats)) == (99, 100)

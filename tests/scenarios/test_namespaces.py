@@ -65,9 +65,9 @@ def test_a_namespace_is_listed_whole_or_left_out_whole(refusal: BackfleetError) 
                 raise refusal
             return super().list_pods(namespace)
 
-    sight = list_namespaces(Pods(now=START, batches=cluster.batches), [TEAM, LAB])
-    assert (sight.listed, sight.refused) == ({LAB}, {TEAM: str(refusal)})
-    assert [batch.namespace for batch in sight.batches] == [LAB]
+    listing = list_namespaces(Pods(now=START, batches=cluster.batches), [TEAM, LAB])
+    assert (listing.listed, listing.refused) == ({LAB}, {TEAM: str(refusal)})
+    assert [batch.namespace for batch in listing.batches] == [LAB]
 
 
 def test_no_answer_is_no_refusal() -> None:
@@ -148,5 +148,5 @@ def test_that_postgres_is_away_is_told_where_it_may_be(world: World) -> None:
     uid = world.cluster.add_batch(batch_spec(), namespace=LAB)
     world.turn(2)
     world.cluster.forbidden = {TEAM}
-    world.operator.passes.tell_database_unavailable("away")
+    world.operator.passes.show_database_unavailable("away")
     assert world.cluster.condition(uid, "DatabaseUnavailable")["status"] == "True"

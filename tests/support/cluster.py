@@ -104,7 +104,7 @@ class FakeCluster:
         if there is not None:
             wanted = meta["ownerReferences"][0]["uid"]
             if wanted not in {owner["uid"] for owner in there["metadata"].get("ownerReferences", [])}:
-                raise Conflict(f"a Job named {meta['name']} exists and belongs to somebody else")
+                raise Conflict(f"a Job named {meta['name']} exists and has another owner")
             return
         fault = self.job_fault or self.job_faults.get(meta["namespace"]) or self.job_fault_of(meta["name"])
         if fault is not None:

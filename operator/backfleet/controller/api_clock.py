@@ -1,4 +1,4 @@
-"""What the headers of the API server's answers say of time: what it is there, and when to ask again."""
+"""Reads time from the headers of the API server's answers: its clock, and when to ask again."""
 
 import time
 from collections.abc import Mapping
@@ -8,21 +8,21 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 PROMPT_SECONDS = 2.0
-"""An answer that took longer does not say what time it is."""
+"""The longest call whose answer is precise enough to read the time from."""
 DEFAULT_RETRY_SECONDS = 1.0
 CUT = timedelta(seconds=0.5)
-"""A Date is cut to its second: on average it says half a second too little."""
+"""A Date header has no fractions of a second, so on average it is half a second early."""
 
 
 @dataclass(slots=True)
 class ApiClock:
-    """Goes on by this process's own clock since the last prompt answer."""
+    """The API server's time, carried forward by this process's clock since the last prompt answer."""
 
     _said: datetime | None = None
     _at: float = 0.0
 
     def note(self, date: str | None, began: float) -> None:
-        """Take in the Date of an answer to a call that began at that moment of `time.monotonic`."""
+        """Note the Date of an answer to a call that began at that value of `time.monotonic`."""
         now = time.monotonic()
         if date is None or now - began > PROMPT_SECONDS:
             return
@@ -30,12 +30,12 @@ class ApiClock:
             self._said, self._at = parsedate_to_datetime(date).astimezone(UTC) + CUT, (began + now) / 2
 
     def read(self) -> datetime | None:
-        """The API server's time now, to about a second; None when it never said."""
+        """Return the API server's time now, to about a second, or None if no answer had one."""
         return None if self._said is None else self._said + timedelta(seconds=time.monotonic() - self._at)
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
-    """The pause that an answer asks for, in seconds; a date counts from the answer's own date, whatever the clock here says."""
+    """Return the pause that an answer asks for, in seconds. A date counts from the answer's own Date header."""
     asked = headers.get("Retry-After", "").strip()
     if asked.isdecimal() and len(asked) < 10:
         return float(asked)

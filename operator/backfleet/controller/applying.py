@@ -1,7 +1,7 @@
-"""Carries out a plan. The order of effects stands here once: rows, deletes of Jobs, creates of Jobs, status, events,
-labels of settled Jobs, deletes of those past their time.
+"""Applies a plan, and is the only place that orders effects.
 
-Each effect is safe to repeat, so a crash between any two is repaired by the next pass.
+The order: rows, deletes of Jobs, creates of Jobs, status, events, labels of settled Jobs, deletes of Jobs past their
+time to live. Each effect is safe to repeat, so the next pass repairs a crash between any two.
 """
 
 import logging
@@ -34,41 +34,41 @@ from backfleet.settings import Settings
 logger = logging.getLogger(__name__)
 
 LONGEST_RETRY_SECONDS = 300.0
-"""The API server may ask for more patience; a minute's mistake there must not stop a batch for a day."""
+"""The longest pause to accept from the API server: its error must not stop a batch for a day."""
 
 RETRIES_SECONDS = 5.0
-"""So long a pass may spend on creating what was refused before: an admission webhook that hangs takes ten seconds to fail."""
+"""How long a pass may create Jobs that were refused before. A hanging admission webhook takes ten seconds to fail."""
 
 
 class PassOverdue(BackfleetError):
-    """The pass took longer than it may; what is left is done by the next one."""
+    """The pass took too long. The next one does the rest."""
 
 
 @dataclass(slots=True)
 class Memory:
-    """What this process remembers of its own writes; losing it costs a repeat, never a result."""
+    """What this process remembers of its own writes. Losing it costs a repeated write, never a result."""
 
     refusals: dict[AttemptKey, Refusal] = field(default_factory=dict)
     has_news: bool = False
-    """A Job was refused or put off in this pass: the next one is due at once."""
+    """A Job was refused or delayed in this pass, so the next one is due at once."""
     problems_since: dict[str, datetime] = field(default_factory=dict)
     looked_at: datetime | None = None
     blind: tuple[datetime, datetime] | None = None
     status_written_at: dict[str, datetime] = field(default_factory=dict)
     unsavable: dict[str, str] = field(default_factory=dict)
-    """New batches that Postgres did not take, with its sentence; until the pass has made refusals of them."""
+    """New batches that Postgres refused, with its message, until the pass has refused them."""
     unlabelled: set[str] = field(default_factory=set)
-    """Namespaces in which a Job may not be labelled, until the settled Jobs are looked at again."""
+    """Namespaces where the operator may not label Jobs, until the next look at settled Jobs."""
 
     def keep_news(self, attempts: Iterable[AttemptRecord]) -> None:
-        """Forget the refusals that the rows have, or that no live attempt waits for any more."""
+        """Forget the refusals that rows have, and those that no live attempt waits for any more."""
         tries = {each.key: each.start_tries for each in attempts}
         self.refusals = {key: each for key, each in self.refusals.items() if tries.get(key) == each.start_tries}
 
 
 @dataclass(slots=True)
 class Applier:
-    """The hands of the loop. `save` writes a batch's rows; `checkpoint` is called before every effect (tests crash there)."""
+    """Carries out a plan. `save` writes a batch's rows; `checkpoint` runs before every effect (tests crash there)."""
 
     cluster: ClusterPort
     save: Callable[[BatchChanges], None]
@@ -79,9 +79,9 @@ class Applier:
     _retries_seconds: float = 0.0
 
     def apply(self, plan: Plan, now: datetime) -> dict[str, str]:
-        """Carry out everything in order; the batches that failed, with a sentence for each. Their other effects wait.
+        """Carry out everything in order. Return the batches that failed, with an error for each. Their other effects wait.
 
-        Raises FenceLost and PassOverdue, which end the pass.
+        Raise FenceLost or PassOverdue, which end the pass.
         """
         errors = {each.uid: self._note_fault(each.uid, each.fault) for each in plan.batches if each.fault}
         self.memory.has_news = False
@@ -91,7 +91,7 @@ class Applier:
             if uid in errors:
                 continue
             if self.clock() > give_up_at:
-                raise PassOverdue(f"the pass was not done after {self.settings.pass_seconds:g} s")
+                raise PassOverdue(f"the pass did not end within {self.settings.pass_seconds:g} s")
             self.checkpoint(effect)
             try:
                 self._carry_out(effect, now)
@@ -130,7 +130,7 @@ class Applier:
                 assert_never(effect)
 
     def _create_again(self, create: CreateJob, now: datetime) -> None:
-        """Create a Job that was refused before; by the next pass where others like it have taken their part of this one."""
+        """Create a Job that was refused before. Leave it to the next pass when similar ones have used their share of this one."""
         if self._retries_seconds >= RETRIES_SECONDS:
             self.memory.has_news = True
             return
@@ -139,7 +139,7 @@ class Applier:
         self._retries_seconds += self.clock() - began
 
     def _create(self, create: CreateJob, now: datetime) -> None:
-        """Create the Job; whatever stands in the way is a refusal, which the next pass writes into the attempt's row."""
+        """Create the Job. Any refusal is noted, and the next pass writes it into the attempt's row."""
         attempt, not_before = create.attempt, None
         try:
             manifest = build_job(create, ENGINES[create.request.engine], self.settings)
@@ -190,7 +190,7 @@ class Applier:
             self.cluster.label_job(label.namespace, label.name, label.uid, finished)
         except NotAllowed as error:
             # A Role of an earlier version: then finished Jobs are listed until they are deleted.
-            logger.warning("settled Jobs are not labelled: %s; apply this version's Role", error)
+            logger.warning("cannot label settled Jobs: %s. Apply this version's Role.", error)
             self.memory.unlabelled.add(label.namespace)
 
     def _post(self, event: PostEvent, now: datetime) -> None:
@@ -200,13 +200,13 @@ class Applier:
             self.cluster.create_event(build_event(ref, event.reason, event.message, kind, now))
         except NotAllowed as error:
             # A Role, a policy or a quota of events: the batch goes on without words.
-            logger.warning("event %s not posted: %s", event.reason, error, extra={"batch": event.batch.uid})
+            logger.warning("cannot post event %s: %s", event.reason, error, extra={"batch": event.batch.uid})
 
 
 def effects(plan: Plan) -> Iterator[tuple[str, Effect]]:
-    """Every effect of a plan in the order in which they must happen, with the batch that it belongs to.
+    """Return every effect of a plan in order, with the batch that it belongs to.
 
-    Jobs that were refused before come after the others, which must not wait for them.
+    Jobs that were refused before come last, so that others do not wait for them.
     """
     stages: tuple[Callable[[BatchPlan], tuple[Effect, ...]], ...] = (
         lambda each: (each.rows,) if each.rows else (),

@@ -1,6 +1,6 @@
-"""The few Kubernetes calls the operator makes, as raw JSON over the official client; every one has a timeout.
+"""The few Kubernetes calls of the operator, as raw JSON over the official client. Every call has a timeout.
 
-The client's own errors are turned into ours here and nowhere else.
+Only this module translates the client's errors into ours.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ NAMES_PER_CALL = 50
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 MERGE_PATCH = "application/merge-patch+json"
 WEBHOOK_FAILED = "failed calling webhook"
-"""How a 500 begins that says for sure that nothing was created: an admission webhook comes before storage."""
+"""The beginning of a 500 which proves that nothing was created: admission webhooks run before storage."""
 POD_REFUSED = "involvedObject.kind=Job,reason=FailedCreate"
 
 RULES: tuple[tuple[str, str, frozenset[str]], ...] = (
@@ -42,11 +42,11 @@ RULES: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("", "pods", frozenset({"list", "watch"})),
     ("", "events", frozenset({"create", "list"})),
 )
-"""What the operator's Role must allow and no more; the chart is tested against it."""
+"""The rules of the operator's Role, exactly. A test compares the chart with them."""
 
 
 class Refused(BackfleetError):
-    """The API server did not take an object; `is_quota` when a quota stands in the way."""
+    """The API server refused an object. `is_quota` is true if a quota is the cause."""
 
     def __init__(self, message: str, is_quota: bool) -> None:
         self.is_quota = is_quota
@@ -54,11 +54,11 @@ class Refused(BackfleetError):
 
 
 class NotAllowed(Unavailable):
-    """The API server knows us and says no: a Role or its binding is not there, or the namespace is gone."""
+    """The API server denies access: a Role or its binding is missing, or the namespace is gone."""
 
 
 class ClusterPort(Protocol):
-    """What the loop needs of Kubernetes; a fake API server serves the same over HTTP in tests."""
+    """What the loop needs of Kubernetes. Tests pass a fake API server over HTTP."""
 
     def list_batches(self, namespace: str) -> list[Json]: ...
     def list_jobs(self, namespace: str) -> list[Json]: ...
@@ -84,15 +84,15 @@ class Cluster:
         self._clock = ApiClock()
 
     def list_batches(self, namespace: str) -> list[Json]:
-        """Every batch of a namespace; NotFound or NotAllowed when the kind is not served or not allowed."""
+        """List every batch of a namespace. Raise NotFound if the kind is not served, NotAllowed if access is denied."""
         return list(self._list(f"/apis/{wire.API_VERSION}/namespaces/{namespace}/{wire.PLURAL}", None))
 
     def list_jobs(self, namespace: str) -> list[Json]:
-        """Every Job of ours that is not labelled as settled, from a consistent read."""
+        """List every Job of ours without the settled label, from a consistent read."""
         return list(self._list(f"/apis/batch/v1/namespaces/{namespace}/jobs", wire.UNSETTLED_SELECTOR))
 
     def list_settled_jobs(self, namespace: str, token: str) -> tuple[list[Json], str]:
-        """A page of the settled Jobs' metadata, from a token on ("" for the first), and the token of the next ("" for none)."""
+        """List a page of the settled Jobs' metadata. Return it with the next page's token, "" at the end."""
         path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
         query = {"limit": str(SETTLED_PAGE_SIZE), "labelSelector": wire.SETTLED_SELECTOR} | (
             {"continue": token} if token else {}
@@ -106,7 +106,7 @@ class Cluster:
         return body["items"] or [], str(body["metadata"].get("continue") or "")
 
     def get_job(self, namespace: str, name: str) -> Json | None:
-        """The Job of that name, whoever owns it; None when there is none."""
+        """Return the Job of that name, whoever owns it, or None."""
         path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{quote(name)}"
         status, body = self._call("GET", path)
         if status == 404:
@@ -115,11 +115,11 @@ class Cluster:
         return body
 
     def list_pods(self, namespace: str) -> list[Json]:
-        """Every pod of ours that has not ended, from a consistent read."""
+        """List every pod of ours that has not ended, from a consistent read."""
         return list(self._list(f"/api/v1/namespaces/{namespace}/pods", wire.JOB_SELECTOR, wire.UNFINISHED_PODS))
 
     def list_pods_of(self, namespace: str, jobs: Sequence[str]) -> list[Json]:
-        """The pods of those Jobs, ended ones too."""
+        """List the pods of those Jobs, including ended ones."""
         found: list[Json] = []
         for start in range(0, len(jobs), NAMES_PER_CALL):
             names = ",".join(jobs[start : start + NAMES_PER_CALL])
@@ -128,11 +128,11 @@ class Cluster:
         return found
 
     def list_pod_refusals(self, namespace: str) -> list[Json]:
-        """The events by which the Job controller says that it could not create a pod."""
+        """List the events with which the Job controller reports that it could not create a pod."""
         return list(self._list(f"/api/v1/namespaces/{namespace}/events", None, POD_REFUSED))
 
     def create_job(self, manifest: Json) -> None:
-        """Create it; already there under the same owner is success, under another one Conflict; Refused with the reason."""
+        """Create a Job. One of the same owner is success, of another Conflict. Raise Refused with the reason."""
         meta = manifest["metadata"]
         path = f"/apis/batch/v1/namespaces/{meta['namespace']}/jobs"
         status, body = self._call("POST", path, body=manifest)
@@ -147,7 +147,7 @@ class Cluster:
             _raise_unless_ok(status, body, path)
 
     def label_job(self, namespace: str, name: str, uid: str, finished: str) -> None:
-        """Label it as settled; gone, or replaced by another of that name, is success; NotAllowed when the Role lacks it."""
+        """Label a Job as settled. A missing or replaced Job is success. Raise NotAllowed if the Role lacks the verb."""
         path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{quote(name)}"
         patch = {"metadata": {"uid": uid, "labels": {wire.LABEL_SETTLED: finished}}}
         status, body = self._call("PATCH", path, body=patch, content_type=MERGE_PATCH)
@@ -160,7 +160,7 @@ class Cluster:
             _raise_unless_ok(status, body, path)
 
     def delete_job(self, namespace: str, name: str, uid: str) -> None:
-        """Delete it and its pods in the background; gone, or replaced by another of that name, is success."""
+        """Delete a Job and its pods in the background. A missing or replaced Job is success."""
         path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{quote(name)}"
         options = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
         status, body = self._call("DELETE", path, body=options)
@@ -168,7 +168,7 @@ class Cluster:
             _raise_unless_ok(status, body, path)
 
     def patch_status(self, namespace: str, name: str, uid: str, status: Mapping[str, Any]) -> None:
-        """Merge into the status subresource; None removes a key; gone, or replaced by another of that name, is success."""
+        """Merge into the status subresource; None removes a key. A missing or replaced batch is success."""
         path = f"/apis/{wire.API_VERSION}/namespaces/{namespace}/{wire.PLURAL}/{quote(name)}/status"
         patch = {"metadata": {"uid": uid}, "status": status}
         code, body = self._call("PATCH", path, body=patch, content_type=MERGE_PATCH)
@@ -176,14 +176,14 @@ class Cluster:
             _raise_unless_ok(code, body, path)
 
     def create_event(self, event: Json) -> None:
-        """Post it; the same event already there is success."""
+        """Post an event. If it exists already, that is success."""
         path = f"/api/v1/namespaces/{event['metadata']['namespace']}/events"
         status, body = self._call("POST", path, body=event)
         if status not in (404, 409):
             _raise_unless_ok(status, body, path)
 
     def read_clock(self) -> datetime | None:
-        """The API server's time now; None when it never said."""
+        """Return the API server's time now, or None if no answer had one."""
         return self._clock.read()
 
     def _check_owner(self, path: str, meta: Json) -> None:
@@ -194,7 +194,7 @@ class Cluster:
         wanted = meta["ownerReferences"][0]["uid"]
         owners = {owner.get("uid") for owner in there["metadata"].get("ownerReferences", []) if owner.get("controller")}
         if wanted not in owners:
-            raise Conflict(f"a Job named {meta['name']} exists and belongs to somebody else; delete or rename it")
+            raise Conflict(f"a Job named {meta['name']} exists and has another owner. Delete or rename it.")
 
     def _list(self, path: str, selector: str | None, fields: str | None = None) -> Iterator[Json]:
         token = ""
@@ -242,12 +242,12 @@ class Cluster:
             after = retry_after(answered)
             raise Busy(f"{method} {path}: 429 {answer.get('message', '')}", retry_after_seconds=after)
         if response.status < 300 and "kind" not in answer:
-            raise Unavailable(f"{method} {path}: the answer is not an object of Kubernetes: {answer.get('message')}")
+            raise Unavailable(f"{method} {path}: expected a Kubernetes object, got:  {answer.get('message')}")
         return response.status, answer
 
 
 def build_event(ref: Mapping[str, str], reason: str, message: str, kind: str, now: datetime) -> Json:
-    """An event whose name follows from what it says: said again, it is the same object."""
+    """Build an event whose name follows from its text, so that the same event again is the same object."""
     digest = hashlib.sha256(f"{ref['uid']}/{reason}/{message}".encode()).hexdigest()[:16]
     stamp = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     return {

@@ -1,4 +1,4 @@
-"""Batches that failed in a pass: each is tried again ever more seldom, and no other batch waits for it."""
+"""Batches that failed in a pass: each is tried again after growing pauses, and no other batch waits for it."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failing:
-    """A batch whose last pass failed; `retry_at` is by the process's own clock, `generation` its custom resource's, if any."""
+    """A batch whose last pass failed. `retry_at` is by the process's clock, `generation` is its custom resource's, if any."""
 
     generation: int | None
     times: int
@@ -23,12 +23,12 @@ class Failing:
 
 @dataclass(slots=True)
 class FailingBatches:
-    """This process's memory of them; losing it costs a try, never a result. Holds nothing of batches that are not there."""
+    """This process's memory of failing batches. Losing it costs a try, never a result. Batches that are gone are dropped."""
 
     _by_uid: dict[str, Failing] = field(default_factory=dict)
 
     def resting(self, batches: Iterable[SeenBatch], clock: float) -> frozenset[str]:
-        """Those that are left alone for now; one that was edited since it failed is tried at once."""
+        """Return the batches that must wait. A batch that was edited since it failed need not."""
         generations = {batch.uid: batch.generation for batch in batches}
         return frozenset(
             uid
@@ -37,7 +37,7 @@ class FailingBatches:
         )
 
     def note_pass(self, errors: Mapping[str, str], resting: Collection[str], seen: Observation, clock: float) -> None:
-        """Remember how a pass ended: what failed, and what was left alone and is still there. All else is well, or gone."""
+        """Note how a pass ended: keep what failed, and what was resting and still exists. Drop all others."""
         batches = {batch.uid: batch for batch in seen.batches}
         there = batches.keys() | {record.uid for record in seen.store.batches}
         kept = {uid: self._by_uid[uid] for uid in resting if uid in there}
@@ -56,11 +56,11 @@ class FailingBatches:
         )
 
     def seconds_until_retry(self, clock: float) -> float | None:
-        """How long until the first of them is due; None when there is none."""
+        """Return the seconds until the first of them is due, or None if there is none."""
         return min((failing.retry_at - clock for failing in self._by_uid.values()), default=None)
 
     def shown(self) -> dict[str, str]:
-        """The problem of each by namespace and name, so many as health shows."""
+        """Return problems by namespace and name, as many as health shows."""
         first = sorted(self._by_uid.values(), key=lambda failing: failing.label)[:SHOWN]
         return {failing.label: failing.problem for failing in first}
 

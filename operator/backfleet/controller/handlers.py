@@ -1,4 +1,4 @@
-"""kopf's handlers: each looks whether an event matters, wakes the loop and returns. Nothing is decided here."""
+"""kopf's handlers: each checks whether an event matters, wakes the loop and returns. Nothing is decided here."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ Signature = tuple[Any, ...]
 
 RETRY_SECONDS = 5.0
 REMEMBERED = 20_000
-"""Objects of which the last event is remembered; past that, an event that changes nothing may cause a pass."""
+"""The most objects whose last event is remembered. Beyond that, an event that changes nothing may cause a pass."""
 EXITING_SECONDS = 25.0
 
 logger = logging.getLogger(__name__)
@@ -27,21 +27,21 @@ logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Attention:
-    """Remembers what of each object was of interest last, so that our own status writes wake nobody."""
+    """Remembers the relevant state of each object, so that our own status writes wake nobody."""
 
     wake: Callable[[float], None]
     remembered: int = REMEMBERED
     _seen: dict[str, Signature] = field(default_factory=dict)
 
     def batch_event(self, event: Mapping[str, Any]) -> None:
-        """A batch: its generation is what matters."""
+        """Handle an event of a batch. Only its generation matters."""
         meta = event["object"]["metadata"]
         self._notice(event, (meta.get("generation"), "deletionTimestamp" in meta), 0.0)
 
     def job_event(self, event: Mapping[str, Any]) -> None:
-        """A Job: how many pods run, and how it ended. Its slot is free when its pod is over, so none of it is urgent.
+        """Handle an event of a Job: its running pods and its end. Not urgent, since the end of its pod frees the slot.
 
-        One that had ended is gone once it is settled and labelled, which is news to nobody.
+        An ended Job disappears from the watch when it is settled and labelled, which does not matter.
         """
         status = event["object"].get("status") or {}
         ended = [c.get("type") for c in status.get("conditions") or [] if c.get("status") == "True"]
@@ -51,9 +51,9 @@ class Attention:
         self._notice(event, (status.get("active"), status.get("ready"), tuple(ended)), SOON_SECONDS)
 
     def pod_event(self, event: Mapping[str, Any]) -> None:
-        """A pod: its end is urgent, since it frees a slot; what else becomes of it is the next pass's to see.
+        """Handle an event of a pod. Its end is urgent, since it frees a slot; other changes can wait for the next pass.
 
-        The watch is for pods that have not ended, so one that ends leaves it, as one that is removed before its end does.
+        The watch only has pods that have not ended, so a pod leaves it at its end as well as at its deletion.
         """
         if event["type"] == "DELETED":
             self.wake(0.0)
@@ -73,10 +73,10 @@ class Attention:
 
 
 async def watch(namespaces: Sequence[str], attention: Attention) -> None:
-    """kopf until SIGTERM or SIGINT; raises what ends it but a 404.
+    """Run kopf until SIGTERM or SIGINT. Raise what ends it, except a 404.
 
-    kopf is patient with a namespace that is forbidden, and gives up where one is not served. Then it is started again, and the
-    loop's ticks do for all namespaces what events did.
+    kopf tolerates a forbidden namespace, but ends if one is not served. Then it is started again; meanwhile ticks of
+    the loop replace the events of all namespaces.
     """
     stopping, others = asyncio.Event(), asyncio.all_tasks()
     while not stopping.is_set():
@@ -93,7 +93,7 @@ async def watch(namespaces: Sequence[str], attention: Attention) -> None:
         except Exception as error:
             if getattr(error, "status", None) != HTTPStatus.NOT_FOUND:
                 raise
-            logger.error("events are not followed for %g s: %s", RETRY_SECONDS, error.args[0] if error.args else error)
+            logger.error("cannot watch events for %g s: %s", RETRY_SECONDS, error.args[0] if error.args else error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
 
@@ -131,7 +131,7 @@ def register(registry: kopf.OperatorRegistry, attention: Attention) -> None:
 
 
 def configure(settings: kopf.OperatorSettings) -> None:
-    """kopf as event source only: short timeouts, patient retries, no posting, no scanning, no peering, no finalizer."""
+    """Configure kopf as an event source only: short timeouts, endless retries, no posting, scanning, peering or finalizers."""
     settings.watching.server_timeout = 240
     settings.watching.client_timeout = 270
     settings.watching.connect_timeout = 10
@@ -152,7 +152,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
 
 
 class _Patience:
-    """Waits between retries, without end: an outage of the API never ends the event source."""
+    """Endless waits between retries: an outage of the API never ends the event source."""
 
     def __iter__(self) -> "_Patience":
         self._seconds = 0.5

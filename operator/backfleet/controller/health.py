@@ -1,4 +1,4 @@
-"""The probes' answers and the metrics, over plain HTTP: liveness proves that the loop turns, readiness that it works."""
+"""Serves probes and metrics over plain HTTP: liveness shows that the loop turns, readiness that it works."""
 
 import json
 import logging
@@ -24,11 +24,10 @@ class Answer:
 
 
 def answer(path: str, health: Health, stale_seconds: float) -> Answer:
-    """What a path answers now. Postgres away is not ready.
+    """Answer a path. The operator is not ready while Postgres is away.
 
-    A loop that has not turned for `stale_seconds`, or a listener that has not listened for as long, is not alive.
-
-    A watched namespace that is left out is shown, and does not end readiness: the others are served.
+    It is not alive if the loop has not turned, or the listener has not listened, for `stale_seconds`. A watched
+    namespace that is left out is shown, but does not end readiness: the others are served.
     """
     now = time.monotonic()
     age, silence = now - health.last_turn_at, now - health.last_listened_at
@@ -54,7 +53,7 @@ def answer(path: str, health: Health, stale_seconds: float) -> Answer:
 
 
 def serve(health: Health, port: int, stale_seconds: float) -> ThreadingHTTPServer:
-    """Answer on a port until `shutdown`; a daemon thread, since answering must not keep a process alive."""
+    """Answer on a port until `shutdown`, in a daemon thread, which does not keep the process alive."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10

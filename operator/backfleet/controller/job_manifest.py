@@ -17,10 +17,10 @@ _SCRATCH = "scratch"
 _WRITABLE = "writable"
 _STORAGE = "ephemeral-storage"
 _BESIDE_VOLUMES_MEBIBYTES = 1024
-"""What an engine may write outside its volumes, to its log and its image's file system, where no limit is set."""
+"""What an engine may write outside its volumes (log and image file system) if no limit is set."""
 _RECORDER_STORAGE = "64Mi"
 _NO_REQUEST = {_STORAGE: "0"}
-"""Without a request of its own a container requests what its limit is, and so much of a node's disk is kept free for it."""
+"""The request of storage. Without one, Kubernetes requests the limit and reserves that much of a node's disk."""
 _RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -29,7 +29,7 @@ _RESTRICTED = {
 
 
 def build_job(create: CreateJob, engine: Engine, settings: Settings) -> dict[str, Any]:
-    """The Job of one attempt, owned by its batch."""
+    """Build the Job of one attempt, owned by its batch."""
     attempt, batch = create.attempt, create.batch
     labels = job_labels(create)
     return {
@@ -75,7 +75,7 @@ def _owner(batch: BatchRef) -> dict[str, Any]:
 
 
 def job_labels(create: CreateJob) -> dict[str, str]:
-    """The labels by which Jobs and pods are found again; parameters do not belong here."""
+    """Return the labels that find Jobs and pods again. Parameters do not belong here."""
     return {
         wire.LABEL_NAME: wire.MANAGED_BY,
         wire.LABEL_MANAGED_BY: wire.MANAGED_BY,
@@ -191,7 +191,7 @@ def _engine_container(create: CreateJob, container: EngineContainer, settings: S
 
 
 def _volumes(mounts: Iterable[VolumeMount]) -> dict[str, VolumeMount]:
-    """The first mount of every volume: a kubelet waits for ever with a pod that has one claim as two volumes."""
+    """Return one mount per volume: a kubelet waits forever for a pod that has one claim as two volumes."""
     found: dict[str, VolumeMount] = {}
     for mount in mounts:
         found.setdefault(_volume_key(mount), mount)
@@ -204,12 +204,12 @@ def _volume_key(mount: VolumeMount) -> str:
 
 
 def _writable(configured: EngineImageSettings) -> dict[str, str]:
-    """The engine's further writable folders by the name of their volume."""
+    """Return the engine's further writable folders by the name of their volume."""
     return {f"{_WRITABLE}-{position}": path for position, path in enumerate(configured.writable_paths)}
 
 
 def _storage_limit(configured: EngineImageSettings, settings: Settings) -> str:
-    """All that the pod may write: what its volumes may hold, and some more, so that a volume's own limit is met first."""
+    """Compute the pod's limit: its volumes' limits and some more, so that a volume's own limit is reached first."""
     volumes = 2 + len(configured.writable_paths)
     mebibytes = volumes * parse_quantity(settings.pods.results_size_limit) / 2**20
     return f"{math.ceil(mebibytes) + _BESIDE_VOLUMES_MEBIBYTES}Mi"

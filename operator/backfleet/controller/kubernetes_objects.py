@@ -1,4 +1,4 @@
-"""Gathers one observation: Kubernetes first, then the rows, so that an outcome is never missed behind a finished Job."""
+"""Parses Kubernetes objects (batches, Jobs, pods, events) into the values that a pass plans with."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -20,11 +20,11 @@ Json = Mapping[str, Any]
 TERMINAL_PHASES = ("Succeeded", "Failed")
 DEFAULT_DEADLINE_SECONDS = 86_400
 LONGEST_DEADLINE_SECONDS = 100_000_000
-"""Beyond it a deadline says nothing, and a moment so far away is none that Python knows."""
+"""The longest deadline. Longer ones mean nothing, and lead to times that Python does not have."""
 
 
 def parse_batch(item: Json) -> SeenBatch:
-    """A custom resource; only what the API server itself guarantees is taken for granted."""
+    """Parse a custom resource. Rely only on what the API server itself guarantees."""
     meta = item["metadata"]
     spec, status = item.get("spec"), item.get("status")
     return SeenBatch(
@@ -41,7 +41,7 @@ def parse_batch(item: Json) -> SeenBatch:
 
 
 def parse_job(item: Json) -> SeenJob:
-    """A Job with our label."""
+    """Parse a Job with our label."""
     meta, status = item["metadata"], item.get("status") or {}
     created_at = parse_time(meta["creationTimestamp"])
     state, ended = JobState.ACTIVE, {}
@@ -67,7 +67,7 @@ def parse_job(item: Json) -> SeenJob:
 
 
 def parse_settled_job(item: Json) -> SettledJob:
-    """A Job with the settled label, from its metadata; labelled by somebody else it counts as finished when it was made."""
+    """Parse a Job with the settled label from its metadata. If the label is not ours, its creation counts as its end."""
     meta = item["metadata"]
     said = str((meta.get("labels") or {}).get(wire.LABEL_SETTLED, ""))
     is_moment = said.isdecimal() and len(said) <= 10
@@ -82,7 +82,7 @@ def parse_settled_job(item: Json) -> SettledJob:
 
 
 def parse_pod_refusal(event: Json) -> tuple[str, str]:
-    """The uid of the Job that an event is about, and why its pod was refused; without the pod's name, which changes."""
+    """Parse an event: the uid of its Job, and why its pod was refused, without the pod's changing name."""
     message = str(event.get("message") or "")
     return str((event.get("involvedObject") or {}).get("uid")), (message.partition(" is forbidden: ")[2] or message)[
         :500
@@ -90,7 +90,7 @@ def parse_pod_refusal(event: Json) -> tuple[str, str]:
 
 
 def parse_pod(item: Json) -> SeenPod:
-    """A pod with our label; its containers are found by name."""
+    """Parse a pod with our label. Containers are found by name."""
     meta, status = item["metadata"], item.get("status") or {}
     created_at = parse_time(meta["creationTimestamp"])
     conditions = {c.get("type"): c for c in status.get("conditions") or []}
@@ -111,7 +111,7 @@ def parse_pod(item: Json) -> SeenPod:
         scheduled_at=_scheduled_at(scheduled),
         reason=str(status.get("reason") or ""),
         message=str(status.get("message") or ""),
-        unschedulable=str(scheduled.get("message") or "no node takes it") if is_unschedulable else None,
+        unschedulable=str(scheduled.get("message") or "no node accepts the pod") if is_unschedulable else None,
         disruption=str(disruption.get("reason") or "unknown") if disruption.get("status") == "True" else None,
         owner_uid=owner.get("uid"),
         owner_name=owner.get("name"),
@@ -121,7 +121,7 @@ def parse_pod(item: Json) -> SeenPod:
 
 
 def parse_container(entry: Json) -> SeenContainer:
-    """A container's status; its present state, whatever was before."""
+    """Parse a container's status. Only its present state counts."""
     state = entry.get("state") or {}
     waiting, running, ended = state.get("waiting") or {}, state.get("running") or {}, state.get("terminated") or {}
     started = running.get("startedAt") or ended.get("startedAt")
@@ -136,7 +136,7 @@ def parse_container(entry: Json) -> SeenContainer:
 
 
 def parse_key(meta: Json) -> AttemptKey | None:
-    """The attempt that an object belongs to; None when its labels do not say."""
+    """Return the attempt that an object belongs to, or None if its labels do not name one."""
     labels = meta.get("labels") or {}
     uid, index, number = (labels.get(k) for k in (wire.LABEL_BATCH_UID, wire.LABEL_INDEX, wire.LABEL_ATTEMPT))
     if not (uid and str(index).isdecimal() and str(number).isdecimal()):
@@ -145,7 +145,7 @@ def parse_key(meta: Json) -> AttemptKey | None:
 
 
 def parse_time(text: str) -> datetime:
-    """A Kubernetes timestamp, aware."""
+    """Parse a Kubernetes timestamp. The result has a time zone."""
     return datetime.fromisoformat(text)
 
 

@@ -1,4 +1,4 @@
-"""The settings as the planner sees them."""
+"""Converts the settings to what the planner needs."""
 
 from collections.abc import Mapping
 
@@ -12,12 +12,12 @@ from backfleet.settings import Settings
 
 
 def available_strategies(settings: Settings) -> dict[str, Mapping[str, StrategyInfo] | None]:
-    """Per configured engine, the strategies that it knows; None where any project may run."""
+    """Return the strategies of each configured engine, None for an engine that runs any project."""
     return {name: ENGINES[name].strategies() for name in settings.engines}
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The planner's view of the settings."""
+    """Return the settings as the planner's limits."""
     return Limits(
         max_concurrent=settings.max_concurrent,
         max_combinations=settings.max_combinations,

@@ -1,4 +1,4 @@
-"""Remembers which unfinished Jobs had a live attempt: one that appears after its attempt ended is not wanted any more."""
+"""Remembers which unfinished Jobs had a live attempt. A Job that appears after its attempt's end is not wanted."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from backfleet.core.planning.observation import AttemptKey, JobState, SeenJob
 
 @dataclass(slots=True)
 class Lived:
-    """By namespace and uid. In its first look, after a start, nothing is known yet, and every Job counts as one that lived."""
+    """Times by namespace and uid. After a start nothing is known, so in the first pass every Job counts as one that lived."""
 
     _at: dict[tuple[str, str], datetime] = field(default_factory=dict)
     _is_first: bool = True
@@ -17,7 +17,7 @@ class Lived:
     def note(
         self, jobs: Iterable[SeenJob], alive: Collection[AttemptKey], listed: Collection[str], now: datetime
     ) -> Mapping[str, datetime]:
-        """Take in one look at the Jobs of the listed namespaces; by uid, when each one's attempt was last seen alive."""
+        """Note the Jobs of the listed namespaces. Return by uid when each one's attempt was last alive."""
         unfinished = [job for job in jobs if job.state is JobState.ACTIVE]
         there = {(job.namespace, job.uid) for job in unfinished}
         self._at = {key: at for key, at in self._at.items() if key in there or key[0] not in listed}

@@ -1,4 +1,4 @@
-"""The operator's log: one JSON object a line, with the batch, index and attempt as fields where there are any."""
+"""The operator's log: one JSON object per line, with batch, index and attempt as fields if there are any."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def configure_logging(level: str = "INFO") -> None:
-    """Send everything to stderr as JSON; kopf's own chatter only from warnings up."""
+    """Send all logs to stderr as JSON, those of kopf only from warnings up."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)

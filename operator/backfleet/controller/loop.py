@@ -1,4 +1,4 @@
-"""The loop: one pass at a time in one thread, woken by events, notifications and ticks; it holds the fence or it stands by."""
+"""The loop: runs one pass at a time in one thread, woken by events, notifications and ticks. It holds the fence or waits."""
 
 import logging
 import math
@@ -17,17 +17,17 @@ from backfleet.core.errors import BackfleetError, Busy, DatabaseUnavailable, Fen
 logger = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.02
-"""How long a pass waits after its wake-up, so that a burst of events is one pass."""
+"""How long a pass waits after its wake-up, so that a burst of events causes one pass."""
 RETRY_SECONDS = 2.0
 LONGEST_PAUSE_SECONDS = 30.0
-"""An API server that is busy says how long to stay away; the probe's patience bounds it."""
+"""The longest pause that a busy API server may ask for. The liveness probe's patience bounds it."""
 STANDBY_SECONDS = 5.0
 SOON_SECONDS = 1.0
-"""How long news that frees no slot may wait for news that does: most passes then serve both."""
+"""How long an event that frees no slot may wait for one that does, so that most passes serve both."""
 
 
 class FencePort(Protocol):
-    """Who may write: the store's fence."""
+    """The store's fence: who may write."""
 
     def acquire(self) -> int | None: ...
     def is_held(self) -> bool: ...
@@ -36,30 +36,30 @@ class FencePort(Protocol):
 
 class PassesPort(Protocol):
     def run(self) -> PassReport: ...
-    def tell_database_unavailable(self, message: str) -> None: ...
+    def show_database_unavailable(self, message: str) -> None: ...
 
 
 @dataclass(slots=True)
 class Health:
-    """What probes and metrics read; written by the loop, and one moment of it by the thread that listens."""
+    """What probes and metrics read. The loop writes it; the listening thread writes `last_listened_at`."""
 
     is_holder: bool = False
     last_turn_at: float = field(default_factory=time.monotonic)
     last_listened_at: float = field(default_factory=time.monotonic)
-    """When the thread that listens for outcomes was last seen at it."""
+    """When the listening thread last waited for outcomes."""
     last_pass_at: datetime | None = None
     problem: str | None = "starting"
     refused: Mapping[str, str] = field(default_factory=dict)
-    """Watched namespaces that the last pass could not look at, with the reason; the others are served."""
+    """Watched namespaces that the last pass could not list, with the reason. The others are served."""
     skew_seconds: float = 0.0
-    """How far the clock of Postgres is ahead of that of Kubernetes."""
+    """How many seconds the clock of Postgres is ahead of that of Kubernetes."""
     failing: Mapping[str, str] = field(default_factory=dict)
-    """Batches whose last pass failed, by namespace and name, with the problem; each is tried again, the others go on."""
+    """Batches whose last pass failed, by namespace and name, with the problem. Each is tried again; the others go on."""
 
 
 @dataclass(slots=True)
 class Loop:
-    """Runs passes until stopped. `start_passes` opens what a pass needs once the fence is held with its epoch."""
+    """Runs passes until stopped. `start_passes` creates what a pass needs when the fence is held, with its epoch."""
 
     fence: FencePort
     start_passes: Callable[[int], PassesPort]
@@ -70,29 +70,29 @@ class Loop:
     _wanted_lock: threading.Lock = field(default_factory=threading.Lock)
     _wanted_at: float = math.inf
     _not_before: float = -math.inf
-    """Until then the API server is left alone, whatever happens: it asked for that."""
+    """No pass begins before this time, because the API server asked for a pause."""
     _stopping: threading.Event = field(default_factory=threading.Event)
     _passes: PassesPort | None = None
     _told: bool = False
     _logged: str | None = None
 
     def wake(self, within_seconds: float = 0.0) -> None:
-        """Have a pass within that time; safe from any thread, cheap, and many calls are one pass."""
+        """Request a pass within that time. Safe from any thread and cheap; many calls cause one pass."""
         with self._wanted_lock:
             self._wanted_at = min(self._wanted_at, self.clock() + within_seconds)
         self._wake.set()
 
     def beat(self) -> None:
-        """The turn that is under way goes on: a long pass is alive."""
+        """Show that the current turn goes on, so that a long pass counts as alive."""
         self.health.last_turn_at = time.monotonic()
 
     def stop(self) -> None:
-        """End after the pass that is under way, if there is one; `run` then returns."""
+        """End after the current pass, if there is one. Then `run` returns."""
         self._stopping.set()
         self._wake.set()
 
     def stopping_within(self, seconds: float) -> bool:
-        """Wait that long, or until the loop is to end; whether it is."""
+        """Wait that long or until the loop is to end. Return whether it is."""
         return self._stopping.wait(seconds)
 
     @property
@@ -100,7 +100,7 @@ class Loop:
         return self._stopping.is_set()
 
     def run(self) -> None:
-        """The thread's whole life; returns after `stop`."""
+        """Run turns until `stop`. This is the whole life of the thread."""
         try:
             while not self.is_stopping:
                 self._sleep(self.turn())
@@ -109,7 +109,7 @@ class Loop:
             self.fence.close()
 
     def _sleep(self, seconds: float) -> None:
-        """Until the seconds are over, a pass is wanted, or the end; what is wanted from here on is the next sleep's."""
+        """Wait until the seconds are over, a pass is requested, or the end. Later requests belong to the next sleep."""
         end = self.clock() + seconds
         while not self.is_stopping:
             self._wake.clear()
@@ -122,11 +122,11 @@ class Loop:
             self._wanted_at = math.inf
 
     def seconds_left(self, end: float) -> float:
-        """Until the next turn is due: at `end`, sooner when a pass is wanted, but not while the API server has a pause."""
+        """Return the seconds until the next turn: at `end`, sooner if a pass is requested, but not during a pause."""
         return max(min(end, self._wanted_at), self._not_before) - self.clock()
 
     def turn(self) -> float:
-        """One turn: hold the fence, do a pass; seconds until the next turn is due."""
+        """Hold the fence, and do a pass. Return the seconds until the next turn is due."""
         self.health.last_turn_at = time.monotonic()
         try:
             if not self._hold_fence():
@@ -189,14 +189,14 @@ class Loop:
     def _tell(self, message: str) -> None:
         assert self._passes is not None
         try:
-            self._passes.tell_database_unavailable(message)
+            self._passes.show_database_unavailable(message)
             self._told = True
         except Exception as error:
             is_known = isinstance(error, BackfleetError)
-            logger.warning("could not show that Postgres is away: %s", error, exc_info=not is_known)
+            logger.warning("cannot show that Postgres is away: %s", error, exc_info=not is_known)
 
     def _trouble(self, problem: str, shown: str | None = None) -> None:
-        """Log a problem when it is news; health shows what everybody may read of it."""
+        """Log a problem when it is new. Health shows what everybody may read of it."""
         if problem != self._logged:
             logger.warning("not working: %s", problem)
         self._logged = problem

@@ -1,4 +1,4 @@
-"""`backfleet-operator`: wires the loop to Kubernetes and Postgres and lets kopf run the process."""
+"""The command `backfleet-operator`: connects the loop to Kubernetes and Postgres, and lets kopf run the process."""
 
 import asyncio
 import logging
@@ -37,13 +37,13 @@ LISTEN_SECONDS = 5.0
 
 
 class Listening(Protocol):
-    """What announces outcomes: the fence's connection."""
+    """The source of notifications about outcomes: the fence's connection."""
 
     def wait(self, timeout_seconds: float) -> bool: ...
 
 
 def main() -> None:
-    """Run until SIGTERM; exit code 2 for bad settings, 1 when the event source died."""
+    """Run until SIGTERM. The exit code is 2 for invalid settings, and 1 if the event source died."""
     configure_logging(os.environ.get("BACKFLEET_LOG_LEVEL", "INFO"))
     try:
         settings, url = load_settings(os.environ)
@@ -58,15 +58,15 @@ def main() -> None:
 
 
 def check_engines(settings: Settings) -> None:
-    """SpecInvalid when an engine is configured that this version does not have."""
+    """Raise SpecInvalid if the settings name an engine that this version does not have."""
     if unknown := sorted(set(settings.engines) - set(ENGINES)):
         raise SpecInvalid(
-            "engines", f"there is no engine {', '.join(unknown)}", f"take of {', '.join(sorted(ENGINES))}"
+            "engines", f"{', '.join(unknown)} is not an engine of this version", f"use {', '.join(sorted(ENGINES))}"
         )
 
 
 def kubernetes_client(environment: Mapping[str, str]) -> ApiClient:
-    """In a pod by its service account, elsewhere by the kubeconfig that KUBECONFIG names."""
+    """Create a client: in a pod with its service account, elsewhere with the kubeconfig that KUBECONFIG names."""
     configuration = Configuration()
     try:
         if "KUBERNETES_SERVICE_HOST" in environment:
@@ -74,14 +74,14 @@ def kubernetes_client(environment: Mapping[str, str]) -> ApiClient:
         else:
             config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except ConfigException as error:
-        hint = "run in a pod with a service account, or name a kubeconfig"
+        hint = "run in a pod with a service account, or set KUBECONFIG to a kubeconfig file"
         raise SpecInvalid("KUBECONFIG", str(error), hint) from error
     configuration.retries = 0
     return ApiClient(configuration)
 
 
 def build_loop(settings: Settings, url: str, cluster: ClusterPort, fence: Fence) -> Loop:
-    """The loop with its hands: one pool of connections for rows, one connection of its own for the fence."""
+    """Build the loop, with one pool of connections for rows and one connection for the fence."""
     engine = open_engine(url, application_name="backfleet-operator")
     installation = settings.installation
 
@@ -109,9 +109,9 @@ def build_loop(settings: Settings, url: str, cluster: ClusterPort, fence: Fence)
 
 
 def listen(loop: Loop, fence: Listening, pause_seconds: float = LISTEN_SECONDS) -> None:
-    """Wake the loop for every announced outcome, until it stops; its Job's end mostly follows within a moment.
+    """Wake the loop for every new outcome, until it stops. The end of its Job mostly follows soon.
 
-    Health sees when it last listened, so that a thread that hangs or died is noticed.
+    Health shows when it last listened, so that a thread that hangs or died is noticed.
     """
     while not loop.is_stopping:
         loop.health.last_listened_at = time.monotonic()
@@ -119,13 +119,13 @@ def listen(loop: Loop, fence: Listening, pause_seconds: float = LISTEN_SECONDS) 
             if fence.wait(LISTEN_SECONDS):
                 loop.wake(SOON_SECONDS)
         except Exception:
-            # The loop's ticks do meanwhile what announcements do.
+            # Meanwhile the loop's ticks replace the notifications.
             logger.exception("listening for outcomes failed; trying again in %g s", pause_seconds)
             loop.stopping_within(pause_seconds)
 
 
 async def run(settings: Settings, loop: Loop, fence: Fence) -> None:
-    """kopf in the foreground, the loop in its thread; both end together."""
+    """Run kopf in the foreground and the loop in its thread. Both end together."""
     health = serve(loop.health, settings.health_port, stale_seconds=settings.pass_seconds + 4 * settings.tick_seconds)
     thread = threading.Thread(target=loop.run, name="loop", daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""One look at every watched namespace; one that is not allowed or not served is left out whole, and the others go on."""
+"""Lists every watched namespace. One that is forbidden or not served is left out whole, and the others go on."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -13,12 +13,12 @@ from backfleet.core.planning.observation import JobState, SeenBatch, SeenJob, Se
 from backfleet.core.records import AttemptRecord, StoreView
 
 WITHOUT_POD = timedelta(seconds=30)
-"""So long the Job controller may take to create a Job's pod before its events are asked why it did not."""
+"""How long the Job controller may take to create a pod, before its events are read for the reason."""
 
 
 @dataclass(slots=True)
-class Sight:
-    """What was listed, and why a namespace was not: its objects are unknown, which is not the same as gone."""
+class Listing:
+    """What was listed, and why some namespaces were not. Their objects are unknown, which does not mean gone."""
 
     batches: list[SeenBatch] = field(default_factory=list)
     jobs: list[SeenJob] = field(default_factory=list)
@@ -27,12 +27,14 @@ class Sight:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def list_namespaces(cluster: ClusterPort, namespaces: Iterable[str], beat: Callable[[], None] = lambda: None) -> Sight:
-    """Batches, Jobs and pods of all; raises what the only one, or every one, of the namespaces answered, and Unavailable.
+def list_namespaces(
+    cluster: ClusterPort, namespaces: Iterable[str], beat: Callable[[], None] = lambda: None
+) -> Listing:
+    """List batches, Jobs and pods of all namespaces. Raise Unavailable, or the error of the namespaces if all refuse.
 
     `beat` is called before each namespace: a hundred of them may take longer than a turn should.
     """
-    sight, problem = Sight(), None
+    listing, problem = Listing(), None
     for namespace in namespaces:
         beat()
         try:
@@ -40,25 +42,27 @@ def list_namespaces(cluster: ClusterPort, namespaces: Iterable[str], beat: Calla
             jobs = [parse_job(item) for item in cluster.list_jobs(namespace)]
             pods = [parse_pod(item) for item in cluster.list_pods(namespace)]
         except (NotAllowed, NotFound) as error:
-            sight.refused[namespace] = str(error)
+            listing.refused[namespace] = str(error)
             problem = error
             continue
-        sight.batches += batches
-        sight.jobs += jobs
-        sight.pods += pods
-        sight.listed.add(namespace)
-    if problem is not None and not sight.listed:
-        raise _of_all(sight.refused, problem)
-    return sight
+        listing.batches += batches
+        listing.jobs += jobs
+        listing.pods += pods
+        listing.listed.add(namespace)
+    if problem is not None and not listing.listed:
+        raise _of_all(listing.refused, problem)
+    return listing
 
 
-def jobs_out_of_list(cluster: ClusterPort, sight: Sight, store: StoreView, resting: Collection[str]) -> list[SeenJob]:
-    """The Jobs of live attempts that are not in the list, each looked up by its name: a label keeps a Job out of it.
+def jobs_out_of_list(
+    cluster: ClusterPort, listing: Listing, store: StoreView, resting: Collection[str]
+) -> list[SeenJob]:
+    """Return the Jobs of live attempts that are not in the list. Each is read by name: a label may hide a Job.
 
-    Only an attempt whose Job is not there under its name either has none. Batches that are left alone are not looked after.
+    Only if there is none of that name either has the attempt no Job. Resting batches are skipped.
     """
-    namespaces = {batch.uid: batch.namespace for batch in sight.batches if batch.uid not in resting}
-    listed = {(job.key, job.name) for job in sight.jobs}
+    namespaces = {batch.uid: batch.namespace for batch in listing.batches if batch.uid not in resting}
+    listed = {(job.key, job.name) for job in listing.jobs}
     found = []
     for attempt in live_attempts(store):
         namespace = namespaces.get(attempt.batch_uid)
@@ -71,15 +75,16 @@ def jobs_out_of_list(cluster: ClusterPort, sight: Sight, store: StoreView, resti
     return found
 
 
-def pods_out_of_list(cluster: ClusterPort, sight: Sight, store: StoreView) -> list[SeenPod]:
-    """The pods of Jobs that have none in the list, where it matters whether and how they ended.
+def pods_out_of_list(cluster: ClusterPort, listing: Listing, store: StoreView) -> list[SeenPod]:
+    """Return the pods of Jobs without a pod in the list, where the end of the pod matters.
 
-    An unfinished Job whose pod has ended holds no slot, and a failed one whose attempt has no outcome is judged by its pod.
+    An unfinished Job whose pod has ended holds no slot, and the pod explains a failed Job whose attempt has no
+    outcome.
     """
-    with_pod = {pod.owner_uid for pod in sight.pods}
+    with_pod = {pod.owner_uid for pod in listing.pods}
     live = {attempt.key for attempt in live_attempts(store)}
     asked: dict[str, list[str]] = defaultdict(list)
-    for job in sorted(sight.jobs, key=lambda each: each.name):
+    for job in sorted(listing.jobs, key=lambda each: each.name):
         is_failed = job.state is JobState.FAILED and job.key in live
         if job.uid not in with_pod and (job.state is JobState.ACTIVE or is_failed):
             asked[job.namespace].append(job.name)
@@ -89,28 +94,28 @@ def pods_out_of_list(cluster: ClusterPort, sight: Sight, store: StoreView) -> li
 
 
 def live_attempts(store: StoreView) -> Iterator[AttemptRecord]:
-    """The attempts that hold a slot and have no outcome yet."""
+    """Yield the attempts that hold a slot and have no outcome yet."""
     ended = {outcome.attempt_id for outcome in store.outcomes}
     for attempt in store.attempts:
         if attempt.is_deciding and attempt.backtest_state.holds_slot and attempt.id not in ended:
             yield attempt
 
 
-def jobs_with_pod_refusals(cluster: ClusterPort, sight: Sight, now: datetime) -> tuple[SeenJob, ...]:
-    """The Jobs; those that have had no pod for a while with what their events say of it (quota, pod security, admission)."""
-    with_pod = {pod.owner_uid for pod in sight.pods}
+def jobs_with_pod_refusals(cluster: ClusterPort, listing: Listing, now: datetime) -> tuple[SeenJob, ...]:
+    """Return the Jobs. Those without a pod for a while have the reason from their events (quota, pod security, admission)."""
+    with_pod = {pod.owner_uid for pod in listing.pods}
     without = {
         job.uid: job.namespace
-        for job in sight.jobs
+        for job in listing.jobs
         if job.state is JobState.ACTIVE and job.uid not in with_pod and now - job.created_at >= WITHOUT_POD
     }
     said: dict[str, str] = {}
     for namespace in sorted(set(without.values())):
-        # A Role of an earlier version: then nobody knows why.
+        # A Role of an earlier version may not allow it. Then the reason stays unknown.
         with suppress(NotAllowed):
             said |= dict(map(parse_pod_refusal, cluster.list_pod_refusals(namespace)))
-    told = {uid: said.get(uid, "") for uid in without}
-    return tuple(replace(job, pod_refusal=told.get(job.uid, "")) for job in sight.jobs)
+    refusals = {uid: said.get(uid, "") for uid in without}
+    return tuple(replace(job, pod_refusal=refusals.get(job.uid, "")) for job in listing.jobs)
 
 
 def _of_all(refused: Mapping[str, str], problem: BackfleetError) -> BackfleetError:

@@ -1,4 +1,4 @@
-"""One pass: observe, plan, apply. Plain synchronous code that the loop runs in its thread, never two at once."""
+"""One pass: observe, plan, apply. Synchronous code that the loop runs in its thread, never two at once."""
 
 import logging
 import time
@@ -12,7 +12,7 @@ from backfleet.controller.failing import FailingBatches
 from backfleet.controller.limits import available_strategies
 from backfleet.controller.lived import Lived
 from backfleet.controller.observing import (
-    Sight,
+    Listing,
     jobs_out_of_list,
     jobs_with_pod_refusals,
     list_namespaces,
@@ -45,24 +45,24 @@ from backfleet.settings import Settings
 logger = logging.getLogger(__name__)
 
 BLIND = timedelta(seconds=60)
-"""Looks further apart than this missed what happened between them, such as while the API server was away."""
+"""A longer time between two passes counts as blind, for example while the API server was away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """The store's verbs that a pass uses."""
+    """The store's functions that a pass uses."""
 
     observe: Callable[[Collection[str]], StoreView]
     catalog: Callable[[], Catalog]
     job_names: Callable[[Collection[str]], Mapping[str, str]]
-    """The names of the Jobs of these attempts, as far as they have rows."""
+    """The Jobs' names of these attempts, if they have rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PassReport:
-    """What a pass did; `seconds` is its duration, `refused` the namespaces that it could not look at, with the reason.
+    """What a pass did in `seconds`. `refused` are the namespaces that it could not list, with the reason.
 
-    `errors` are the batches that failed in it; `failing` adds those that are left alone after a failure, by namespace and name.
+    `errors` are the batches that failed in it. `failing` adds those that rest after a failure, by namespace and name.
     """
 
     plan: Plan
@@ -70,17 +70,17 @@ class PassReport:
     seconds: float
     live_batches: int
     due_seconds: float | None = None
-    """How long after the pass something becomes due, by the clock that the plan was made with; None when nothing does."""
+    """Seconds after the pass until something is due, by the plan's clock; None if nothing is."""
     refused: Mapping[str, str] = field(default_factory=dict)
     failing: Mapping[str, str] = field(default_factory=dict)
     failing_count: int = 0
     skew_seconds: float = 0.0
-    """By how much the clock of Postgres is ahead of that of Kubernetes."""
+    """How many seconds the clock of Postgres is ahead of that of Kubernetes."""
 
 
 @dataclass(slots=True)
 class Passes:
-    """Everything one pass needs."""
+    """Runs passes, one at a time, and keeps what one pass remembers for the next."""
 
     cluster: ClusterPort
     rows: Rows
@@ -88,24 +88,24 @@ class Passes:
     settings: Settings
     limits: Limits
     beat: Callable[[], None] = lambda: None
-    """Called whenever a pass gets on: it is alive, however long it takes."""
+    """Called whenever a pass makes progress, so that a long pass counts as alive."""
     clock: Callable[[], float] = time.monotonic
     failing: FailingBatches = field(default_factory=FailingBatches)
     refused: dict[str, RefusedBatch] = field(default_factory=dict)
-    """Batches without a row that were refused, by uid; forgotten with a restart, which may bring other settings."""
+    """Refused batches without a row, by uid. A restart forgets them, since it may bring other settings."""
     quiet: QuietBatches = field(default_factory=QuietBatches)
     catalog: Catalog | None = None
-    """As it was read last, by the clock at `catalog_at`."""
+    """The catalog of the last read, at `catalog_at` by the clock."""
     catalog_at: float = 0.0
     skew: Skew = field(default_factory=Skew)
     sweep: Sweep = field(default_factory=Sweep)
     lived: Lived = field(default_factory=Lived)
 
     def run(self) -> PassReport:
-        """Do one pass; Unavailable when Kubernetes or Postgres did not answer, which loses nothing."""
+        """Do one pass. Raise Unavailable if Kubernetes or Postgres did not answer, which loses nothing."""
         started = time.monotonic()
-        sight = list_namespaces(self.cluster, self.settings.namespaces, self.beat)
-        seen = self.observe(sight)
+        listing = list_namespaces(self.cluster, self.settings.namespaces, self.beat)
+        seen = self.observe(listing)
         looked = time.monotonic()
         planned = plan(seen, self._checkpoint(looked))
         errors = self.applier.apply(planned, seen.now)
@@ -120,63 +120,63 @@ class Passes:
             seconds=time.monotonic() - started,
             due_seconds=0.0 if is_news else self._due_seconds(planned, seen, time.monotonic() - looked),
             live_batches=sum(1 for record in seen.store.batches if record.finished_at is None),
-            refused=sight.refused,
+            refused=listing.refused,
             failing=self.failing.shown(),
             failing_count=len(self.failing),
             skew_seconds=self.skew.ahead.total_seconds(),
         )
 
-    def observe(self, sight: Sight) -> Observation:
-        """What there is, with the rows: Kubernetes was looked at first, so that a finished Job's outcome is always in sight."""
+    def observe(self, listing: Listing) -> Observation:
+        """Collect what exists. Kubernetes is listed before the rows are read, so that a finished Job's outcome is always seen."""
         self._look_at_catalog()
-        quiet = self.quiet.take_out(sight)
-        resting = self.failing.resting(sight.batches, self.clock())
-        # The outcomes of a batch that rests must not fill the look that the others' outcomes need.
-        uids = [batch.uid for batch in sight.batches if batch.uid not in resting]
+        quiet = self.quiet.take_out(listing)
+        resting = self.failing.resting(listing.batches, self.clock())
+        # Outcomes of a resting batch must not use up the number of outcomes that one pass reads.
+        uids = [batch.uid for batch in listing.batches if batch.uid not in resting]
         store = self.skew.look(self.cluster, lambda: self.rows.observe(uids))
-        if found := jobs_out_of_list(self.cluster, sight, store, resting):
-            sight.jobs += found
+        if found := jobs_out_of_list(self.cluster, listing, store, resting):
+            listing.jobs += found
             store = self.rows.observe(uids)
-        sight.pods += pods_out_of_list(self.cluster, sight, store)
-        self.skew.correct(sight)
+        listing.pods += pods_out_of_list(self.cluster, listing, store)
+        self.skew.correct(listing)
         self.quiet.wake(record.uid for record in store.batches)
-        jobs = jobs_with_pod_refusals(self.cluster, sight, store.now)
-        self._note_look(store.now, jobs, sight)
+        jobs = jobs_with_pod_refusals(self.cluster, listing, store.now)
+        self._note_look(store.now, jobs, listing)
         memory = self.applier.memory
         memory.keep_news(store.attempts)
         return Observation(
             now=store.now,
-            batches=tuple(sight.batches),
+            batches=tuple(listing.batches),
             jobs=jobs,
-            pods=tuple(sight.pods),
-            settled=self._settled(sight, store.now),
+            pods=tuple(listing.pods),
+            settled=self._settled(listing, store.now),
             store=store,
-            catalog=self._read_catalog() if self._needs_catalog(sight, store, resting) else Catalog(),
+            catalog=self._read_catalog() if self._needs_catalog(listing, store, resting) else Catalog(),
             strategies=available_strategies(self.settings),
             status_written_at=dict(memory.status_written_at),
             refusals=dict(memory.refusals),
             quiet=quiet,
             refused=dict(self.refused),
-            last_lived=self._last_lived(sight, store),
+            last_lived=self._last_lived(listing, store),
             unlabelled=frozenset(memory.unlabelled),
             problems_since=dict(memory.problems_since),
-            job_names=self._job_names(sight, store),
+            job_names=self._job_names(listing, store),
             blind=memory.blind,
-            namespaces=frozenset(sight.listed),
+            namespaces=frozenset(listing.listed),
             resting=resting,
             limits=self.limits,
         )
 
-    def _needs_catalog(self, sight: Sight, store: StoreView, resting: Collection[str]) -> bool:
+    def _needs_catalog(self, listing: Listing, store: StoreView, resting: Collection[str]) -> bool:
         records = {record.uid: record for record in store.batches}
         return any(
             needs_catalog(batch, records.get(batch.uid))
-            for batch in sight.batches
+            for batch in listing.batches
             if batch.uid not in resting and not self._is_refused(batch, store.now)
         )
 
     def _read_catalog(self) -> Catalog:
-        """Another one than the last may take what that one refused."""
+        """Read the catalog. If it has changed, forget refusals, since it may allow what the last one did not."""
         before, self.catalog, self.catalog_at = self.catalog, self.rows.catalog(), self.clock()
         if before is not None and before != self.catalog:
             self.quiet.wake(self.refused)
@@ -184,51 +184,51 @@ class Passes:
         return self.catalog
 
     def _look_at_catalog(self) -> None:
-        """Now and then, while refused batches are quiet."""
+        """Read the catalog from time to time while refused batches are quiet."""
         if self.clock() >= self.catalog_at + self.limits.judge_again_seconds and self.quiet.has_any(self.refused):
             self._read_catalog()
 
-    def _settled(self, sight: Sight, now: datetime) -> tuple[SettledJob, ...]:
+    def _settled(self, listing: Listing, now: datetime) -> tuple[SettledJob, ...]:
         if self.sweep.is_due(now):
             self.applier.memory.unlabelled.clear()
-        return self.sweep.look(self.cluster, sight.listed, now)
+        return self.sweep.look(self.cluster, listing.listed, now)
 
-    def _last_lived(self, sight: Sight, store: StoreView) -> Mapping[str, datetime]:
+    def _last_lived(self, listing: Listing, store: StoreView) -> Mapping[str, datetime]:
         alive = {each.key for each in store.attempts if each.is_deciding and each.backtest_state.holds_slot}
-        return self.lived.note(sight.jobs, alive, sight.listed, store.now)
+        return self.lived.note(listing.jobs, alive, listing.listed, store.now)
 
     def _checkpoint(self, began: float) -> Callable[[], None]:
-        """What planning calls between batches: it is alive, and it has a deadline."""
+        """Build what planning calls between batches: it shows life, and raises PassOverdue at the deadline."""
 
         def checkpoint() -> None:
             self.beat()
             if time.monotonic() > began + self.settings.pass_seconds:
-                raise PassOverdue(f"planning was not done after {self.settings.pass_seconds:g} s")
+                raise PassOverdue(f"planning did not end within {self.settings.pass_seconds:g} s")
 
         return checkpoint
 
-    def _note_look(self, now: datetime, jobs: Iterable[SeenJob], sight: Sight) -> None:
+    def _note_look(self, now: datetime, jobs: Iterable[SeenJob], listing: Listing) -> None:
         memory = self.applier.memory
         if memory.looked_at is not None and now < memory.looked_at - TOLERANCE:
-            # The clock of Postgres was set back: what is remembered lies ahead of it.
+            # The clock of Postgres was set back, so what is remembered is in the future.
             self.applier.memory = memory = Memory()
             self.sweep, self.lived = Sweep(), Lived()
         if memory.looked_at is not None and now - memory.looked_at > BLIND:
             memory.blind = (memory.looked_at, now)
         memory.looked_at = now
-        memory.problems_since = problems_since(memory.problems_since, jobs, sight.pods, now)
+        memory.problems_since = problems_since(memory.problems_since, jobs, listing.pods, now)
 
-    def _job_names(self, sight: Sight, store: StoreView) -> Mapping[AttemptKey, str]:
-        """Of what is alive and not among the rows of this look, as of a batch that is finished or deleted."""
+    def _job_names(self, listing: Listing, store: StoreView) -> Mapping[AttemptKey, str]:
+        """Return the Jobs' names of live objects whose attempts were not read, as of a finished or deleted batch."""
         known = {attempt.key for attempt in store.attempts}
-        alive = {job.key for job in sight.jobs if job.state is JobState.ACTIVE and job.owner_uid and job.key}
-        alive |= {pod.key for pod in sight.pods if not pod.is_terminal and pod.owner_name and pod.key}
+        alive = {job.key for job in listing.jobs if job.state is JobState.ACTIVE and job.owner_uid and job.key}
+        alive |= {pod.key for pod in listing.pods if not pod.is_terminal and pod.owner_name and pod.key}
         ids = {attempt_id(*key): key for key in alive - known if key is not None}
         names = self.rows.job_names(sorted(ids)) if ids else {}
         return {ids[each]: name for each, name in names.items()}
 
-    def tell_database_unavailable(self, message: str) -> None:
-        """Show on every live batch that Postgres is away; called once per change by the holder of the fence."""
+    def show_database_unavailable(self, message: str) -> None:
+        """Show on every live batch that Postgres is away. The fence's holder calls it once per change."""
         now = datetime.now(UTC)
         for batch in list_namespaces(self.cluster, self.settings.namespaces, self.beat).batches:
             conditions = {each.get("type"): each.get("status") for each in batch.status.get("conditions", [])}
@@ -237,7 +237,7 @@ class Passes:
                 self.cluster.patch_status(batch.namespace, batch.name, batch.uid, status)
 
     def _show(self, errors: Mapping[str, str], seen: Observation) -> None:
-        """Show on a batch that its part of the pass failed, and why; the log has more, and it is tried again."""
+        """Post an event on each batch that failed in this pass. The log has more, and the batch is tried again."""
         by_uid = {batch.uid: batch for batch in seen.batches}
         for uid, error in errors.items():
             if (batch := by_uid.get(uid)) is None:
@@ -246,24 +246,24 @@ class Passes:
             try:
                 self.cluster.create_event(build_event(ref, "PassFailed", error, "Warning", seen.now))
             except BackfleetError as refusal:
-                logger.warning("could not tell that a pass failed: %s", refusal, extra={"batch": uid})
+                logger.warning("cannot post that a pass failed: %s", refusal, extra={"batch": uid})
 
     def _is_refused(self, batch: SeenBatch, now: datetime) -> bool:
         return is_refused(self.refused.get(batch.uid), batch, now, self.limits.judge_again_seconds)
 
     def _note_refused(self, planned: Plan, errors: dict[str, str], seen: Observation) -> bool:
-        """Remember the batches that were refused; those that Postgres refused are not errors, and are shown at once."""
+        """Remember the refused batches. Those that Postgres refused are not errors. Return whether there were any."""
         self.refused |= planned.refused
         unsavable, generations = self.applier.memory.unsavable, {each.uid: each.generation for each in seen.batches}
         for uid, sentence in unsavable.items():
             del errors[uid]
-            message = f"spec: the database cannot hold it ({sentence}); change what it names"
+            message = f"spec: the database cannot store it ({sentence}). Change the value."
             self.refused[uid] = RefusedBatch(generation=generations[uid], message=message, judged_at=seen.now)
         self.applier.memory.unsavable = {}
         return bool(unsavable)
 
     def _due_seconds(self, planned: Plan, seen: Observation, spent_seconds: float) -> float | None:
-        """Until something is due, or a failed batch is to be tried again."""
+        """Return the seconds until something is due or a failed batch is tried again."""
         due = planned.look_again_at
         moments = [self.failing.seconds_until_retry(self.clock())]
         moments.append(None if due is None else (due - seen.now).total_seconds() - spent_seconds)

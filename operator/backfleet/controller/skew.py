@@ -1,7 +1,7 @@
-"""How far the clock of Postgres is ahead of that of Kubernetes: all that decisions compare is in the time of Postgres.
+"""Measures how far the clock of Postgres is ahead of that of Kubernetes. Decisions use the time of Postgres.
 
-Rows have their moments from Postgres, Jobs and pods theirs from Kubernetes. So a pass measures the skew, and puts what it saw in
-Kubernetes right by it before anything is decided.
+Rows have times of Postgres, Jobs and pods those of Kubernetes. So a pass measures the skew, and corrects what it
+listed before anything is decided.
 """
 
 import logging
@@ -11,37 +11,37 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from backfleet.controller.cluster import ClusterPort
-from backfleet.controller.observing import Sight
+from backfleet.controller.observing import Listing
 from backfleet.core.planning.observation import SeenContainer, SeenJob, SeenPod
 from backfleet.core.records import StoreView
 
 logger = logging.getLogger(__name__)
 
 TOLERANCE = timedelta(seconds=5)
-"""Clocks that are so close count as equal, and a skew that is measured otherwise by less stays what it was."""
+"""Clocks this close count as equal, and a skew that changed by less stays as it is."""
 PROMPT_SECONDS = 2.0
-"""A look at the rows that took longer does not say when it was."""
+"""The longest read of rows that is precise enough to measure the skew."""
 
 
 @dataclass(slots=True)
 class Skew:
-    """By how much Postgres is ahead, in whole seconds; 0 until it has been measured."""
+    """How far Postgres is ahead, in whole seconds; 0 until it was measured."""
 
     ahead: timedelta = timedelta(0)
 
     def look(self, cluster: ClusterPort, observe: Callable[[], StoreView]) -> StoreView:
-        """Look at the rows, and measure the skew by it."""
+        """Read the rows, and measure the skew with it."""
         kubernetes, began = cluster.read_clock(), time.monotonic()
         store = observe()
         if kubernetes is not None and time.monotonic() - began < PROMPT_SECONDS:
             self._note(store.now - kubernetes)
         return store
 
-    def correct(self, sight: Sight) -> None:
-        """Put what was listed in the time of Postgres."""
+    def correct(self, listing: Listing) -> None:
+        """Convert what was listed to the time of Postgres."""
         if self.ahead:
-            sight.jobs = [corrected_job(job, self.ahead) for job in sight.jobs]
-            sight.pods = [corrected_pod(pod, self.ahead) for pod in sight.pods]
+            listing.jobs = [corrected_job(job, self.ahead) for job in listing.jobs]
+            listing.pods = [corrected_pod(pod, self.ahead) for pod in listing.pods]
 
     def _note(self, found: timedelta) -> None:
         if abs(found - self.ahead) <= TOLERANCE:
@@ -51,7 +51,7 @@ class Skew:
         if seconds:
             way = "ahead of" if seconds > 0 else "behind"
             logger.warning(
-                "the clock of Postgres is %g s %s that of Kubernetes: deadlines allow for it; set it right",
+                "the clock of Postgres is %g s %s that of Kubernetes. Deadlines are corrected for it; synchronize the clocks.",
                 abs(seconds),
                 way,
             )
@@ -60,7 +60,7 @@ class Skew:
 
 
 def corrected_job(job: SeenJob, ahead: timedelta) -> SeenJob:
-    """The Job with its moments in the time of Postgres."""
+    """Return the Job with its times in the time of Postgres."""
     return replace(
         job,
         created_at=job.created_at + ahead,
@@ -70,7 +70,7 @@ def corrected_job(job: SeenJob, ahead: timedelta) -> SeenJob:
 
 
 def corrected_pod(pod: SeenPod, ahead: timedelta) -> SeenPod:
-    """The pod with its moments in the time of Postgres."""
+    """Return the pod with its times in the time of Postgres."""
     return replace(
         pod,
         created_at=pod.created_at + ahead,

@@ -1,6 +1,6 @@
-"""Looks at the settled Jobs again, only so that those past their time are deleted: a round a minute, a part of it in each pass.
+"""Finds settled Jobs past their time to live: one round a minute, a part of it in each pass.
 
-Kubernetes' own controller deletes them from 1.23 on; this is for versions and clusters where it does not.
+From 1.23 on Kubernetes' own controller deletes them. This is for versions and clusters where it does not.
 """
 
 from collections.abc import Iterable
@@ -15,25 +15,25 @@ from backfleet.core.planning.observation import SettledJob
 
 ROUND = timedelta(seconds=60)
 PAGE_GAP = timedelta(seconds=15)
-"""Between two pages with Jobs, so that a round over thousands of them costs frequent passes little."""
+"""The time between two pages with Jobs, so that a round over thousands of them costs frequent passes little."""
 CALLS_PER_PASS = 5
 
 
 @dataclass(slots=True)
 class Sweep:
-    """Where the round is. A pass reads a page that has Jobs, or finds up to 5 namespaces without any: no pass takes long."""
+    """The progress of the round. A pass reads one page with Jobs, or up to 5 namespaces without any, so no pass takes long."""
 
     _left: list[tuple[str, str]] = field(default_factory=list)
-    """Namespaces that this round has not read to their end, with the token of the next page."""
+    """Namespaces that this round has not read completely, with the token of the next page."""
     _next_round_at: datetime | None = None
     _next_page_at: datetime | None = None
 
     def is_due(self, now: datetime) -> bool:
-        """Whether a new round begins."""
+        """Report whether a new round begins."""
         return not self._left and (self._next_round_at is None or now >= self._next_round_at)
 
     def look(self, cluster: ClusterPort, namespaces: Iterable[str], now: datetime) -> tuple[SettledJob, ...]:
-        """The next settled Jobs; none while no round is under way, or where the last page was read just now."""
+        """Return the next settled Jobs. None while no round is running, or if the last page was read just now."""
         if self.is_due(now):
             self._left = [(namespace, "") for namespace in sorted(namespaces)]
             self._next_round_at = now + ROUND

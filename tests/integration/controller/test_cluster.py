@@ -210,7 +210,7 @@ def test_a_name_taken_by_another_owner_is_a_conflict(api: ApiServer, cluster: Cl
     taken = job()
     taken["metadata"]["ownerReferences"] = owners
     api.objects.create("jobs", NAMESPACE, taken)
-    with pytest.raises(Conflict, match="demo-1 exists and belongs to somebody else"):
+    with pytest.raises(Conflict, match="demo-1 exists and has another owner"):
         cluster.create_job(job())
     assert len(api.objects.stored) == 1
 

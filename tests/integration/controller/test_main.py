@@ -230,7 +230,7 @@ def test_a_definition_that_goes_and_comes_back_is_watched_again(launcher: Launch
     api.faults.append(refusal)
     operator = launcher.start()
     wait_for("its problem", lambda: "not served" in str(operator.ready()[1].get("problem")), START_SECONDS)
-    wait_for("the end of kopf", lambda: said(operator, "events are not followed"), SOON_SECONDS)
+    wait_for("the end of kopf", lambda: said(operator, "cannot watch events"), SOON_SECONDS)
     api.faults.remove(refusal)
     wait_for("the watches", lambda: watched(api) == {wire.PLURAL, "jobs", "pods"}, 2 * SOON_SECONDS)
     launcher.add_batch()
@@ -242,7 +242,7 @@ def test_it_lives_on_and_ends_at_once_while_events_are_not_followed(launcher: La
     api.faults.append(Fault(f"/{wire.PLURAL}", code=404, message="not served", times=10**6))
     operator = launcher.start()
     # Longer than kopf would wait, by itself, with killing a process that has begun to end.
-    wait_for("three ends of kopf", lambda: said(operator, "events are not followed") >= 3, 4 * START_SECONDS)
+    wait_for("three ends of kopf", lambda: said(operator, "cannot watch events") >= 3, 4 * START_SECONDS)
     assert operator.terminate(SOON_SECONDS) == 0
     assert operator.log()[-1]["message"] == "operator stopped"
 
@@ -285,7 +285,9 @@ def run_to_its_end(**variables: str) -> tuple[int, str]:
         pytest.param({"BACKFLEET_DATABASE_URL": "mysql://db/x"}, "database", id="another database"),
         pytest.param({"KUBECONFIG": os.devnull}, "KUBECONFIG: ", id="no kubeconfig"),
         pytest.param(
-            {"settings": {"engines": {"zipline": {"image": "i"}}}}, "there is no engine zipline", id="no such engine"
+            {"settings": {"engines": {"zipline": {"image": "i"}}}},
+            "zipline is not an engine of this version",
+            id="no such engine",
         ),
         pytest.param({"settings": {"maxConcurrent": -1}}, "maxConcurrent: ", id="a bad value"),
     ],

@@ -24,7 +24,7 @@ def test_postgres_away_is_unavailable_and_recovers(clocked_database: ClockedData
     try:
         with pytest.raises(Unavailable):
             world.turn()
-        world.operator.passes.tell_database_unavailable("Postgres does not answer")
+        world.operator.passes.show_database_unavailable("Postgres does not answer")
         assert world.cluster.condition(uid, "DatabaseUnavailable")["status"] == "True"
     finally:
         server.start()

@@ -239,11 +239,11 @@ PODS = [
     pytest.param(
         {"phase": "Pending", "conditions": [UNSCHEDULABLE]},
         {"unschedulable": "0/3 nodes are available: 3 Insufficient cpu."},
-        id="no node takes it",
+        id="no node accepts the pod",
     ),
     pytest.param(
         {"phase": "Pending", "conditions": [{k: v for k, v in UNSCHEDULABLE.items() if k != "message"}]},
-        {"unschedulable": "no node takes it"},
+        {"unschedulable": "no node accepts the pod"},
         id="no node takes it, and no word why",
     ),
     pytest.param(

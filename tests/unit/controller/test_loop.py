@@ -63,7 +63,7 @@ class FakePasses:
         self.runs += 1
         return self.do()
 
-    def tell_database_unavailable(self, message: str) -> None:
+    def show_database_unavailable(self, message: str) -> None:
         if self.tell_error is not None:
             raise self.tell_error
         self.told.append(message)
