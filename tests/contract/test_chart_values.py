@@ -89,7 +89,7 @@ def test_global_values_are_let_through():
     [
         pytest.param(
             {"evaluationPostgres": {"enabled": False}},
-            "no database: name a Secret with your Postgres' URLs in database.existingSecret",
+            "expected a database, got none. Set database.existingSecret",
             id="no database at all",
         ),
         pytest.param(

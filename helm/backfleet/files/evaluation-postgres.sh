@@ -1,22 +1,22 @@
 #!/bin/sh
-# Starts the Postgres that comes with Backfleet for a try-out: a data directory once, roles and database at every start.
-# Wants OPERATOR_, RECORDER_ and API_ each with ROLE and PASSWORD; data below /var/lib/backfleet, a writable /tmp.
+# Starts the evaluation Postgres: creates a data directory once, and roles and database at every start.
+# Needs OPERATOR_, RECORDER_ and API_, each with ROLE and PASSWORD, data in /var/lib/backfleet, and a writable /tmp.
 set -eu
 umask 077
-trap 'exit 143' TERM  # the first process of a container has no other way to hear it
+trap 'exit 143' TERM  # process 1 of a container ignores SIGTERM by default
 
 data=/var/lib/backfleet/data
 for each in /usr/lib/postgresql/*/bin; do bin=$each; done
-[ -x "$bin/initdb" ] || { echo "no Postgres below /usr/lib/postgresql in this image" >&2; exit 1; }
+[ -x "$bin/initdb" ] || { echo "expected Postgres in /usr/lib/postgresql, found none. Set evaluationPostgres.image to an image with Postgres 15 or newer." >&2; exit 1; }
 
 if [ ! -s "$data/PG_VERSION" ]; then
-    # Moved into place when complete, so that a kill in the middle leaves no half directory.
+    # Moved into place when complete, so that a kill leaves no partial directory.
     rm -rf "$data.new" "$data"
     "$bin/initdb" -D "$data.new" -U postgres --auth=scram-sha-256 --auth-local=trust --encoding=UTF8 --locale=C
     mv "$data.new" "$data"
 fi
 
-# A volume's plugin may have opened the directory to the pod's group; Postgres refuses such a one.
+# A volume plugin may have opened the directory to the pod's group, which Postgres refuses.
 chmod 700 "$data"
 
 cat > "$data/pg_hba.conf" <<'HBA'
@@ -25,7 +25,7 @@ host  all postgres all reject
 host  all all      all scram-sha-256
 HBA
 
-# Not on the network before the roles are there: readiness is the open port.
+# No network before the roles exist: the open port means ready.
 "$bin/pg_ctl" start -D "$data" -w -t 120 -o "-c listen_addresses='' -k /tmp"
 "$bin/psql" -h /tmp -U postgres -d postgres -X -q -v ON_ERROR_STOP=1 <<'SQL'
 \getenv operator_role OPERATOR_ROLE
@@ -47,12 +47,12 @@ SQL
 "$bin/pg_ctl" stop -D "$data" -w -t 120 -m fast
 
 unset OPERATOR_PASSWORD RECORDER_PASSWORD API_PASSWORD
-# SIGTERM alone would let Postgres wait for its clients, which stay connected, until the pod is killed.
+# On SIGTERM Postgres would wait for its connected clients until the pod is killed.
 trap 'kill -INT "$server"' TERM
 "$bin/postgres" -D "$data" -c "listen_addresses=*" -k /tmp -c max_connections=200 &
 server=$!
 ended=0
-# A signal ends a wait before the server has ended.
+# A signal ends `wait` before the server has ended.
 while kill -0 "$server" 2>/dev/null; do
     wait "$server" && ended=0 || ended=$?
 done

@@ -1,4 +1,4 @@
-"""What `helm test` runs: a batch of two combinations, from its creation to its results; exit code 0 when all is well."""
+"""The program of `helm test`: runs a batch of two combinations from creation to results. Exit code 0 means success."""
 
 import json
 import os
@@ -32,7 +32,7 @@ BATCH = {
 
 
 def main() -> int:
-    """Exit code 0, or 1 with what went wrong as the last line."""
+    """Run the test. Return 0, or 1 with the error as the last line."""
     config.load_incluster_config()
     batches = client.CustomObjectsApi()
     name = ""
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def finished(batches: client.CustomObjectsApi, name: str) -> None:
-    """Wait for the batch's end, and say its progress as it changes."""
+    """Wait for the batch's end, and print its progress as it changes."""
     said = ""
     while True:
         batch = batches.get_namespaced_custom_object(**PLACE, name=name, _request_timeout=CALL_SECONDS)
@@ -70,23 +70,23 @@ def finished(batches: client.CustomObjectsApi, name: str) -> None:
             return
         if time.monotonic() > DEADLINE:
             waiting = [f"{each['type']} ({each['message']})" for each in conditions.values() if each.get("message")]
-            raise TimeoutError(f"not finished in time; the last that was seen: {seen} {'; '.join(waiting)}")
+            raise TimeoutError(f"the batch did not finish in time. Last seen: {seen} {'; '.join(waiting)}")
         time.sleep(1)
 
 
 def results(uid: str) -> None:
-    """Both results, ranked, from the API."""
+    """Read and print both ranked results of the API."""
     url = f"{API_URL}/api/optimization/batches/{urllib.parse.quote(uid)}/results"
     with urllib.request.urlopen(url, timeout=CALL_SECONDS) as answer:  # noqa: S310 - the release's own Service
         ranked = json.load(answer)["results"]
     say(f"the API answers {len(ranked)} results")
     for each in ranked:
         say(f"  {each['rank']}. {json.dumps(each['parameters']['values'])}: sharpe_ratio {each['value']}")
-    assert len(ranked) == 2, f"two results were wanted at {url}"
+    assert len(ranked) == 2, f"expected two results at {url}, got {len(ranked)}"
 
 
 def delete(batches: client.CustomObjectsApi, name: str) -> None:
-    """The batch with its Jobs; it is the release's own concern when that fails, so only said."""
+    """Delete the batch with its Jobs. A failure is only printed: it does not concern this test."""
     try:
         batches.delete_namespaced_custom_object(
             **PLACE, name=name, propagation_policy="Background", _request_timeout=CALL_SECONDS

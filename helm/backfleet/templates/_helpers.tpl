@@ -42,12 +42,12 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- default (printf "%s/%s" .Release.Namespace .Release.Name) .Values.installation -}}
 {{- end -}}
 
-{{/* The namespaces that the operator watches, as a JSON list: take it with fromJsonArray. */}}
+{{/* The namespaces that the operator watches, as a JSON list. Read it with fromJsonArray. */}}
 {{- define "backfleet.namespaces" -}}
 {{- default (list .Release.Namespace) .Values.watchNamespaces | toJson -}}
 {{- end -}}
 
-{{/* Where `helm test` runs its batch: the release's namespace if that is watched, else the first that is. */}}
+{{/* The namespace for the batch of `helm test`: the release's if it is watched, else the first watched one. */}}
 {{- define "backfleet.testNamespace" -}}
 {{- $namespaces := include "backfleet.namespaces" . | fromJsonArray -}}
 {{- ternary .Release.Namespace (first $namespaces) (has .Release.Namespace $namespaces) -}}
@@ -62,7 +62,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- default (printf "%s-recorder" (include "backfleet.fullname" .)) .Values.database.existingSecret -}}
 {{- end -}}
 
-{{/* The evaluation Postgres' Secrets have keys of their own choosing; `keys` names those of an existing Secret. */}}
+{{/* The key of a URL. The Secrets of the evaluation Postgres have fixed keys; `keys` names those of an existing Secret. */}}
 {{- define "backfleet.databaseKey" -}}
 {{- if .root.Values.database.existingSecret -}}
 {{- index .root.Values.database.keys .role -}}
@@ -80,16 +80,16 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- ternary .Values.api.token.key "token" (ne .Values.api.token.existingSecret "") -}}
 {{- end -}}
 
-{{/* Refuses what cannot work before anything is created. */}}
+{{/* Fails for values that cannot work, before anything is created. */}}
 {{- define "backfleet.checkValues" -}}
 {{- if and .Values.database.existingSecret .Values.evaluationPostgres.enabled -}}
-{{- fail "database.existingSecret and evaluationPostgres.enabled=true exclude each other: set evaluationPostgres.enabled=false to use your own Postgres, or leave database.existingSecret empty to try Backfleet out" -}}
+{{- fail "database.existingSecret and evaluationPostgres.enabled=true exclude each other. Set evaluationPostgres.enabled=false to use your own Postgres, or leave database.existingSecret empty to try Backfleet out" -}}
 {{- end -}}
 {{- if not (or .Values.database.existingSecret .Values.evaluationPostgres.enabled) -}}
-{{- fail "no database: name a Secret with your Postgres' URLs in database.existingSecret, or set evaluationPostgres.enabled=true to try Backfleet out" -}}
+{{- fail "expected a database, got none. Set database.existingSecret to a Secret with your Postgres' URLs, or evaluationPostgres.enabled=true to try Backfleet" -}}
 {{- end -}}
 {{- if and .Values.networkPolicy.enabled .Values.database.existingSecret (not .Values.networkPolicy.databasePeers) -}}
-{{- fail "networkPolicy.enabled=true with your own Postgres needs networkPolicy.databasePeers: say where it is, for example [{ipBlock: {cidr: 10.0.0.5/32}}]" -}}
+{{- fail "networkPolicy.enabled=true with your own Postgres needs networkPolicy.databasePeers. Set it to your Postgres, for example [{ipBlock: {cidr: 10.0.0.5/32}}]" -}}
 {{- end -}}
 {{- end -}}
 
@@ -141,7 +141,7 @@ capabilities:
       key: {{ include "backfleet.databaseKey" . }}
 {{- end -}}
 
-{{/* The roles that the migrations grant rights to; one that shares the operator's URL has all of them already. */}}
+{{/* The roles that the migrations grant rights to. A role that shares the operator's URL already has all rights. */}}
 {{- define "backfleet.grantVariables" -}}
 {{- range $role := list "recorder" "api" -}}
 {{- $isOperators := eq (include "backfleet.databaseKey" (dict "root" $ "role" $role)) (include "backfleet.databaseKey" (dict "root" $ "role" "operator")) -}}
@@ -154,7 +154,7 @@ capabilities:
 {{- end -}}
 {{- end -}}
 
-{{/* Empty where an own Postgres' administrator does the granting. */}}
+{{/* The name of a role. Empty if the administrator of your own Postgres grants the rights. */}}
 {{- define "backfleet.databaseRole" -}}
 {{- $named := index .root.Values.database.roles .role -}}
 {{- ternary $named (default (printf "backfleet_%s" .role) $named) (not .root.Values.evaluationPostgres.enabled) -}}

@@ -1,4 +1,4 @@
-{{/* The operator's settings as JSON: `operator/backfleet/settings.py` reads it and refuses what it does not know. */}}
+{{/* The operator's settings as JSON: `operator/backfleet/settings.py` reads them and refuses unknown ones. */}}
 {{- define "backfleet.settings" -}}
 {{- $product := include "backfleet.image" . -}}
 {{- $engines := dict -}}

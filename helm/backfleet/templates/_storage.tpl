@@ -1,10 +1,10 @@
-{{/* The evaluation Postgres' StatefulSet as it is in the cluster; empty on a fresh install, and where nothing can be looked up. */}}
+{{/* The StatefulSet of the evaluation Postgres in the cluster. Empty on a fresh install, and if lookups do not work. */}}
 {{- define "backfleet.postgresFound" -}}
 {{- $name := printf "%s-postgres" (include "backfleet.fullname" .) -}}
 {{- lookup "apps/v1" "StatefulSet" .Release.Namespace $name | toJson -}}
 {{- end -}}
 
-{{/* Where the evaluation Postgres keeps its data: "claim"; "none", as the values say; or "kept": none, since an upgrade cannot add one. */}}
+{{/* The volume of the evaluation Postgres: "claim"; "none" by the values; or "kept": none, since an upgrade cannot add one. */}}
 {{- define "backfleet.postgresStorage" -}}
 {{- $found := include "backfleet.postgresFound" . | fromJson -}}
 {{- $wanted := .Values.evaluationPostgres.persistence.enabled -}}
@@ -15,7 +15,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The claim's template: as it is in the cluster, since Kubernetes refuses any change to it, else as the values say. */}}
+{{/* The claim's template: that of the cluster, since Kubernetes refuses any change, else that of the values. */}}
 {{- define "backfleet.postgresClaim" -}}
 {{- $found := include "backfleet.postgresFound" . | fromJson -}}
 {{- $size := .Values.evaluationPostgres.persistence.size -}}
@@ -39,7 +39,7 @@ spec:
       storage: {{ $size }}
 {{- end -}}
 
-{{/* Refuses a claim that would stay Pending: no class is named, and a look at the cluster finds no default one. */}}
+{{/* Fails for a claim that would stay Pending: no class is named, and the cluster has no default class. */}}
 {{- define "backfleet.checkStorageClass" -}}
 {{- if not .Values.evaluationPostgres.persistence.storageClassName -}}
 {{- $classes := lookup "storage.k8s.io/v1" "StorageClass" "" "" -}}
@@ -53,7 +53,7 @@ spec:
 {{- end -}}
 {{- end -}}
 {{- if and $classes (not $hasDefault) -}}
-{{- fail (printf "evaluationPostgres.persistence: the cluster has no default StorageClass (it has: %s), so the results' volume would never be made. Name a class in evaluationPostgres.persistence.storageClassName, or set evaluationPostgres.persistence.enabled=false to lose every result with the pod" (default "none" (join ", " $names))) -}}
+{{- fail (printf "evaluationPostgres.persistence: the cluster has no default StorageClass (it has: %s), so it could never create the volume for results. Name a class in evaluationPostgres.persistence.storageClassName, or set evaluationPostgres.persistence.enabled=false to lose every result with the pod" (default "none" (join ", " $names))) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
