@@ -40,7 +40,7 @@ def read_rows(text: str) -> list[Row]:
 
 def render_table(text: str) -> str:
     """Render the table in Markdown, without the values that every pod has."""
-    lines = ["| value | default | what |", "| --- | --- | --- |"]
+    lines = ["| value | default | meaning |", "| --- | --- | --- |"]
     for row in read_rows(text):
         if not PLACEMENT.isdisjoint(row.path.split(".")):
             continue

@@ -15,11 +15,11 @@ from backfleet.core.criteria import RULES
 from backfleet.core.records import AttemptRecord, BatchRecord, Catalog, StoreView
 from backfleet.store.passes.observe import Bounds, job_names, observe
 from backfleet.store.passes.rows import ATTEMPT_COLUMNS, attempt_record
-from backfleet.store.tables.records import batch_columns, batch_record
 from backfleet.store.passes.save import save
-from backfleet.store.tables.strategies import load_catalog
 from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, BacktestResult
 from backfleet.store.tables.batches import Batch, SuccessCriteriaRow
+from backfleet.store.tables.records import batch_columns, batch_record
+from backfleet.store.tables.strategies import load_catalog
 from tests.support.clocked import INSTALLATION, ClockedDatabase
 from tests.support.rows import WorldRows
 
