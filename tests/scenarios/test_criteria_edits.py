@@ -64,13 +64,13 @@ def test_the_condition_and_events_tell_how_far_the_judging_is(world: World) -> N
     told = world.cluster.condition(uid, "VerdictsCurrent")
     assert (told["status"], told["reason"]) == ("False", "Judging")
     assert told["message"] == (
-        "version 2 of the success criteria is in force; 6 results are still judged by an older one"
+        "version 2 of the success criteria is in force. 6 results still have a verdict by an older one"
     )
     settle(world)
     told = world.cluster.condition(uid, "VerdictsCurrent")
     assert (told["status"], told["reason"]) == ("True", "Judged")
     assert events(world, "CriteriaChanged") == [
-        "version 2 of the success criteria is in force: minSharpe 3; 6 results are being judged again"
+        "version 2 of the success criteria is in force: minSharpe 3. 6 results are being judged again"
     ]
     assert events(world, "Rejudged") == ["3 of 6 results meet version 2 of the success criteria"]
 

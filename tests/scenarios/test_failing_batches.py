@@ -114,7 +114,7 @@ def test_an_event_says_what_is_wrong_and_nothing_that_only_the_log_may_have(worl
     world.turn()
     said = events(world, "PassFailed")
     assert len(said) == 2
-    assert any("KeyError: 'noop'; this is a defect of Backfleet" in each for each in said)
+    assert any("KeyError: 'noop'. This is a defect of Backfleet" in each for each in said)
     assert any("Check that Postgres runs" in each for each in said)
     assert not any("10.0.0.7" in each or "backfleet_operator" in each for each in said)
 

@@ -175,7 +175,7 @@ def test_planning_beats_for_every_batch(world: World) -> None:
 def test_planning_has_the_passs_deadline(world: World) -> None:
     world.operator.passes.settings = build_settings(passSeconds=0.000001)
     world.cluster.add_batch(batch_spec())
-    with pytest.raises(PassOverdue, match="planning was not done"):
+    with pytest.raises(PassOverdue, match="planning did not end"):
         world.turn()
 
 

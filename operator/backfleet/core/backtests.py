@@ -1,4 +1,4 @@
-"""A backtest, its request and its outcome, as values: what the controller asks, an engine computes and a recorder appends."""
+"""Values of a backtest: its request from the controller, and the outcome that the recorder appends."""
 
 import json
 from collections.abc import Mapping
@@ -11,15 +11,15 @@ from typing import Any
 from backfleet.core.reasons import FailureReason
 
 PROVENANCE_ENGINE, PROVENANCE_VERSION, PROVENANCE_IMAGE = "engine", "engineVersion", "engineImage"
-"""Keys of a result's provenance: who computed it."""
+"""Keys of a result's provenance: what computed it."""
 
 
 @unique
 class BacktestState(StrEnum):
-    """The state of one backtest; a combination that was never launched has no row and counts as queued."""
+    """The state of one backtest. A combination that was never launched has no row and counts as queued."""
 
     QUEUED = "queued"
-    """Launched before and to be launched again."""
+    """It was launched before, and waits for another attempt."""
     LAUNCHING = "launching"
     """The row is committed; its Job may or may not exist yet."""
     RUNNING = "running"
@@ -39,29 +39,29 @@ class BacktestState(StrEnum):
 
 @unique
 class Prices(StrEnum):
-    """How prices are adjusted, by LEAN's data normalization modes."""
+    """The adjustment of prices, by LEAN's data normalization modes."""
 
     ADJUSTED = "adjusted"
     """For splits and dividends: LEAN's default, and that of `bars`."""
     SPLIT_ADJUSTED = "splitAdjusted"
     """For splits; dividends are paid into cash."""
     RAW = "raw"
-    """As traded; dividends are paid into cash, splits change the position."""
+    """Not adjusted: dividends are paid into cash, splits change the position."""
 
 
 def backtest_id(batch_uid: str, index: int) -> str:
-    """The id of a backtest in every table, URL and log line."""
+    """Return the id of a backtest, for tables, URLs and logs."""
     return f"{batch_uid}-{index}"
 
 
 def attempt_id(batch_uid: str, index: int, attempt: int) -> str:
-    """The id of one attempt: the backtest's id, a dot, the 1-based attempt."""
+    """Return the id of one attempt: the backtest's id, a dot, the 1-based attempt."""
     return f"{batch_uid}-{index}.{attempt}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestRequest:
-    """What an engine is to compute. `parameter_texts` maps names to exact texts (14, 0.005, true); dates are inclusive.
+    """What an engine must compute. `parameter_texts` maps names to exact texts (14, 0.005, true). Dates are inclusive.
 
     For LEAN only: the project's path, and within it the file to run (None: main.py) and the class in it. `prices` None is the
     installation's choice.
@@ -80,9 +80,9 @@ class BacktestRequest:
     prices: Prices | None = None
 
     def to_json(self) -> str:
-        """One line of JSON with sorted keys: equal requests give equal text, which fits in a variable (128 KiB).
+        """Write one line of JSON with sorted keys: equal requests give equal text, which fits in a variable (128 KiB).
 
-        Without prices of its own the text is that of 0.2.0.
+        Without `prices` the text equals that of 0.2.0.
         """
         prices = {} if self.prices is None else {"prices": self.prices.value}
         return json.dumps(
@@ -106,7 +106,7 @@ class BacktestRequest:
 
     @staticmethod
     def from_json(text: str) -> "BacktestRequest":
-        """Parse what `to_json` wrote, in 0.2.0 too, which knew no `prices`; ValueError or KeyError for anything else."""
+        """Parse what `to_json` wrote, also in 0.2.0, which had no `prices`. Raise ValueError or KeyError for anything else."""
         body = json.loads(text)
         prices = body.get("prices")
         return BacktestRequest(
@@ -126,7 +126,7 @@ class BacktestRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One finding of an engine's own analysis of a run; `sample` is the first instance as text, `count` how many there were."""
+    """One finding of an engine's own analysis of a run. `sample` is the first instance as text, `count` their number."""
 
     name: str
     issue: str
@@ -166,7 +166,7 @@ def engine_version_of(provenance: Mapping[str, str]) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why an attempt failed; `message` is for people, at most 2,000 characters."""
+    """Why an attempt failed. `message` is for people, at most 2,000 characters."""
 
     reason: FailureReason
     message: str
@@ -178,9 +178,9 @@ Ending = Result | Failure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a recorder appends for an attempt: its ending, and what the shim saw.
+    """What a recorder appends for an attempt: its ending, the exit code and the engine's own times (UTC).
 
-    That is the exit code and the engine's own times (UTC), None where the shim left nothing.
+    Exit code and times are None if the shim left none.
     """
 
     ending: Ending
@@ -190,9 +190,9 @@ class Outcome:
 
 
 def result_to_json(result: Result) -> dict[str, Any]:
-    """The JSON body in which a result is stored and sent; `result_from_json` reads it back equal.
+    """Return the JSON body in which a result is stored and sent. `result_from_json` reads it back equal.
 
-    `analysis` is left out where it is empty, so that a reader that does not know it yet takes the results of other engines.
+    An empty `analysis` is left out, so that a reader of an older version accepts the results of other engines.
     """
     body: dict[str, Any] = {
         "metrics": dict(result.metrics),
@@ -208,7 +208,7 @@ def result_to_json(result: Result) -> dict[str, Any]:
 
 
 def result_from_json(body: Mapping[str, Any]) -> Result:
-    """Read what `result_to_json` made."""
+    """Parse what `result_to_json` wrote."""
     return Result(
         metrics=body["metrics"],
         statistics=body["statistics"],

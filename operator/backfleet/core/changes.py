@@ -1,4 +1,4 @@
-"""What a pass changes in the rows of a batch, as values: the planner makes them, and the store writes them.
+"""The changes of a batch's rows in a pass, as values: the planner makes them, the store writes them.
 
 The changes of one batch are one transaction, and each is safe to repeat.
 """
@@ -14,7 +14,7 @@ from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleResult:
-    """The attempt succeeded: the backtest is succeeded, and its result row is written once; the outcome's row has the body."""
+    """The attempt succeeded, and so does the backtest. Its result row is written once; the outcome's row has the body."""
 
     attempt: AttemptRecord
     outcome: OutcomeRecord
@@ -27,7 +27,7 @@ class SettleResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleFailure:
-    """The attempt ended without a result; the backtest goes to `state`. Without an `outcome` a late one may still come."""
+    """The attempt ended without a result, and the backtest becomes `state`. Without an `outcome` a late one may still come."""
 
     attempt: AttemptRecord
     reason: FailureReason
@@ -39,7 +39,7 @@ class SettleFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseOutcome:
-    """An outcome that decides nothing any more (superseded attempt, succeeded backtest): the attempt is closed as it is."""
+    """An outcome that does not count any more (superseded attempt, succeeded backtest). The attempt is closed as it is."""
 
     attempt: AttemptRecord
     outcome: OutcomeRecord
@@ -55,7 +55,7 @@ class MarkAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchAttempt:
-    """A new attempt: its backtest row (made on the first) goes to launching, and the attempt's row is inserted."""
+    """A new attempt: its backtest row (inserted with the first) becomes launching, and the attempt's row is inserted."""
 
     attempt: AttemptRecord
     combination: Mapping[str, Any]
@@ -64,7 +64,7 @@ class LaunchAttempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeResult:
-    """A result is judged again; nothing else of it changes."""
+    """A new verdict on a result. Nothing else of it changes."""
 
     backtest_id: str
     passed: bool
@@ -77,10 +77,10 @@ AttemptChange = SettleResult | SettleFailure | CloseOutcome | MarkAttempt | Laun
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchChanges:
-    """All row changes of one batch in one pass: `before` None inserts `after`; changes apply in order, before the batch's row.
+    """All row changes of one batch in one pass, in order, before the batch's row. `before` None inserts `after`.
 
-    They hold for the row as it was read: `before.version` must still be its version.
-    When `after` is finished, its queued, launching and running backtests become cancelled and every open attempt is closed.
+    They apply to the row as it was read: its version must still be `before.version`. If `after` is finished, its
+    queued, launching and running backtests become cancelled, and every open attempt is closed.
     """
 
     before: BatchRecord | None

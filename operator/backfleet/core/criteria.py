@@ -10,7 +10,7 @@ from backfleet.core.errors import SpecInvalid
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessCriteria:
-    """What a result must meet; None is not judged. Fractions, not percents."""
+    """What a result must meet. None does not apply. Ratios are fractions, not percents."""
 
     min_trades: int | None = None
     max_trades: int | None = None
@@ -26,19 +26,19 @@ class SuccessCriteria:
     max_comparable_deviation: float | None = None
 
     def to_json(self) -> dict[str, int | float]:
-        """The criteria that are set, under the custom resource's field names; `from_json` reads them back equal."""
+        """Return the criteria that are set, with the custom resource's field names. `from_json` reads them back equal."""
         values = asdict(self)
         return {rule.wire_name: values[rule.field] for rule in RULES if values[rule.field] is not None}
 
     @staticmethod
     def from_json(body: Mapping[str, Any]) -> "SuccessCriteria":
-        """Read what `to_json` made; absent and null are the same."""
+        """Read what `to_json` made. Absent and null mean the same."""
         return SuccessCriteria(**{rule.field: body.get(rule.wire_name) for rule in RULES})
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How one criterion is judged: a floor or a ceiling of a metric, and the rejection's code (API)."""
+    """One criterion: a floor or a ceiling of a metric, and the rejection's code (API)."""
 
     field: str
     wire_name: str
@@ -79,14 +79,14 @@ RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Does a result meet the criteria, and if not, which rejections, in the order of `RULES`."""
+    """Whether a result meets the criteria, and its rejections if not, in the order of `RULES`."""
 
     passed: bool
     rejections: tuple[str, ...] = ()
 
 
 def judge(metrics: Mapping[str, float | int | None], criteria: SuccessCriteria) -> Verdict:
-    """Judge metrics by criteria, bounds included; an absent metric (or NaN) fails the criterion that reads it."""
+    """Judge metrics by criteria, including the bounds. An absent metric (or NaN) fails its criterion."""
     rejections = tuple(
         rule.rejection for rule in RULES if not _is_met(rule, metrics.get(rule.metric), getattr(criteria, rule.field))
     )
@@ -102,7 +102,7 @@ def _is_met(rule: Rule, measured: float | int | None, bound: float | int | None)
 
 
 def check_bounds(criteria: SuccessCriteria) -> None:
-    """Raise SpecInvalid when the bounds exclude each other, so that nothing could pass."""
+    """Raise SpecInvalid if bounds exclude each other, so that nothing could pass."""
     least, most = criteria.min_trades, criteria.max_trades
     if least is not None and most is not None and least > most:
         raise SpecInvalid(
@@ -113,10 +113,10 @@ def check_bounds(criteria: SuccessCriteria) -> None:
 
 
 def merge(batch: SuccessCriteria | None, strategy: SuccessCriteria | None, default: SuccessCriteria) -> SuccessCriteria:
-    """The effective criteria: the batch's, else the strategy's, else the default, always one whole set.
+    """Return the effective criteria: the batch's, else the strategy's, else the default, always one whole set.
 
-    Never field by field: a strategy without a bound on fees must not inherit the default's, and a batch that names one
-    criterion is judged by that one. An empty set passes everything.
+    Sets are never mixed: a strategy without a bound on fees must not inherit the default's, and if a batch sets one
+    criterion, only that one applies. An empty set passes everything.
     """
     if batch is not None:
         return batch

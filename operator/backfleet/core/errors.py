@@ -1,4 +1,4 @@
-"""The one tree of errors; core and store raise them, the controller, the API and the command line translate them."""
+"""All errors. Core and store raise them; the controller, the API and the command line translate them."""
 
 import re
 
@@ -10,11 +10,11 @@ def as_sentence(text: str) -> str:
 
 
 class BackfleetError(Exception):
-    """Something Backfleet knows how to explain."""
+    """An error that Backfleet can explain."""
 
     @property
     def public(self) -> str:
-        """What everybody who may read batches may read of it; the log has all."""
+        """Return the text for everybody who may read batches. The log has the whole error."""
         return str(self)
 
 
@@ -32,19 +32,19 @@ class SpecInvalid(BackfleetError):
 
 
 class NotFound(BackfleetError):
-    """No such thing; nothing to retry."""
+    """The object does not exist. Retrying does not help."""
 
 
 class Conflict(BackfleetError):
-    """The thing is in a state that does not allow this, or belongs to somebody else."""
+    """The state of the object does not allow this, or it has another owner."""
 
 
 class Unavailable(BackfleetError):
-    """Postgres or Kubernetes did not answer in time; the same call may work later."""
+    """Postgres or Kubernetes did not answer in time. The same call may work later."""
 
 
 class Busy(Unavailable):
-    """Kubernetes answered that it has too much to do: it did nothing, and asks for a pause."""
+    """Kubernetes is too busy: it did nothing, and asks for a pause."""
 
     def __init__(self, message: str, retry_after_seconds: float) -> None:
         self.retry_after_seconds = retry_after_seconds
@@ -52,42 +52,42 @@ class Busy(Unavailable):
 
 
 class DatabaseUnavailable(Unavailable):
-    """Postgres did not answer, or refused the connection; its own words name host and user, so they are for the log alone."""
+    """Postgres did not answer or refused the connection. Its own text names host and user, so only the log has it."""
 
     @property
     def public(self) -> str:
         return (
             "Postgres does not answer, or refuses the connection. Nothing that was recorded is lost, and work goes on by "
-            "itself when Postgres is back. Check that Postgres runs and that the database URL in the Secret is right; "
-            "the log has the answer of Postgres."
+            "itself when Postgres is back. Check that Postgres runs and that the database URL in the Secret is right. "
+            "The log has the answer of Postgres."
         )
 
 
 class NotMigrated(DatabaseUnavailable):
-    """Postgres answers, but its schema is not there, not this version's, or not ours to read: the migrations fix that."""
+    """Postgres answers, but its schema is missing, of another version, or not readable. The migrations fix that."""
 
     @property
     def public(self) -> str:
         return (
             "The database is not migrated to this version, or may not be read. Run backfleet-migrate (restarting the "
-            "operator does it); the log has the answer of Postgres."
+            "operator does it). The log has the answer of Postgres."
         )
 
 
 class ValuesRefused(BackfleetError):
-    """Postgres does not take the values, whenever they are offered; the message is its sentence about them."""
+    """Postgres refuses the values, and always will. The message is its own about them."""
 
 
 class FenceLost(Unavailable):
-    """Another operator of this installation took over: this one must not write any more."""
+    """Another operator of this installation took over. This one must not write any more."""
 
 
 SENTENCE_LIMIT = 500
 
 
 def sentence_of(error: Exception) -> str:
-    """What everybody may read of an error: ours explain themselves, any other is a defect, with its kind and first line."""
+    """Return a text for everybody. Our errors explain themselves; any other is a defect, shown by kind and first line."""
     if isinstance(error, BackfleetError):
         return error.public[:SENTENCE_LIMIT]
     first_line = (str(error).splitlines() or [""])[0][:200]
-    return f"{type(error).__name__}: {first_line}; this is a defect of Backfleet: report it with the operator's log"
+    return f"{type(error).__name__}: {first_line}. This is a defect of Backfleet. Report it with the operator's log."

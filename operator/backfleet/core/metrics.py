@@ -1,4 +1,4 @@
-"""The metrics that every engine reports, with unit and meaning; names are LEAN's, in snake case."""
+"""The metrics that every engine reports, with unit and meaning. Their names are LEAN's, in snake case."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number of a result; `is_better_high` is the direction that an objective takes by default."""
+    """One number of a result. `is_better_high` gives an objective's default direction."""
 
     unit: Unit
     meaning: str
@@ -76,15 +76,15 @@ RATIO_DECIMALS = 3
 
 
 def as_shown(metric: str, value: float) -> float:
-    """A figure as people read it: a ratio with the three decimals that LEAN shows. It ranks and is judged with all of them."""
+    """Round a figure for people: a ratio to LEAN's three decimals. Ranking and verdicts use all digits."""
     known = METRICS.get(metric)
     return round(value, RATIO_DECIMALS) if known is not None and known.unit is Unit.RATIO else value
 
 
 def fee_share(total_fees: float | None, gross_profit: float | None) -> float | None:
-    """Fees over gross profit, both in account currency: the one formula of every engine; None without a gross profit.
+    """Return fees over gross profit, both in account currency, for every engine. None without a gross profit.
 
-    Not of capital, and not of net profit, which may be negative: then no share would mean anything.
+    It is not a share of capital, or of net profit: that may be negative, and then no share would mean anything.
     """
     if total_fees is None or gross_profit is None or not gross_profit > 0:
         return None

@@ -1,8 +1,9 @@
-"""How fast the backtests of a batch end at present, and when the batch ends at that pace.
+"""Measures how fast the backtests of a batch end, and estimates when the batch ends at that pace.
 
-The pace comes from samples of how many had ended: the last `KEPT` that lie at least `SPACING` apart. So a slow batch is
-measured by its last 20 ends, a fast one by its last 10 minutes. The first sample of a batch is its first engine's start.
-Time in which a batch is suspended and none of its backtests runs does not count: the samples move on by as much.
+The pace comes from samples of the number of ended backtests: the last `KEPT` that are at least `SPACING` apart. So a
+slow batch is measured by its last 20 ends, a fast one by its last 10 minutes. The first sample of a batch is its first
+engine's start. Time in which a batch is suspended and none of its backtests runs does not count: the samples are
+shifted by it.
 """
 
 from dataclasses import replace
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 from backfleet.core.records import BatchRecord, BatchState
 
 KEPT = 21
-"""Samples: the ends of 20 are between the first and the last."""
+"""The number of samples: 20 backtests end between the first and the last."""
 SPACING = timedelta(seconds=30)
 SHORTEST_SPAN_SECONDS = 1.0
 STEP_SECONDS = 60
@@ -20,7 +21,7 @@ _UNITS = (("minute", 60.0), ("hour", 3_600.0), ("day", 86_400.0))
 
 
 def note_ends(before: BatchRecord | None, record: BatchRecord, now: datetime, *, is_standing: bool) -> BatchRecord:
-    """The batch with its samples up to date; `is_standing` while it is suspended and no backtest of it runs."""
+    """Return the batch with current samples. `is_standing` is true while it is suspended and none of its backtests runs."""
     samples, suspended_at = record.recent_ends, record.suspended_at
     if suspended_at is not None and not is_standing:
         samples = tuple((moment + (now - suspended_at), ended) for moment, ended in samples)
@@ -39,7 +40,7 @@ def note_ends(before: BatchRecord | None, record: BatchRecord, now: datetime, *,
 
 
 def backtests_per_second(record: BatchRecord, now: datetime) -> float | None:
-    """The recent pace: of a finished batch at its end, of one that stands when it began to; None before an end."""
+    """Return the recent pace, of a finished or standing batch as it was then. None before an end."""
     if not record.recent_ends:
         return None
     since, had_ended = record.recent_ends[0]
@@ -49,7 +50,7 @@ def backtests_per_second(record: BatchRecord, now: datetime) -> float | None:
 
 
 def estimate_finish(record: BatchRecord, now: datetime) -> datetime | None:
-    """When the batch ends at its recent pace, rounded up to a minute; None while it is suspended, or has no pace."""
+    """Estimate when the batch ends at its recent pace, rounded up to a minute. None if suspended or without pace."""
     pace = backtests_per_second(record, now)
     if record.state is not BatchState.LIVE or record.controls.get("suspend") or not record.total or pace is None:
         return None
@@ -59,14 +60,14 @@ def estimate_finish(record: BatchRecord, now: datetime) -> datetime | None:
 
 
 def pace_text(per_second: float) -> str:
-    """A pace for people: per minute, hour or day, whichever is the first to reach one."""
+    """Return a pace for people: per minute, hour or day, whichever is the first to reach one."""
     unit, seconds = next(((unit, span) for unit, span in _UNITS if per_second * span >= 1), _UNITS[-1])
     count = round_figures(per_second * seconds)
     return f"{count:.0f} per {unit}" if count >= 100 else f"{count:g} per {unit}"
 
 
 def round_figures(number: float, figures: int = 3) -> float:
-    """Rounded to significant figures, so that nothing small becomes 0."""
+    """Round to significant figures, so that nothing small becomes 0."""
     return float(f"{number:.{figures - 1}e}")
 
 

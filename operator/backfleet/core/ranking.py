@@ -16,7 +16,7 @@ _PSR_OF_LEAN = (
 
 @unique
 class Direction(StrEnum):
-    """Which end of a metric is best."""
+    """Whether more or less of a metric is better."""
 
     MAXIMIZE = "maximize"
     MINIMIZE = "minimize"
@@ -24,14 +24,14 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """The metric that ranks the results of a batch, and its better end."""
+    """The metric that ranks the results of a batch, and its better direction."""
 
     metric: str = "sharpe_ratio"
     direction: Direction = Direction.MAXIMIZE
 
     @staticmethod
     def of(metric: str, direction: Direction | None = None) -> "Objective":
-        """The objective as declared; without a direction the metric's own better end."""
+        """Return the objective as declared. Without a direction it has the metric's own."""
         return Objective(metric, direction or natural_direction(metric))
 
 
@@ -40,7 +40,7 @@ Standing = tuple[float | None, int]
 
 
 def natural_direction(metric: str) -> Direction:
-    """The better end of a metric, for an objective that names none."""
+    """Return the better direction of a metric, for an objective that names none."""
     known = METRICS.get(metric)
     return Direction.MAXIMIZE if known is None or known.is_better_high else Direction.MINIMIZE
 
@@ -66,7 +66,7 @@ def rank_key(value: float | None, direction: Direction) -> float:
 
 
 def mixing_warning(versions: Sequence[str], engine: str, ranked_by: str) -> str | None:
-    """Return what to know of a ranking whose results are of several versions of the engine; None where they are of one."""
+    """Return a warning about ranking results of several engine versions, or None if there is only one."""
     if len(versions) < 2:
         return None
     text = f"results are of several versions of the engine, {', '.join(versions)}: figures may differ for that reason alone"

@@ -1,4 +1,4 @@
-"""Why a backtest's attempt failed: the closed set, and what each reason means for a further attempt."""
+"""Why an attempt failed: the closed set of reasons, and whether another attempt follows."""
 
 from enum import StrEnum, unique
 
@@ -8,18 +8,18 @@ class Policy(StrEnum):
     """What follows a failed attempt."""
 
     FINAL = "final"
-    """The same combination would fail again: the backtest is failed."""
+    """The same combination would fail again, so the backtest is failed."""
     ONCE_MORE = "once_more"
-    """One more charged attempt, then final."""
+    """One more charged attempt follows, then it is final."""
     UNCHARGED = "uncharged"
-    """Not the combination's fault: again, without charging the backtest, up to a bound."""
+    """The combination is not the cause: another attempt without charge follows, up to a bound."""
     WAIT = "wait"
-    """Nothing was tried yet: the attempt goes on waiting."""
+    """Nothing was tried yet: the attempt continues to wait."""
 
 
 @unique
 class FailureReason(StrEnum):
-    """The reason stored on an attempt and shown everywhere; these strings are API."""
+    """The reason that is stored on an attempt and shown everywhere. These strings are API."""
 
     ENGINE_ERROR = "EngineError"
     RUNTIME_ERROR = "RuntimeError"

@@ -1,4 +1,4 @@
-"""What the tables say of live batches, as values: the store reads and writes them, the planner decides with them."""
+"""The rows of live batches as values: the store reads and writes them, the planner decides with them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,26 +11,26 @@ from backfleet.core.backtests import BacktestState, Failure, attempt_id
 from backfleet.core.reasons import FailureReason
 
 MESSAGE_LIMIT = 2_000
-"""Characters of a message that are kept."""
+"""The most characters of a stored message."""
 MAX_ENGINE_VERSIONS = 8
-"""Versions of an engine that a batch's row names."""
+"""The most engine versions in a batch's row."""
 COMPLETE_REASONS = frozenset({wire.REASON_ALL_SUCCEEDED, wire.REASON_COMPLETED_WITH_FAILURES})
 """The reasons of a batch that ran to its end."""
 
 
 @unique
 class BatchState(StrEnum):
-    """The state of a batch that was accepted, or is being counted; a refused one has no row."""
+    """The state of a batch that was accepted or is being counted. A refused batch has no row."""
 
     COUNTING = "counting"
-    """Constraints are still being counted over the space."""
+    """The combinations that meet the constraints are being counted."""
     LIVE = "live"
     FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """The best backtest so far; `parameter_texts` maps names to exact texts."""
+    """The best backtest so far. `parameter_texts` maps names to exact texts."""
 
     index: int
     value: float
@@ -39,7 +39,7 @@ class Best:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
-    """Backtests that ended, by how; `passed` are the succeeded ones that meet the criteria."""
+    """Ended backtests by state. `passed` counts the succeeded ones that meet the criteria."""
 
     succeeded: int = 0
     failed: int = 0
@@ -96,7 +96,7 @@ class BatchRecord:
 
     @property
     def progress(self) -> str:
-        """How many backtests succeeded or failed, of how many, like 37/486."""
+        """Return the ended and the total number of backtests, like 37/486."""
         return f"{self.counters.succeeded + self.counters.failed}/{self.total or 0}"
 
     def queued(self, active: int) -> int:
@@ -114,7 +114,7 @@ class BatchRecord:
         return replace(self, engine_versions=(*known, version))
 
     def finished(self, now: datetime, reason: str, message: str) -> "BatchRecord":
-        """This batch at its end: what has neither succeeded nor failed counts as cancelled."""
+        """Return this batch at its end: all backtests that neither succeeded nor failed count as cancelled."""
         ended = self.counters.succeeded + self.counters.failed
         return replace(
             self,
@@ -165,13 +165,13 @@ class AttemptRecord:
 
     @property
     def key(self) -> tuple[str, int, int]:
-        """What it has in common with its Job and pod, see `core.planning.observation`."""
+        """Return what an attempt has in common with its Job and pod, see `core.planning.observation`."""
         return self.batch_uid, self.index, self.number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a pass reads of a recorded result: the metrics, and the engine's version. Its body stays in the outcome's row."""
+    """What a pass reads of a recorded result: metrics and engine version. The body stays in the outcome's row."""
 
     metrics: Mapping[str, float | int | None]
     engine_version: str | None = None
@@ -179,7 +179,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeRecord:
-    """An outcome that the operator has not settled yet; a result whose body cannot be read is a failure here."""
+    """An outcome that is not settled yet. A result whose body is not readable is a failure here."""
 
     attempt_id: str
     recorded_at: datetime
@@ -191,7 +191,7 @@ class OutcomeRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaleResult:
-    """A result that an older version of the criteria judged, with that verdict."""
+    """A result whose verdict is by an older version of the criteria, with that verdict."""
 
     backtest_id: str
     metrics: Mapping[str, float | int | None]
@@ -200,7 +200,7 @@ class StaleResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StaleLook:
-    """A chunk of a batch's results that versions below `criteria_version` judged; `has_more` of them are left."""
+    """Some of a batch's results with verdicts by versions below `criteria_version`. `has_more` if there are others."""
 
     criteria_version: int
     results: tuple[StaleResult, ...]
@@ -209,7 +209,7 @@ class StaleLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StrategyRecord:
-    """One row of `strategies` with its own criteria, if it has any; `criteria` uses the custom resource's field names."""
+    """One row of `strategies` with its own criteria, if any, by the custom resource's field names."""
 
     name: str
     status: str
@@ -227,7 +227,7 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreView:
-    """One consistent look at the rows that can matter: live or newly finished batches, open attempts, new outcomes.
+    """A consistent snapshot of the rows that matter: live or newly finished batches, open attempts, new outcomes.
 
     `now` is the database's clock. `attempts` holds the attempts of backtests that are queued, launching or running
     (the latest attempt each), and every other open attempt that has an unsettled outcome. The cost depends on these alone.

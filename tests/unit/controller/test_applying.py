@@ -189,7 +189,7 @@ def test_a_pass_that_takes_too_long_ends_between_two_effects(hands: Hands) -> No
     def checkpoint(_: object) -> None:
         time.sleep(0.06)
 
-    with pytest.raises(PassOverdue, match=r"not done after 0\.05 s"):
+    with pytest.raises(PassOverdue, match=r"did not end within 0\.05 s"):
         applier(hands, settings={"passSeconds": 0.05}, checkpoint=checkpoint).apply(BOTH, NOW)
     assert hands.done == ["rows a"]
 

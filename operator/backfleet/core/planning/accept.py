@@ -1,4 +1,4 @@
-"""Takes a new batch in: snapshots what defines its work, and counts what its constraints leave, a part per pass."""
+"""Accepts a new batch: snapshots what defines its work, and counts what its constraints leave, a part per pass."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from backfleet.core.wire import REASON_SPEC_INVALID
 
 
 def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> Draft:
-    """A draft for a batch without a row (or with one that was refused); SpecInvalid when it cannot be taken in."""
+    """Return a draft of a batch without a row, or with a refused one. Raise SpecInvalid if it is not valid."""
     spec = parse_spec(batch.spec)
     check_storable(batch.labels, "metadata.labels")
     accepted = check(spec, seen.strategies, acceptance_limits(seen))
@@ -43,10 +43,10 @@ def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> D
 
 
 def count_on(draft: Draft, limit: int) -> Decision:
-    """Count on within so many units of work.
+    """Continue counting for at most that many units of work.
 
-    When the count is done the batch is live, or over when nothing satisfies its constraints: its row then says so, and it
-    is not counted again until it is edited.
+    When the count is done, the batch is live, or it is over because nothing satisfies its constraints. Its row then
+    says so, and it is not counted again until it is edited.
     """
     record, work = draft.record, draft.work
     found, cursor = count_satisfying(work.space, work.constraints, record.count_cursor, limit)
@@ -61,16 +61,16 @@ def count_on(draft: Draft, limit: int) -> Decision:
 
 
 def cost_of_judging(batch: SeenBatch) -> int:
-    """The units of work that judging a batch costs, by the size of its spec: constraints take longest to read."""
+    """Return the units of work to validate a batch, by the size of its spec. Constraints cost most."""
     texts = batch.spec.get("constraints")
     constraints = sum(len(text) for text in texts if isinstance(text, str)) if isinstance(texts, list) else 0
     return 50 + constraints + len(str(batch.spec)) // 4
 
 
 def is_refused(refused: RefusedBatch | None, batch: SeenBatch, now: datetime, judge_again_seconds: float) -> bool:
-    """Whether the batch is as it was when it was refused, not long ago, so that it need not be judged again.
+    """Report whether the batch was refused recently and has not changed, so that it need not be validated again.
 
-    What the installation allows changes with a restart, which forgets refusals; the catalog changes at any time.
+    A restart forgets refusals, because it may change what the installation allows. The catalog can change at any time.
     """
     if refused is None or refused.generation != batch.generation:
         return False
@@ -78,19 +78,19 @@ def is_refused(refused: RefusedBatch | None, batch: SeenBatch, now: datetime, ju
 
 
 def needs_catalog(batch: SeenBatch, record: BatchRecord | None) -> bool:
-    """Whether planning the batch reads the catalog: to take it in, or when an edit took its own criteria away."""
+    """Report whether planning the batch reads the catalog: to accept it, or because an edit removed its own criteria."""
     if record is None or may_accept_again(record, batch):
         return True
     return batch.spec.get(CRITERIA) is None and declared_criteria(record) is not None
 
 
 def may_accept_again(record: BatchRecord, batch: SeenBatch) -> bool:
-    """Return whether a batch that was refused after counting is judged again: what defines its work was edited."""
+    """Return whether a batch that was refused after counting is validated again: its definition was edited."""
     return record.finish_reason == REASON_SPEC_INVALID and bool(edits_of(record.spec, batch.spec))
 
 
 def acceptance_limits(seen: Observation) -> AcceptanceLimits:
-    """What this installation and its catalog allow."""
+    """Return what this installation and its catalog allow."""
     limits, strategies = seen.limits, seen.catalog.strategies.values()
     return AcceptanceLimits(
         max_combinations=limits.max_combinations,
@@ -99,7 +99,7 @@ def acceptance_limits(seen: Observation) -> AcceptanceLimits:
         cpu_ceiling=limits.cpu_ceiling,
         memory_ceiling=limits.memory_ceiling,
         ceilings=limits.ceilings,
-        on_hold={each.name: "the catalog has it so" for each in strategies if each.status == ON_HOLD},
+        on_hold={each.name: "the catalog says so" for each in strategies if each.status == ON_HOLD},
         project_paths={each.name: each.lean_project_path for each in strategies if each.lean_project_path},
         has_projects_volume=limits.has_projects_volume,
     )

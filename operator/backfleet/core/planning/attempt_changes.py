@@ -1,4 +1,4 @@
-"""What becomes of one attempt, as a change of its row: settled by an outcome, failed without one, or seen as it is."""
+"""Decides the change of one attempt's row: settled by an outcome, failed without one, or marked as observed."""
 
 from backfleet.core.backtests import BacktestState, Failure
 from backfleet.core.changes import AttemptChange, CloseOutcome, MarkAttempt, SettleFailure, SettleResult
@@ -9,7 +9,7 @@ from backfleet.core.records import MESSAGE_LIMIT, AttemptRecord, Measured, Outco
 
 
 def settled(draft: Draft, attempt: AttemptRecord, outcome: OutcomeRecord) -> AttemptChange:
-    """An outcome decides if it is the deciding attempt's, and nothing that succeeded or was cancelled is touched."""
+    """Settle an outcome. It counts if it is the deciding attempt's and the backtest has not succeeded or been cancelled."""
     state = attempt.backtest_state
     is_open = attempt.is_deciding and (state.is_alive or state is BacktestState.FAILED)
     match outcome.ending:
@@ -24,7 +24,7 @@ def settled(draft: Draft, attempt: AttemptRecord, outcome: OutcomeRecord) -> Att
 def failed(
     draft: Draft, attempt: AttemptRecord, reason: FailureReason, message: str, outcome: OutcomeRecord | None = None
 ) -> SettleFailure:
-    """The attempt ended without a result: its backtest is queued for another one, or failed."""
+    """End the attempt without a result: its backtest is queued for another one, or failed."""
     state, is_charged = _after_failure(draft, attempt, reason)
     return SettleFailure(
         attempt=attempt,
@@ -37,7 +37,7 @@ def failed(
 
 
 def marked(attempt: AttemptRecord, seen: AttemptRecord, pod_name: str | None = None) -> tuple[MarkAttempt, ...]:
-    """A live attempt's row becomes `seen`; no change when it is that already."""
+    """Change a live attempt's row to `seen`. None if it is equal already."""
     return () if seen == attempt else (MarkAttempt(attempt=seen, pod_name=pod_name),)
 
 
@@ -56,7 +56,7 @@ def _succeeded(draft: Draft, attempt: AttemptRecord, outcome: OutcomeRecord, mea
 
 
 def _after_failure(draft: Draft, attempt: AttemptRecord, reason: FailureReason) -> tuple[BacktestState, bool]:
-    """The backtest's state, and whether the attempt is charged to it."""
+    """Return the backtest's state, and whether the attempt is charged to it."""
     policy = POLICIES[reason]
     if policy in (Policy.UNCHARGED, Policy.WAIT):
         again = attempt.uncharged < draft.limits.uncharged_attempts

@@ -1,4 +1,4 @@
-"""What a rule decides about one batch, as a value: changes of rows, effects on Jobs, what to say, and when to look again."""
+"""What a rule decides about one batch, as a value: changes of rows, effects on Jobs, texts, and when to look again."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from backfleet.core.planning.start import StartProblem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """A Job whose engine has not started, and what was reported of it."""
+    """A Job whose engine has not started, and the problem that was reported."""
 
     index: int
     job: SeenJob
@@ -23,7 +23,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """How far counting the combinations has come, and how many it found; `is_done` when it has looked at all."""
+    """The progress of counting combinations, and how many were found. `is_done` at the end of the space."""
 
     cursor: int
     found: int
@@ -40,9 +40,9 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What one rule decides; `join` makes one of several, and `Draft.after` is the batch once it is decided.
+    """What one rule decides. `join` combines several, and `Draft.after` is the batch after a decision.
 
-    `look_again_at` is never before the pass's moment; that moment itself means at once.
+    `look_again_at` is never before the pass's time. That time itself means at once.
     """
 
     changes: tuple[AttemptChange, ...] = ()
@@ -54,24 +54,24 @@ class Decision:
     """Why live attempts wait to start, for the Progressing condition."""
     trials: tuple[Trial, ...] = ()
     unanswered: tuple[AttemptKey, ...] = ()
-    """Attempts whose Job may exist: the API server did not answer its creation."""
+    """Attempts whose Job may exist, because the API server did not answer its creation."""
     conflict: str | None = None
     recorder_problem: str | None = None
-    """Why recorders of the batch do not start: it launches nothing more."""
+    """Why recorders of the batch do not start, so that it launches nothing more."""
     count: Count | None = None
     next_index: int | None = None
-    """The launch cursor, where the search for a combination moved it."""
+    """The launch cursor, if the search for a combination moved it."""
     launched_at: datetime | None = None
     walked: int = 0
-    """The work that walking the parameter space cost."""
+    """The work of walking the parameter space."""
     end: End | None = None
     look_again_at: datetime | None = None
     fault: Fault | None = None
-    """Why the rule could not be applied: nothing is planned for the batch."""
+    """Why the rule failed, so that nothing is planned for the batch."""
 
     @property
     def is_start(self) -> bool:
-        """An attempt is started, or was tried to."""
+        """Report whether an attempt was started, or tried."""
         return bool(self.changes or self.creates)
 
 
@@ -79,7 +79,7 @@ NOTHING = Decision()
 
 
 def join(decisions: Iterable[Decision]) -> Decision:
-    """One decision for several in their order: of what can stand only once the last counts, and the earliest look."""
+    """Combine decisions in order. Of fields with one value the last one counts, and the earliest time to look again."""
     made = tuple(each for each in decisions if each is not NOTHING)
     if len(made) < 2:
         return made[0] if made else NOTHING
@@ -105,12 +105,12 @@ def join(decisions: Iterable[Decision]) -> Decision:
 
 
 def earliest(moments: Iterable[datetime | None]) -> datetime | None:
-    """The first of the moments that are known; None when none is."""
+    """Return the first of the times, or None if there is none."""
     return min((moment for moment in moments if moment is not None), default=None)
 
 
 def guarded(step: Callable[[], Decision]) -> Decision:
-    """The step's decision; what it raises is this batch's fault alone, and is decided in place of it."""
+    """Run a step. An exception is only this batch's fault, and becomes the decision."""
     try:
         return step()
     except Exception as error:  # noqa: BLE001 - one batch's defect must not stop the others

@@ -1,4 +1,4 @@
-"""One batch in the middle of a pass: its row and its live attempts after all that was decided so far."""
+"""One batch in the middle of a pass: its row and its live attempts after all decisions so far."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -26,7 +26,7 @@ from backfleet.core.spec.snapshot import Work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """`work` is the batch as accepted with its present controls. `after` alone moves a draft on; rules only read it."""
+    """`work` is the batch as accepted, with its present controls. Only `after` changes a draft; rules read it."""
 
     seen: SeenBatch
     before: BatchRecord | None
@@ -35,7 +35,7 @@ class Draft:
     now: datetime
     limits: Limits
     missing_engine: str | None = None
-    """The batch's engine, when the installation does not have it: it launches nothing."""
+    """The batch's engine if the installation does not have it, so that the batch launches nothing."""
     drift: str | None = None
     verdicts: tuple[JudgeResult, ...] = ()
     attempts: Mapping[int, AttemptRecord] = field(default_factory=dict)
@@ -53,24 +53,24 @@ class Draft:
 
     @property
     def active_keys(self) -> Iterable[AttemptKey]:
-        """The attempts that are launching or running."""
+        """Return the attempts that are launching or running."""
         return (each.key for each in self.attempts.values() if each.backtest_state.holds_slot)
 
     @property
     def held_keys(self) -> Iterable[AttemptKey]:
-        """The attempts that hold a slot by their row: a Job was seen, or may exist."""
+        """Return the attempts that hold a slot by their row: a Job was seen, or may exist."""
         running = (each.key for each in self.attempts.values() if each.backtest_state is BacktestState.RUNNING)
         return (*running, *self.decided.unanswered)
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """Jobs of live attempts whose engine has not started."""
+        """Return Jobs of live attempts whose engine has not started."""
         live = {i for i, each in self.attempts.items() if each.backtest_state is BacktestState.RUNNING}
         return tuple(trial for trial in self.decided.trials if trial.index in live)
 
     @property
     def is_paused(self) -> bool:
-        """Nothing may start, and no time to start runs: suspended, or without its engine."""
+        """Report whether nothing may start and no time to start runs: suspended, or without its engine."""
         return self.work.spec.suspend or self.missing_engine is not None
 
     @property
@@ -78,7 +78,7 @@ class Draft:
         return self.work.spec.failure_policy.start_timeout_seconds
 
     def after(self, decision: Decision) -> "Draft":
-        """The batch once this is decided too: counters, cursors and attempts follow from the changes."""
+        """Return the batch after this decision: its changes update counters, cursors and attempts."""
         if decision is NOTHING:
             return self
         record, attempts = self.record, dict(self.attempts)
@@ -100,7 +100,7 @@ class Draft:
 
 
 def _move(attempts: dict[int, AttemptRecord], change: AttemptChange, now: datetime) -> None:
-    """Bring the live attempts up to a change."""
+    """Update the live attempts by a change."""
     attempt = change.attempt
     match change:
         case SettleFailure(state=BacktestState.QUEUED):
@@ -123,7 +123,7 @@ def _move(attempts: dict[int, AttemptRecord], change: AttemptChange, now: dateti
 
 
 def _row_after(draft: Draft, record: BatchRecord, known: AttemptRecord | None, change: AttemptChange) -> BatchRecord:
-    """The batch's row after a change; `known` is the latest attempt of that backtest before it."""
+    """Return the batch's row after a change. `known` is the latest attempt of that backtest before it."""
     match change:
         case SettleResult():
             return _row_after_result(draft, record, change)
@@ -182,7 +182,7 @@ def has_never_started(change: SettleFailure) -> bool:
 
 
 def _with_start(draft: Draft, record: BatchRecord, attempt: AttemptRecord, outcome: OutcomeRecord) -> BatchRecord:
-    """The row once an outcome shows that an engine has started."""
+    """Return the row after an outcome that shows that an engine has started."""
     record = replace(record, never_started=0)
     if record.first_engine_started_at is not None:
         return record

@@ -1,4 +1,4 @@
-"""What a pass does: effects as data. Their order is written in `controller.apply`."""
+"""The effects of a pass as data. `controller.applying` orders them."""
 
 import traceback
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ class BatchRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRef:
-    """A PersistentVolumeClaim that a batch names, and the folder in it that is mounted (None: all of it)."""
+    """A PersistentVolumeClaim that a batch names, and the mounted folder in it (None: all of it)."""
 
     claim_name: str
     sub_path: str | None = None
@@ -36,7 +36,7 @@ class ClaimRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobShape:
-    """What the batch decides of its Jobs; seconds where a name says so. `image` None means the engine's own."""
+    """What the batch decides about its Jobs. `image` None means the engine's own."""
 
     backtest_timeout_seconds: int
     deadline_seconds: int
@@ -49,7 +49,7 @@ class JobShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateJob:
-    """Create the Job of a launching attempt; already there with our owner is success."""
+    """Create the Job of a launching attempt. One that exists with our owner is success."""
 
     batch: BatchRef
     attempt: AttemptRecord
@@ -59,7 +59,7 @@ class CreateJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteJob:
-    """Delete a Job and its pods in the background; already gone is success."""
+    """Delete a Job and its pods in the background. A missing one is success."""
 
     namespace: str
     name: str
@@ -68,7 +68,7 @@ class DeleteJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelJob:
-    """Label a finished Job as settled, so that it is neither listed nor watched any more; already gone is success."""
+    """Label a finished Job as settled, so that it is neither listed nor watched any more. A missing one is success."""
 
     namespace: str
     name: str
@@ -78,7 +78,7 @@ class LabelJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteStatus:
-    """Replace the custom resource's status; gone is success. `removed` are keys of the old status that the new one lacks."""
+    """Replace the custom resource's status. A missing batch is success. `removed` are keys that the new status lacks."""
 
     batch: BatchRef
     status: Mapping[str, Any]
@@ -87,7 +87,7 @@ class WriteStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostEvent:
-    """Tell people in `kubectl describe`; `is_warning` picks the event's type. The same event again is the same object."""
+    """Post an event for `kubectl describe`. `is_warning` chooses its type. The same event again is the same object."""
 
     batch: BatchRef
     reason: str
@@ -112,9 +112,9 @@ Effect = BatchChanges | DeleteJob | CreateJob | WriteStatus | PostEvent | LabelJ
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchPlan:
-    """All that a pass does for one batch; `look_again_at` is when it needs another look, `fault` why no plan could be made.
+    """All that a pass does for one batch. `look_again_at` is when it needs another pass, `fault` why it has no plan.
 
-    `labels` are Jobs whose attempts the rows have settled, `expired` settled Jobs past their time: both come last.
+    `labels` are Jobs whose attempts the rows have settled, `expired` settled Jobs past their time. Both come last.
     """
 
     uid: str
@@ -128,9 +128,9 @@ class BatchPlan:
     look_again_at: datetime | None = None
     fault: Fault | None = None
     refused: RefusedBatch | None = None
-    """It was judged and refused in this pass."""
+    """Set if this pass refused the batch."""
     quiet_seconds: int | None = None
-    """It is over and nothing is left to do as long as it stays as it is; its finished Jobs stay so long."""
+    """Set if the batch is over and nothing is left to do until it changes: the seconds that its finished Jobs stay."""
 
     @property
     def is_empty(self) -> bool:
@@ -139,7 +139,7 @@ class BatchPlan:
 
 
 def or_fault[Made](uid: str, make: Callable[[], Made]) -> Made | BatchPlan:
-    """What is made for a batch; when it cannot be made, a plan that says why in place of it."""
+    """Return the plan of a batch, or a plan with its fault if it cannot be made."""
     try:
         return make()
     except Exception as error:  # noqa: BLE001 - one batch's defect must not stop the others; the ring logs it
@@ -148,11 +148,11 @@ def or_fault[Made](uid: str, make: Callable[[], Made]) -> Made | BatchPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The plans of all batches; `look_again_at` is when something becomes due by itself, None when nothing does.
+    """The plans of all batches. `look_again_at` is when something is due without an event, None if nothing is.
 
-    `overdue` names the Jobs past their hard deadline that no longer hold a slot; `refused` are the batches that were judged
-    and refused in this pass. `quiet` are those for which nothing is left to do as long as they stay as they are, with the
-    seconds that their finished Jobs stay.
+    `overdue` names the Jobs past their hard deadline that no longer hold a slot. `refused` are the batches that this
+    pass refused. `quiet` are those with nothing left to do until they change, with the seconds that their finished
+    Jobs stay.
     """
 
     batches: tuple[BatchPlan, ...] = ()

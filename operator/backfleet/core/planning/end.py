@@ -1,4 +1,4 @@
-"""When a batch is over, and how: one ordered table, first match wins."""
+"""Decides when a batch is over, and how: one ordered table, the first match decides."""
 
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from backfleet.core.records import BatchState, Counters
 
 
 def ending(draft: Draft) -> Decision:
-    """How the batch ends now; while it goes on, when it may run out of time."""
+    """Return how the batch ends now, or when it may run out of time."""
     if draft.record.state is BatchState.FINISHED:
         return NOTHING
     end = _end(draft)
@@ -27,7 +27,7 @@ def _end(draft: Draft) -> End | None:
     if draft.work.spec.cancel:
         return End(reason=wire.REASON_CANCELLED, message="cancelled by spec.cancel")
     if times_out_at is not None and draft.now >= times_out_at:
-        message = f"not done {policy.batch_timeout_seconds} s after it was accepted"
+        message = f"the batch did not end within {policy.batch_timeout_seconds} s of its acceptance"
         return End(reason=wire.REASON_BATCH_TIMEOUT, message=message)
     if record.state is BatchState.COUNTING:
         return None
@@ -35,7 +35,7 @@ def _end(draft: Draft) -> End | None:
         return End(reason=wire.REASON_NEVER_STARTED, message=_never_started(draft))
     if _is_repeated(draft):
         times = f"the first {counters.failed} backtests all failed with {record.repeated_reason}"
-        message = f"{times}; fix the strategy or its data and apply a new batch"
+        message = f"{times}. Fix the strategy or its data, and apply a new batch."
         return End(reason=wire.REASON_REPEATED_FAILURE, message=message)
     if policy.max_failed is not None and counters.failed > policy.max_failed:
         message = f"{counters.failed} backtests failed, more than maxFailed {policy.max_failed}"
@@ -46,7 +46,7 @@ def _end(draft: Draft) -> End | None:
 
 
 def _complete(counters: Counters) -> End:
-    """Nothing is left to run."""
+    """Return how a batch with nothing left to run ends."""
     if not counters.succeeded:
         return End(reason=wire.REASON_NONE_SUCCEEDED, message=f"all {counters.failed} backtests failed")
     if counters.failed:
@@ -64,7 +64,7 @@ def _never_started(draft: Draft) -> str:
     failures = [each for each in draft.decided.changes if isinstance(each, SettleFailure) and has_never_started(each)]
     problem = failures[-1].message if failures else "see the failed backtests"
     attempts = f"{draft.record.never_started} attempts in a row never started"
-    return f"{attempts}; the last one: {problem}. Fix that and apply a new batch"
+    return f"{attempts}. The last one: {problem}. Fix that, and apply a new batch."
 
 
 def _is_repeated(draft: Draft) -> bool:

@@ -1,4 +1,4 @@
-"""Sorts the batches of a pass by what is to be done with them, and settles those that go on."""
+"""Sorts the batches of a pass by what each needs, and settles those that go on."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ from backfleet.core.spec.snapshot import restore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entered:
-    """The batches of a pass: drafts of those that go on, those that are finished, and the plans of all others."""
+    """The batches of a pass: drafts of those that go on, finished ones, and the plans of all others."""
 
     drafts: tuple[Draft, ...]
     finished: tuple[tuple[SeenBatch, BatchRecord], ...]
@@ -40,18 +40,18 @@ class Entered:
 
 @unique
 class _Kind(StrEnum):
-    """What is to be done with a batch."""
+    """What a batch needs in this pass."""
 
     FINISHED = "finished"
     REFUSED = "refused"
-    """It was refused lately, and is as it was then."""
+    """It was refused recently, and has not changed."""
     NEW = "new"
-    """It has no row, or was refused after counting and then edited: it is judged."""
+    """It has no row, or was edited after counting refused it, so it is validated."""
     LIVE = "live"
 
 
 def enter(seen: Observation, facts: Facts, between: Callable[[], None]) -> Entered:
-    """Sort the batches that are not left alone. New ones are judged within a budget; the others are due at once."""
+    """Sort the batches that do not rest. New ones are validated within a budget; the rest of them are due at once."""
     records = {record.uid: record for record in seen.store.batches}
     attempts: dict[str, list[AttemptRecord]] = defaultdict(list)
     for attempt in sorted(seen.store.attempts, key=lambda each: (each.batch_uid, each.index, each.number)):
@@ -80,7 +80,7 @@ def enter(seen: Observation, facts: Facts, between: Callable[[], None]) -> Enter
 
 
 def _in_turn(seen: Observation, records: Mapping[str, BatchRecord]) -> list[SeenBatch]:
-    """The batches that are not left alone: first those that have a row, then the new ones, the smallest specs first."""
+    """Order the batches that do not rest: first those with a row, then new ones, the smallest specs first."""
     awake = [batch for batch in seen.batches if batch.uid not in seen.resting]
     return sorted(
         awake,
@@ -105,7 +105,7 @@ def _begin_and_settle(
 
 
 def _begin(seen: Observation, batch: SeenBatch, record: BatchRecord | None, kind: _Kind) -> Draft | BatchPlan:
-    """The draft of a batch that goes on, or the plan of one that is refused."""
+    """Return the draft of a batch that goes on, or the plan of a refused one."""
     if kind is _Kind.REFUSED:
         return rest(refuse(seen, batch, seen.refused[batch.uid].message), ttl_after_end(batch, record, seen.limits))
     if kind is _Kind.LIVE and record is not None:
@@ -137,7 +137,7 @@ def _reopen(seen: Observation, batch: SeenBatch, record: BatchRecord) -> Draft:
 
 
 def _settled(draft: Draft, attempts: Sequence[AttemptRecord], facts: Facts) -> Draft:
-    """The draft once what was observed of its attempts is settled; it may be counted, or over, by that alone."""
+    """Return the draft after its attempts are settled. This alone may count it or end it."""
     live = [each for each in attempts if each.is_deciding and each.backtest_state.is_alive]
     draft = replace(draft, attempts={each.index: each for each in live})
     draft = draft.after(settle(draft, attempts, facts))

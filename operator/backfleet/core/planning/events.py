@@ -1,4 +1,4 @@
-"""The events of a batch: how its conditions changed, and its first failed backtests."""
+"""Builds the events of a batch: changes of its conditions, and its first failed backtests."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from backfleet.core.planning.observation import SeenBatch
 from backfleet.core.records import COMPLETE_REASONS
 
 EVENTS_OF_FAILURES = 10
-"""So many failed backtests of a batch get an event of their own; the rows have them all."""
+"""The most failed backtests of a batch with their own event. The rows have all."""
 
 
 def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
@@ -22,7 +22,7 @@ def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
 
 
 def transition_events(batch: SeenBatch, status: Mapping[str, Any]) -> Iterable[PostEvent]:
-    """The events of conditions that a new status changes: accepted, finished, or in trouble."""
+    """Return the events of conditions that a new status changes: accepted, finished, or in trouble."""
     accepted, was_accepted = (
         condition(status, wire.CONDITION_ACCEPTED),
         condition(batch.status, wire.CONDITION_ACCEPTED),
@@ -46,7 +46,7 @@ def transition_events(batch: SeenBatch, status: Mapping[str, Any]) -> Iterable[P
 
 
 def failure_events(draft: Draft) -> Iterable[PostEvent]:
-    """One event for each of the batch's first failed backtests."""
+    """Return one event for each of the batch's first failed backtests."""
     number = draft.before.counters.failed if draft.before else 0
     for change in draft.decided.changes:
         if not isinstance(change, SettleFailure) or change.state is not BacktestState.FAILED:

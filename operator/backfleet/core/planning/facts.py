@@ -1,4 +1,4 @@
-"""What was observed, by the attempt that it belongs to."""
+"""Indexes what was observed by the attempt that it belongs to."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,32 +11,32 @@ from backfleet.core.records import OutcomeRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Jobs, pods, outcomes and refusals by the attempt that they belong to; the newest pod of an attempt comes last."""
+    """Jobs, pods, outcomes and refusals by attempt. The newest pod of an attempt comes last."""
 
     jobs: Mapping[AttemptKey, SeenJob] = field(default_factory=dict)
     pods: Mapping[AttemptKey, Sequence[SeenPod]] = field(default_factory=dict)
     outcomes: Mapping[str, OutcomeRecord] = field(default_factory=dict)
     refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
     has_more_outcomes: bool = False
-    """Not all new outcomes are here, so that nothing may be read from the lack of one."""
+    """Some new outcomes are not here, so a missing one means nothing."""
 
     problems_since: Mapping[str, datetime] = field(default_factory=dict)
     blind: tuple[datetime, datetime] | None = None
 
     def pod(self, job: SeenJob) -> SeenPod | None:
-        """The newest pod of this Job; one of an earlier Job of the same attempt does not speak for it."""
+        """Return the newest pod of this Job. A pod of an earlier Job of the same attempt does not count."""
         pods = [pod for pod in self.pods.get(job.key, ()) if pod.owner_uid == job.uid] if job.key else []
         return pods[-1] if pods else None
 
     def blind_since(self, moment: datetime) -> timedelta:
-        """How long nothing could be observed after that moment: nobody could start anything then, or say that he did."""
+        """Return how long nothing could be observed after that time: nobody could start anything or report it."""
         if self.blind is None or moment >= self.blind[1]:
             return timedelta(0)
         return self.blind[1] - max(self.blind[0], moment)
 
 
 def gather_facts(seen: Observation) -> Facts:
-    """Index Jobs, pods, outcomes and refusals by attempt; the order in which they were observed does not matter."""
+    """Index Jobs, pods, outcomes and refusals by attempt. Their order does not matter."""
     pods: dict[AttemptKey, list[SeenPod]] = defaultdict(list)
     for pod in sorted(seen.pods, key=lambda each: (each.created_at, each.name)):
         if pod.key is not None:

@@ -1,4 +1,4 @@
-"""The last part of a batch's plan: Jobs to delete, status and events, all from what was observed."""
+"""Ends a batch's plan: Jobs to delete, status and events."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -51,7 +51,7 @@ def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Se
 def close_finished(
     seen: Observation, batch: SeenBatch, record: BatchRecord, held: set[AttemptKey], jobs: Sequence[SeenJob]
 ) -> BatchPlan:
-    """Plan a finished batch: its Jobs go, its status stays true, and edited criteria judge its results again."""
+    """Plan a finished batch: delete its Jobs, update its status, and judge its results again after an edit of the criteria."""
     reviewed = review(record, batch.spec, seen.catalog, seen.store.stale.get(record.uid))
     before, record = record, reviewed.record
     ref, ttl = BatchRef.of(batch), ttl_after_end(batch, record, seen.limits)
@@ -75,12 +75,12 @@ def close_finished(
 
 
 def refuse(seen: Observation, batch: SeenBatch, message: str) -> BatchPlan:
-    """A batch that cannot be accepted as it stands."""
+    """Plan a batch that is not valid."""
     return _with_status(seen, batch, refused_status(batch, message, seen.now), BatchPlan(uid=batch.uid))
 
 
 def rest(made: BatchPlan, ttl: int) -> BatchPlan:
-    """The plan of a batch that is over; with nothing to do, now or at some time, it is quiet."""
+    """Plan a batch that is over. If nothing is left to do, now or later, it is quiet."""
     return replace(made, quiet_seconds=ttl) if made.is_empty and made.look_again_at is None else made
 
 

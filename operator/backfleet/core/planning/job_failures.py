@@ -1,4 +1,4 @@
-"""Reads what became of an attempt from its Job and pod: one ordered rule table, first match wins."""
+"""Classifies the failure of an attempt by its Job and pod: one ordered table, the first match decides."""
 
 import re
 from collections.abc import Callable
@@ -14,8 +14,8 @@ _OWN_STORAGE = re.compile(
     "|ephemeral local storage usage exceeds the total limit of containers"
     "|Container .* exceeded its local ephemeral storage limit"
 )
-"""How a kubelet says that a pod is evicted for what it wrote itself; when its node is full it names the node."""
-_STORAGE_HINT = "have the strategy write less, or raise backtests.resultsSizeLimit"
+"""The kubelet's text when it evicts a pod for its own writing. When the node is full, the text names the node."""
+_STORAGE_HINT = "Let the strategy write less, or raise backtests.resultsSizeLimit."
 _PREEMPTING = frozenset({"Preempting", "PreemptionByScheduler"})
 
 Rule = tuple[FailureReason, Callable[[SeenJob, SeenPod], bool], Callable[[SeenJob, SeenPod], str]]
@@ -25,7 +25,7 @@ _RULES: tuple[Rule, ...] = (
     (
         FailureReason.STORAGE_LIMIT_EXCEEDED,
         lambda _, pod: pod.reason == "Evicted" and _OWN_STORAGE.search(pod.message) is not None,
-        lambda _, pod: f"{pod.message.strip()} Fix: {_STORAGE_HINT}",
+        lambda _, pod: f"{pod.message.strip()} {_STORAGE_HINT}",
     ),
     # The node gave the pod up: nothing that the strategy did.
     (FailureReason.EVICTED, lambda _, pod: pod.reason == "Evicted", lambda _, pod: pod.message),
@@ -69,7 +69,7 @@ _RULES: tuple[Rule, ...] = (
 
 
 def classify_failure(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord) -> tuple[FailureReason, str]:
-    """Why a failed Job without an outcome failed; `pod` is its newest pod, None when it is gone."""
+    """Classify the failure of a Job without an outcome. `pod` is its newest pod, or None if it is gone."""
     if job.reason == "DeadlineExceeded":
         return _classify_deadline(job, pod, attempt)
     if pod is None:
@@ -81,7 +81,7 @@ def classify_failure(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord) 
 
 
 def _classify_deadline(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord) -> tuple[FailureReason, str]:
-    """The Job's backstop, which deletes the pod: waiting for a node before the engine's start is not the backtest's fault."""
+    """Classify the Job's own deadline, which deletes the pod. The wait for a node is not the backtest's fault."""
     started_at = attempt.engine_started_at or (pod.engine.started_at if pod else None)
     if started_at is None:
         waited = pod.unschedulable if pod else None

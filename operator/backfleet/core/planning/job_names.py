@@ -1,10 +1,10 @@
-"""The names of Jobs: deterministic, so that a repeat after a crash is seen as one."""
+"""Names of Jobs: deterministic, so that a repeat after a crash finds the same Job."""
 
 import hashlib
 import re
 
 MAX_LABEL_LENGTH = 63
-"""The Job controller copies a Job's name into a label value, which may have 63 characters (not 253)."""
+"""The longest name: the Job controller copies it into a label value, which may have 63 characters (not 253)."""
 
 _UID_DIGITS = 8
 _NOT_IN_LABEL = re.compile(r"[^a-z0-9-]")

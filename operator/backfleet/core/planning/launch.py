@@ -1,4 +1,4 @@
-"""Which combination runs next, and the attempt and Job that it gets."""
+"""Decides which combination runs next, with its attempt and Job."""
 
 import zlib
 from dataclasses import replace
@@ -21,24 +21,24 @@ from backfleet.core.spec.model import VolumeSpec
 
 
 def may_launch(draft: Draft) -> bool:
-    """A live batch that may start something: not suspended, with its engine, and with recorders that start."""
+    """Report whether a batch may start something: live, not suspended, with its engine, and with recorders that start."""
     return draft.record.state is BatchState.LIVE and not draft.is_paused and draft.decided.recorder_problem is None
 
 
 def has_more(draft: Draft) -> bool:
-    """Something is left that has no attempt now."""
+    """Report whether something is left that has no attempt now."""
     return has_queued(draft) or draft.record.next_index < draft.work.space.total
 
 
 def has_queued(draft: Draft) -> bool:
-    """A backtest waits for another attempt."""
+    """Report whether a backtest waits for another attempt."""
     return any(attempt.backtest_state is BacktestState.QUEUED for attempt in draft.attempts.values())
 
 
 def launch_one(draft: Draft, walk_limit: int) -> Decision:
-    """Launch the lowest queued index, or else the next combination; start nothing when there is none within this pass's look.
+    """Launch the lowest queued index, or else the next combination. Start nothing if this pass does not find one.
 
-    Looking for it costs at most `walk_limit` units of work, but for one test.
+    The search costs at most `walk_limit` units of work, plus one test.
     """
     queued = [i for i, attempt in draft.attempts.items() if attempt.backtest_state is BacktestState.QUEUED]
     if queued:
@@ -55,9 +55,9 @@ def launch_one(draft: Draft, walk_limit: int) -> Decision:
 
 
 def _may_search(draft: Draft, walk_limit: int) -> bool:
-    """Whether another test is within the draft's share of the pass.
+    """Report whether another test is within the draft's share of the pass.
 
-    Where one test alone costs more than what is left, it is made in one pass of so many, picked by the moment and the batch.
+    If one test costs more than what is left, it runs in one of several passes, chosen by time and batch.
     """
     if walk_limit <= 0:
         return False
@@ -66,14 +66,14 @@ def _may_search(draft: Draft, walk_limit: int) -> bool:
 
 
 def try_again(draft: Draft, attempt: AttemptRecord) -> Decision:
-    """Create a waiting attempt's Job (again): the same name, so that a Job that is there already is only found."""
+    """Create a waiting attempt's Job (again). The name is the same, so an existing Job is only found."""
     after = with_time_to_start(draft, attempt, _deadline_seconds(draft))
     tried = Decision(launched_at=draft.now, changes=marked(attempt, after))
     return join((tried, _create(draft, after)))
 
 
 def job_shape(draft: Draft) -> JobShape:
-    """What the batch's present spec says of a new Job."""
+    """Return what the batch's present spec says about a new Job."""
     spec = draft.work.spec
     return JobShape(
         backtest_timeout_seconds=spec.failure_policy.backtest_timeout_seconds,

@@ -1,4 +1,4 @@
-"""Batches whose custom resource is gone: over once that was seen twice, in complete looks that are far enough apart."""
+"""Ends batches whose custom resource is gone: after two complete lists without it that are far enough apart."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +14,7 @@ from backfleet.core.records import BatchRecord, BatchState
 
 
 def plan_missing(seen: Observation) -> Iterator[BatchPlan]:
-    """The plans of batches that have a row and no custom resource; what is stale of finished ones is still judged."""
+    """Plan batches that have a row and no custom resource. Stale results of finished ones are still judged."""
     present = {batch.uid for batch in seen.batches} | seen.quiet.keys() | seen.resting
     for record in seen.store.batches:
         if record.uid in present:

@@ -1,4 +1,4 @@
-"""What one pass sees: custom resources, Jobs, pods and rows at one moment. The planner reads nothing else."""
+"""What one pass observes: custom resources, Jobs, pods and rows at one time. The planner reads nothing else."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ AttemptKey = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenBatch:
-    """One custom resource as the API server gave it."""
+    """One custom resource as the API server returned it."""
 
     uid: str
     name: str
@@ -28,7 +28,7 @@ class SeenBatch:
     labels: Mapping[str, str] = field(default_factory=dict)
     submitter: str | None = None
     resource_version: str = ""
-    """Another one after every change, whoever made it."""
+    """It differs after every change, whoever made it."""
 
 
 @unique
@@ -40,7 +40,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenJob:
-    """A Job with our label; `finished_at` is its Complete or Failed condition's time, `deadline_at` its own hard deadline."""
+    """A Job with our label. `finished_at` is the time of its Complete or Failed condition, `deadline_at` its hard deadline."""
 
     name: str
     namespace: str
@@ -55,12 +55,12 @@ class SeenJob:
     message: str = ""
     is_deleting: bool = False
     pod_refusal: str = ""
-    """Why its pod could not be created, in the API server's words; asked for only when a Job has had no pod for a while."""
+    """The API server's reason why its pod could not be created. Read only if a Job has had no pod for a while."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettledJob:
-    """A Job with the settled label, as far as its metadata say; read only to be deleted."""
+    """A Job with the settled label, from its metadata. Read only to delete it."""
 
     name: str
     namespace: str
@@ -72,7 +72,7 @@ class SettledJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenContainer:
-    """A container's state; all None before the kubelet reports one."""
+    """A container's state. All None before the kubelet reports one."""
 
     waiting_reason: str | None = None
     waiting_message: str | None = None
@@ -84,7 +84,7 @@ class SeenContainer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenPod:
-    """A pod with our label; `is_terminal` means Succeeded or Failed."""
+    """A pod with our label. `is_terminal` means Succeeded or Failed."""
 
     name: str
     namespace: str
@@ -98,7 +98,7 @@ class SeenPod:
     unschedulable: str | None = None
     disruption: str | None = None
     owner_uid: str | None = None
-    """The uid of its controller, if that is a Job."""
+    """The uid of the Job that controls it, if a Job does."""
     owner_name: str | None = None
     engine: SeenContainer = SeenContainer()
     recorder: SeenContainer = SeenContainer()
@@ -106,24 +106,24 @@ class SeenPod:
 
 @unique
 class RefusalKind(StrEnum):
-    """Why the API server did not take a Job."""
+    """Why the API server did not create a Job."""
 
     NAME_CONFLICT = "NameConflict"
     QUOTA = "QuotaExceeded"
     REFUSED = "Refused"
     NOT_BUILT = "JobNotBuilt"
-    """We could not make the Job."""
+    """We could not build the Job."""
     NO_ANSWER = "NoAnswer"
-    """The API server did not say: the Job may exist."""
+    """The API server did not answer: the Job may exist."""
     BUSY = "Busy"
-    """The API server did not look at it."""
+    """The API server did not process the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """The last answer to creating a Job, when it was not yes; remembered by the process until the attempt's row has it.
+    """The last failed answer to creating a Job. The process remembers it until the attempt's row has it.
 
-    It answers the attempt's try number `start_tries`, at that moment; the next one is not before `not_before`.
+    It answers the attempt's try number `start_tries` at that time. The next try is not before `not_before`.
     """
 
     kind: RefusalKind
@@ -135,7 +135,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedBatch:
-    """A batch that was judged and refused at a generation of its custom resource; remembered by the process."""
+    """A batch that was refused at a generation of its custom resource. The process remembers it."""
 
     generation: int
     message: str
@@ -144,14 +144,14 @@ class RefusedBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The operator's settings that decisions depend on; seconds where a name says so."""
+    """The operator's settings that decisions depend on."""
 
     max_concurrent: int = 4
     max_combinations: int = 1_000_000
     walk_budget: int = 8_000
-    """The work that one pass spends on walking parameter spaces under constraints, over all batches, see `walk_budget`."""
+    """The most work of one pass for walking parameter spaces with constraints, over all batches, see `walk_budget`."""
     judging_budget: int = 30_000
-    """The work that one pass spends on judging new and edited batches, some 200 ordinary ones; the others wait for the next."""
+    """The most work of one pass for validating new and edited batches: about 200 ordinary ones. The others wait."""
     uncharged_attempts: int = 5
     repeated_failures: int = 5
     result_grace_seconds: int = 30
@@ -160,7 +160,7 @@ class Limits:
     overdue_seconds: int = 300
     missing_seconds: int = 60
     judge_again_seconds: int = 300
-    """A refused batch is judged again after that long: the catalog may take what it refused."""
+    """A refused batch is validated again after this time, because the catalog may have changed."""
     leftover_seconds: int = 30
     labels_per_pass: int = 200
     start_problem_seconds: int = 30
@@ -211,14 +211,14 @@ class Observation:
     """Batches that are there and as they were when nothing was left to do for them, by uid with the seconds that their finished
     Jobs stay: they are not among `batches`, and their rows not in `store`."""
     refused: Mapping[str, RefusedBatch] = field(default_factory=dict)
-    """Batches without a row that were refused lately, by uid: they are not judged again until they are edited."""
+    """Recently refused batches without a row, by uid. They are not validated again until they are edited."""
     last_lived: Mapping[str, datetime] = field(default_factory=dict)
     unlabelled: frozenset[str] = frozenset()
-    """Namespaces in which a Job may not be labelled as settled."""
+    """Namespaces in which the operator may not label Jobs as settled."""
     problems_since: Mapping[str, datetime] = field(default_factory=dict)
     job_names: Mapping[AttemptKey, str] = field(default_factory=dict)
     blind: tuple[datetime, datetime] | None = None
     namespaces: frozenset[str] = frozenset()
     resting: frozenset[str] = frozenset()
-    """Batches that failed in a pass and are left alone for a while; their attempts hold their slots as they stand."""
+    """Batches that rest after a failed pass. Their attempts keep their slots."""
     limits: Limits = Limits()

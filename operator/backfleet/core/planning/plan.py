@@ -1,4 +1,4 @@
-"""The decision of a pass: what was observed in, ordered effects out. No clock, no I/O; the same sight gives the same plan."""
+"""Decides a pass: an observation in, ordered effects out. No clock, no I/O; the same observation gives the same plan."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,10 +21,10 @@ from backfleet.core.planning.walk_budget import allot_searches, count_batches
 
 
 def plan(seen: Observation, between: Callable[[], None] = lambda: None) -> Plan:
-    """Plan every batch: settle what happened, end what is over, share the free slots, then say it in status and events.
+    """Plan every batch: settle what happened, end what is over, share the free slots, then report it in status and events.
 
-    A batch whose plan cannot be made carries its fault in its own plan; the others go on. `between` is called between
-    batches, and whatever it raises ends the planning: the caller has the clock.
+    A batch that cannot be planned has its fault in its own plan; the others go on. `between` is called between
+    batches. Whatever it raises ends the planning: the caller has the clock.
     """
     entered = enter(seen, gather_facts(seen), between)
     held = occupied_slots(seen, entered.drafts) | slots_out_of_sight(seen) | _held_by_broken(seen, entered)
@@ -47,12 +47,12 @@ def plan(seen: Observation, between: Callable[[], None] = lambda: None) -> Plan:
 
 
 def _decide(drafts: Iterable[Draft], decisions: Mapping[str, Decision]) -> list[Draft]:
-    """The drafts after what was decided for each, by its uid."""
+    """Return the drafts after all decisions, by uid."""
     return [draft.after(decisions.get(draft.seen.uid, NOTHING)) for draft in drafts]
 
 
 def _conclude(seen: Observation, plans: Sequence[BatchPlan]) -> Plan:
-    """Put the batches' plans together: what they share, when the next look is due, and which Jobs are overdue."""
+    """Combine the batches' plans: what they share, when the next pass is due, and which Jobs are overdue."""
     made = bound_labels(expire_settled(seen, plans), seen.limits, seen.now)
     late = overdue_jobs(seen.jobs, seen.now, seen.limits)
     keys = [*(job.key for job in seen.jobs), *(pod.key for pod in seen.pods)]
@@ -69,12 +69,12 @@ def _conclude(seen: Observation, plans: Sequence[BatchPlan]) -> Plan:
 
 
 def _look_again_at(seen: Observation, plans: Iterable[BatchPlan]) -> datetime | None:
-    """The earliest moment at which something becomes due by itself; at once while there are outcomes out of sight."""
+    """Return the earliest time at which something is due without an event. At once if more outcomes wait."""
     return seen.now if seen.store.has_more_outcomes else earliest(each.look_again_at for each in plans)
 
 
 def _held_by_broken(seen: Observation, entered: Entered) -> set[AttemptKey]:
-    """The slots of batches whose plan could not be made: their attempts count as they stand."""
+    """Return the slots of batches without a plan. Their attempts count as they are."""
     broken = {each.uid for each in entered.plans if each.fault}
     return {
         each.key

@@ -1,7 +1,7 @@
-"""Which success criteria are in force, and new verdicts on the results that older ones judged.
+"""Decides which success criteria are in force, and gives results with older verdicts new ones.
 
-An edit counts the version of the criteria up and makes every result stale; stale results are judged a chunk per pass, so
-that a large batch holds up no other. New outcomes are judged by the criteria in force, whatever is still stale.
+An edit increases the version of the criteria and makes every verdict stale. Each pass decides a part of the stale
+verdicts, so that a large batch delays no other. New outcomes are judged by the criteria in force.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,7 @@ from backfleet.core.spec.snapshot import CRITERIA, declared_criteria
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A batch under its present criteria; `fault` says why an edit of them is not in force."""
+    """A batch under its present criteria. `fault` says why an edit of them is not in force."""
 
     record: BatchRecord
     verdicts: tuple[JudgeResult, ...] = ()
@@ -28,7 +28,7 @@ class Review:
 
 
 def effective_criteria(declared: object, strategy_name: str, catalog: Catalog) -> SuccessCriteria:
-    """The batch's own criteria, else the strategy's, else the default; SpecInvalid when its own are not valid."""
+    """Return the batch's criteria, else the strategy's, else the default. SpecInvalid if the batch's are not valid."""
     strategy = catalog.strategies.get(strategy_name)
     has_own = strategy is not None and strategy.criteria is not None
     return merge(
@@ -39,10 +39,10 @@ def effective_criteria(declared: object, strategy_name: str, catalog: Catalog) -
 
 
 def review(record: BatchRecord, present: Mapping[str, Any], catalog: Catalog, look: StaleLook | None) -> Review:
-    """Take an edit of the criteria, and judge the stale results in sight.
+    """Apply an edit of the criteria, and judge the stale results that were read.
 
-    Criteria that are not valid leave the last valid ones in force. Without an edit the record's criteria stay as they are,
-    whatever became of the catalog.
+    If criteria are not valid, the last valid ones stay in force. Without an edit the record's criteria stay, whatever
+    the catalog says now.
     """
     declared, fault = present.get(CRITERIA), None
     if declared != declared_criteria(record):
@@ -55,7 +55,7 @@ def review(record: BatchRecord, present: Mapping[str, Any], catalog: Catalog, lo
 
 
 def judge_stale(record: BatchRecord, look: StaleLook | None) -> tuple[BatchRecord, tuple[JudgeResult, ...]]:
-    """Judge a chunk of stale results by the criteria in force, and count what passes now."""
+    """Judge some stale results by the criteria in force, and count those that pass."""
     if look is None or not record.stale_verdicts or look.criteria_version != record.criteria_version:
         return record, ()
     criteria = SuccessCriteria.from_json(record.criteria)
@@ -77,14 +77,14 @@ def judge_stale(record: BatchRecord, look: StaleLook | None) -> tuple[BatchRecor
 
 
 def criteria_events(ref: BatchRef, before: BatchRecord | None, after: BatchRecord) -> Iterable[PostEvent]:
-    """Tell that other criteria are in force, and when the last result was judged by them."""
+    """Return events for new criteria in force, and for the end of judging by them."""
     if before is None:
         return
     counters = after.counters
     criteria = f"version {after.criteria_version} of the success criteria"
     if after.criteria_version > before.criteria_version:
         bounds = ", ".join(f"{name} {bound:.15g}" for name, bound in after.criteria.items())
-        again = f"; {after.stale_verdicts} results are being judged again" if after.stale_verdicts else ""
+        again = f". {after.stale_verdicts} results are being judged again" if after.stale_verdicts else ""
         message = f"{criteria} is in force: {bounds or 'none, so that every result passes'}{again}"
         yield PostEvent(batch=ref, reason=wire.EVENT_CRITERIA_CHANGED, message=message)
     elif before.stale_verdicts and not after.stale_verdicts:
@@ -93,7 +93,7 @@ def criteria_events(ref: BatchRef, before: BatchRecord | None, after: BatchRecor
 
 
 def _edited(record: BatchRecord, declared: object, catalog: Catalog) -> BatchRecord:
-    """The record under other declared criteria; a new version only when they judge otherwise."""
+    """Return the record with other declared criteria. The version only increases if they judge differently."""
     criteria = effective_criteria(declared, record.spec["strategy"]["name"], catalog)
     record = replace(record, controls={**record.controls, CRITERIA: declared})
     if criteria == SuccessCriteria.from_json(record.criteria):

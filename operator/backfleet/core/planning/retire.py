@@ -1,4 +1,4 @@
-"""What becomes of Jobs that no live attempt needs any more: left, labelled as settled, or deleted."""
+"""Decides about Jobs that no live attempt needs any more: leave them, label them as settled, or delete them."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -14,7 +14,7 @@ from backfleet.core.records import BatchRecord
 MIN_TTL_SECONDS = 60
 DEFAULT_TTL_SECONDS = 600
 MORE_LABELS = timedelta(seconds=2)
-"""When the next pass goes on with labels that were too many for one."""
+"""When the next pass writes the labels that were too many for this one."""
 
 
 def retire(
@@ -26,11 +26,11 @@ def retire(
     ttl: int,
     is_stopped: bool,
 ) -> Decision:
-    """What to do with a batch's Jobs whose attempts are not among the live ones, after this pass's rows are written.
+    """Decide about a batch's Jobs whose attempts are not live, after this pass's rows are written.
 
-    A finished one is labelled, or deleted once its time is over. An unfinished one of a batch that was stopped is deleted. So is
-    one that appeared after the end of its attempt: a request of an operator that lost its fence, arrived late. Any other
-    unfinished one is left to its recorder, and deleted when none has started some time after the end of its attempt.
+    A finished Job is labelled, or deleted when its time is over. Unfinished Jobs of a stopped batch are deleted. So is
+    a Job that appeared after the end of its attempt: a late request of an operator that lost its fence. Any other
+    unfinished Job is left to its recorder, and deleted if none has started some time after the end of its attempt.
     """
     recording = {pod.key for pod in seen.pods if pod.recorder.started_at}
     decisions = []
@@ -52,7 +52,7 @@ def retire(
 
 
 def ttl_after_end(batch: SeenBatch, record: BatchRecord | None, limits: Limits) -> int:
-    """The present time to live where it is valid (the schema's bound), else the last valid one; at most the ceiling."""
+    """Return the time to live: the present one if valid (the schema's bound), else the last valid one; at most the ceiling."""
     ttl = batch.spec.get("ttlSecondsAfterFinished")
     if not isinstance(ttl, int) or isinstance(ttl, bool) or ttl < MIN_TTL_SECONDS:
         ttl = int((record.controls if record else {}).get("ttlSecondsAfterFinished", DEFAULT_TTL_SECONDS))
@@ -60,7 +60,7 @@ def ttl_after_end(batch: SeenBatch, record: BatchRecord | None, limits: Limits) 
 
 
 def expire_settled(seen: Observation, plans: Iterable[BatchPlan]) -> list[BatchPlan]:
-    """The plans with the settled Jobs past their time; Jobs of a batch that is gone are the garbage collector's."""
+    """Add the settled Jobs past their time to the plans. Kubernetes collects Jobs of a deleted batch."""
     records = {record.uid: record for record in seen.store.batches}
     batches = {batch.uid: batch for batch in seen.batches}
     alive = {each.key for each in seen.store.attempts if each.is_deciding and each.backtest_state.is_alive}
@@ -77,7 +77,7 @@ def expire_settled(seen: Observation, plans: Iterable[BatchPlan]) -> list[BatchP
 
 
 def bound_labels(plans: Sequence[BatchPlan], limits: Limits, now: datetime) -> list[BatchPlan]:
-    """The plans with no more labels than a pass writes; a batch that has to wait for others is due again soon."""
+    """Limit the labels to what one pass writes. A batch that has to wait is due again soon."""
     left, bounded = limits.labels_per_pass, []
     for each in plans:
         kept = each.labels[:left]
@@ -91,7 +91,7 @@ def bound_labels(plans: Sequence[BatchPlan], limits: Limits, now: datetime) -> l
 
 
 def delete(job: SeenJob) -> DeleteJob:
-    """The effect that deletes a Job."""
+    """Build the effect that deletes a Job."""
     return DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid)
 
 

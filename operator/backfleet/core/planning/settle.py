@@ -1,4 +1,4 @@
-"""Decides what became of every live attempt: outcome first, then its Job, then its pod, then its deadlines."""
+"""Decides what became of every live attempt, by its outcome, then its Job, then its pod, then its deadlines."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,12 +26,12 @@ from backfleet.core.records import MESSAGE_LIMIT, AttemptRecord
 
 
 def settle(draft: Draft, attempts: Sequence[AttemptRecord], facts: Facts) -> Decision:
-    """Bring the rows up to what was observed; attempts that nothing happened to are left as they are."""
+    """Settle the attempts of a batch. Those that nothing happened to stay as they are."""
     return join(_settle_attempt(draft, attempt, facts) for attempt in attempts)
 
 
 def look_for_first_start(draft: Draft) -> Decision:
-    """Look soon while no engine of the batch has started: no event reports that, and its other slots wait for it."""
+    """Look again soon while no engine of the batch has started: no event reports that, and other slots wait for it."""
     if draft.record.first_engine_started_at is not None:
         return NOTHING
     limits, looks = draft.limits, []
@@ -106,7 +106,7 @@ def _settle_active(draft: Draft, attempt: AttemptRecord, job: SeenJob, facts: Fa
 def _settle_started(
     draft: Draft, attempt: AttemptRecord, seen: AttemptRecord, job: SeenJob, pod: SeenPod | None
 ) -> Decision:
-    """The engine has started; after its end a recorder that cannot start has a deadline of its own."""
+    """Settle an attempt whose engine has started. After its end, a recorder that cannot start has its own deadline."""
     problem = recorder_problem(pod)
     if problem is None:
         is_open = is_recorder_doubtful(seen) and (pod is None or pod.recorder.started_at is None)
@@ -122,7 +122,7 @@ def _settle_started(
 
 
 def _start_deadline(draft: Draft, attempt: AttemptRecord, job: SeenJob, pod: SeenPod | None) -> datetime:
-    """Counted from when its Job and its pod were made and the pod found a node: the wait for room is not charged."""
+    """Return the start deadline, counted from when the pod has its node. Waiting for room is not charged."""
     placed_at = max(pod.created_at, pod.scheduled_at or pod.created_at) if pod else job.created_at
     whole = max(job.created_at, placed_at) + timedelta(seconds=draft.start_timeout_seconds)
     return max(attempt.start_deadline_at, whole)

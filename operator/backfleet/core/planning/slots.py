@@ -1,4 +1,4 @@
-"""Who may launch: free slots from facts, shared between batches, least recently launched first."""
+"""Decides who may launch: free slots from facts, shared between batches, least recently launched first."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,17 +17,17 @@ from backfleet.core.planning.waiting import is_due, waiting_attempts, yield_for_
 from backfleet.core.records import AttemptRecord
 
 UNPROVEN_PART = 4
-"""Batches of which no engine has started get one slot in so many, among all of them."""
+"""Batches without an engine's start together get one slot in this many."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _NEVER_AT_ALL = (_NEVER, 0)
 
 
 def occupied_slots(seen: Observation, drafts: Iterable[Draft]) -> set[AttemptKey]:
-    """Attempts that hold a slot: a Job was seen or may exist, an unfinished Job, or a pod that is not terminal.
+    """Return the attempts that hold a slot: a Job was seen or may exist, an unfinished Job, or a pod that is not terminal.
 
-    A row alone holds none. A Job whose pods are all terminal starts no other one (its backoffLimit is 0), so it need not have
-    noticed itself. A Job or pod far past its hard deadline holds none: its node is lost. What carries our labels but is not
-    of an attempt that we know holds none either: it is not ours.
+    A row alone holds none. A Job whose pods are all terminal starts no other (its backoffLimit is 0), so it holds none
+    even if it has not noticed yet. A Job or pod far past its hard deadline holds none: its node is lost. Objects with
+    our labels that belong to no known attempt hold none either: they are not ours.
     """
     patience = timedelta(seconds=seen.limits.overdue_seconds)
     names = {**seen.job_names, **{attempt.key: attempt.job_name for attempt in seen.store.attempts}}
@@ -49,9 +49,9 @@ def occupied_slots(seen: Observation, drafts: Iterable[Draft]) -> set[AttemptKey
 
 
 def slots_out_of_sight(seen: Observation) -> set[AttemptKey]:
-    """Attempts that nothing is planned for, in namespaces that could not be looked at or of batches that rest after a failure.
+    """Return the slots of attempts that are not planned for: in namespaces that were not listed, or of resting batches.
 
-    Each holds its slot until it has an outcome, or is long overdue; one that waited when it was last looked at has no Job.
+    Each holds its slot until it has an outcome or is long overdue. One that was waiting has no Job.
     """
     present = {batch.uid for batch in seen.batches} - seen.resting
     hidden = {
@@ -72,7 +72,7 @@ def slots_out_of_sight(seen: Observation) -> set[AttemptKey]:
 
 
 def overdue_jobs(jobs: Iterable[SeenJob], now: datetime, limits: Limits) -> tuple[SeenJob, ...]:
-    """Unfinished Jobs that hold no slot any more, by namespace and name."""
+    """Return unfinished Jobs that hold no slot any more, by namespace and name."""
     patience = timedelta(seconds=limits.overdue_seconds)
     late = (job for job in jobs if job.state is JobState.ACTIVE and now >= job.deadline_at + patience)
     return tuple(sorted(late, key=lambda job: (job.namespace, job.name)))
@@ -83,11 +83,10 @@ def share_slots(
 ) -> dict[str, Decision]:
     """Start an attempt in every free slot, one at a time, always of the batch that did so least recently.
 
-    Of a batch, first an attempt that waits, then a queued backtest, then a new combination; `searches` is the work that looking
-    for those may cost. Batches of which no engine has
-    started share a slot, and at most a quarter of all, so that broken ones cannot take them from the others; those whose
-    recorders did not start share as many of their own, which they hold for as long as an engine runs, and take turns with the
-    others as if they were one batch.
+    Of a batch, first an attempt that waits, then a queued backtest, then a new combination. `searches` is the work
+    that looking for those may cost. Batches without an engine's start share a slot, and at most a quarter of all, so
+    that broken ones cannot take them from the others. Those whose recorders did not start have the same number of
+    slots, which they hold while an engine runs, and take turns with the others as if they were one batch.
     """
     free = limits.max_concurrent - len(held)
     able = [draft for draft in drafts if may_launch(draft) and draft.fault is None]
@@ -113,7 +112,7 @@ def share_slots(
 
 
 def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> dict[str, Decision]:
-    """Where unproven batches fill their share, attempts that do not start make way for batches that have yet to be tried."""
+    """If unproven batches fill their share, let attempts that do not start make way for batches that were not tried yet."""
     unproven = [draft for draft in drafts if doubt_of(draft) is Doubt.ENGINE]
     if _share_left(drafts, held, limits, Doubt.ENGINE) > 0:
         return {}
@@ -128,16 +127,16 @@ def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) 
 
 @unique
 class Doubt(StrEnum):
-    """What of a batch has yet to show that it starts."""
+    """What a batch has yet to prove."""
 
     ENGINE = "engine"
-    """No engine of it has started; or something keeps its attempts from starting, and none of them runs."""
+    """None of its engines has started; or a problem keeps its attempts from starting, and none runs."""
     RECORDER = "recorder"
-    """A recorder of it did not start in its time, and no attempt since then has shown that they do."""
+    """A recorder of it did not start in time, and no later attempt has proved that they do."""
 
 
 def doubt_of(draft: Draft) -> Doubt | None:
-    """Why the batch gets one slot at a time, from a share; None when it runs."""
+    """Return why the batch gets only one slot at a time, from a share. None if it runs."""
     if draft.record.first_engine_started_at is None:
         return Doubt.ENGINE
     live = draft.attempts.values()
@@ -149,7 +148,7 @@ def doubt_of(draft: Draft) -> Doubt | None:
 
 @dataclass(slots=True)
 class _Turn:
-    """A batch among those that share the free slots: as it is after the starts that were decided in this sharing."""
+    """A batch that shares the free slots, after the starts that were decided so far."""
 
     draft: Draft
     active: int
@@ -184,11 +183,11 @@ class _Turn:
         return 1 if self.doubt is not None else most
 
     def wants(self, held: set[AttemptKey]) -> bool:
-        """It could use a slot now."""
+        """Report whether it could use a slot now."""
         return self._waiting(held) is not None or (self._may_start_more and has_more(self.draft))
 
     def take(self, held: set[AttemptKey], number: int) -> bool:
-        """Decide the next start, which is that number of the pass; False when there is none."""
+        """Decide the next start, which is that number of the pass. False if there is none."""
         waiting = self._waiting(held)
         decision = guarded(partial(self._next_start, waiting))
         self.decisions.append(decision)
@@ -212,11 +211,11 @@ class _Turn:
 
     @property
     def _may_start_more(self) -> bool:
-        """Attempts that wait count too: a broken batch does not park without bound, and one bad backtest stops no batch."""
+        """Report whether the batch may start more. Waiting attempts count, so that a broken batch cannot wait without bound."""
         return self.active + len(self.waiting) < self.allowed
 
     def _waiting(self, held: set[AttemptKey]) -> AttemptRecord | None:
-        """The lowest waiting attempt that is due; of those that did not start, one at a time."""
+        """Return the lowest waiting attempt that is due. Of those that did not start, one at a time."""
         if self.active >= self.allowed:
             return None
         due = (each for each in self.waiting if is_due(each, self.draft.now, held))

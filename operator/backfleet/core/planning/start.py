@@ -1,4 +1,4 @@
-"""Why an attempt has not started, how patient the operator is with that, and when it is tried again or given up."""
+"""Why an attempt has not started, how long the operator is patient, and when it tries again or gives up."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ _UNSCHEDULABLE = "Unschedulable"
 _NO_ANSWER = "NoAnswer"
 _QUOTA_WORDS = "exceeded quota"
 _STARTING = (None, "PodInitializing", "ContainerCreating")
-"""What a kubelet says of a container while all goes well."""
+"""The kubelet's reasons for a container that starts normally."""
 
 
 @unique
@@ -23,16 +23,16 @@ class Patience(StrEnum):
     """Whose time runs while an attempt does not start."""
 
     START = "start"
-    """The attempt's own: within its start timeout."""
+    """The attempt's: within its start timeout."""
     ROOM = "room"
-    """The cluster's: it has no room now, which is not charged and has a longer deadline."""
+    """The cluster's: it has no room, which is not charged and has a longer deadline."""
     ANSWER = "answer"
     """Nobody's: the API server did not say whether the Job exists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartProblem:
-    """What was reported; `kind` is one word, such as ErrImagePull or QuotaExceeded."""
+    """A reported problem. `kind` is one word, such as ErrImagePull or QuotaExceeded."""
 
     kind: str
     message: str
@@ -48,14 +48,14 @@ class StartProblem:
 
     @property
     def failure(self) -> FailureReason:
-        """The reason of an attempt that is given up because of it."""
+        """Return the reason of an attempt that is given up because of this problem."""
         if self.patience is not Patience.ROOM:
             return FailureReason.START_TIMEOUT
         return FailureReason.UNSCHEDULABLE if self.kind == _UNSCHEDULABLE else FailureReason.QUOTA_EXCEEDED
 
     @staticmethod
     def of(attempt: AttemptRecord) -> "StartProblem | None":
-        """The problem that the attempt's row was given last; None when it has none."""
+        """Return the last problem in the attempt's row, or None."""
         if attempt.waiting_since is None or attempt.waiting_reason is None:
             return None
         kind, _, message = attempt.waiting_reason.partition(": ")
@@ -63,13 +63,13 @@ class StartProblem:
 
     @staticmethod
     def of_refusal(refusal: Refusal) -> "StartProblem":
-        """Why the API server did not take the Job."""
+        """Return why the API server did not create the Job."""
         is_busy = refusal.kind is RefusalKind.BUSY
         return StartProblem(kind=_NO_ANSWER if is_busy else refusal.kind.value, message=refusal.message)
 
 
 def reported_problem(job: SeenJob, pod: SeenPod | None) -> StartProblem | None:
-    """What the pod, or who refused it, says of an engine that has not started; None when nothing was reported."""
+    """Return the problem of an engine that has not started, from the pod or a refusal. None if nothing was reported."""
     if pod is None:
         if not job.pod_refusal:
             return None
@@ -81,14 +81,14 @@ def reported_problem(job: SeenJob, pod: SeenPod | None) -> StartProblem | None:
 
 
 def recorder_problem(pod: SeenPod | None) -> StartProblem | None:
-    """Why the recorder cannot start although the engine has ended; None when nothing was reported."""
+    """Return why the recorder cannot start after the engine's end. None if nothing was reported."""
     if pod is None or pod.engine.exit_code is None or pod.recorder.started_at is not None:
         return None
     return _waiting(pod.recorder)
 
 
 def silence(pod: SeenPod | None) -> StartProblem:
-    """An attempt that has not started, and nobody says why."""
+    """Return the problem of an attempt that has not started, without any report."""
     if pod is None:
         message = "its Job has no pod: see the Job's events (quota, pod security, admission)"
     else:
@@ -99,9 +99,9 @@ def silence(pod: SeenPod | None) -> StartProblem:
 def problems_since(
     known: Mapping[str, datetime], jobs: Iterable[SeenJob], pods: Iterable[SeenPod], now: datetime
 ) -> dict[str, datetime]:
-    """Since when each Job's start problem has been reported, by the Job's uid; `known` is what was found in the last look.
+    """Return since when each Job's start problem has been reported, by uid. `known` is the result of the last pass.
 
-    A Job whose pod was refused has had its problem since it was created.
+    A Job whose pod was refused has had its problem since its creation.
     """
     pod_of = {pod.owner_uid: pod for pod in pods}
     since = {}
@@ -116,7 +116,7 @@ def problems_since(
 def postponed(
     attempt: AttemptRecord, problem: StartProblem, now: datetime, limits: Limits, not_before: datetime | None = None
 ) -> AttemptRecord:
-    """The attempt as it waits for its next try after a problem; the time of a problem that is not its own is not charged."""
+    """Return the attempt as it waits for its next try. The time of a problem that is not its own is not charged."""
     before, since = StartProblem.of(attempt), attempt.waiting_since
     reason: str | None = str(problem)[:MESSAGE_LIMIT]
     deadline = attempt.start_deadline_at
@@ -143,7 +143,7 @@ def postponed(
 
 
 def is_given_up(attempt: AttemptRecord, now: datetime, room_seconds: int) -> bool:
-    """Whether an attempt that has just been postponed had all its time."""
+    """Report whether an attempt that was just postponed has used all its time."""
     problem = StartProblem.of(attempt)
     if problem is None or attempt.waiting_since is None or problem.patience is Patience.ANSWER:
         return False
@@ -153,18 +153,18 @@ def is_given_up(attempt: AttemptRecord, now: datetime, room_seconds: int) -> boo
 
 
 def without_wait(attempt: AttemptRecord) -> AttemptRecord:
-    """The attempt once nothing keeps it from starting; it was tried as often as before."""
+    """Return the attempt after nothing keeps it from starting. Its number of tries stays."""
     return replace(attempt, waiting_since=None, waiting_reason=None, retry_at=None)
 
 
 def is_recorder_doubtful(attempt: AttemptRecord) -> bool:
-    """The recorder of this attempt, or of the one before it, did not start; it has yet to show that it does."""
+    """Report whether the recorder of this attempt, or of the one before it, did not start and has not been proved since."""
     is_marked = (attempt.waiting_reason or "").startswith(FailureReason.RECORDER_NOT_STARTED)
     return is_marked or attempt.reason is FailureReason.RECORDER_NOT_STARTED
 
 
 def _back_off(attempt: AttemptRecord, problem: StartProblem, limits: Limits) -> timedelta:
-    """Doubled with every try; short where room may come at any moment."""
+    """Double the pause with every try. Keep it short if room may come at any time."""
     longest = limits.room_back_off_seconds if problem.patience is Patience.ROOM else limits.last_back_off_seconds
     return timedelta(seconds=min(limits.first_back_off_seconds * 2.0 ** min(attempt.start_tries, 20), longest))
 

@@ -1,4 +1,4 @@
-"""The custom resource's status: counters and conditions of bounded size, only what was observed."""
+"""Builds the custom resource's status: counters and conditions of bounded size, only what was observed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What a status is made of, in addition to the batch's row."""
+    """What a status shows in addition to the batch's row."""
 
     active: int
     max_concurrent: int
@@ -39,11 +39,11 @@ class Sight:
     conflict: str | None = None
     missing_engine: str | None = None
     overdue: Sequence[str] = ()
-    """Names of Jobs far past their hard deadline, as on a lost node."""
+    """Names of Jobs far past their hard deadline, for example on a lost node."""
 
 
 def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: datetime) -> dict[str, Any]:
-    """The whole status of an accepted batch; times of unchanged conditions are kept."""
+    """Build the status of an accepted batch. Unchanged conditions keep their times."""
     counters = record.counters
     status: dict[str, Any] = {
         "total": record.total or 0,
@@ -75,7 +75,7 @@ def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: dateti
 
 
 def refused_status(seen: SeenBatch, message: str, now: datetime) -> dict[str, Any]:
-    """The status of a batch that was never accepted: Failed and Finished until it is edited."""
+    """Build the status of a batch that was never accepted: Failed and Finished until it is edited."""
     reason = wire.REASON_SPEC_INVALID
     conditions = [
         Condition(type=wire.CONDITION_ACCEPTED, status="False", reason=reason, message=message),
@@ -88,7 +88,7 @@ def refused_status(seen: SeenBatch, message: str, now: datetime) -> dict[str, An
 
 
 def database_unavailable_status(seen: SeenBatch, message: str, now: datetime) -> dict[str, Any]:
-    """The present status with DatabaseUnavailable added; everything else stays as it was last observed."""
+    """Add DatabaseUnavailable to the present status. All else stays as it was last observed."""
     kind = wire.CONDITION_DATABASE_UNAVAILABLE
     kept = [dict(each) for each in seen.status.get("conditions", []) if each.get("type") != kind]
     unavailable = Condition(type=kind, status="True", reason="PostgresUnavailable", message=message)
@@ -98,7 +98,7 @@ def database_unavailable_status(seen: SeenBatch, message: str, now: datetime) ->
 
 
 def stamp(seen: SeenBatch, status: Mapping[str, Any], conditions: Sequence[Condition], now: datetime) -> dict[str, Any]:
-    """Add the conditions: each carries the generation, and the time of its last change of status."""
+    """Add the conditions, each with the generation and the time of its last change of status."""
     before = {c.get("type"): c for c in seen.status.get("conditions", [])}
     stamped = []
     for condition in sorted(conditions, key=lambda each: each.type):
@@ -118,12 +118,12 @@ def stamp(seen: SeenBatch, status: Mapping[str, Any], conditions: Sequence[Condi
 
 
 def is_worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """A changed pace or estimate alone is never the reason for a write."""
+    """Report whether to write the status. A changed pace or estimate alone is not a reason."""
     return {k: v for k, v in old.items() if k not in _MOVING} != {k: v for k, v in new.items() if k not in _MOVING}
 
 
 def state_word(record: BatchRecord, sight: Sight) -> str:
-    """The word in the STATUS column; for people, never to be decided by."""
+    """Return the word for the STATUS column. It is for people; nothing decides by it."""
     if record.state is BatchState.FINISHED:
         return record.finish_reason or wire.CONDITION_FINISHED
     if record.state is BatchState.COUNTING:
@@ -138,7 +138,7 @@ def state_word(record: BatchRecord, sight: Sight) -> str:
 
 
 def time_text(moment: datetime) -> str:
-    """RFC 3339 in UTC to the second, as Kubernetes writes it."""
+    """Return RFC 3339 in UTC to the second, as Kubernetes writes it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -165,8 +165,8 @@ def _conditions(record: BatchRecord, sight: Sight) -> list[Condition]:
 
 def _missing_engine(engine: str) -> Condition:
     message = (
-        f"this installation has no engine {engine}: expected engines.{engine} in the chart's values. Nothing is launched until "
-        "it is there again; configure it, or cancel the batch"
+        f"this installation has no engine {engine}, so the batch starts nothing. Configure engines.{engine} in the chart's "
+        "values, or cancel the batch."
     )
     return Condition(type=wire.CONDITION_ENGINE_UNAVAILABLE, status="True", reason="NotConfigured", message=message)
 
@@ -180,7 +180,7 @@ def _accepted(record: BatchRecord) -> Condition:
             message=record.finish_message or "",
         )
     if record.state is BatchState.COUNTING:
-        message = f"counting the combinations that meet the constraints: {record.count_cursor} looked at"
+        message = f"counting the combinations that meet the constraints: {record.count_cursor} tested"
         return Condition(type=wire.CONDITION_ACCEPTED, status="Unknown", reason="Counting", message=message)
     message = f"{record.total or 0} combinations"
     return Condition(type=wire.CONDITION_ACCEPTED, status="True", reason="SpecValid", message=message)
@@ -200,12 +200,12 @@ def _objective_metric(record: BatchRecord) -> str:
 
 
 def _verdicts(record: BatchRecord) -> Condition:
-    """Shown once the criteria were edited; before, all verdicts are of the only version there was."""
+    """Build VerdictsCurrent, once the criteria were edited. Before, all verdicts are of the only version."""
     criteria = f"version {record.criteria_version} of the success criteria"
     if not record.stale_verdicts:
         message = f"every result is judged by {criteria}"
         return Condition(type=wire.CONDITION_VERDICTS_CURRENT, status="True", reason="Judged", message=message)
-    message = f"{criteria} is in force; {record.stale_verdicts} results are still judged by an older one"
+    message = f"{criteria} is in force. {record.stale_verdicts} results still have a verdict by an older one"
     return Condition(type=wire.CONDITION_VERDICTS_CURRENT, status="False", reason="Judging", message=message)
 
 

@@ -1,4 +1,4 @@
-"""Attempts that wait to start: without a slot, until they are tried again, or given up when their time is over."""
+"""Attempts that wait to start without a slot, until they are tried again, or given up when their time is over."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -13,12 +13,12 @@ from backfleet.core.planning.start import Patience, StartProblem, is_given_up, p
 from backfleet.core.records import AttemptRecord
 
 STILL_GOING = StartProblem(
-    kind="JobDeleting", message="its Job of an earlier try is still being deleted: see its finalizers"
+    kind="JobDeleting", message="the Job of an earlier try is still being deleted. See its finalizers."
 )
 
 
 def waiting_attempts(draft: Draft) -> list[AttemptRecord]:
-    """Live attempts without a Job, lowest index first: they hold no slot."""
+    """Return live attempts without a Job, lowest index first. They hold no slot."""
     live = (draft.attempts[index] for index in sorted(draft.attempts))
     unanswered = draft.decided.unanswered
     return [each for each in live if each.backtest_state is BacktestState.LAUNCHING and each.key not in unanswered]
@@ -27,7 +27,7 @@ def waiting_attempts(draft: Draft) -> list[AttemptRecord]:
 def settle_without_job(
     draft: Draft, attempt: AttemptRecord, refusal: Refusal | None, *, is_deleting: bool = False
 ) -> Decision:
-    """A launching attempt whose Job is not there: refused, not answered, never asked for (after a crash), or still going."""
+    """Settle a launching attempt without a Job: refused, not answered, never requested (after a crash), or being deleted."""
     is_news = refusal is not None and refusal.start_tries == attempt.start_tries
     if refusal is not None and is_news and draft.now < (until := _may_exist_until(draft, refusal)):
         waiting = str(StartProblem.of_refusal(refusal))
@@ -52,7 +52,7 @@ def postpone(
     job: SeenJob | None = None,
     not_before: datetime | None = None,
 ) -> Decision:
-    """Let an attempt that did not start wait for its next try, or end it when its time is over; its Job goes."""
+    """Let an attempt that did not start wait for its next try, or end it when its time is over. Delete its Job."""
     after = postponed(attempt, problem, draft.now, draft.limits, not_before)
     gone = NOTHING
     if job is not None:
@@ -65,9 +65,9 @@ def postpone(
 
 
 def yield_for_others(draft: Draft, trial: Trial) -> Decision:
-    """Give the slot of an attempt that does not start to another batch that has not been tried, once it had its time.
+    """Give the slot of an attempt that does not start to another batch that was not tried yet, after some time.
 
-    A reported problem is enough; silence, as of an image that is being pulled, is waited for, twice as long each time.
+    A reported problem is enough. Silence, as during the pull of an image, gets twice the time with every try.
     """
     attempt = draft.attempts[trial.index]
     patience = timedelta(seconds=draft.limits.silent_seconds * 2.0 ** min(attempt.start_tries, 20))
@@ -78,7 +78,7 @@ def yield_for_others(draft: Draft, trial: Trial) -> Decision:
 
 
 def with_time_to_start(draft: Draft, attempt: AttemptRecord, deadline_seconds: int) -> AttemptRecord:
-    """The attempt as its Job is created (again): the time in which it waited for a slot is not charged, and only once."""
+    """Return the attempt at the creation of its Job. The time that it waited for a slot is not charged, but only once."""
     retry_at = attempt.retry_at
     if retry_at is None:
         start = max(attempt.start_deadline_at, draft.now + timedelta(seconds=draft.start_timeout_seconds))
@@ -89,19 +89,19 @@ def with_time_to_start(draft: Draft, attempt: AttemptRecord, deadline_seconds: i
 
 
 def is_due(attempt: AttemptRecord, now: datetime, held: set[AttemptKey]) -> bool:
-    """Its Job may be created now: its back-off is over, and nothing of an earlier try is left."""
+    """Report whether its Job may be created now: its back-off is over, and nothing is left of an earlier try."""
     return (attempt.retry_at is None or attempt.retry_at <= now) and attempt.key not in held
 
 
 def _may_exist_until(draft: Draft, refusal: Refusal) -> datetime:
-    """For a while after a creation that was not answered its Job may still come; later, a look shows whether it did."""
+    """Return until when the Job of an unanswered creation may still appear. Later, a list shows whether it did."""
     if refusal.kind is not RefusalKind.NO_ANSWER:
         return draft.now
     return refusal.at + timedelta(seconds=draft.limits.unanswered_seconds)
 
 
 def _shown(draft: Draft, attempt: AttemptRecord, problem: StartProblem) -> Decision:
-    """Say why an attempt waits, and look again when it is to be tried."""
+    """Show why an attempt waits, and look again when it is due."""
     is_ahead = attempt.retry_at is not None and attempt.retry_at > draft.now
     look_again_at = attempt.retry_at if is_ahead else None
     if problem.kind == RefusalKind.NAME_CONFLICT:

@@ -1,7 +1,8 @@
-"""How far a pass walks parameter spaces: one budget for all batches, so that none waits for another's constraints.
+"""Limits how far a pass walks parameter spaces: one budget for all batches, so that none waits for another's constraints.
 
-Live batches look for their next combinations with equal shares of one half. Counting gets the rest: a half of it goes to the
-batches that need least, so that a small one never waits behind large ones, and what is left to those that wait longest.
+Live batches look for their next combinations with equal shares of one half. Counting gets the rest: half of it goes to
+the batches that need least, so that a small one never waits behind large ones, and the remainder to those that wait
+longest.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,7 @@ from backfleet.core.records import BatchState
 
 
 def allot_searches(drafts: Sequence[Draft], budget: int) -> tuple[dict[str, int], int]:
-    """The share of every live batch with constraints in half the budget, by its uid, and what is left for counting."""
+    """Return the share of every live batch with constraints in half the budget, by its uid, and what is left for counting."""
     searching = [draft for draft in drafts if draft.work.has_constraints and may_launch(draft) and has_more(draft)]
     if not searching:
         return {}, budget
@@ -25,7 +26,7 @@ def allot_searches(drafts: Sequence[Draft], budget: int) -> tuple[dict[str, int]
 
 
 def count_batches(drafts: Sequence[Draft], budget: int, between: Callable[[], None]) -> dict[str, Decision]:
-    """Count within the budget; a batch that is not done, or had no turn, is due at once."""
+    """Count within the budget. A batch that is not done, or had no turn, is due at once."""
     counting = {draft.seen.uid: draft for draft in drafts if draft.record.state is BatchState.COUNTING}
     made: dict[str, list[Decision]] = {uid: [] for uid in counting}
     left = budget

@@ -49,7 +49,7 @@ def test_a_finished_batch_does_not_end_again() -> None:
         pytest.param(
             {"failurePolicy": {"batchTimeoutSeconds": 3_600}},
             {"counters": DONE},
-            End(reason=wire.REASON_BATCH_TIMEOUT, message="not done 3600 s after it was accepted"),
+            End(reason=wire.REASON_BATCH_TIMEOUT, message="the batch did not end within 3600 s of its acceptance"),
             id="its time is over",
         ),
         pytest.param(
@@ -57,8 +57,8 @@ def test_a_finished_batch_does_not_end_again() -> None:
             {"never_started": 3},
             End(
                 reason=wire.REASON_NEVER_STARTED,
-                message="3 attempts in a row never started; the last one: see the failed backtests. "
-                "Fix that and apply a new batch",
+                message="3 attempts in a row never started. The last one: see the failed backtests. "
+                "Fix that, and apply a new batch.",
             ),
             id="nothing starts",
         ),
@@ -67,7 +67,7 @@ def test_a_finished_batch_does_not_end_again() -> None:
             {"counters": BROKEN, "repeated_reason": FailureReason.NO_DATA.value},
             End(
                 reason=wire.REASON_REPEATED_FAILURE,
-                message="the first 5 backtests all failed with NoData; fix the strategy or its data and apply a new batch",
+                message="the first 5 backtests all failed with NoData. Fix the strategy or its data, and apply a new batch.",
             ),
             id="the first ones all failed for one reason",
         ),
@@ -109,5 +109,5 @@ def test_a_batch_of_which_nothing_starts_ends_with_the_words_of_the_last_attempt
 
     changes = (ended(0, "no image"), ended(1, "no node"), ended(2, "killed", reason=FailureReason.OOM_KILLED))
     draft = build_draft(never_started=2).after(Decision(changes=changes))
-    message = "4 attempts in a row never started; the last one: no node. Fix that and apply a new batch"
+    message = "4 attempts in a row never started. The last one: no node. Fix that, and apply a new batch."
     assert ending(draft) == Decision(end=End(reason=wire.REASON_NEVER_STARTED, message=message))

@@ -177,7 +177,7 @@ def test_events_tell_of_the_edit_and_of_the_last_verdict() -> None:
     (changed,) = criteria_events(REF, before, after)
     assert (changed.reason, changed.is_warning) == ("CriteriaChanged", False)
     assert changed.message == (
-        "version 2 of the success criteria is in force: minSharpe 2, maxDrawdown 0.1; 3 results are being judged again"
+        "version 2 of the success criteria is in force: minSharpe 2, maxDrawdown 0.1. 3 results are being judged again"
     )
     done = replace(after, stale_verdicts=0, counters=Counters(succeeded=3, passed=1))
     (judged,) = criteria_events(REF, after, done)
