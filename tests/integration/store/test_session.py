@@ -117,7 +117,7 @@ def test_a_pool_that_is_empty_is_unavailable(database: Database, monkeypatch: py
     with (
         engine.connect(),
         engine.connect(),
-        pytest.raises(Unavailable, match="no database connection became free"),
+        pytest.raises(Unavailable, match="no database connection was free"),
         looking(engine, "looking"),
     ):
         pass

@@ -119,7 +119,7 @@ def test_a_result_that_is_new_by_an_older_version_is_refused(life: Life) -> None
     edit(life, SuccessCriteria(min_sharpe=2.0))
     judge_once(life.engine, life.epoch, UID)
     (seen,) = life.look().batches
-    with pytest.raises(Conflict, match="judged by others"):
+    with pytest.raises(Conflict, match="already have another verdict"):
         save(life.engine, INSTALLATION, life.epoch, BatchChanges(before=seen, after=seen, verdicts=(verdict(0, "x"),)))
 
 
