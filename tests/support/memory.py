@@ -119,7 +119,7 @@ class MemoryRows(WorldRows):
     def _commit(self, changes: BatchChanges, epoch: int) -> None:
         uid = changes.after.uid
         if epoch != self.epoch:
-            raise FenceLost(f"the epoch is {self.epoch}, this operator is of epoch {epoch}")
+            raise FenceLost(f"expected epoch {epoch}, got {self.epoch}. Another operator took over.")
         there = self._batches[uid].version if uid in self._batches else 0
         planned_on = changes.before.version if changes.before else 0
         if there != planned_on:
