@@ -118,6 +118,6 @@ def test_what_is_allowed_is_the_installations_and_the_catalogs() -> None:
         max_combinations=7,
         image_prefixes=("x/",),
         has_projects_volume=False,
-        on_hold={"Old": "the catalog has it so"},
+        on_hold={"Old": "the catalog says so"},
         project_paths={"Old": "STR-1"},
     )
