@@ -90,9 +90,11 @@ test-ahead: setup ## Run unit, property and contract tests and scenarios with th
 	@faketime -f +400d $(BIN)/python -m pytest -q -n 2 -m "not postgres" tests/unit tests/properties tests/scenarios tests/contract \
 	  --ignore tests/unit/controller/test_loop.py --ignore tests/unit/engines/test_shim.py
 
-.PHONY: soak
+.PHONY: soak soak-nodes
 soak: preflight setup ## Run all 486 combinations of a strategy on a real Kubernetes (about 6 minutes, not in CI)
-	@$(BIN)/python -m pytest tests/soak -q
+	@$(BIN)/python -m pytest tests/soak/test_full_space.py -q
+soak-nodes: preflight setup ## Run 1,000 Jobs on simulated nodes of a real Kubernetes (not in CI)
+	@$(BIN)/python -m pytest tests/soak/test_simulated_nodes.py -q
 
 .PHONY: bench
 bench: setup ## Measure what a backtest costs compared to a native Job, on a local Kubernetes (about 15 minutes, not in CI)

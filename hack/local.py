@@ -60,9 +60,13 @@ class LocalBackfleet:
 
     def forward(self, port: int) -> str:
         """Forward a port of 127.0.0.1 to the API until `down`, and return the URL."""
-        service = ("--namespace", self.namespace, "--service", f"{RELEASE}-api", "--service-port", "8230")
-        self._run("hack/cluster", "forward", "--name", self.cluster, *service, "--port", str(port))
+        self.forward_service(port, f"{RELEASE}-api", 8230)
         return f"http://127.0.0.1:{port}"
+
+    def forward_service(self, port: int, service: str, service_port: int) -> None:
+        """Forward a port of 127.0.0.1 to a Service of the release until `down`."""
+        target = ("--namespace", self.namespace, "--service", service, "--service-port", str(service_port))
+        self._run("hack/cluster", "forward", "--name", self.cluster, *target, "--port", str(port))
 
     def environment(self) -> dict[str, str]:
         """Return an environment in which kubectl and helm use this cluster."""

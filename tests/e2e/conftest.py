@@ -56,18 +56,23 @@ def local() -> Iterator[LocalBackfleet]:
             backfleet.down()
 
 
-def install(local: LocalBackfleet) -> None:
-    """The release as the tests want it; LEAN's image is the stand-in."""
+def install(local: LocalBackfleet, *values: str) -> None:
+    """The release as the tests want it, with further values; LEAN's image is the stand-in."""
     images = local.images(for_tests=True)
-    local.install(images, *VALUES, f"engines.lean.image={images['lean-stand-in']}")
+    local.install(images, *VALUES, f"engines.lean.image={images['lean-stand-in']}", *values)
+
+
+def connect(local: LocalBackfleet) -> Live:
+    """The installed release."""
+    url = local.forward(PORT)
+    environment = local.environment()
+    api = config.new_client_from_config(environment["KUBECONFIG"])
+    assert isinstance(api, client.ApiClient)
+    return Live(NAMESPACE, environment, url, api)
 
 
 @pytest.fixture(scope="session")
 def live(local: LocalBackfleet) -> Live:
     """The release, installed and answering."""
     install(local)
-    url = local.forward(PORT)
-    environment = local.environment()
-    api = config.new_client_from_config(environment["KUBECONFIG"])
-    assert isinstance(api, client.ApiClient)
-    return Live(NAMESPACE, environment, url, api)
+    return connect(local)

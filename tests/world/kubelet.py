@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import urllib3.exceptions
+
 from tests.world.fates import Plan
 from tests.world.kinds import Json
 from tests.world.kube_client import KubeClient, Refusal
@@ -20,6 +22,8 @@ NODES = "/api/v1/nodes"
 PODS = "/api/v1/pods"
 BOUND = {"fieldSelector": "spec.nodeName!="}
 WATCH_SECONDS = 5.0
+AGAIN_SECONDS = 0.1
+NO_ANSWER = (Refusal, urllib3.exceptions.HTTPError, OSError)
 
 
 @dataclass
@@ -75,9 +79,6 @@ class Kubelet:
         self.cut_off.discard(node)
         self.renew()
         self._be_ready(node)
-        late, self.unreported = self.unreported, []
-        for pod, status in late:
-            self._report(pod, status)
 
     def sync(self) -> None:
         """Look at its pods once, and let them live up to now."""
@@ -93,6 +94,9 @@ class Kubelet:
 
     def act(self) -> None:
         """Do what is due on every node."""
+        late, self.unreported = self.unreported, []
+        for pod, status in late:
+            self._report(pod, status)
         now = self.now()
         due = [pod for pod in list(self.pods.values()) if self._is_due(pod, now)]
         if self.workers == 1:
@@ -108,29 +112,34 @@ class Kubelet:
         watcher.start()
         renewed_at = self.now()
         while not stop.wait(seconds):
-            if self.now() >= renewed_at + timedelta(seconds=renew_seconds):
-                renewed_at = self.now()
-                self.renew()
-            self.act()
+            with suppress(*NO_ANSWER):
+                if self.now() >= renewed_at + timedelta(seconds=renew_seconds):
+                    self.renew()
+                    renewed_at = self.now()
+                self.act()
         watcher.join(2 * WATCH_SECONDS)
 
     def _be_ready(self, node: str) -> None:
         self.kube.patch(f"{NODES}/{node}/status", {"status": build_node(node, self.now())["status"]})
 
     def _watch(self, stop: threading.Event) -> None:
-        while not stop.is_set():
-            page = self.kube.get(PODS, **BOUND)
-            there = {pod["metadata"]["uid"]: pod for pod in page["items"] or []}
+        while not stop.wait(AGAIN_SECONDS):
+            with suppress(*NO_ANSWER):
+                self._watch_once(stop)
+
+    def _watch_once(self, stop: threading.Event) -> None:
+        page = self.kube.get(PODS, **BOUND)
+        there = {pod["metadata"]["uid"]: pod for pod in page["items"] or []}
+        self.take(there.values())
+        version = page["metadata"]["resourceVersion"]
+        for event in self.kube.watch(PODS, WATCH_SECONDS, resourceVersion=version, **BOUND):
+            if event["type"] == "ERROR" or stop.is_set():
+                return
+            uid = event["object"]["metadata"]["uid"]
+            there.pop(uid, None)
+            if event["type"] != "DELETED":
+                there[uid] = event["object"]
             self.take(there.values())
-            version = page["metadata"]["resourceVersion"]
-            for event in self.kube.watch(PODS, WATCH_SECONDS, resourceVersion=version, **BOUND):
-                if event["type"] == "ERROR" or stop.is_set():
-                    break
-                uid = event["object"]["metadata"]["uid"]
-                there.pop(uid, None)
-                if event["type"] != "DELETED":
-                    there[uid] = event["object"]
-                self.take(there.values())
 
     def _is_due(self, pod: Json, now: datetime) -> bool:
         uid, is_reached = pod["metadata"]["uid"], pod["spec"]["nodeName"] not in self.cut_off
@@ -145,20 +154,25 @@ class Kubelet:
         uid, is_reached = pod["metadata"]["uid"], pod["spec"]["nodeName"] not in self.cut_off
         if is_reached and "deletionTimestamp" in pod["metadata"]:
             self.lives.pop(uid, None)
-            with suppress(Refusal):
+            with suppress(*NO_ANSWER):
                 self.kube.delete(path_of(pod), gracePeriodSeconds=0, preconditions={"uid": uid})
             return
         status = self.lives[uid].advance(pod, self.now())
-        if status and is_reached:
+        if status:
             self._report(pod, status)
-        elif status:
-            self.unreported.append((pod, status))
 
     def _report(self, pod: Json, status: Json) -> None:
-        """Write a status; a pod that is gone, or another of its name, has none."""
-        with suppress(Refusal):
-            patch = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
-            self.kube.patch(f"{path_of(pod)}/status", patch)
+        """Write a status, or keep it for later; a pod that is gone, or another of its name, has none."""
+        patch = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
+        try:
+            if pod["spec"]["nodeName"] in self.cut_off:
+                self.unreported.append((pod, status))
+            else:
+                self.kube.patch(f"{path_of(pod)}/status", patch)
+        except Refusal:
+            return
+        except urllib3.exceptions.HTTPError:
+            self.unreported.append((pod, status))
 
 
 def path_of(pod: Json) -> str:

@@ -7,7 +7,8 @@ from tests.world.kinds import Json
 from tests.world.nodes import LEASES as LEASE_NAMESPACE
 
 LABEL = "backfleet.test/fake"
-"""On every fake node, with the value "true"; so is its taint, of the effect NoSchedule."""
+VALUE = "simulated"
+"""Of that label on every fake node, and of the taint of that name, whose effect is NoSchedule."""
 TOLERATION = {"key": LABEL, "operator": "Exists", "effect": "NoSchedule"}
 LEASES = f"/apis/coordination.k8s.io/v1/namespaces/{LEASE_NAMESPACE}/leases"
 LEASE_SECONDS = 40
@@ -25,8 +26,8 @@ def build_node(name: str, now: datetime) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Node",
-        "metadata": {"name": name, "labels": {LABEL: "true", "kubernetes.io/hostname": name}},
-        "spec": {"taints": [{"key": LABEL, "value": "true", "effect": "NoSchedule"}]},
+        "metadata": {"name": name, "labels": {LABEL: VALUE, "kubernetes.io/hostname": name}},
+        "spec": {"taints": [{"key": LABEL, "value": VALUE, "effect": "NoSchedule"}]},
         "status": {"capacity": CAPACITY, "allocatable": CAPACITY, "conditions": conditions},
     }
 

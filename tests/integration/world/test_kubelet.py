@@ -1,5 +1,6 @@
 """What the fake kubelet makes of pods: the statuses that the operator reads, and the outcomes in Postgres."""
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,16 @@ from backfleet.core.planning.job_failures import classify_failure
 from backfleet.core.planning.observation import SeenPod
 from backfleet.engines.registry import ENGINES
 from tests.support.jobs import build_attempt, build_create
+from tests.support.observer import wait_until
 from tests.support.operator import build_settings
+from tests.world.api_server import ApiServer
+from tests.world.control_plane import ControlPlane
 from tests.world.fates import Fate, Plan
+from tests.world.faults import Fault
+from tests.world.job_controller import condition_of
 from tests.world.kinds import Json
+from tests.world.kube_client import KubeClient
+from tests.world.kubelet import Kubelet
 from tests.world.kubernetes_world import KubernetesWorld
 from tests.world.node_objects import TOLERATION
 from tests.world.recording import Ending
@@ -55,7 +63,7 @@ def run(notes: Notes) -> Iterator[Run]:
         entered = KubernetesWorld.running(notes, Plan(weights={fate: 1}, **FAST))
         worlds.append(entered)
         world = entered.__enter__()
-        add_job(world)
+        world.objects.create("jobs", NAMESPACE, backtest_job())
         world.settle()
         return world
 
@@ -64,10 +72,10 @@ def run(notes: Notes) -> Iterator[Run]:
         each.__exit__(None, None, None)
 
 
-def add_job(world: KubernetesWorld, **changes: Any) -> None:
+def backtest_job() -> Json:
     job = build_job(build_create(), ENGINES["noop"], SETTINGS)
     job["metadata"].pop("ownerReferences")
-    world.objects.create("jobs", NAMESPACE, job)
+    return job
 
 
 def pod_of(world: KubernetesWorld) -> SeenPod:
@@ -196,3 +204,26 @@ def test_a_seed_gives_the_same_lives_each_time_and_another_one_others() -> None:
     lives = [[Plan(seed, weights).life_of(pod) for pod in pods] for seed in (1, 1, 2)]
     assert lives[0] == lives[1] != lives[2]
     assert len({life.fate for life in lives[0]}) > 6
+
+
+def test_it_follows_the_clock_of_this_machine_and_gets_over_faults(notes: Notes) -> None:
+    plan = Plan(start_seconds=(0, 0), run_seconds=(0, 0))
+    with ApiServer.running() as api:
+        kubelet = Kubelet(KubeClient(api.client()), notes, plan, ("fake-0", "fake-1"), workers=4)
+        kubelet.register()
+        api.faults += [
+            Fault("/pods", kind="too old", verb="watch"),
+            Fault("/pods", kind="close", verb="list"),
+            Fault("/status", "PATCH", "close"),
+        ]
+        stop = threading.Event()
+        thread = threading.Thread(target=kubelet.follow, args=(stop, 0.05), daemon=True)
+        thread.start()
+        with ControlPlane(api.objects).following():
+            api.objects.create("jobs", NAMESPACE, backtest_job())
+            wait_until("the Job's end", lambda: condition_of(api.objects.all("jobs")[0], "Complete"), 60, 0.05)
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+    assert [fault.times for fault in api.faults] == [0, 0, 0]
+    assert notes.asked == 1

@@ -8,7 +8,7 @@ from tests.world.api_server import ApiServer
 from tests.world.fates import Plan
 from tests.world.kube_client import KubeClient
 from tests.world.kubernetes_world import KubernetesWorld
-from tests.world.node_objects import LABEL, TOLERATION
+from tests.world.node_objects import LABEL, TOLERATION, VALUE
 from tests.world.pod_life import Records
 
 PODS = "/api/v1/namespaces/research/pods"
@@ -53,7 +53,7 @@ def test_only_a_pod_that_tolerates_the_taint_comes_to_a_fake_node(world: Kuberne
     kube.create(PODS, pod("ours", tolerations=[TOLERATION]))
     kube.create(PODS, pod("somebody-elses"))
     kube.create(PODS, pod("of-another-node", tolerations=[TOLERATION], nodeSelector={"disk": "fast"}))
-    kube.create(PODS, pod("chosen", tolerations=[TOLERATION], nodeSelector={LABEL: "true"}))
+    kube.create(PODS, pod("chosen", tolerations=[TOLERATION], nodeSelector={LABEL: VALUE}))
     world.settle()
     assert nodes_of(kube) == {"ours": "fake-0", "chosen": "fake-1", "somebody-elses": None, "of-another-node": None}
     assert scheduled(kube, "ours") == ("True", "")
