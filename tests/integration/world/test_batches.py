@@ -7,6 +7,8 @@ import pytest
 
 from backfleet.controller.cluster import Cluster
 from backfleet.core import wire
+from backfleet.core.errors import Unavailable
+from backfleet.core.planning.effects import Effect
 from tests.support.clocked import ClockedDatabase
 from tests.support.operator import Operator, batch_spec, build_settings, values
 from tests.support.postgres_rows import PostgresRows
@@ -22,13 +24,22 @@ NAMESPACE = "research"
 SETTINGS = build_settings(pods={"tolerations": [TOLERATION]}, maxConcurrent=8)
 
 
+class Dead(BaseException):
+    """The process is gone; it does not go on to its next effect."""
+
+
 def operator_of(world: KubernetesWorld, rows: PostgresRows, token: str = "operator") -> Operator:
     """A process of the operator, whose calls carry a token of their own."""
     clock = world.objects.clock
     if rows.set_clock not in world.clocks:
         world.clocks.append(rows.set_clock)
+
+    def die_if_severed(_: Effect) -> None:
+        if token in world.api.severed:
+            raise Dead
+
     cluster = Cluster(world.api.client(token))
-    return Operator(cluster, rows, settings=SETTINGS, clock=lambda: clock.now().timestamp())
+    return Operator(cluster, rows, checkpoint=die_if_severed, settings=SETTINGS, clock=lambda: clock.now().timestamp())
 
 
 def add_batch(world: KubernetesWorld, count: int) -> str:
@@ -92,3 +103,21 @@ def test_every_fate_is_in_postgres_as_the_recorder_or_the_pod_says_it(clocked_da
     told = {each.id: each.reason for each in rows.attempts.values() if each.index in (3, 4)}
     names = {f"{uid}-{index}.{number}": (index, number) for index in (3, 4) for number in (1, 2)}
     assert told == {name: "OOMKilled" if index == 3 else "EngineCrash" for name, (index, _) in names.items()}
+
+
+@pytest.mark.parametrize("writes", range(1, 9))
+def test_who_dies_with_a_write_is_followed_by_one_that_ends_the_batch(
+    clocked_database: ClockedDatabase, writes: int
+) -> None:
+    rows = PostgresRows(now=START, store=clocked_database)
+    with KubernetesWorld.running(Recorder(clocked_database.database.recorder_url)) as world:
+        first = operator_of(world, rows, "first")
+        uid = add_batch(world, 2)
+        world.api.sever_after(writes, "first")
+        with pytest.raises((Dead, Unavailable)):
+            run_to_its_end(world, first)
+        status = run_to_its_end(world, operator_of(world, rows, "second"))
+        made = [change.key[2] for change in world.objects.history.changes if change.type == "ADDED"]
+    assert (status["succeeded"], status["failed"]) == (2, 0)
+    assert sorted(rows.results) == [(uid, 0), (uid, 1)]
+    assert [len([name for name in made if name.endswith(f"-{index}-1")]) for index in range(2)] == [1, 1]

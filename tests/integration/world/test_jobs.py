@@ -129,28 +129,27 @@ def test_an_old_job_makes_a_deleted_pod_again_while_that_still_ends(
 def test_a_suspended_job_has_no_pod_until_it_goes_on(
     api: ApiServer, kube: KubeClient, control_plane: ControlPlane
 ) -> None:
-    kube.create(JOBS, job(suspend=True, activeDeadlineSeconds=100))
+    kube.create(JOBS, job(suspend=True))
     control_plane.settle()
     assert (kube.items(PODS), conditions(kube)) == ([], {"Suspended": "JobSuspended"})
-    api.objects.clock.advance(1000)
     kube.patch(f"{JOBS}/a", {"spec": {"suspend": False}})
     control_plane.settle()
-    assert len(kube.items(PODS)) == 1
-    assert conditions(kube) == {}, "its deadline counts from when it went on"
+    assert (len(kube.items(PODS)), conditions(kube)) == (1, {})
 
 
 def test_suspending_a_job_ends_its_pod_and_is_no_failure(
     api: ApiServer, kube: KubeClient, control_plane: ControlPlane
 ) -> None:
-    pod = start(api, kube, control_plane)
+    pod = start(api, kube, control_plane, activeDeadlineSeconds=100)
     kube.patch(f"{JOBS}/a", {"spec": {"suspend": True}})
     control_plane.settle()
     kube.delete(f"{PODS}/{pod['metadata']['name']}", gracePeriodSeconds=0)
     control_plane.settle()
     assert (kube.items(PODS), conditions(kube), counts(kube)) == ([], {"Suspended": "JobSuspended"}, (0, 0, 0))
+    api.objects.clock.advance(1000)
     kube.patch(f"{JOBS}/a", {"spec": {"suspend": False}})
     control_plane.settle()
-    assert len(kube.items(PODS)) == 1
+    assert (len(kube.items(PODS)), conditions(kube)) == (1, {}), "its deadline counts from when it went on"
 
 
 def test_a_pod_that_is_refused_becomes_an_event_and_is_tried_again(
