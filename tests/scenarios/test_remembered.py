@@ -41,3 +41,25 @@ def test_a_refusal_that_the_rows_do_not_have_yet_is_kept(world: World) -> None:
     (refusal,) = world.operator.passes.applier.memory.refusals.values()
     assert refusal.start_tries == 0
     assert len(world.cluster.tried) == 1, "its Job may come yet"
+
+
+def test_the_spec_of_a_live_batch_is_kept_parsed_until_it_is_edited_or_over(world: World) -> None:
+    uid = world.cluster.add_batch(batch_spec(maxConcurrent=2))
+    world.turn()
+    accepted = world.operator.passes.works[uid]
+    for job in world.cluster.active_jobs:
+        world.record(job, result())
+    world.tick(1)
+    world.turn()
+    assert world.operator.passes.works[uid] is accepted
+    world.cluster.edit_batch(uid, maxConcurrent=1)
+    world.tick(1)
+    world.turn()
+    edited = world.operator.passes.works[uid]
+    assert edited.work.spec.max_concurrent == 1
+    world.restart()
+    world.turn()
+    assert world.operator.passes.works[uid].work == edited.work, "a restart reads the same from the row"
+    world.run_all()
+    world.turn()
+    assert world.operator.passes.works == {}

@@ -31,7 +31,6 @@ from backfleet_api.schemas.reading import (
 )
 
 CANCELLED_REASONS = frozenset({wire.REASON_CANCELLED, wire.REASON_DELETED})
-DEFAULT_MAX_CONCURRENT = 4
 
 
 def phase_of(batch: stored.BatchAnswer) -> BatchPhase:
@@ -40,7 +39,7 @@ def phase_of(batch: stored.BatchAnswer) -> BatchPhase:
         return BatchPhase.COUNTING
     if batch.record.state is BatchState.FINISHED:
         return ended_phase(batch.record.finish_reason)
-    return BatchPhase.SUSPENDED if batch.record.controls.get("suspend") else BatchPhase.RUNNING
+    return BatchPhase.SUSPENDED if batch.record.is_suspended else BatchPhase.RUNNING
 
 
 def ended_phase(reason: str | None) -> BatchPhase:
@@ -85,7 +84,7 @@ def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
     pace = backtests_per_second(record, now)
     return Batch(
         **dict(summarize_batch(batch)),
-        max_concurrent=batch.record.controls.get("maxConcurrent") or DEFAULT_MAX_CONCURRENT,
+        max_concurrent=batch.record.max_concurrent,
         started_at=batch.record.first_engine_started_at,
         pace=None if pace is None else pace_text(pace),
         backtests_per_minute=None if pace is None else round_figures(pace * 60),

@@ -9,8 +9,9 @@ from typing import Any
 from backfleet.core import ranking, wire
 from backfleet.core.metrics import METRICS
 from backfleet.core.ranking import Direction
+from backfleet.core.spec.defaults import MAX_CONCURRENT
 from backfleet_api.cluster import ClusterBatch
-from backfleet_api.reading.answers import DEFAULT_MAX_CONCURRENT, ended_phase, numbers, objective_answer
+from backfleet_api.reading.answers import ended_phase, numbers, objective_answer
 from backfleet_api.schemas.reading import Batch, BatchPhase, Counts, Finish
 
 WAITING = "the operator has not accepted it yet"
@@ -38,7 +39,7 @@ def describe_pending(seen: ClusterBatch) -> Batch:
         accepted_at=None,
         finished_at=None,
         finish=finish,
-        max_concurrent=_count(seen.spec, "maxConcurrent") or DEFAULT_MAX_CONCURRENT,
+        max_concurrent=_count(seen.spec, "maxConcurrent") or MAX_CONCURRENT,
         started_at=None,
         pace=None,
         backtests_per_minute=None,

@@ -7,15 +7,15 @@ from backfleet.catalog import CatalogStrategy
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
 from backfleet.configs.reading import Draft, Keys, fields_of, items_of, json_of, judge_keys, number_of, text_of
 from backfleet.core.space.scalars import shown
+from backfleet.core.spec.defaults import INITIAL_CASH
 
 DEFAULT_START = "2020-01-01"
 DEFAULT_END = "2024-12-31"
-DEFAULT_CASH = 1000
 DEFAULTS: dict[str, Any] = {
     "symbols": ["SPY"],
     "startDate": DEFAULT_START,
     "endDate": DEFAULT_END,
-    "initialCash": DEFAULT_CASH,
+    "initialCash": INITIAL_CASH,
 }
 """Replaces what could not be read, so that the rest can still be checked."""
 SECTIONS = ("backtest", "backtest_settings")

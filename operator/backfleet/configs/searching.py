@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from backfleet.configs.documents import ConfigInvalid, Entry
 from backfleet.configs.reading import Draft, number_of, text_of
 from backfleet.configs.statistics import choose, metric_of
-from backfleet.core.ranking import Direction
+from backfleet.core.ranking import Direction, Objective
 from backfleet.core.space.scalars import shown
 
 DIRECTIONS = {
@@ -20,7 +20,7 @@ DIRECTIONS = {
 
 def convert_objective(metric: Entry | None, direction: Entry | None, draft: Draft) -> None:
     """Put `objective` into the draft. The default metric is the Sharpe ratio; the default direction is the metric's own."""
-    objective: dict[str, str] = {"metric": "sharpe_ratio"}
+    objective: dict[str, str] = {"metric": Objective().metric}
     draft.spec["objective"] = objective
     if metric is not None:
         with draft.going_on():

@@ -40,6 +40,7 @@ from backfleet.core.planning.plan import plan
 from backfleet.core.planning.start import problems_since
 from backfleet.core.planning.status import database_unavailable_status
 from backfleet.core.records import Catalog, StoreView
+from backfleet.core.spec.snapshot import AcceptedWork
 from backfleet.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,8 @@ class Passes:
     refused: dict[str, RefusedBatch] = field(default_factory=dict)
     """Refused batches without a row, by uid. A restart forgets them, since it may bring other settings."""
     quiet: QuietBatches = field(default_factory=QuietBatches)
+    works: Mapping[str, AcceptedWork] = field(default_factory=dict)
+    """The parsed specs of live batches, by uid."""
     catalog: Catalog | None = None
     """The catalog of the last read, at `catalog_at` by the clock."""
     catalog_at: float = 0.0
@@ -112,6 +115,7 @@ class Passes:
         is_news = self._note_refused(planned, errors, seen) or self.applier.memory.has_news
         self.failing.note_pass(errors, seen.resting, seen, self.clock())
         self.quiet.note_pass(planned, seen.batches)
+        self.works = planned.works
         self._show(errors, seen)
         self._forget(seen)
         return PassReport(
@@ -157,6 +161,7 @@ class Passes:
             refusals=dict(memory.refusals),
             quiet=quiet,
             refused=dict(self.refused),
+            works=self.works,
             last_lived=self._last_lived(listing, store),
             unlabelled=frozenset(memory.unlabelled),
             problems_since=dict(memory.problems_since),

@@ -52,7 +52,7 @@ def backtests_per_second(record: BatchRecord, now: datetime) -> float | None:
 def estimate_finish(record: BatchRecord, now: datetime) -> datetime | None:
     """Estimate when the batch ends at its recent pace, rounded up to a minute. None if suspended or without pace."""
     pace = backtests_per_second(record, now)
-    if record.state is not BatchState.LIVE or record.controls.get("suspend") or not record.total or pace is None:
+    if record.state is not BatchState.LIVE or record.is_suspended or not record.total or pace is None:
         return None
     seconds = max(record.total - _ended(record), 0) / pace
     end = now + timedelta(seconds=min(seconds, FARTHEST_SECONDS))

@@ -8,7 +8,9 @@ from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestState, Failure, attempt_id
+from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
+from backfleet.core.spec import defaults
 
 MESSAGE_LIMIT = 2_000
 """The most characters of a stored message."""
@@ -93,6 +95,35 @@ class BatchRecord:
     finish_reason: str | None = None
     finish_message: str | None = None
     version: int = field(default=0, compare=False)
+
+    @property
+    def strategy(self) -> str:
+        return str(self.spec["strategy"]["name"])
+
+    @property
+    def engine(self) -> str:
+        return str(self.spec["engine"]["name"])
+
+    @property
+    def objective(self) -> Objective:
+        """The accepted objective, defaults included."""
+        declared = self.spec.get("objective") or {}
+        metric, direction = declared.get("metric") or Objective().metric, declared.get("direction")
+        return Objective.of(metric, Direction(direction) if direction else None)
+
+    @property
+    def max_concurrent(self) -> int:
+        """The last valid `maxConcurrent`; the installation's own limit holds too."""
+        return int(self.controls.get("maxConcurrent") or defaults.MAX_CONCURRENT)
+
+    @property
+    def is_suspended(self) -> bool:
+        return bool(self.controls.get("suspend"))
+
+    @property
+    def ttl_seconds_after_finished(self) -> int:
+        """The last valid time to live of finished Jobs; the installation's ceiling holds too."""
+        return int(self.controls.get("ttlSecondsAfterFinished", defaults.TTL_SECONDS_AFTER_FINISHED))
 
     @property
     def progress(self) -> str:

@@ -15,7 +15,6 @@ from backfleet.core.space.parameters import ParameterSpace, build_space
 from backfleet.core.spec.model import parse_spec
 from backfleet.store.passes.observe import observe
 from backfleet.store.passes.save import save
-from backfleet.store.tables.records import objective_of
 from backfleet_api.cluster import ClusterBatch
 from tests.integration.store.builders import record_results
 from tests.support.rows import seen_outcome
@@ -119,7 +118,7 @@ class Ledger:
     def succeed(self, batch: BatchRecord, index: int, *rejections: str, **metrics: float | int | None) -> BatchRecord:
         """An attempt that ended with a result; the batch as it is after it."""
         attempt = self.run(batch, index)
-        objective = objective_of(batch.spec)
+        objective = batch.objective
         value = metrics.get(objective.metric)
         counters = batch.counters
         after = replace(

@@ -9,7 +9,16 @@ from backfleet.core.planning.rejudge import effective_criteria
 from backfleet.core.records import BatchRecord, BatchState
 from backfleet.core.space.constraints import count_satisfying, nothing_satisfies, work_between
 from backfleet.core.spec.model import parse_spec
-from backfleet.core.spec.snapshot import CRITERIA, Work, controls_of, declared_criteria, edits_of, with_project
+from backfleet.core.spec.snapshot import (
+    CRITERIA,
+    AcceptedWork,
+    Work,
+    WorkSource,
+    controls_of,
+    declared_criteria,
+    edits_of,
+    with_project,
+)
 from backfleet.core.spec.storable import check_storable
 from backfleet.core.spec.validation import ON_HOLD, AcceptanceLimits, check
 from backfleet.core.wire import REASON_SPEC_INVALID
@@ -36,10 +45,12 @@ def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> D
         submitter=batch.submitter,
         accepted_at=seen.now,
     )
-    if declared_spec != batch.spec:
-        spec = parse_spec(declared_spec)
-    work = Work(spec=spec, space=accepted.space, criteria=criteria)
-    return Draft(seen=batch, before=before, record=record, work=work, now=seen.now, limits=seen.limits)
+    known = AcceptedWork(
+        source=WorkSource.of(record, batch.spec, seen.limits.of_controls),
+        work=Work(spec=accepted.spec_with_project(), space=accepted.space, criteria=criteria),
+        controls=record.controls,
+    )
+    return Draft(seen=batch, before=before, record=record, accepted=known, now=seen.now, limits=seen.limits)
 
 
 def count_on(draft: Draft, limit: int) -> Decision:

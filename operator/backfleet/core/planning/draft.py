@@ -21,26 +21,35 @@ from backfleet.core.planning.observation import AttemptKey, Limits, SeenBatch
 from backfleet.core.ranking import is_better
 from backfleet.core.reasons import NEVER_STARTED
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Best, Measured, OutcomeRecord
-from backfleet.core.spec.snapshot import Work
+from backfleet.core.spec.snapshot import AcceptedWork, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """`work` is the batch as accepted, with its present controls. Only `after` changes a draft; rules read it."""
+    """`accepted` is the batch as accepted, with its present controls. Only `after` changes a draft; rules read it."""
 
     seen: SeenBatch
     before: BatchRecord | None
     record: BatchRecord
-    work: Work
+    accepted: AcceptedWork
     now: datetime
     limits: Limits
     missing_engine: str | None = None
     """The batch's engine if the installation does not have it, so that the batch launches nothing."""
-    drift: str | None = None
+    fault_of_criteria: str | None = None
     verdicts: tuple[JudgeResult, ...] = ()
     attempts: Mapping[int, AttemptRecord] = field(default_factory=dict)
     """The latest attempt of every backtest that is queued, launching or running, by index."""
     decided: Decision = NOTHING
+
+    @property
+    def work(self) -> Work:
+        return self.accepted.work
+
+    @property
+    def drift(self) -> str | None:
+        """What of the present spec is not in force."""
+        return "; ".join(each for each in (self.accepted.drift, self.fault_of_criteria) if each) or None
 
     @property
     def ref(self) -> BatchRef:

@@ -11,6 +11,7 @@ from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import sentence_of
 from backfleet.core.planning.observation import RefusedBatch, SeenBatch
 from backfleet.core.records import AttemptRecord
+from backfleet.core.spec.snapshot import AcceptedWork
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,8 @@ class Plan:
 
     `overdue` names the Jobs past their hard deadline that no longer hold a slot. `refused` are the batches that this
     pass refused. `quiet` are those with nothing left to do until they change, with the seconds that their finished
-    Jobs stay.
+    Jobs stay. `works` are for the next observation (`Observation.works`) and cause no effect, so plans compare equal
+    without them.
     """
 
     batches: tuple[BatchPlan, ...] = ()
@@ -160,3 +162,4 @@ class Plan:
     overdue: tuple[str, ...] = ()
     refused: Mapping[str, RefusedBatch] = field(default_factory=dict)
     quiet: Mapping[str, int] = field(default_factory=dict)
+    works: Mapping[str, AcceptedWork] = field(default_factory=dict, compare=False, repr=False)

@@ -9,7 +9,6 @@ from functools import partial
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.planning.accept import (
     accept,
-    acceptance_limits,
     cost_of_judging,
     count_on,
     is_refused,
@@ -120,18 +119,18 @@ def _begin(seen: Observation, batch: SeenBatch, record: BatchRecord | None, kind
 
 def _reopen(seen: Observation, batch: SeenBatch, record: BatchRecord) -> Draft:
     reviewed = review(record, batch.spec, seen.catalog, seen.store.stale.get(batch.uid))
-    work, controls, drift = restore(reviewed.record, batch.spec, acceptance_limits(seen))
-    engine = work.spec.engine.name
+    accepted = restore(reviewed.record, batch.spec, seen.limits.of_controls, seen.works.get(batch.uid))
+    engine = accepted.work.spec.engine.name
     return Draft(
         seen=batch,
         before=record,
-        record=replace(reviewed.record, controls=controls, missing_since=None),
-        work=work,
+        record=replace(reviewed.record, controls=accepted.controls, missing_since=None),
+        accepted=accepted,
         now=seen.now,
         limits=seen.limits,
         missing_engine=None if engine in seen.strategies else engine.value,
         verdicts=reviewed.verdicts,
-        drift="; ".join(each for each in (drift.message if drift else None, reviewed.fault) if each) or None,
+        fault_of_criteria=reviewed.fault,
         decided=Decision(look_again_at=seen.now) if reviewed.record.stale_verdicts else NOTHING,
     )
 

@@ -58,7 +58,7 @@ def close_finished(
     retired = retire(seen, ref, jobs, (), ttl=ttl, is_stopped=record.finish_reason not in COMPLETE_REASONS)
     sight = Sight(
         active=_active(held, record.uid),
-        max_concurrent=min(int(record.controls.get("maxConcurrent", 4)), seen.limits.max_concurrent),
+        max_concurrent=min(record.max_concurrent, seen.limits.max_concurrent),
         drift=reviewed.fault,
         overdue=[job.name for job in overdue_jobs(jobs, seen.now, seen.limits)],
     )

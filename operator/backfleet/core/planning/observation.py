@@ -8,7 +8,9 @@ from typing import Any
 
 from backfleet.core.records import Catalog, StoreView
 from backfleet.core.spec.ceilings import Ceilings
+from backfleet.core.spec.snapshot import AcceptedWork
 from backfleet.core.spec.strategy_info import StrategyInfo
+from backfleet.core.spec.validation import ControlLimits
 
 AttemptKey = tuple[str, int, int]
 """(batch uid, index, attempt number): what a Job, its pod and its row have in common."""
@@ -182,6 +184,11 @@ class Limits:
     memory_ceiling: str = "2Gi"
     ceilings: Ceilings = field(default_factory=Ceilings)
 
+    @property
+    def of_controls(self) -> ControlLimits:
+        """What is allowed of the controls of an accepted batch."""
+        return ControlLimits(cpu_ceiling=self.cpu_ceiling, memory_ceiling=self.memory_ceiling, ceilings=self.ceilings)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -212,6 +219,8 @@ class Observation:
     Jobs stay: they are not among `batches`, and their rows not in `store`."""
     refused: Mapping[str, RefusedBatch] = field(default_factory=dict)
     """Recently refused batches without a row, by uid. They are not validated again until they are edited."""
+    works: Mapping[str, AcceptedWork] = field(default_factory=dict)
+    """The work of accepted batches in the last plan, by uid. It is not parsed again while its source is the same."""
     last_lived: Mapping[str, datetime] = field(default_factory=dict)
     unlabelled: frozenset[str] = frozenset()
     """Namespaces in which the operator may not label Jobs as settled."""

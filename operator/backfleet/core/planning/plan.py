@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
@@ -43,7 +44,8 @@ def plan(seen: Observation, between: Callable[[], None] = lambda: None) -> Plan:
     for batch, record in entered.finished:
         plans.append(or_fault(batch.uid, partial(close_finished, seen, batch, record, held, jobs[batch.uid])))
     plans.extend(plan_missing(seen))
-    return _conclude(seen, plans)
+    works = {draft.seen.uid: draft.accepted for draft in entered.drafts}
+    return replace(_conclude(seen, plans), works=works)
 
 
 def _decide(drafts: Iterable[Draft], decisions: Mapping[str, Decision]) -> list[Draft]:

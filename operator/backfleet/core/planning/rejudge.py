@@ -94,7 +94,7 @@ def criteria_events(ref: BatchRef, before: BatchRecord | None, after: BatchRecor
 
 def _edited(record: BatchRecord, declared: object, catalog: Catalog) -> BatchRecord:
     """Return the record with other declared criteria. The version only increases if they judge differently."""
-    criteria = effective_criteria(declared, record.spec["strategy"]["name"], catalog)
+    criteria = effective_criteria(declared, record.strategy, catalog)
     record = replace(record, controls={**record.controls, CRITERIA: declared})
     if criteria == SuccessCriteria.from_json(record.criteria):
         return record

@@ -10,9 +10,8 @@ from backfleet.core.planning.decision import Decision, earliest, join
 from backfleet.core.planning.effects import BatchPlan, BatchRef, DeleteJob, LabelJob, PostEvent
 from backfleet.core.planning.observation import AttemptKey, Limits, Observation, SeenBatch, SeenJob
 from backfleet.core.records import BatchRecord
+from backfleet.core.spec import defaults
 
-MIN_TTL_SECONDS = 60
-DEFAULT_TTL_SECONDS = 600
 MORE_LABELS = timedelta(seconds=2)
 """When the next pass writes the labels that were too many for this one."""
 
@@ -54,8 +53,8 @@ def retire(
 def ttl_after_end(batch: SeenBatch, record: BatchRecord | None, limits: Limits) -> int:
     """Return the time to live: the present one if valid (the schema's bound), else the last valid one; at most the ceiling."""
     ttl = batch.spec.get("ttlSecondsAfterFinished")
-    if not isinstance(ttl, int) or isinstance(ttl, bool) or ttl < MIN_TTL_SECONDS:
-        ttl = int((record.controls if record else {}).get("ttlSecondsAfterFinished", DEFAULT_TTL_SECONDS))
+    if not isinstance(ttl, int) or isinstance(ttl, bool) or ttl < defaults.MIN_TTL_SECONDS_AFTER_FINISHED:
+        ttl = record.ttl_seconds_after_finished if record else defaults.TTL_SECONDS_AFTER_FINISHED
     return min(ttl, limits.ceilings.ttl_seconds_after_finished)
 
 

@@ -9,7 +9,7 @@ from backfleet.core import wire
 from backfleet.core.metrics import as_shown
 from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text
 from backfleet.core.planning.observation import SeenBatch
-from backfleet.core.ranking import Objective, mixing_warning
+from backfleet.core.ranking import mixing_warning
 from backfleet.core.records import COMPLETE_REASONS, BatchRecord, BatchState
 
 WAITING_SHOWN = 3
@@ -59,7 +59,7 @@ def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: dateti
     }
     if record.best:
         best = record.best
-        value = as_shown(_objective_metric(record), best.value)
+        value = as_shown(record.objective.metric, best.value)
         status["best"] = {"index": best.index, "value": f"{value:.6g}", "parameters": dict(best.parameter_texts)}
     if (pace := backtests_per_second(record, now)) is not None:
         status["pace"] = pace_text(pace)
@@ -187,16 +187,12 @@ def _accepted(record: BatchRecord) -> Condition:
 
 
 def _mixed_versions(record: BatchRecord) -> Condition | None:
-    message = mixing_warning(record.engine_versions, record.spec["engine"]["name"], _objective_metric(record))
+    message = mixing_warning(record.engine_versions, record.engine, record.objective.metric)
     if message is None:
         return None
     return Condition(
         type=wire.CONDITION_ENGINE_VERSIONS_MIXED, status="True", reason="SeveralVersions", message=message
     )
-
-
-def _objective_metric(record: BatchRecord) -> str:
-    return (record.spec.get("objective") or {}).get("metric") or Objective().metric
 
 
 def _verdicts(record: BatchRecord) -> Condition:

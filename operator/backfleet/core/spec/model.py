@@ -15,9 +15,10 @@ from pydantic.alias_generators import to_camel
 from backfleet.core.backtests import Prices
 from backfleet.core.criteria import SuccessCriteria, check_bounds
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.ranking import Direction, natural_direction
+from backfleet.core.ranking import Direction, Objective, natural_direction
 from backfleet.core.space.parameters import ParameterDeclaration, RangeDeclaration
 from backfleet.core.space.scalars import ParameterType, shown
+from backfleet.core.spec import defaults
 from backfleet.core.spec.fields import (
     MAX_CASH,
     parse_cash,
@@ -125,7 +126,7 @@ class DataSpec(_Model):
     )
     start_date: Day
     end_date: Day
-    initial_cash: Cash = Decimal(1000)
+    initial_cash: Cash = Decimal(defaults.INITIAL_CASH)
     prices: Annotated[Prices, Field(strict=False)] | None = None
     volume: VolumeSpec | None = None
 
@@ -164,7 +165,7 @@ class SearchSpec(_Model):
 class ObjectiveSpec(_Model):
     """What is ranked; without a direction the metric's own better end counts."""
 
-    metric: str = Field(default="sharpe_ratio", min_length=1, max_length=64, pattern=METRIC_PATTERN)
+    metric: str = Field(default=Objective().metric, min_length=1, max_length=64, pattern=METRIC_PATTERN)
     direction: Annotated[Direction, Field(strict=False)] = Field(
         default_factory=lambda fields: natural_direction(fields.get("metric", ""))
     )
@@ -235,11 +236,13 @@ class BatchSpec(_Model):
     search: SearchSpec = SearchSpec()
     objective: ObjectiveSpec = ObjectiveSpec()
     success_criteria: CriteriaSpec | None = None
-    max_concurrent: Whole = Field(default=4, ge=1, le=256)
+    max_concurrent: Whole = Field(default=defaults.MAX_CONCURRENT, ge=1, le=256)
     suspend: bool = False
     cancel: bool = False
     failure_policy: FailurePolicySpec = FailurePolicySpec()
-    ttl_seconds_after_finished: Whole = Field(default=600, ge=60, le=31_536_000)
+    ttl_seconds_after_finished: Whole = Field(
+        default=defaults.TTL_SECONDS_AFTER_FINISHED, ge=defaults.MIN_TTL_SECONDS_AFTER_FINISHED, le=31_536_000
+    )
     resources: ResourcesSpec = ResourcesSpec()
 
     def declarations(self) -> list[ParameterDeclaration]:

@@ -12,7 +12,7 @@ from backfleet.core.space.constraints import Constraint, compile_known
 from backfleet.core.space.parameters import ParameterSpace
 from backfleet.core.spec.ceilings import clamp
 from backfleet.core.spec.model import BatchSpec, EngineName, parse_spec
-from backfleet.core.spec.validation import AcceptanceLimits, check_controls
+from backfleet.core.spec.validation import ControlLimits, check_controls
 
 CONTROLS = ("maxConcurrent", "suspend", "cancel", "failurePolicy", "ttlSecondsAfterFinished", "resources")
 """Fields of the spec that stay editable after acceptance; all others but `CRITERIA` define the work."""
@@ -45,10 +45,39 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drift:
-    """What of the present spec is not in force: ignored edits of the definition, or controls that are not valid."""
+class WorkSource:
+    """All that the work of an accepted batch is made from: its row, the present spec and the installation's limits."""
 
-    message: str
+    spec: Mapping[str, Any]
+    controls: Mapping[str, Any]
+    axes: Mapping[str, Any]
+    criteria: Mapping[str, Any]
+    present: Mapping[str, Any]
+    limits: ControlLimits
+
+    @staticmethod
+    def of(record: BatchRecord, present: Mapping[str, Any], limits: ControlLimits) -> "WorkSource":
+        return WorkSource(
+            spec=record.spec,
+            controls=record.controls,
+            axes=record.axes,
+            criteria=record.criteria,
+            present=present,
+            limits=limits,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedWork:
+    """The work of an accepted batch with the controls in force; it stands as long as its source is the same.
+
+    `drift` names what of the present spec is not in force: ignored edits of the definition, or controls that are not valid.
+    """
+
+    source: WorkSource
+    work: Work
+    controls: Mapping[str, Any]
+    drift: str | None = None
 
 
 def controls_of(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -87,15 +116,17 @@ def edits_of(accepted: Mapping[str, Any], present: Mapping[str, Any]) -> list[st
 
 
 def restore(
-    record: BatchRecord, present: Mapping[str, Any], limits: AcceptanceLimits
-) -> tuple[Work, dict[str, Any], Drift | None]:
-    """The work of an accepted batch under the present spec's controls, those controls, and what is not in force.
+    record: BatchRecord, present: Mapping[str, Any], limits: ControlLimits, known: AcceptedWork | None = None
+) -> AcceptedWork:
+    """Return the work of an accepted batch under the present spec's controls; `known` as it is, if its source is the same.
 
     Controls that are not valid leave the last valid ones in force: a typo never stops a running batch, and never keeps it from
-    being stopped. Times above the
-    installation's ceilings are held to them, since the ceilings may be younger than the batch. The criteria are the record's,
-    whatever the present spec says of them.
+    being stopped. Times above the installation's ceilings are held to them, since the ceilings may be younger than the
+    batch. The criteria are the record's, whatever the present spec says of them.
     """
+    source = WorkSource.of(record, present, limits)
+    if known is not None and known.source == source:
+        return known
     definition = definition_of(record.spec)
     criteria = {CRITERIA: declared_criteria(record)}
     controls = {**controls_of(present), **criteria}
@@ -113,10 +144,6 @@ def restore(
     if edited := edits_of(record.spec, present):
         names = ", ".join(f"spec.{name}" for name in edited)
         faults.append(f"edits of {names} are ignored: they were fixed at acceptance; apply a new batch for them")
-    space = ParameterSpace.from_json(record.axes)
-    work = Work(
-        spec=spec,
-        space=space,
-        criteria=SuccessCriteria.from_json(record.criteria),
-    )
-    return work, controls, Drift(message="; ".join(faults)) if faults else None
+    space, judged_by = ParameterSpace.from_json(record.axes), SuccessCriteria.from_json(record.criteria)
+    work = Work(spec=spec, space=space, criteria=judged_by)
+    return AcceptedWork(source=source, work=work, controls=controls, drift="; ".join(faults) or None)

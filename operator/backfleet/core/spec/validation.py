@@ -22,15 +22,21 @@ Strategies = Mapping[str, Mapping[str, StrategyInfo] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AcceptanceLimits:
+class ControlLimits:
+    """What this installation allows of what stays editable after acceptance."""
+
+    cpu_ceiling: str = "1"
+    memory_ceiling: str = "2Gi"
+    ceilings: Ceilings = field(default_factory=Ceilings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptanceLimits(ControlLimits):
     """What this installation allows a batch; `on_hold` and `project_paths` are the catalog's, by strategy name."""
 
     max_combinations: int = MAX_COMBINATIONS
     image_prefixes: tuple[str, ...] = ()
     volume_claims: tuple[str, ...] = ()
-    cpu_ceiling: str = "1"
-    memory_ceiling: str = "2Gi"
-    ceilings: Ceilings = field(default_factory=Ceilings)
     on_hold: Mapping[str, str] = field(default_factory=dict)
     """Strategies that must not run, with the reason why."""
     project_paths: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +53,13 @@ class AcceptedBatch:
     constraints: tuple[Constraint, ...]
     lean_project_path: str | None
     """The declared project, or else the catalog's."""
+
+    def spec_with_project(self) -> BatchSpec:
+        """Return the spec with the project of a batch for LEAN, wherever it is from."""
+        if self.spec.engine.name is not EngineName.LEAN:
+            return self.spec
+        strategy = self.spec.strategy.model_copy(update={"lean_project_path": self.lean_project_path})
+        return self.spec.model_copy(update={"strategy": strategy})
 
 
 def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> AcceptedBatch:
@@ -73,7 +86,7 @@ def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> 
     )
 
 
-def check_controls(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+def check_controls(spec: BatchSpec, limits: ControlLimits) -> None:
     """Judge what stays editable after acceptance, as `check` did; SpecInvalid names the field at fault."""
     _judge_timeouts(spec, limits)
     _judge_resources(spec, limits)
@@ -194,7 +207,7 @@ def _judge_criteria(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
         check_bounds(spec.success_criteria.criteria())
 
 
-def _judge_timeouts(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
+def _judge_timeouts(spec: BatchSpec, _limits: ControlLimits) -> None:
     policy = spec.failure_policy
     if policy.batch_timeout_seconds is not None and policy.batch_timeout_seconds < policy.backtest_timeout_seconds:
         raise SpecInvalid(
@@ -204,7 +217,7 @@ def _judge_timeouts(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
         )
 
 
-def _judge_resources(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+def _judge_resources(spec: BatchSpec, limits: ControlLimits) -> None:
     ceilings = {"cpu": limits.cpu_ceiling, "memory": limits.memory_ceiling}
     for resource, quantity in spec.resources.requests_map().items():
         if parse_quantity(quantity) > parse_quantity(ceilings[resource]):

@@ -27,7 +27,6 @@ from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
 from backfleet.core.spec.storable import dump_storable, storable_text
 from backfleet.store.passes import statements
-from backfleet.store.tables.records import objective_of
 
 Rows = list[dict[str, Any]]
 
@@ -73,7 +72,7 @@ def forget_settled(connection: Connection) -> None:
 
 
 def _settle_results(connection: Connection, batch: BatchRecord, changes: Sequence[SettleResult]) -> int:
-    direction = objective_of(batch.spec).direction
+    direction = batch.objective.direction
     rows = [
         {
             **_attempt(change.attempt),
@@ -135,7 +134,7 @@ def _launch_attempts(connection: Connection, batch: BatchRecord, changes: Sequen
             "combination_hash": change.combination_hash,
             "charged": change.attempt.charged,
             "uncharged": change.attempt.uncharged,
-            "engine": batch.spec["engine"]["name"],
+            "engine": batch.engine,
             "launched_at": change.attempt.launched_at.isoformat(),
             "start_deadline_at": change.attempt.start_deadline_at.isoformat(),
             "hard_deadline_at": change.attempt.hard_deadline_at.isoformat(),

@@ -64,7 +64,7 @@ def _lock(connection: Connection, installation: str, changes: BatchChanges) -> A
 
 
 def _insert(connection: Connection, installation: str, record: BatchRecord) -> None:
-    columns = {**batch_columns(record), **spec_columns(record.spec)}
+    columns = {**batch_columns(record), **spec_columns(record)}
     ensure_strategy(connection, columns["strategy_name"])
     connection.execute(Batch.__table__.insert().values(installation_id=installation, **columns))  # type: ignore[attr-defined]
 
@@ -75,6 +75,6 @@ def _write_batch(connection: Connection, row: AnyRow, after: BatchRecord, *, is_
     if not changed and not is_changed and row.version > 0:
         return
     if "spec" in changed:
-        changed |= spec_columns(after.spec)
+        changed |= spec_columns(after)
     statement = update(Batch).where(Batch.uid == after.uid)
     connection.execute(statement.values(**changed, version=Batch.version + 1, updated_at=func.now()))

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from backfleet.core.ranking import Direction, Objective
 from backfleet.core.records import BatchRecord, BatchState, Best, Counters
+from backfleet.core.spec.defaults import INITIAL_CASH
 from backfleet.core.spec.storable import storable_text
-from backfleet.store.tables.base import AnyRow, Json
+from backfleet.store.tables.base import AnyRow
 
 _SAME_NAMES = (
     "uid",
@@ -79,23 +79,15 @@ def ends_of(column: list[Any]) -> tuple[tuple[datetime, int], ...]:
     return tuple((datetime.fromisoformat(moment), ended) for moment, ended in column)
 
 
-def objective_of(spec: Json) -> Objective:
-    """Return the objective of an accepted spec, with defaults."""
-    declared = spec.get("objective") or {}
-    direction = declared.get("direction")
-    metric = declared.get("metric") or Objective().metric
-    return Objective.of(metric, Direction(direction) if direction else None)
-
-
-def spec_columns(spec: Json) -> dict[str, Any]:
+def spec_columns(record: BatchRecord) -> dict[str, Any]:
     """Return the columns of a batch that repeat parts of its spec."""
-    data, objective = spec.get("data") or {}, objective_of(spec)
+    data, objective = record.spec.get("data") or {}, record.objective
     return {
-        "strategy_name": spec["strategy"]["name"],
-        "engine": spec["engine"]["name"],
+        "strategy_name": record.strategy,
+        "engine": record.engine,
         "start_date": _date(data.get("startDate")),
         "end_date": _date(data.get("endDate")),
-        "initial_cash": str(data.get("initialCash", 1000)),
+        "initial_cash": str(data.get("initialCash", INITIAL_CASH)),
         "objective_metric": objective.metric,
         "objective_direction": objective.direction.value,
     }
