@@ -16,6 +16,7 @@ from backfleet.core.planning.start import StartProblem
 from backfleet.core.planning.waiting import postpone
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchState
+from backfleet.core.spec.model import BatchSpec
 from tests.support.jobs import NOW, build_attempt
 from tests.support.planning import after, build_draft, build_running, creation
 
@@ -34,6 +35,11 @@ def launched(draft: Draft, index: int, number: int = 1, **changes: Any) -> tuple
     )
     launch = LaunchAttempt(attempt=attempt, combination=combination.to_json(), combination_hash=combination.digest)
     return launch, attempt
+
+
+def under(draft: Draft, spec: BatchSpec) -> Draft:
+    """The draft with another spec."""
+    return replace(draft, accepted=replace(draft.accepted, work=replace(draft.work, spec=spec)))
 
 
 def test_the_next_combination_is_launched() -> None:
@@ -107,7 +113,7 @@ def test_a_waiting_attempt_is_tried_again_under_its_name() -> None:
 
 def test_an_attempt_whose_job_cannot_be_built_waits_like_a_refused_one() -> None:
     draft = build_draft()
-    broken = replace(draft, work=replace(draft.work, spec=draft.work.spec.model_copy(update={"data": None})))
+    broken = under(draft, draft.work.spec.model_copy(update={"data": None}))
     launch, attempt = launched(draft, 0)
     problem = StartProblem(
         kind=RefusalKind.NOT_BUILT, message="AttributeError: 'NoneType' object has no attribute 'symbols'"
@@ -157,5 +163,5 @@ def test_the_volumes_of_a_batch_are_named_to_its_jobs() -> None:
         {**draft.work.spec.data.model_dump(by_alias=True), "volume": {"claimName": "prices", "subPath": "us"}}
     )
     spec = draft.work.spec.model_copy(update={"data": data})
-    shape = job_shape(replace(draft, work=replace(draft.work, spec=spec)))
+    shape = job_shape(under(draft, spec))
     assert (shape.data_volume, shape.projects_volume) == (ClaimRef(**volume), None)

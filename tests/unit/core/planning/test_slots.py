@@ -158,7 +158,7 @@ def test_without_a_free_slot_nothing_starts() -> None:
 def test_a_batch_that_cannot_be_planned_takes_no_slot_from_the_others() -> None:
     good = of_batch("b", build_draft(**PROVEN))
     broken = of_batch("a", build_draft(**PROVEN))
-    broken = replace(broken, work=replace(broken.work, space=None))  # type: ignore[arg-type]
+    broken = replace(broken, accepted=replace(broken.accepted, work=replace(broken.work, space=None)))  # type: ignore[arg-type]
     made = share_slots([broken, good], set(), Limits(max_concurrent=1), {})
     assert made["a"].fault is not None
     assert made == {"a": Decision(fault=made["a"].fault), "b": started(good, 1)}
