@@ -46,7 +46,7 @@ class NewBatch:
         return {"apiVersion": wire.API_VERSION, "kind": wire.KIND, "metadata": metadata, "spec": dict(self.spec)}
 
 
-class NotAllowed(Unavailable):
+class NamespaceForbidden(Unavailable):
     """Kubernetes forbids access to this namespace. Other namespaces may be allowed."""
 
 
@@ -140,7 +140,7 @@ class KubernetesCluster:
         except ApiException as error:
             if error.status == 404:
                 return {}
-            kind = NotAllowed if error.status == 403 else Unavailable
+            kind = NamespaceForbidden if error.status == 403 else Unavailable
             raise kind(f"Kubernetes answered {error.status} {error.reason}") from error
 
     def _write(self, method: Callable[..., dict[str, Any]], namespace: str, **arguments: object) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backfleet.core.errors import Unavailable
-from backfleet_api.cluster import Cluster, ClusterBatch, NotAllowed
+from backfleet_api.cluster import Cluster, ClusterBatch, NamespaceForbidden
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """The namespace, name and uid of a custom resource."""
 
     namespace: str
@@ -33,16 +33,16 @@ class Place:
 class _Listing:
     """The content of the watched namespaces. `refusal` is set if access to one of them was refused."""
 
-    by_uid: dict[str, Place] = field(default_factory=dict)
-    by_name: dict[str, Place] = field(default_factory=dict)
+    by_uid: dict[str, Location] = field(default_factory=dict)
+    by_name: dict[str, Location] = field(default_factory=dict)
     """The newest of each name."""
-    refusal: NotAllowed | None = None
+    refusal: NamespaceForbidden | None = None
 
-    def add(self, place: Place) -> None:
-        self.by_uid[place.uid] = place
-        known = self.by_name.get(place.name)
-        if known is None or known.created_at <= place.created_at:
-            self.by_name[place.name] = place
+    def add(self, location: Location) -> None:
+        self.by_uid[location.uid] = location
+        known = self.by_name.get(location.name)
+        if known is None or known.created_at <= location.created_at:
+            self.by_name[location.name] = location
 
 
 class Directory:
@@ -60,7 +60,7 @@ class Directory:
         self._reading = threading.Lock()
         self._read_at: float | None = None
         self._error: Unavailable | None = None
-        self._seen: dict[str, Place] = {}
+        self._seen: dict[str, Location] = {}
 
     def find(self, wanted: str, namespace: str | None, *, is_uid: bool) -> ClusterBatch | None:
         """Return the batch of that uid, or the newest of that name. Raise Unavailable if it cannot be known."""
@@ -76,18 +76,18 @@ class Directory:
         """Remember where a batch is, before the next list contains it."""
         if len(self._seen) >= REMEMBERED:
             self._seen.clear()
-        self._seen[batch.uid] = _place(batch)
+        self._seen[batch.uid] = _location(batch)
 
     def _find_listed(self, wanted: str, namespace: str | None) -> ClusterBatch | None:
-        place = self._seen.get(wanted) or self._listing.by_uid.get(wanted)
-        if place is None:
+        location = self._seen.get(wanted) or self._listing.by_uid.get(wanted)
+        if location is None:
             listing = self._read_listing()
-            place = listing.by_uid.get(wanted) or listing.by_name.get(wanted)
-            if place is None and listing.refusal is not None:
+            location = listing.by_uid.get(wanted) or listing.by_name.get(wanted)
+            if location is None and listing.refusal is not None:
                 raise listing.refusal
-        if place is None or namespace not in (None, place.namespace):
+        if location is None or namespace not in (None, location.namespace):
             return None
-        found = self._cluster.get_batch(place.namespace, place.name)
+        found = self._cluster.get_batch(location.namespace, location.name)
         return found if found is not None and wanted in (found.uid, found.name) else None
 
     def _read_listing(self) -> _Listing:
@@ -108,8 +108,8 @@ class Directory:
         for namespace in self._namespaces:
             try:
                 for batch in self._cluster.list_batches(namespace):
-                    listing.add(_place(batch))
-            except NotAllowed as error:
+                    listing.add(_location(batch))
+            except NamespaceForbidden as error:
                 logger.warning("skipped a namespace: %s", error)
                 listing.refusal = error
             except Unavailable as error:
@@ -117,5 +117,5 @@ class Directory:
         return listing, None
 
 
-def _place(batch: ClusterBatch) -> Place:
-    return Place(batch.namespace, batch.name, batch.uid, batch.created_at)
+def _location(batch: ClusterBatch) -> Location:
+    return Location(batch.namespace, batch.name, batch.uid, batch.created_at)

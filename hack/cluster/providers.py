@@ -14,7 +14,6 @@ from hack.cluster.layout import Layout
 from hack.cluster.progress import ClusterError
 
 CONTEXT, KIND, HERMETIC = "context", "kind", "hermetic"
-PROVIDERS = (CONTEXT, KIND, HERMETIC)
 WITHOUT_ROOT = """\
 the hermetic cluster needs root: it makes namespaces, a network interface and control groups,
 and installs Debian packages. Run the command as root (sudo -E make ...), or

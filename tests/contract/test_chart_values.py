@@ -94,7 +94,7 @@ def test_global_values_are_let_through():
         ),
         pytest.param(
             {"database": {"existingSecret": "db"}},
-            "set evaluationPostgres.enabled=false to use your own Postgres",
+            "Set evaluationPostgres.enabled=false to use your own Postgres",
             id="two databases",
         ),
         pytest.param(

@@ -8,7 +8,7 @@ import pytest
 
 from backfleet.core import wire
 from backfleet.core.planning.observation import SeenBatch
-from backfleet.core.planning.status import Sight, build_status, database_unavailable_status, refused_status
+from backfleet.core.planning.status import StatusInput, build_status, database_unavailable_status, refused_status
 from backfleet.core.records import BatchRecord, BatchState, Best, Counters
 from tests.support.manifests.crd import load_schema, schema_faults
 from tests.support.manifests.specs import spec_body
@@ -37,11 +37,11 @@ FINISHED = replace(
     finish_reason=wire.REASON_NONE_SUCCEEDED,
     finish_message="x" * 5000,
 )
-BUSY = Sight(active=4, max_concurrent=4, waiting=["w" * 2000] * 9, drift="d" * 5000, conflict="c" * 5000)
+BUSY = StatusInput(active=4, max_concurrent=4, waiting=["w" * 2000] * 9, drift="d" * 5000, conflict="c" * 5000)
 
 STATUSES = {
     "running": build_status(SEEN, RUNNING, BUSY, NOW),
-    "suspended": build_status(SEEN, RUNNING, Sight(active=0, max_concurrent=1, is_suspended=True), NOW),
+    "suspended": build_status(SEEN, RUNNING, StatusInput(active=0, max_concurrent=1, is_suspended=True), NOW),
     "counting": build_status(SEEN, replace(RUNNING, state=BatchState.COUNTING, total=None), BUSY, NOW),
     "finished": build_status(SEEN, FINISHED, BUSY, NOW),
     "refused": refused_status(SEEN, "m" * 5000, NOW),

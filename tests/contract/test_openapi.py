@@ -11,7 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backfleet.core.errors import SpecInvalid
-from backfleet.core.records import Catalog
+from backfleet.core.records import StoredCatalog
 from backfleet_api.app import create_app
 from backfleet_api.cluster import NoCluster
 from backfleet_api.schemas.examples import SUBMITTED
@@ -102,7 +102,7 @@ BODY_SCHEMA = jsonschema.Draft202012Validator({"components": DOCUMENT["component
 def test_every_example_of_a_body_is_what_the_route_takes(name: str) -> None:
     BODY_SCHEMA.validate(BODIES[name])
     wanted = requested_spec(RunRequest.model_validate(BODIES[name]), str(ROOT / "configs"))
-    assert check_batch(wanted.spec, Catalog()).total == SUBMITTED["total"]
+    assert check_batch(wanted.spec, StoredCatalog()).total == SUBMITTED["total"]
     other = {"batch": {}} if name == "batch" else {"config": ""}
     for broken in ({"novelty": 1}, other, {"max_concurrent": 0}, {"name": "Upper"}, {name: None}):
         with pytest.raises(jsonschema.ValidationError):

@@ -13,7 +13,7 @@ from backfleet.core.errors import SpecInvalid, Unavailable
 from backfleet.core.planning.effects import CreateJob, DeleteJob, Effect, PostEvent, WriteStatus
 from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import BatchState, Catalog
+from backfleet.core.records import BatchState, StoredCatalog
 from backfleet.core.spec.model import parse_criteria
 from tests.support.faults import NAMESPACES, FaultyWorld
 from tests.support.operator import batch_spec, values
@@ -52,7 +52,7 @@ class OperatorMachine(RuleBasedStateMachine):
     @initialize(limit=st.integers(1, 3), batch=BATCHES)
     def begin(self, limit: int, batch: dict[str, Any]) -> None:
         self.world = FaultyWorld(limits=Limits(max_concurrent=limit, walk_budget=10))
-        self.world.rows.set_catalog(Catalog(default_criteria={"minTrades": 6}))
+        self.world.rows.set_catalog(StoredCatalog(default_criteria={"minTrades": 6}))
         self.add(**batch)
 
     @property

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from backfleet.core.criteria import RULES, SuccessCriteria, judge
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.planning.effects import Effect
-from backfleet.core.records import BatchState, Catalog
+from backfleet.core.records import BatchState, StoredCatalog
 from backfleet.core.spec.model import parse_criteria
 from tests.support.operator import World, batch_spec, result, values
 
@@ -109,7 +109,7 @@ def test_in_the_end_every_verdict_is_by_the_last_valid_criteria(
     """One batch has ended, another has begun."""
     world = World()
     world.rows.stale_look = 4
-    world.rows.set_catalog(Catalog(default_criteria={"minSharpe": 0.5}))
+    world.rows.set_catalog(StoredCatalog(default_criteria={"minSharpe": 0.5}))
     ended = world.cluster.add_batch(batch_spec(parameters=values(BACKTESTS)), name="ended")
     _turn(world)
     for metrics in measured:

@@ -6,7 +6,7 @@ import pytest
 
 from backfleet.core.backtests import BacktestState, Result
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import BatchState, Catalog, StrategyRecord
+from backfleet.core.records import BatchState, StoredCatalog, StrategyRecord
 from tests.support.life import start, status
 from tests.support.operator import World, batch_spec, failure, result, values
 
@@ -128,7 +128,7 @@ def test_a_batch_that_is_still_counted_takes_an_edit(world: World) -> None:
 
 def test_criteria_taken_away_give_way_to_the_strategys_then_the_default(world: World) -> None:
     strategy = StrategyRecord(name="Noop", status="available", criteria={"minSharpe": 5})
-    world.rows.set_catalog(Catalog(strategies={"Noop": strategy}, default_criteria={"minSharpe": 1}))
+    world.rows.set_catalog(StoredCatalog(strategies={"Noop": strategy}, default_criteria={"minSharpe": 1}))
     uid = finished(world)
     del world.cluster.batches[uid]["spec"]["successCriteria"]
     world.cluster.edit_batch(uid)
@@ -137,7 +137,7 @@ def test_criteria_taken_away_give_way_to_the_strategys_then_the_default(world: W
     world.cluster.edit_batch(uid, successCriteria={})
     settle(world)
     assert status(world, uid)["passed"] == 6
-    world.rows.set_catalog(Catalog(default_criteria={"minSharpe": 1}))
+    world.rows.set_catalog(StoredCatalog(default_criteria={"minSharpe": 1}))
     del world.cluster.batches[uid]["spec"]["successCriteria"]
     world.cluster.edit_batch(uid)
     settle(world)
@@ -146,9 +146,9 @@ def test_criteria_taken_away_give_way_to_the_strategys_then_the_default(world: W
 
 
 def test_a_strategys_edited_criteria_touch_no_batch_that_was_accepted_with_the_old_ones(world: World) -> None:
-    world.rows.set_catalog(Catalog(default_criteria={"minSharpe": 1}))
+    world.rows.set_catalog(StoredCatalog(default_criteria={"minSharpe": 1}))
     uid = finished(world, successCriteria=None)
-    world.rows.set_catalog(Catalog(default_criteria={"minSharpe": 5}))
+    world.rows.set_catalog(StoredCatalog(default_criteria={"minSharpe": 5}))
     world.cluster.edit_batch(uid, maxConcurrent=2)
     settle(world)
     assert verdicts(world, uid) == {index: (index >= 1, 1) for index in range(6)}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backfleet.core.planning.observation import Limits
-from backfleet.core.records import Catalog, StrategyRecord
+from backfleet.core.records import StoredCatalog, StrategyRecord
 from tests.scenarios.conftest import NewWorld
 from tests.support.operator import World, batch_spec
 
@@ -17,7 +17,7 @@ KNOWN = StrategyRecord(name="Known", status="testing", lean_project_path="STR-09
 def known(new_world: NewWorld, **limits: Any) -> World:
     """A world whose catalog has one strategy with a project."""
     made = new_world(limits=Limits(**limits))
-    made.rows.set_catalog(Catalog(strategies={"Known": KNOWN}))
+    made.rows.set_catalog(StoredCatalog(strategies={"Known": KNOWN}))
     return made
 
 
@@ -41,7 +41,7 @@ def test_the_project_is_fixed_at_acceptance_and_runs_without_drift(
     made = known(new_world)
     uid = made.cluster.add_batch(batch_spec(engine=LEAN, strategy=strategy))
     made.turn()
-    made.rows.set_catalog(Catalog())
+    made.rows.set_catalog(StoredCatalog())
     made.turn(2)
     assert project_of(made) == wanted
     assert made.cluster.condition(uid, "SpecDrift").get("status") != "True"

@@ -7,7 +7,7 @@ import pytest
 from backfleet.controller.applying import PassOverdue
 from backfleet.controller.observing import list_namespaces
 from backfleet.core.planning.observation import Limits
-from backfleet.core.records import BatchState, Catalog, StrategyRecord
+from backfleet.core.records import BatchState, StoredCatalog, StrategyRecord
 from backfleet.core.space.constraints import compile_known, work_between
 from backfleet.core.space.parameters import ParameterSpace
 from tests.scenarios.conftest import NewWorld
@@ -142,11 +142,11 @@ def test_a_batch_for_an_engine_that_was_missing_is_taken_by_an_operator_that_has
 
 def test_a_strategy_that_is_released_is_taken_without_an_edit_or_a_restart(world: World) -> None:
     held = StrategyRecord(name="Noop", status="on_hold")
-    world.rows.set_catalog(Catalog(strategies={"Noop": held}))
+    world.rows.set_catalog(StoredCatalog(strategies={"Noop": held}))
     uid = world.cluster.add_batch(batch_spec())
     world.turn()
     assert "on hold" in world.cluster.condition(uid, "Accepted")["message"]
-    world.rows.set_catalog(Catalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")}))
+    world.rows.set_catalog(StoredCatalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")}))
     world.tick(world.limits.judge_again_seconds)
     world.turn()
     assert world.cluster.active_jobs != []

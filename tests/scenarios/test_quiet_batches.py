@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backfleet.core.records import Catalog, StoreView, StrategyRecord
+from backfleet.core.records import StoredCatalog, StoreView, StrategyRecord
 from tests.scenarios.conftest import NewWorld
 from tests.support.life import status
 from tests.support.operator import World, batch_spec, failure, values
@@ -33,7 +33,7 @@ class Watched:
         self.asked.append(set(uids))
         return self._observe(uids)
 
-    def catalog(self) -> Catalog:
+    def catalog(self) -> StoredCatalog:
         self.catalogs += 1
         return self._catalog()
 
@@ -106,7 +106,7 @@ def test_a_thousand_refused_batches_are_judged_once_and_cost_as_little_as_one(ne
 
 
 def test_refused_batches_read_the_catalog_now_and_then_and_are_judged_again_when_it_has_changed(world: World) -> None:
-    world.rows.set_catalog(Catalog(strategies={"Noop": StrategyRecord(name="Noop", status="on_hold")}))
+    world.rows.set_catalog(StoredCatalog(strategies={"Noop": StrategyRecord(name="Noop", status="on_hold")}))
     uid = world.cluster.add_batch(batch_spec())
     world.cluster.add_batch(INVALID, name="bad")
     world.turn(3)
@@ -115,7 +115,7 @@ def test_refused_batches_read_the_catalog_now_and_then_and_are_judged_again_when
         world.tick(15)
         assert world.turn().plan.refused == {}
     assert watched.catalogs == 60 * 15 // world.limits.judge_again_seconds
-    world.rows.set_catalog(Catalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")}))
+    world.rows.set_catalog(StoredCatalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")}))
     world.tick(world.limits.judge_again_seconds)
     world.turn()
     assert world.cluster.condition(uid, "Accepted")["status"] == "True"

@@ -21,10 +21,10 @@ from backfleet.core.records import (
     AttemptRecord,
     BatchRecord,
     BatchState,
-    Catalog,
     OutcomeRecord,
     StaleLook,
     StaleResult,
+    StoredCatalog,
     StoreView,
 )
 from tests.support.rows import WorldRows, seen_outcome
@@ -39,7 +39,7 @@ class MemoryRows(WorldRows):
     _attempts: dict[str, AttemptRecord] = field(default_factory=dict)
     _outcomes: dict[str, OutcomeRecord] = field(default_factory=dict)
     _results: dict[tuple[str, int], SettleResult] = field(default_factory=dict)
-    _catalog: Catalog = field(default_factory=Catalog)
+    _catalog: StoredCatalog = field(default_factory=StoredCatalog)
 
     @property
     def batches(self) -> Mapping[str, BatchRecord]:
@@ -53,10 +53,10 @@ class MemoryRows(WorldRows):
     def results(self) -> Mapping[tuple[str, int], SettleResult]:
         return self._results
 
-    def catalog(self) -> Catalog:
+    def catalog(self) -> StoredCatalog:
         return self._catalog
 
-    def set_catalog(self, catalog: Catalog) -> None:
+    def set_catalog(self, catalog: StoredCatalog) -> None:
         self._catalog = catalog
 
     def observe(self, uids: Collection[str]) -> StoreView:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Row, Select, insert, select, update
 from backfleet.core.backtests import Outcome, backtest_id
 from backfleet.core.changes import BatchChanges
 from backfleet.core.criteria import RULES
-from backfleet.core.records import AttemptRecord, BatchRecord, Catalog, StoreView
+from backfleet.core.records import AttemptRecord, BatchRecord, StoredCatalog, StoreView
 from backfleet.store.passes.observe import Bounds, job_names, observe
 from backfleet.store.passes.rows import ATTEMPT_COLUMNS, attempt_record
 from backfleet.store.passes.save import save
@@ -98,7 +98,7 @@ class PostgresRows(WorldRows):
     def observe(self, uids: Collection[str]) -> StoreView:
         return observe(self._engine, INSTALLATION, uids, Bounds(self.look, self.stale_look, self.stale_look))
 
-    def catalog(self) -> Catalog:
+    def catalog(self) -> StoredCatalog:
         return load_catalog(self._engine)
 
     def job_names(self, ids: Collection[str]) -> Mapping[str, str]:
@@ -109,7 +109,7 @@ class PostgresRows(WorldRows):
         with suppress(psycopg2.errors.UniqueViolation):
             self.store.record(attempt_id, outcome)
 
-    def set_catalog(self, catalog: Catalog) -> None:
+    def set_catalog(self, catalog: StoredCatalog) -> None:
         self.store.run("DELETE FROM success_criteria; DELETE FROM strategies")
         self.store.run("INSERT INTO strategies (name) SELECT DISTINCT strategy_name FROM optimization_batches")
         for strategy in catalog.strategies.values():

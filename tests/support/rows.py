@@ -10,7 +10,7 @@ from typing import Protocol
 from backfleet.core.backtests import BacktestState, Outcome, Result, engine_version_of
 from backfleet.core.changes import BatchChanges, LaunchAttempt
 from backfleet.core.errors import Conflict, FenceLost, Unavailable
-from backfleet.core.records import AttemptRecord, BatchRecord, Catalog, Measured, OutcomeRecord, StoreView
+from backfleet.core.records import AttemptRecord, BatchRecord, Measured, OutcomeRecord, StoredCatalog, StoreView
 
 
 class Verdict(Protocol):
@@ -64,10 +64,10 @@ class WorldRows(ABC):
     def observe(self, uids: Collection[str]) -> StoreView: ...
 
     @abstractmethod
-    def catalog(self) -> Catalog: ...
+    def catalog(self) -> StoredCatalog: ...
 
     @abstractmethod
-    def set_catalog(self, catalog: Catalog) -> None:
+    def set_catalog(self, catalog: StoredCatalog) -> None:
         """Replace the strategies and criteria; a strategy that a batch has stays, as one that the batch brought."""
 
     @abstractmethod

@@ -63,7 +63,7 @@ class _QueryModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class BatchQuery(_QueryModel):
+class BatchLookup(_QueryModel):
     """Parameters of requests for one batch."""
 
     namespace: Namespace | None = None
@@ -79,7 +79,7 @@ class BatchesQuery(_QueryModel):
     cursor: Cursor | None = None
 
 
-class ResultsQuery(BatchQuery):
+class ResultsQuery(BatchLookup):
     """Parameters of the list of results. By default the batch's objective ranks them."""
 
     order_by: OrderBy | None = None
@@ -109,6 +109,6 @@ def _error(name: str, kind: str, message: str) -> dict[str, object]:
     return {"type": kind, "loc": ("query", name), "msg": message, "input": None}
 
 
-BatchParameters = Annotated[BatchQuery, Query()]
+BatchParameters = Annotated[BatchLookup, Query()]
 BatchesParameters = Annotated[BatchesQuery, Query()]
 ResultsParameters = Annotated[ResultsQuery, Query()]

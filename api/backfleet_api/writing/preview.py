@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from backfleet.core.records import Catalog
+from backfleet.core.records import StoredCatalog
 from backfleet.core.space.constraints import next_satisfying, nothing_satisfies
 from backfleet.core.spec.ceilings import NO_CEILINGS
 from backfleet.core.spec.model import BatchSpec, EngineName, parse_spec
@@ -31,14 +31,14 @@ class CheckedBatch:
     warnings: tuple[str, ...]
 
 
-def check_batch(body: Any, catalog: Catalog) -> CheckedBatch:  # noqa: ANN401 - any JSON
+def check_batch(body: Any, catalog: StoredCatalog) -> CheckedBatch:  # noqa: ANN401 - any JSON
     """Validate a spec and count its combinations. SpecInvalid names the field below `spec`."""
     spec = parse_spec(body)
     accepted = check(spec, dict.fromkeys(EngineName), _limits(spec, catalog))
     return _count(accepted, _unknown_strategy_warnings(spec, catalog))
 
 
-def _limits(spec: BatchSpec, catalog: Catalog) -> AcceptanceLimits:
+def _limits(spec: BatchSpec, catalog: StoredCatalog) -> AcceptanceLimits:
     """Return the catalog's limits, without those that only the operator knows."""
     strategies = catalog.strategies.values()
     volumes = (spec.data.volume, spec.strategy.volume)
@@ -53,7 +53,7 @@ def _limits(spec: BatchSpec, catalog: Catalog) -> AcceptanceLimits:
     )
 
 
-def _unknown_strategy_warnings(spec: BatchSpec, catalog: Catalog) -> list[str]:
+def _unknown_strategy_warnings(spec: BatchSpec, catalog: StoredCatalog) -> list[str]:
     """Warn about a strategy that the catalog does not have. An engine may know it, so it is not an error."""
     name = spec.strategy.name
     if name in catalog.strategies:

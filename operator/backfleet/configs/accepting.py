@@ -11,7 +11,7 @@ from typing import Any
 from backfleet.catalog import Catalog, StrategyStatus
 from backfleet.configs.data import DEFAULTS as DATA_DEFAULTS
 from backfleet.configs.documents import MAX_FAULTS, ConfigInvalid, Place
-from backfleet.configs.reading import Draft
+from backfleet.configs.reading import Conversion
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.spec.ceilings import NO_CEILINGS
 from backfleet.core.spec.model import EngineName, find_faults, parse_spec
@@ -75,27 +75,29 @@ class _Rest:
         return bool(self.parameters)
 
 
-def judge(draft: Draft, unread: Sequence[str], catalog: Catalog) -> AcceptedBatch | None:
-    """Return the accepted batch, or None if it was refused. Add every fault to `draft.faults`.
+def judge(conversion: Conversion, unread: Sequence[str], catalog: Catalog) -> AcceptedBatch | None:
+    """Return the accepted batch, or None if it was refused. Add every fault to `conversion.faults`.
 
     The check covers what does not depend on an installation. `unread` holds the names of the parameters that could not be
     read. Constraints may still mention them.
     """
-    constraints = list(enumerate(draft.spec.get("constraints", [])))
+    constraints = list(enumerate(conversion.spec.get("constraints", [])))
     lists = ("parameters", "constraints")
     rest = _Rest(
-        spec=STAND_IN | {"data": DATA_DEFAULTS} | {key: each for key, each in draft.spec.items() if key not in lists},
-        parameters=list(enumerate(draft.spec.get("parameters", []))),
+        spec=STAND_IN
+        | {"data": DATA_DEFAULTS}
+        | {key: each for key, each in conversion.spec.items() if key not in lists},
+        parameters=list(enumerate(conversion.spec.get("parameters", []))),
         constraints=[each for each in constraints if not any(name in each[1] for name in unread)],
     )
-    if (draft.faults and not rest.parameters) or not _judge_fields(rest, draft):
+    if (conversion.faults and not rest.parameters) or not _judge_fields(rest, conversion):
         return None
     for _ in range(MAX_FAULTS):
         try:
             return check(parse_spec(rest.whole()), _strategies(catalog), _limits(rest.spec, catalog))
         except SpecInvalid as error:
             field = rest.original(error.field)
-            _add(draft, field, error)
+            _add(conversion, field, error)
             if not rest.leave_out(field):
                 return None
     return None
@@ -109,19 +111,19 @@ def place_of(spec_path: str, places: Mapping[str, Place]) -> Place:
     return places.get(path, Place(1, ""))
 
 
-def _judge_fields(rest: _Rest, draft: Draft) -> bool:
+def _judge_fields(rest: _Rest, conversion: Conversion) -> bool:
     """Add a fault for each field that is not valid by itself. Return whether enough is left to go on."""
     faults = {rest.original(each.field): each for each in find_faults(rest.whole())}
     for field, fault in faults.items():
-        _add(draft, field, fault)
+        _add(conversion, field, fault)
     left_out = [rest.leave_out(field) for field in faults]
     return all(left_out)
 
 
-def _add(draft: Draft, field: str, fault: SpecInvalid) -> None:
-    error = ConfigInvalid(place_of(field, draft.places), fault.problem, fault.hint)
+def _add(conversion: Conversion, field: str, fault: SpecInvalid) -> None:
+    error = ConfigInvalid(place_of(field, conversion.places), fault.problem, fault.hint)
     error.__cause__ = fault
-    draft.faults.append(error)
+    conversion.faults.append(error)
 
 
 def _limits(spec: Mapping[str, Any], catalog: Catalog) -> AcceptanceLimits:

@@ -13,7 +13,7 @@ from backfleet.catalog import CatalogParameter
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
 from backfleet.configs.reading import (
     BOOLS,
-    Draft,
+    Conversion,
     Keys,
     describe,
     fields_of,
@@ -62,13 +62,15 @@ class _Axis:
     entry: Entry
     known: CatalogParameter | None
     spec_path: str
-    draft: Draft
+    conversion: Conversion
 
     def place(self, below: str, place: Place) -> None:
-        self.draft.places[f"{self.spec_path}.{below}"] = place
+        self.conversion.places[f"{self.spec_path}.{below}"] = place
 
 
-def convert_parameters(entry: Entry, known: Mapping[str, CatalogParameter], draft: Draft) -> list[dict[str, Any]]:
+def convert_parameters(
+    entry: Entry, known: Mapping[str, CatalogParameter], conversion: Conversion
+) -> list[dict[str, Any]]:
     """Return the list for `spec.parameters`, in the order of the config."""
     if not isinstance(entry.value, Mapping):
         hint = "write each as `name: {start: …, end: …, step: …}`"
@@ -76,9 +78,9 @@ def convert_parameters(entry: Entry, known: Mapping[str, CatalogParameter], draf
     found: list[dict[str, Any]] = []
     for name, each in entry.value.items():
         path = f"spec.parameters[{len(found)}]"
-        draft.places[path] = each.place
-        axis = _Axis(name=name, entry=each, known=known.get(name), spec_path=path, draft=draft)
-        with draft.going_on():
+        conversion.places[path] = each.place
+        axis = _Axis(name=name, entry=each, known=known.get(name), spec_path=path, conversion=conversion)
+        with conversion.going_on():
             found.append(_convert(axis))
     return found
 
@@ -89,7 +91,7 @@ def _convert(axis: _Axis) -> dict[str, Any]:
     if isinstance(axis.entry.value, str):
         return _fixed(axis, axis.entry)
     section = {} if axis.entry.value is None else fields_of(axis.entry, "a parameter")
-    judge_keys(section, KEYS, axis.draft)
+    judge_keys(section, KEYS, axis.conversion)
     declared = _declared(section)
     bounds = [section[key] for key in RANGE if key in section]
     if "values" in section:
@@ -102,7 +104,7 @@ def _convert(axis: _Axis) -> dict[str, Any]:
     if "value" in section:
         return _fixed(axis, section["value"], declared)
     if "default" in section:
-        axis.draft.warn(
+        axis.conversion.warn(
             axis.entry.place, f"there is only a default, so the value is fixed at {describe(section['default'])}"
         )
         return _fixed(axis, section["default"], declared)
@@ -166,7 +168,7 @@ def _typed(axis: _Axis, entries: tuple[Entry, ...], declared: ParameterType | No
     except ConfigInvalid as error:
         if declared is None or not _agrees(natural, axis.known, declared):
             raise
-        axis.draft.warn(error.place, f"the type is {declared}, but the values are {natural}; using {natural}")
+        axis.conversion.warn(error.place, f"the type is {declared}, but the values are {natural}; using {natural}")
         return [_value(entry, natural) for entry in entries], natural
 
 
@@ -188,7 +190,7 @@ def _say_what_is_text(axis: _Axis, entries: tuple[Entry, ...]) -> None:
     if looks & {"a bool", "a number"}:
         shown = ", ".join(text_of(entry) for entry in entries[:SHOWN])
         text = f"{shown} {'is' if len(entries) == 1 else 'are'} read as text; quote the text, or declare the type"
-        axis.draft.warn(entries[0].place, text)
+        axis.conversion.warn(entries[0].place, text)
 
 
 def _look(text: str) -> str:
@@ -232,21 +234,21 @@ def _say_what_ends_off_the_grid(axis: _Axis, place: Place, numbers: Mapping[str,
     last = start + count * step
     if last != end:
         text = f"the range does not reach {value_text(end)}; its last value is {value_text(last)}"
-        axis.draft.warn(place, text)
+        axis.conversion.warn(place, text)
 
 
 def _say_what_the_list_wins_over(axis: _Axis, section: Mapping[str, Entry], found: dict[str, Any]) -> None:
     listed = _shown_values([parse_value(each, ParameterType(found["type"]), "value") for each in found["values"]])
     if "value" in section:
-        axis.draft.warn(section["value"].place, f"the list {listed} takes precedence over the single value")
+        axis.conversion.warn(section["value"].place, f"the list {listed} takes precedence over the single value")
     if not any(key in section for key in RANGE):
         return
     first = next(section[key] for key in RANGE if key in section)
     ranged = _ranged(section)
     if ranged is None:
-        axis.draft.warn(first.place, f"the list {listed} takes precedence over the range, which is not valid")
+        axis.conversion.warn(first.place, f"the list {listed} takes precedence over the range, which is not valid")
     elif ranged != listed:
-        axis.draft.warn(first.place, f"the list {listed} takes precedence over the range {ranged}")
+        axis.conversion.warn(first.place, f"the list {listed} takes precedence over the range {ranged}")
 
 
 def _ranged(section: Mapping[str, Entry]) -> str | None:

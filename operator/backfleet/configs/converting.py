@@ -14,7 +14,7 @@ from backfleet.configs.data import SECTIONS as DATA_SECTIONS
 from backfleet.configs.data import convert_data
 from backfleet.configs.documents import ConfigInvalid, Entry, Place, joined, parse_document
 from backfleet.configs.lean import from_lean, is_lean
-from backfleet.configs.reading import Draft, Keys, fields_of, json_of, judge_keys, number_of
+from backfleet.configs.reading import Conversion, Keys, fields_of, json_of, judge_keys, number_of
 from backfleet.configs.searching import convert_objective, convert_search
 from backfleet.configs.strategies import convert_engine, convert_strategy, say_what_is_not_read
 from backfleet.core.errors import SpecInvalid
@@ -105,55 +105,57 @@ def is_config(content: bytes | str) -> bool:
 
 
 def _convert(root: Entry, catalog: Catalog, wishes: Wishes) -> Converted:
-    draft = Draft()
+    conversion = Conversion()
     top = fields_of(root, "a config")
     if is_lean(top):
-        top = from_lean(top, root.place, catalog, draft)
-    judge_keys(top, TOP, draft)
+        top = from_lean(top, root.place, catalog, conversion)
+    judge_keys(top, TOP, conversion)
     section: Mapping[str, Entry] = {}
-    with draft.going_on():
+    with conversion.going_on():
         section = fields_of(top[SECTION], "an optimization section") if SECTION in top else {}
-        judge_keys(section, OPTIMIZATION, draft)
-    unread = _convert_parts(_Config(root.place, top, section), catalog, wishes, draft)
-    draft.places["spec"] = root.place
-    accepted = judge(draft, unread, catalog)
-    if accepted is not None and not draft.faults:
-        with draft.going_on():
-            _say_what_the_total_is(accepted.space.total, section.get("total_combinations"), draft)
-    if accepted is None or draft.faults:
-        raise joined(draft.faults)
-    spec = {key: draft.spec[key] for key in ORDER if key in draft.spec}
-    total, warnings = accepted.space.total, tuple(draft.warnings)
-    return Converted(spec=spec, warnings=warnings, total=total, file=wishes.file, places=draft.places)
+        judge_keys(section, OPTIMIZATION, conversion)
+    unread = _convert_parts(_Config(root.place, top, section), catalog, wishes, conversion)
+    conversion.places["spec"] = root.place
+    accepted = judge(conversion, unread, catalog)
+    if accepted is not None and not conversion.faults:
+        with conversion.going_on():
+            _say_what_the_total_is(accepted.space.total, section.get("total_combinations"), conversion)
+    if accepted is None or conversion.faults:
+        raise joined(conversion.faults)
+    spec = {key: conversion.spec[key] for key in ORDER if key in conversion.spec}
+    total, warnings = accepted.space.total, tuple(conversion.warnings)
+    return Converted(spec=spec, warnings=warnings, total=total, file=wishes.file, places=conversion.places)
 
 
-def _convert_parts(config: "_Config", catalog: Catalog, wishes: Wishes, draft: Draft) -> list[str]:
-    """Put every part, or its fault, into the draft. Return the names of the parameters that could not be read."""
+def _convert_parts(config: "_Config", catalog: Catalog, wishes: Wishes, conversion: Conversion) -> list[str]:
+    """Put every part, or its fault, into the conversion. Return the names of the parameters that could not be read."""
     top, section = config.top, config.section
-    parameters = config.either("parameters", draft)
-    if parameters is None and not draft.faults:
-        draft.faults.append(ConfigInvalid(config.place, "the config has no parameters", f"add them under {SECTION}"))
+    parameters = config.either("parameters", conversion)
+    if parameters is None and not conversion.faults:
+        conversion.faults.append(
+            ConfigInvalid(config.place, "the config has no parameters", f"add them under {SECTION}")
+        )
     engine, strategy = None, None
-    with draft.going_on():
-        engine = convert_engine(top.get("engine"), wishes.engine, draft)
-    with draft.going_on():
-        strategy = convert_strategy(top.get("strategy"), wishes.strategy, catalog, config.place, draft)
-    with draft.going_on():
-        convert_data(top, strategy, config.place, wishes.symbols, draft)
+    with conversion.going_on():
+        engine = convert_engine(top.get("engine"), wishes.engine, conversion)
+    with conversion.going_on():
+        strategy = convert_strategy(top.get("strategy"), wishes.strategy, catalog, config.place, conversion)
+    with conversion.going_on():
+        convert_data(top, strategy, config.place, wishes.symbols, conversion)
     names: list[str] = []
     if parameters is not None:
         known = {each.name: each for each in strategy.parameters} if strategy else {}
-        draft.places["spec.parameters"] = parameters.place
-        with draft.going_on():
-            draft.spec["parameters"] = convert_parameters(parameters, known, draft)
+        conversion.places["spec.parameters"] = parameters.place
+        with conversion.going_on():
+            conversion.spec["parameters"] = convert_parameters(parameters, known, conversion)
         names = list(parameters.value) if isinstance(parameters.value, Mapping) else []
         if strategy and engine is not EngineName.BARS:
-            say_what_is_not_read(parameters, strategy, draft)
-        convert_search(section.get("type"), parameters, draft)
-    convert_criteria(top.get("success_criteria"), config.either("constraints", draft), names, draft)
-    convert_objective(section.get("target_metric"), section.get("target_direction"), draft)
-    _convert_max_concurrent(config.either("max_concurrent", draft), draft)
-    read = {each["name"] for each in draft.spec.get("parameters", [])}
+            say_what_is_not_read(parameters, strategy, conversion)
+        convert_search(section.get("type"), parameters, conversion)
+    convert_criteria(top.get("success_criteria"), config.either("constraints", conversion), names, conversion)
+    convert_objective(section.get("target_metric"), section.get("target_direction"), conversion)
+    _convert_max_concurrent(config.either("max_concurrent", conversion), conversion)
+    read = {each["name"] for each in conversion.spec.get("parameters", [])}
     return [name for name in names if name not in read]
 
 
@@ -165,26 +167,26 @@ class _Config:
     top: Mapping[str, Entry]
     section: Mapping[str, Entry]
 
-    def either(self, key: str, draft: Draft) -> Entry | None:
+    def either(self, key: str, conversion: Conversion) -> Entry | None:
         """Return the entry of the key, from the top level or the section. Both together are a fault."""
         top, section = self.top.get(key), self.section.get(key)
         if top is not None and section is not None:
             problem = f"line {top.place.line} already has {key} at the top level"
-            draft.faults.append(ConfigInvalid(section.place, problem, "keep one of the two"))
+            conversion.faults.append(ConfigInvalid(section.place, problem, "keep one of the two"))
         return top or section
 
 
-def _convert_max_concurrent(entry: Entry | None, draft: Draft) -> None:
+def _convert_max_concurrent(entry: Entry | None, conversion: Conversion) -> None:
     if entry is not None:
-        draft.places["spec.maxConcurrent"] = entry.place
-        with draft.going_on():
-            draft.spec["maxConcurrent"] = json_of(number_of(entry))
+        conversion.places["spec.maxConcurrent"] = entry.place
+        with conversion.going_on():
+            conversion.spec["maxConcurrent"] = json_of(number_of(entry))
 
 
-def _say_what_the_total_is(total: int, declared: Entry | None, draft: Draft) -> None:
+def _say_what_the_total_is(total: int, declared: Entry | None, conversion: Conversion) -> None:
     if declared is not None and number_of(declared) != total:
         said = value_text(number_of(declared))
-        draft.warn(declared.place, f"{said} combinations are declared, but the parameters make {total}")
+        conversion.warn(declared.place, f"{said} combinations are declared, but the parameters make {total}")
     if total > MAX_COMBINATIONS:
         text = f"{total:,} combinations exceed {MAX_COMBINATIONS:,}, the default limit of an installation"
-        draft.warn(draft.places["spec.parameters"], text)
+        conversion.warn(conversion.places["spec.parameters"], text)

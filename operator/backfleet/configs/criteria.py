@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
 from backfleet.configs.reading import (
-    Draft,
+    Conversion,
     Keys,
     fields_of,
     fraction_of,
@@ -78,59 +78,61 @@ class _Bound:
     place: Place
 
 
-def convert_criteria(section: Entry | None, constraints: Entry | None, names: Collection[str], draft: Draft) -> None:
-    """Put `successCriteria` and `constraints` into the draft. `names` are the names of the parameters.
+def convert_criteria(
+    section: Entry | None, constraints: Entry | None, names: Collection[str], conversion: Conversion
+) -> None:
+    """Put `successCriteria` and `constraints` into the conversion. `names` are the names of the parameters.
 
-    Without any criterion the draft gets no `successCriteria`, and the strategy's own criteria apply.
+    Without any criterion the conversion gets no `successCriteria`, and the strategy's own criteria apply.
     """
-    bounds = [] if section is None else _stated(section, draft)
+    bounds = [] if section is None else _stated(section, conversion)
     is_stated = bool(bounds)
     between: list[str] = []
-    for entry in _items(constraints, draft):
+    for entry in _items(constraints, conversion):
         if not isinstance(entry.value, str):
-            with draft.going_on():
+            with conversion.going_on():
                 text_of(entry)
         elif _compares_parameters(text_of(entry), names):
-            draft.places[f"spec.constraints[{len(between)}]"] = entry.place
+            conversion.places[f"spec.constraints[{len(between)}]"] = entry.place
             between.append(text_of(entry).strip())
         else:
-            with draft.going_on():
-                bounds.append(_constrained(entry, draft))
+            with conversion.going_on():
+                bounds.append(_constrained(entry, conversion))
     if between:
-        draft.spec["constraints"] = between
+        conversion.spec["constraints"] = between
     if not bounds:
         return
     if not is_stated and constraints is not None:
         text = "these are the only criteria of the batch; the strategy's own criteria do not apply"
-        draft.warn(constraints.place, text)
-    merged = _merge(bounds, draft)
-    draft.spec["successCriteria"] = {
+        conversion.warn(constraints.place, text)
+    merged = _merge(bounds, conversion)
+    conversion.spec["successCriteria"] = {
         rule.wire_name: json_of(merged[rule.field].value) for rule in RULES if rule.field in merged
     }
     for bound in merged.values():
-        draft.places[f"spec.successCriteria.{bound.rule.wire_name}"] = bound.place
+        conversion.places[f"spec.successCriteria.{bound.rule.wire_name}"] = bound.place
 
 
-def _items(constraints: Entry | None, draft: Draft) -> tuple[Entry, ...]:
+def _items(constraints: Entry | None, conversion: Conversion) -> tuple[Entry, ...]:
     if constraints is not None:
-        with draft.going_on():
+        with conversion.going_on():
             return items_of(constraints)
     return ()
 
 
-def _stated(section: Entry, draft: Draft) -> list[_Bound]:
+def _stated(section: Entry, conversion: Conversion) -> list[_Bound]:
     found: list[_Bound] = []
-    with draft.going_on():
+    with conversion.going_on():
         fields = {
             key: each for key, each in fields_of(section, "a section of criteria").items() if not key.startswith(TARGET)
         }
-        judge_keys(fields, KEYS, draft)
+        judge_keys(fields, KEYS, conversion)
         for key, entry in fields.items():
             if key in NAMES:
-                with draft.going_on():
+                with conversion.going_on():
                     found.append(_bound(_RULES[NAMES[key]], entry))
             if key == FEE_PCT:
-                draft.warn(entry.place, _FEE_PCT_MEANING)
+                conversion.warn(entry.place, _FEE_PCT_MEANING)
     return found
 
 
@@ -174,7 +176,7 @@ def _split(text: str) -> tuple[str, str, str]:
     return text[: found.start()].strip(), found.group(), text[found.end() :].strip()
 
 
-def _constrained(entry: Entry, draft: Draft) -> _Bound:
+def _constrained(entry: Entry, conversion: Conversion) -> _Bound:
     text = text_of(entry)
     left, sign, right = _split(text)
     if not left or not right:
@@ -191,7 +193,7 @@ def _constrained(entry: Entry, draft: Draft) -> _Bound:
         problem = f"no criterion has the form {left} {sign}"
         raise ConfigInvalid(entry.place, problem, f"use one of: {', '.join(bounded)}")
     if re.sub(r"[^a-z]", "", left.lower()) in _FEES:
-        draft.warn(entry.place, _FEE_PCT_MEANING)
+        conversion.warn(entry.place, _FEE_PCT_MEANING)
     value = fraction_of(Entry(entry.place, right, is_quoted=True))
     if rule.field in COUNTS and is_whole(value):
         # Counts are whole, so "more than 100" is exactly "101 or more".
@@ -199,7 +201,7 @@ def _constrained(entry: Entry, draft: Draft) -> _Bound:
     return _bound(rule, entry, value)
 
 
-def _merge(bounds: list[_Bound], draft: Draft) -> Mapping[str, _Bound]:
+def _merge(bounds: list[_Bound], conversion: Conversion) -> Mapping[str, _Bound]:
     merged: dict[str, _Bound] = {}
     for bound in bounds:
         name = bound.rule.field
@@ -210,7 +212,7 @@ def _merge(bounds: list[_Bound], draft: Draft) -> Mapping[str, _Bound]:
         merged[name] = stricter(first, bound, key=lambda each: each.value)
         applied = value_text(merged[name].value)
         there = f"{value_text(first.value)} in line {first.place.line}"
-        draft.warn(
+        conversion.warn(
             bound.place, f"{name} is {value_text(bound.value)} here and {there}; the stricter, {applied}, applies"
         )
     return merged

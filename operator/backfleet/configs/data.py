@@ -5,7 +5,7 @@ from typing import Any
 
 from backfleet.catalog import CatalogStrategy
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
-from backfleet.configs.reading import Draft, Keys, fields_of, items_of, json_of, judge_keys, number_of, text_of
+from backfleet.configs.reading import Conversion, Keys, fields_of, items_of, json_of, judge_keys, number_of, text_of
 from backfleet.core.space.scalars import shown
 from backfleet.core.spec.defaults import INITIAL_CASH
 
@@ -35,50 +35,50 @@ def convert_data(
     strategy: CatalogStrategy | None,
     whole: Place,
     wished: tuple[str, ...] | None,
-    draft: Draft,
+    conversion: Conversion,
 ) -> None:
-    """Put `data` into the draft. The symbols are the caller's, else the config's, else the catalog's.
+    """Put `data` into the conversion. The symbols are the caller's, else the config's, else the catalog's.
 
     `whole` is where the config begins. Warnings about what is missing name it.
     """
-    fields = _fields(top, draft)
+    fields = _fields(top, conversion)
     if wished is not None:
         fields["symbols"] = _wished(wished)
     data: dict[str, Any] = dict(DEFAULTS)
-    draft.spec["data"] = data
-    with draft.going_on():
-        data["symbols"] = _symbols(fields.get("symbols"), strategy, whole, draft)
+    conversion.spec["data"] = data
+    with conversion.going_on():
+        data["symbols"] = _symbols(fields.get("symbols"), strategy, whole, conversion)
     left_out: list[str] = []
     for key, name in (("start_date", "startDate"), ("end_date", "endDate")):
         entry = fields.get(key)
         if entry is None:
             left_out.append(f"{key} {data[name]}")
         else:
-            draft.places[f"spec.data.{name}"] = entry.place
-            with draft.going_on():
+            conversion.places[f"spec.data.{name}"] = entry.place
+            with conversion.going_on():
                 data[name] = text_of(entry).strip()
     if left_out:
-        draft.warn(whole, f"dates are missing; using {' and '.join(left_out)}, as the catalog's strategies do")
-    with draft.going_on():
+        conversion.warn(whole, f"dates are missing; using {' and '.join(left_out)}, as the catalog's strategies do")
+    with conversion.going_on():
         cash = _one_of(fields, CASH)
         if cash is not None:
-            draft.places["spec.data.initialCash"] = cash.place
+            conversion.places["spec.data.initialCash"] = cash.place
             data["initialCash"] = json_of(number_of(cash))
-    _say_what_the_engine_decides(fields, draft)
+    _say_what_the_engine_decides(fields, conversion)
 
 
-def _fields(top: Mapping[str, Entry], draft: Draft) -> dict[str, Entry]:
+def _fields(top: Mapping[str, Entry], conversion: Conversion) -> dict[str, Entry]:
     """Collect the data settings from the top level and the sections. A setting that occurs twice must agree."""
     found: dict[str, Entry] = {key: entry for key, entry in top.items() if key in NAMES}
     for name in SECTIONS:
         if name not in top:
             continue
-        with draft.going_on():
+        with conversion.going_on():
             section = fields_of(top[name], "a backtest section")
-            judge_keys(section, KEYS, draft)
+            judge_keys(section, KEYS, conversion)
             for key, entry in section.items():
                 if key in NAMES:
-                    with draft.going_on():
+                    with conversion.going_on():
                         _refuse_contradiction(found.setdefault(key, entry), entry)
     return found
 
@@ -102,17 +102,17 @@ def _plain(entry: Entry) -> object:
     return entry.value.strip() if isinstance(entry.value, str) else entry.value
 
 
-def _symbols(entry: Entry | None, strategy: CatalogStrategy | None, whole: Place, draft: Draft) -> list[str]:
+def _symbols(entry: Entry | None, strategy: CatalogStrategy | None, whole: Place, conversion: Conversion) -> list[str]:
     if entry is None:
         if strategy is None or not strategy.symbols:
             hint = "add `symbols: [SPY]` with the symbols that the strategy trades"
             raise ConfigInvalid(whole, "the config names no symbols, and the catalog has none for its strategy", hint)
-        draft.places["spec.data.symbols"] = whole
+        conversion.places["spec.data.symbols"] = whole
         return list(strategy.symbols)
-    draft.places["spec.data.symbols"] = entry.place
+    conversion.places["spec.data.symbols"] = entry.place
     items = items_of(entry)
     for position, item in enumerate(items):
-        draft.places[f"spec.data.symbols[{position}]"] = item.place
+        conversion.places[f"spec.data.symbols[{position}]"] = item.place
     return [text_of(item).strip() for item in items]
 
 
@@ -121,17 +121,17 @@ def _wished(symbols: tuple[str, ...]) -> Entry:
     return Entry(place, tuple(Entry(place, symbol, is_quoted=True) for symbol in symbols))
 
 
-def _say_what_the_engine_decides(fields: Mapping[str, Entry], draft: Draft) -> None:
-    with draft.going_on():
+def _say_what_the_engine_decides(fields: Mapping[str, Entry], conversion: Conversion) -> None:
+    with conversion.going_on():
         resolution = _one_of(fields, RESOLUTION)
         if resolution is not None and text_of(resolution).strip().lower() != "daily":
             said = shown(text_of(resolution))
-            draft.warn(resolution.place, f"{said} is ignored: the strategy decides its resolution (bars: daily)")
-    with draft.going_on():
-        _say_what_brokerage_is(fields.get("brokerage"), draft)
+            conversion.warn(resolution.place, f"{said} is ignored: the strategy decides its resolution (bars: daily)")
+    with conversion.going_on():
+        _say_what_brokerage_is(fields.get("brokerage"), conversion)
 
 
-def _say_what_brokerage_is(brokerage: Entry | None, draft: Draft) -> None:
+def _say_what_brokerage_is(brokerage: Entry | None, conversion: Conversion) -> None:
     if brokerage is not None and not text_of(brokerage).lower().replace(" ", "").startswith("interactivebrokers"):
         said = shown(text_of(brokerage))
-        draft.warn(brokerage.place, f"{said} is ignored: the engine decides the brokerage model")
+        conversion.warn(brokerage.place, f"{said} is ignored: the engine decides the brokerage model")

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from backfleet.catalog import Catalog
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
-from backfleet.configs.reading import Draft, fields_of, items_of, number_of, text_of
+from backfleet.configs.reading import Conversion, fields_of, items_of, number_of, text_of
 from backfleet.configs.wording import near
 from backfleet.core.space.scalars import MAX_DIGITS, is_whole, shown, value_text
 
@@ -49,64 +49,64 @@ def is_lean(top: Mapping[str, Entry]) -> bool:
     return any(key.startswith(MARK) for key in top)
 
 
-def from_lean(top: Mapping[str, Entry], whole: Place, catalog: Catalog, draft: Draft) -> dict[str, Entry]:
+def from_lean(top: Mapping[str, Entry], whole: Place, catalog: Catalog, conversion: Conversion) -> dict[str, Entry]:
     """Return the sections of a config, each with its place in LEAN's file."""
-    _judge_keys(top, draft)
+    _judge_keys(top, conversion)
     found = {key: entry for key, entry in top.items() if key in OURS}
     optimization: dict[str, Entry] = {}
     if STRATEGY in top:
         optimization["type"] = top[STRATEGY]
     if CRITERION in top:
-        with draft.going_on():
-            optimization |= _criterion(top[CRITERION], draft)
+        with conversion.going_on():
+            optimization |= _criterion(top[CRITERION], conversion)
     if "constraints" in top:
-        with draft.going_on():
-            optimization["constraints"] = _constraints(top["constraints"], draft)
+        with conversion.going_on():
+            optimization["constraints"] = _constraints(top["constraints"], conversion)
     if "parameters" in top:
-        with draft.going_on():
-            optimization["parameters"] = _parameters(top["parameters"], top.get(SETTINGS), draft)
+        with conversion.going_on():
+            optimization["parameters"] = _parameters(top["parameters"], top.get(SETTINGS), conversion)
     found["optimization"] = Entry(whole, optimization)
     if CONCURRENT in top:
         found["max_concurrent"] = top[CONCURRENT]
     if "strategy" not in found:
-        with draft.going_on():
-            if (strategy := _strategy(top, catalog, draft)) is not None:
+        with conversion.going_on():
+            if (strategy := _strategy(top, catalog, conversion)) is not None:
                 found["strategy"] = strategy
     return found
 
 
-def _judge_keys(top: Mapping[str, Entry], draft: Draft) -> None:
+def _judge_keys(top: Mapping[str, Entry], conversion: Conversion) -> None:
     """Refuse only keys that look like a misspelled key. LEAN's file may have any of LEAN's hundreds of keys."""
     for key, entry in top.items():
         if key in READ or key in OURS:
             continue
         if key in CUTS:
-            draft.warn(entry.place, "ignored: the backtest section gives the dates")
+            conversion.warn(entry.place, "ignored: the backtest section gives the dates")
         elif close := near(key, READ):
-            draft.faults.append(ConfigInvalid(entry.place, "the key is unknown", f"did you mean {close}?"))
+            conversion.faults.append(ConfigInvalid(entry.place, "the key is unknown", f"did you mean {close}?"))
 
 
-def _criterion(entry: Entry, draft: Draft) -> dict[str, Entry]:
-    fields = _known(entry, ("target", "extremum", "target-value"), draft)
+def _criterion(entry: Entry, conversion: Conversion) -> dict[str, Entry]:
+    fields = _known(entry, ("target", "extremum", "target-value"), conversion)
     if "target-value" in fields:
-        draft.warn(fields["target-value"].place, "ignored: a batch does not end early, it runs every combination")
+        conversion.warn(fields["target-value"].place, "ignored: a batch does not end early, it runs every combination")
     names = {"target": "target_metric", "extremum": "target_direction"}
     return {names[key]: each for key, each in fields.items() if key in names}
 
 
-def _constraints(entry: Entry, draft: Draft) -> Entry:
+def _constraints(entry: Entry, conversion: Conversion) -> Entry:
     items: list[Entry] = []
     for each in items_of(entry):
-        with draft.going_on():
-            items.append(_constraint(each, draft))
+        with conversion.going_on():
+            items.append(_constraint(each, conversion))
     return Entry(entry.place, tuple(items))
 
 
-def _constraint(entry: Entry, draft: Draft) -> Entry:
+def _constraint(entry: Entry, conversion: Conversion) -> Entry:
     """Return the constraint as text, such as "Drawdown <= 0.15"."""
     if isinstance(entry.value, str):
         return entry
-    fields = _known(entry, ("target", "operator", "target-value"), draft)
+    fields = _known(entry, ("target", "operator", "target-value"), conversion)
     missing = [key for key in ("target", "operator", "target-value") if key not in fields]
     if missing:
         raise ConfigInvalid(entry.place, f"the constraint has no {missing[0]}", f"add {missing[0]}")
@@ -119,14 +119,14 @@ def _constraint(entry: Entry, draft: Draft) -> Entry:
     return Entry(entry.place, text, is_quoted=True)
 
 
-def _parameters(entry: Entry, settings: Entry | None, draft: Draft) -> Entry:
+def _parameters(entry: Entry, settings: Entry | None, conversion: Conversion) -> Entry:
     """Convert LEAN's list of parameters to a section by name. Return a section unchanged."""
     if not isinstance(entry.value, tuple):
         return entry
     found: dict[str, Entry] = {}
     for item in entry.value:
-        with draft.going_on():
-            fields = _known(item, PARAMETER_KEYS, draft)
+        with conversion.going_on():
+            fields = _known(item, PARAMETER_KEYS, conversion)
             if "name" not in fields:
                 raise ConfigInvalid(item.place, "the parameter has no name", "add name")
             name = text_of(fields.pop("name"))
@@ -175,7 +175,7 @@ def _segments(place: Place, settings: Entry | None) -> Decimal:
     return amount
 
 
-def _known(entry: Entry, known: Collection[str], draft: Draft) -> dict[str, Entry]:
+def _known(entry: Entry, known: Collection[str], conversion: Conversion) -> dict[str, Entry]:
     """Return the fields under the names of configs. Their case does not matter.
 
     An unknown field is an error, since LEAN would ignore it silently.
@@ -183,7 +183,7 @@ def _known(entry: Entry, known: Collection[str], draft: Draft) -> dict[str, Entr
     names = {_plain(key): key for key in known} | {_plain(key): name for key, name in NAMES.items() if name in known}
     found: dict[str, Entry] = {}
     for key, each in fields_of(entry, "a section").items():
-        with draft.going_on():
+        with conversion.going_on():
             name = names.get(_plain(key))
             if name is None:
                 words = [*(key for key, name in NAMES.items() if name in known), *known]
@@ -202,7 +202,7 @@ def _plain(key: str) -> str:
     return key.lower().replace("-", "").replace("_", "")
 
 
-def _strategy(top: Mapping[str, Entry], catalog: Catalog, draft: Draft) -> Entry | None:
+def _strategy(top: Mapping[str, Entry], catalog: Catalog, conversion: Conversion) -> Entry | None:
     """Find the catalog's strategy by the algorithm's location or type, and the file that LEAN runs."""
     fields: dict[str, Entry] = {}
     location, kind = top.get(LOCATION), top.get(TYPE_NAME)
@@ -216,7 +216,7 @@ def _strategy(top: Mapping[str, Entry], catalog: Catalog, draft: Draft) -> Entry
             fields["lean_algorithm_file"] = Entry(location.place, file, is_quoted=True)
         if PurePosixPath(file).suffix not in ("", ".py", ".dll"):
             text = f"expected a Python file or a DLL, got {shown(file)}; using {MAIN}"
-            draft.warn(location.place, text)
+            conversion.warn(location.place, text)
         if file.endswith(".dll") and kind is not None:
             fields["lean_algorithm_type"] = kind
     if "name" not in fields and kind is not None:

@@ -22,7 +22,7 @@ Json = bool | int | float | str
 
 
 @dataclass(slots=True)
-class Draft:
+class Conversion:
     """The result of a conversion so far: the spec, the place of each of its fields, the warnings and the faults."""
 
     spec: dict[str, Any] = field(default_factory=dict)
@@ -139,28 +139,28 @@ class Keys:
     """Refuse an unknown key with a number. An unknown key with a text or a section is a note."""
 
 
-def judge_keys(section: Mapping[str, Entry], keys: Keys, draft: Draft) -> None:
+def judge_keys(section: Mapping[str, Entry], keys: Keys, conversion: Conversion) -> None:
     """Refuse keys that look misspelled, and warn about other keys that are ignored."""
     for key, entry in section.items():
-        with draft.going_on():
-            _judge_key(key, entry, keys, draft)
+        with conversion.going_on():
+            _judge_key(key, entry, keys, conversion)
 
 
-def _judge_key(key: str, entry: Entry, keys: Keys, draft: Draft) -> None:
+def _judge_key(key: str, entry: Entry, keys: Keys, conversion: Conversion) -> None:
     if key in keys.known or key in keys.silent:
         return
     if key in keys.told:
-        draft.warn(entry.place, keys.told[key])
+        conversion.warn(entry.place, keys.told[key])
     elif key in keys.others:
         raise ConfigInvalid(entry.place, "the key belongs to another format", f"write {keys.others[key]}")
     elif close := near(key, [*keys.known, *keys.told]):
         raise ConfigInvalid(entry.place, "the key is unknown", f"did you mean {close}?")
     elif not keys.is_closed:
-        draft.warn(entry.place, "ignored: the key is unknown")
+        conversion.warn(entry.place, "ignored: the key is unknown")
     elif is_number(entry):
         raise ConfigInvalid(entry.place, "the key is unknown", f"use one of: {', '.join(keys.known)}")
     else:
-        draft.warn(entry.place, "ignored: this is a note, not a criterion")
+        conversion.warn(entry.place, "ignored: this is a note, not a criterion")
 
 
 def _parse(text: str, place: Place) -> Decimal:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from backfleet.configs.documents import ConfigInvalid, Entry
-from backfleet.configs.reading import Draft, number_of, text_of
+from backfleet.configs.reading import Conversion, number_of, text_of
 from backfleet.configs.statistics import choose, metric_of
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.space.scalars import shown
@@ -18,15 +18,15 @@ DIRECTIONS = {
 }
 
 
-def convert_objective(metric: Entry | None, direction: Entry | None, draft: Draft) -> None:
-    """Put `objective` into the draft. The default metric is the Sharpe ratio; the default direction is the metric's own."""
+def convert_objective(metric: Entry | None, direction: Entry | None, conversion: Conversion) -> None:
+    """Put `objective` into the conversion. The default metric is the Sharpe ratio; the default direction is the metric's own."""
     objective: dict[str, str] = {"metric": Objective().metric}
-    draft.spec["objective"] = objective
+    conversion.spec["objective"] = objective
     if metric is not None:
-        with draft.going_on():
+        with conversion.going_on():
             objective["metric"] = _metric(metric)
     if direction is not None:
-        with draft.going_on():
+        with conversion.going_on():
             objective["direction"] = _direction(direction).value
 
 
@@ -44,15 +44,15 @@ def _direction(entry: Entry) -> Direction:
     return DIRECTIONS[text]
 
 
-def convert_search(kind: Entry | None, parameters: Entry, draft: Draft) -> None:
-    """Put `search` into the draft, and warn where the grid covers less than the config asks for."""
-    draft.spec["search"] = {"algorithm": "grid"}
+def convert_search(kind: Entry | None, parameters: Entry, conversion: Conversion) -> None:
+    """Put `search` into the conversion, and warn where the grid covers less than the config asks for."""
+    conversion.spec["search"] = {"algorithm": "grid"}
     if kind is not None:
-        with draft.going_on():
-            _say_what_is_not_searched(kind, parameters, draft)
+        with conversion.going_on():
+            _say_what_is_not_searched(kind, parameters, conversion)
 
 
-def _say_what_is_not_searched(kind: Entry, parameters: Entry, draft: Draft) -> None:
+def _say_what_is_not_searched(kind: Entry, parameters: Entry, conversion: Conversion) -> None:
     text = text_of(kind).lower()
     if "euler" not in text:
         if "grid" not in text:
@@ -61,13 +61,13 @@ def _say_what_is_not_searched(kind: Entry, parameters: Entry, draft: Draft) -> N
         return
     refined = _refined(parameters)
     if not refined:
-        draft.warn(
+        conversion.warn(
             kind.place, "Euler Search without a minimum step is the same as the grid, so the batch runs the grid"
         )
         return
     for entry in refined:
         text = "only the grid at `step` runs; the finer steps around its best, down to the minimum step, do not"
-        draft.warn(entry.place, f"{text}; run them as a second batch")
+        conversion.warn(entry.place, f"{text}; run them as a second batch")
 
 
 def _refined(parameters: Entry) -> list[Entry]:

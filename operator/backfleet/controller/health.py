@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """One HTTP answer."""
 
     status: int
@@ -23,8 +23,8 @@ class Answer:
     content_type: str = "application/json"
 
 
-def answer(path: str, health: Health, stale_seconds: float) -> Answer:
-    """Answer a path. The operator is not ready while Postgres is away.
+def answer(path: str, health: Health, stale_seconds: float) -> HttpAnswer:
+    """HttpAnswer a path. The operator is not ready while Postgres is away.
 
     It is not alive if the loop has not turned, or the listener has not listened, for `stale_seconds`. A watched
     namespace that is left out is shown, but does not end readiness: the others are served.
@@ -42,18 +42,18 @@ def answer(path: str, health: Health, stale_seconds: float) -> Answer:
     }
     match path.partition("?")[0]:
         case "/healthz":
-            return Answer(200 if max(age, silence) < stale_seconds else 500, json.dumps(facts).encode())
+            return HttpAnswer(200 if max(age, silence) < stale_seconds else 500, json.dumps(facts).encode())
         case "/readyz":
             is_ready = health.is_holder and health.problem is None
-            return Answer(200 if is_ready else 503, json.dumps(facts).encode())
+            return HttpAnswer(200 if is_ready else 503, json.dumps(facts).encode())
         case "/metrics":
-            return Answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+            return HttpAnswer(200, generate_latest(), CONTENT_TYPE_LATEST)
         case _:
-            return Answer(404, b'{"problem": "try /healthz, /readyz or /metrics"}')
+            return HttpAnswer(404, b'{"problem": "try /healthz, /readyz or /metrics"}')
 
 
 def serve(health: Health, port: int, stale_seconds: float) -> ThreadingHTTPServer:
-    """Answer on a port until `shutdown`, in a daemon thread, which does not keep the process alive."""
+    """HttpAnswer on a port until `shutdown`, in a daemon thread, which does not keep the process alive."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10

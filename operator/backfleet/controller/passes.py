@@ -39,7 +39,7 @@ from backfleet.core.planning.observation import (
 from backfleet.core.planning.plan import plan
 from backfleet.core.planning.start import problems_since
 from backfleet.core.planning.status import database_unavailable_status
-from backfleet.core.records import Catalog, StoreView
+from backfleet.core.records import StoredCatalog, StoreView
 from backfleet.core.spec.snapshot import AcceptedWork
 from backfleet.settings import Settings
 
@@ -54,7 +54,7 @@ class Rows:
     """The store's functions that a pass uses."""
 
     observe: Callable[[Collection[str]], StoreView]
-    catalog: Callable[[], Catalog]
+    catalog: Callable[[], StoredCatalog]
     job_names: Callable[[Collection[str]], Mapping[str, str]]
     """The Jobs' names of these attempts, if they have rows."""
 
@@ -97,7 +97,7 @@ class Passes:
     quiet: QuietBatches = field(default_factory=QuietBatches)
     works: Mapping[str, AcceptedWork] = field(default_factory=dict)
     """The parsed specs of live batches, by uid."""
-    catalog: Catalog | None = None
+    catalog: StoredCatalog | None = None
     """The catalog of the last read, at `catalog_at` by the clock."""
     catalog_at: float = 0.0
     skew: Skew = field(default_factory=Skew)
@@ -155,7 +155,7 @@ class Passes:
             pods=tuple(listing.pods),
             settled=self._settled(listing, store.now),
             store=store,
-            catalog=self._read_catalog() if self._needs_catalog(listing, store, resting) else Catalog(),
+            catalog=self._read_catalog() if self._needs_catalog(listing, store, resting) else StoredCatalog(),
             strategies=available_strategies(self.settings),
             status_written_at=dict(memory.status_written_at),
             refusals=dict(memory.refusals),
@@ -180,7 +180,7 @@ class Passes:
             if batch.uid not in resting and not self._is_refused(batch, store.now)
         )
 
-    def _read_catalog(self) -> Catalog:
+    def _read_catalog(self) -> StoredCatalog:
         """Read the catalog. If it has changed, forget refusals, since it may allow what the last one did not."""
         before, self.catalog, self.catalog_at = self.catalog, self.rows.catalog(), self.clock()
         if before is not None and before != self.catalog:

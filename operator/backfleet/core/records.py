@@ -249,7 +249,7 @@ class StrategyRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Catalog:
+class StoredCatalog:
     """The strategies by name, and the criteria of those that have none of their own."""
 
     strategies: Mapping[str, StrategyRecord] = field(default_factory=dict)

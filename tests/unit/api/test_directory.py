@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from backfleet.core.errors import Unavailable
-from backfleet_api.cluster import ClusterBatch, NoCluster, NotAllowed
+from backfleet_api.cluster import ClusterBatch, NamespaceForbidden, NoCluster
 from backfleet_api.directory import Directory
 
 NAMESPACES = tuple(f"team-{number}" for number in range(100))
@@ -103,10 +103,10 @@ def test_a_batch_that_was_just_made_is_known_before_the_next_list() -> None:
 
 
 def test_a_namespace_that_cannot_be_looked_at_hides_nothing_else_and_is_told_when_nothing_is_found() -> None:
-    cluster = Counting(errors={"team-0": NotAllowed("forbidden")})
+    cluster = Counting(errors={"team-0": NamespaceForbidden("forbidden")})
     wanted = directory(cluster)
     assert wanted.find("uid-old", None, is_uid=True) == OLD
-    with pytest.raises(NotAllowed):
+    with pytest.raises(NamespaceForbidden):
         wanted.find(UNKNOWN, None, is_uid=True)
 
 

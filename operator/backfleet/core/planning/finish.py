@@ -16,7 +16,7 @@ from backfleet.core.planning.observation import AttemptKey, Observation, SeenBat
 from backfleet.core.planning.rejudge import criteria_events, review
 from backfleet.core.planning.retire import retire, ttl_after_end
 from backfleet.core.planning.slots import overdue_jobs
-from backfleet.core.planning.status import Sight, build_status, is_worth_writing, refused_status
+from backfleet.core.planning.status import StatusInput, build_status, is_worth_writing, refused_status
 from backfleet.core.records import COMPLETE_REASONS, BatchRecord, BatchState
 
 
@@ -56,7 +56,7 @@ def close_finished(
     before, record = record, reviewed.record
     ref, ttl = BatchRef.of(batch), ttl_after_end(batch, record, seen.limits)
     retired = retire(seen, ref, jobs, (), ttl=ttl, is_stopped=record.finish_reason not in COMPLETE_REASONS)
-    sight = Sight(
+    present = StatusInput(
         active=_active(held, record.uid),
         max_concurrent=min(record.max_concurrent, seen.limits.max_concurrent),
         drift=reviewed.fault,
@@ -70,7 +70,7 @@ def close_finished(
         labels=retired.labels,
         look_again_at=seen.now if record.stale_verdicts else retired.look_again_at,
     )
-    made = _with_status(seen, batch, build_status(batch, record, sight, seen.now), made)
+    made = _with_status(seen, batch, build_status(batch, record, present, seen.now), made)
     return rest(made, ttl)
 
 
@@ -84,8 +84,8 @@ def rest(made: BatchPlan, ttl: int) -> BatchPlan:
     return replace(made, quiet_seconds=ttl) if made.is_empty and made.look_again_at is None else made
 
 
-def _sight(draft: Draft, active: int, jobs: Sequence[SeenJob]) -> Sight:
-    return Sight(
+def _sight(draft: Draft, active: int, jobs: Sequence[SeenJob]) -> StatusInput:
+    return StatusInput(
         active=active,
         max_concurrent=min(draft.work.spec.max_concurrent, draft.limits.max_concurrent),
         is_suspended=draft.work.spec.suspend,

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any
 
-from backfleet.core.records import Catalog, StoreView
+from backfleet.core.records import StoredCatalog, StoreView
 from backfleet.core.spec.ceilings import Ceilings
 from backfleet.core.spec.snapshot import AcceptedWork
 from backfleet.core.spec.strategy_info import StrategyInfo
@@ -210,7 +210,7 @@ class Observation:
     pods: tuple[SeenPod, ...] = ()
     settled: tuple[SettledJob, ...] = ()
     store: StoreView
-    catalog: Catalog = field(default_factory=Catalog)
+    catalog: StoredCatalog = field(default_factory=StoredCatalog)
     strategies: Mapping[str, Mapping[str, StrategyInfo] | None] = field(default_factory=dict)
     status_written_at: Mapping[str, datetime] = field(default_factory=dict)
     refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from backfleet.core.changes import JudgeResult
 from backfleet.core.criteria import SuccessCriteria, judge, merge
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.planning.effects import BatchRef, PostEvent
-from backfleet.core.records import BatchRecord, Catalog, StaleLook
+from backfleet.core.records import BatchRecord, StaleLook, StoredCatalog
 from backfleet.core.spec.model import parse_criteria
 from backfleet.core.spec.snapshot import CRITERIA, declared_criteria
 
@@ -27,7 +27,7 @@ class Review:
     fault: str | None = None
 
 
-def effective_criteria(declared: object, strategy_name: str, catalog: Catalog) -> SuccessCriteria:
+def effective_criteria(declared: object, strategy_name: str, catalog: StoredCatalog) -> SuccessCriteria:
     """Return the batch's criteria, else the strategy's, else the default. SpecInvalid if the batch's are not valid."""
     strategy = catalog.strategies.get(strategy_name)
     has_own = strategy is not None and strategy.criteria is not None
@@ -38,7 +38,7 @@ def effective_criteria(declared: object, strategy_name: str, catalog: Catalog) -
     )
 
 
-def review(record: BatchRecord, present: Mapping[str, Any], catalog: Catalog, look: StaleLook | None) -> Review:
+def review(record: BatchRecord, present: Mapping[str, Any], catalog: StoredCatalog, look: StaleLook | None) -> Review:
     """Apply an edit of the criteria, and judge the stale results that were read.
 
     If criteria are not valid, the last valid ones stay in force. Without an edit the record's criteria stay, whatever
@@ -92,7 +92,7 @@ def criteria_events(ref: BatchRef, before: BatchRecord | None, after: BatchRecor
         yield PostEvent(batch=ref, reason=wire.EVENT_REJUDGED, message=message)
 
 
-def _edited(record: BatchRecord, declared: object, catalog: Catalog) -> BatchRecord:
+def _edited(record: BatchRecord, declared: object, catalog: StoredCatalog) -> BatchRecord:
     """Return the record with other declared criteria. The version only increases if they judge differently."""
     criteria = effective_criteria(declared, record.strategy, catalog)
     record = replace(record, controls={**record.controls, CRITERIA: declared})

@@ -28,7 +28,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class StatusInput:
     """What a status shows in addition to the batch's row."""
 
     active: int
@@ -42,19 +42,19 @@ class Sight:
     """Names of Jobs far past their hard deadline, for example on a lost node."""
 
 
-def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: datetime) -> dict[str, Any]:
+def build_status(seen: SeenBatch, record: BatchRecord, present: StatusInput, now: datetime) -> dict[str, Any]:
     """Build the status of an accepted batch. Unchanged conditions keep their times."""
     counters = record.counters
     status: dict[str, Any] = {
         "total": record.total or 0,
-        "queued": record.queued(sight.active),
-        "active": sight.active,
+        "queued": record.queued(present.active),
+        "active": present.active,
         "succeeded": counters.succeeded,
         "failed": counters.failed,
         "cancelled": counters.cancelled,
         "passed": counters.passed,
         "progress": record.progress,
-        "effectiveMaxConcurrent": sight.max_concurrent,
+        "effectiveMaxConcurrent": present.max_concurrent,
         "startedAt": time_text(record.accepted_at),
     }
     if record.best:
@@ -67,10 +67,10 @@ def build_status(seen: SeenBatch, record: BatchRecord, sight: Sight, now: dateti
         status["finishedAt"] = time_text(record.finished_at)
     elif (estimate := estimate_finish(record, now)) is not None:
         status["estimatedFinishAt"] = time_text(estimate)
-    if sight.overdue:
-        status["overdue"] = sorted(sight.overdue)[:OVERDUE_SHOWN]
-    conditions = _conditions(record, sight)
-    status["state"] = state_word(record, sight)
+    if present.overdue:
+        status["overdue"] = sorted(present.overdue)[:OVERDUE_SHOWN]
+    conditions = _conditions(record, present)
+    status["state"] = state_word(record, present)
     return stamp(seen, status, conditions, now)
 
 
@@ -122,19 +122,19 @@ def is_worth_writing(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
     return {k: v for k, v in old.items() if k not in _MOVING} != {k: v for k, v in new.items() if k not in _MOVING}
 
 
-def state_word(record: BatchRecord, sight: Sight) -> str:
+def state_word(record: BatchRecord, present: StatusInput) -> str:
     """Return the word for the STATUS column. It is for people; nothing decides by it."""
     if record.state is BatchState.FINISHED:
         return record.finish_reason or wire.CONDITION_FINISHED
     if record.state is BatchState.COUNTING:
         return "Counting"
-    if sight.conflict:
+    if present.conflict:
         return wire.CONDITION_NAME_CONFLICT
-    if sight.missing_engine:
+    if present.missing_engine:
         return wire.CONDITION_ENGINE_UNAVAILABLE
-    if sight.is_suspended:
+    if present.is_suspended:
         return wire.CONDITION_SUSPENDED
-    return "Running" if sight.active or record.counters.succeeded or record.counters.failed else "Starting"
+    return "Running" if present.active or record.counters.succeeded or record.counters.failed else "Starting"
 
 
 def time_text(moment: datetime) -> str:
@@ -142,24 +142,24 @@ def time_text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _conditions(record: BatchRecord, sight: Sight) -> list[Condition]:
-    conditions = [_accepted(record), _progressing(record, sight), *_end_conditions(record)]
-    suspended = ("True", "SuspendedByUser") if sight.is_suspended else ("False", "NotSuspended")
+def _conditions(record: BatchRecord, present: StatusInput) -> list[Condition]:
+    conditions = [_accepted(record), _progressing(record, present), *_end_conditions(record)]
+    suspended = ("True", "SuspendedByUser") if present.is_suspended else ("False", "NotSuspended")
     conditions.append(Condition(type=wire.CONDITION_SUSPENDED, status=suspended[0], reason=suspended[1]))
     if mixed := _mixed_versions(record):
         conditions.append(mixed)
     if record.criteria_version > 1:
         conditions.append(_verdicts(record))
-    if sight.drift:
+    if present.drift:
         conditions.append(
-            Condition(type=wire.CONDITION_SPEC_DRIFT, status="True", reason="EditIgnored", message=sight.drift)
+            Condition(type=wire.CONDITION_SPEC_DRIFT, status="True", reason="EditIgnored", message=present.drift)
         )
-    if sight.conflict:
+    if present.conflict:
         conditions.append(
-            Condition(type=wire.CONDITION_NAME_CONFLICT, status="True", reason="ForeignJob", message=sight.conflict)
+            Condition(type=wire.CONDITION_NAME_CONFLICT, status="True", reason="ForeignJob", message=present.conflict)
         )
-    if sight.missing_engine and record.state is not BatchState.FINISHED:
-        conditions.append(_missing_engine(sight.missing_engine))
+    if present.missing_engine and record.state is not BatchState.FINISHED:
+        conditions.append(_missing_engine(present.missing_engine))
     return conditions
 
 
@@ -205,20 +205,20 @@ def _verdicts(record: BatchRecord) -> Condition:
     return Condition(type=wire.CONDITION_VERDICTS_CURRENT, status="False", reason="Judging", message=message)
 
 
-def _progressing(record: BatchRecord, sight: Sight) -> Condition:
+def _progressing(record: BatchRecord, present: StatusInput) -> Condition:
     if record.state is BatchState.FINISHED:
         return Condition(type=wire.CONDITION_PROGRESSING, status="False", reason=record.finish_reason or "Finished")
     if record.state is BatchState.COUNTING:
         return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason="Counting")
-    if sight.waiting:
-        message = "; ".join(sorted(set(sight.waiting))[:WAITING_SHOWN])
+    if present.waiting:
+        message = "; ".join(sorted(set(present.waiting))[:WAITING_SHOWN])
         return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason="WaitingToStart", message=message)
-    if sight.is_suspended:
+    if present.is_suspended:
         return Condition(type=wire.CONDITION_PROGRESSING, status="False", reason="Suspended")
-    if sight.missing_engine and not sight.active:
+    if present.missing_engine and not present.active:
         reason = wire.CONDITION_ENGINE_UNAVAILABLE
         return Condition(type=wire.CONDITION_PROGRESSING, status="False", reason=reason)
-    reason = "BacktestsRunning" if sight.active else "WaitingForSlot"
+    reason = "BacktestsRunning" if present.active else "WaitingForSlot"
     return Condition(type=wire.CONDITION_PROGRESSING, status="True", reason=reason)
 
 

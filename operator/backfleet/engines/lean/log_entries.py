@@ -15,7 +15,7 @@ ALGORITHM_TIME = re.compile(r"(\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d(?:\.\d+)? ")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """A log entry. `kind` is TRACE, ERROR or DEBUG, and empty in the algorithm's log; `day` is that in the backtest, if any."""
 
     kind: str
@@ -33,7 +33,7 @@ class Entry:
         return self.text.partition("\n")[0].strip()
 
 
-def engine_entries(text: str) -> Iterator[Entry]:
+def engine_entries(text: str) -> Iterator[LogEntry]:
     """Yield the entries of log.txt. Skip lines before the first entry, since the text may begin in the file's middle."""
     for block in _blocks(text.splitlines(), ENGINE_START):
         match = ENGINE_START.match(block)
@@ -42,7 +42,7 @@ def engine_entries(text: str) -> Iterator[Entry]:
             yield _entry(kind, re.sub(r"^(?:Debug|Log): ", "", rest) if kind != "ERROR" else rest)
 
 
-def algorithm_entries(text: str) -> Iterator[Entry]:
+def algorithm_entries(text: str) -> Iterator[LogEntry]:
     """Yield the entries of the algorithm's log."""
     yield from (_entry("", block) for block in _blocks(text.splitlines(), ALGORITHM_TIME))
 
@@ -58,11 +58,11 @@ def _blocks(lines: Iterable[str], start: re.Pattern[str]) -> Iterator[str]:
         yield "\n".join(block)
 
 
-def _entry(kind: str, text: str) -> Entry:
+def _entry(kind: str, text: str) -> LogEntry:
     match = ALGORITHM_TIME.match(text)
     if match is None:
-        return Entry(kind, text)
+        return LogEntry(kind, text)
     try:
-        return Entry(kind, text[match.end() :], date.fromisoformat(match[1]))
+        return LogEntry(kind, text[match.end() :], date.fromisoformat(match[1]))
     except ValueError:
-        return Entry(kind, text)
+        return LogEntry(kind, text)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from backfleet.engines.files import FileProblem, clean_text, read_ends
 from backfleet.engines.lean.layout import ALGORITHM_ID, ALGORITHM_LOG_FILE, LOG_FILE
-from backfleet.engines.lean.log_entries import Entry, algorithm_entries, engine_entries
+from backfleet.engines.lean.log_entries import LogEntry, algorithm_entries, engine_entries
 from backfleet.engines.lean.said import Said, count_said
 
 MAX_READ_BYTES = 256 * 1024
@@ -108,8 +108,8 @@ def _ends(folder: Path, name: str) -> tuple[str, bool]:
         return "", False
 
 
-def _until_posted(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], bool]:
-    found: list[Entry] = []
+def _until_posted(entries: Iterable[LogEntry]) -> tuple[tuple[LogEntry, ...], bool]:
+    found: list[LogEntry] = []
     for entry in entries:
         if entry.kind == "TRACE" and not entry.is_algorithms and entry.text.strip() == POSTED:
             return tuple(found), True
@@ -117,11 +117,11 @@ def _until_posted(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], bool]:
     return tuple(found), False
 
 
-def _stopped(entries: Iterable[Entry]) -> str | None:
+def _stopped(entries: Iterable[LogEntry]) -> str | None:
     return next((match[0].strip() for entry in entries if (match := STOPPED.match(entry.text))), None)
 
 
-def _quit(entries: Sequence[Entry]) -> Quit | None:
+def _quit(entries: Sequence[LogEntry]) -> Quit | None:
     """Find the strategy's call of quit(). LEAN drops its message after many others; then only the stop itself is logged."""
     for entry in entries:
         if match := QUIT.match(entry.text):
@@ -129,7 +129,7 @@ def _quit(entries: Sequence[Entry]) -> Quit | None:
     return next((Quit("", entry.day) for entry in entries if OWN_STOP.match(entry.text)), None)
 
 
-def _errors(entries: Iterable[Entry]) -> tuple[str, ...]:
+def _errors(entries: Iterable[LogEntry]) -> tuple[str, ...]:
     """Return the first few and the last errors, one line each."""
     lines = [entry.first_line for entry in entries if entry.kind == "ERROR" and not entry.text.startswith(HARMLESS)]
     picked = [*lines[:FIRST_ERRORS], *lines[FIRST_ERRORS:][-LAST_ERRORS:]]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from backfleet.engines.files import clean_text
-from backfleet.engines.lean.log_entries import Entry
+from backfleet.engines.lean.log_entries import LogEntry
 
 NOTES = re.compile(
     r"The starting dates for the following symbols have been adjusted"
@@ -29,7 +29,7 @@ class Said:
     count: int = 1
 
 
-def count_said(entries: Sequence[Entry]) -> tuple[Said, ...]:
+def count_said(entries: Sequence[LogEntry]) -> tuple[Said, ...]:
     """Count errors and notes by kind, in order of appearance, at most ten kinds. Messages of one kind differ only in numbers."""
     found: dict[tuple[bool, str], Said] = {}
     for entry in entries:

@@ -4,14 +4,14 @@ from sqlalchemy import Connection, Engine, RowMapping, select
 from sqlalchemy.dialects.postgresql import insert
 
 from backfleet.core.criteria import RULES, SuccessCriteria
-from backfleet.core.records import Catalog, StrategyRecord
+from backfleet.core.records import StoredCatalog, StrategyRecord
 from backfleet.store.postgres.session import looking
 from backfleet.store.tables.batches import Strategy, SuccessCriteriaRow
 
 _BOUNDS = tuple(SuccessCriteriaRow.__table__.c[rule.field] for rule in RULES)
 
 
-def load_catalog(engine: Engine) -> Catalog:
+def load_catalog(engine: Engine) -> StoredCatalog:
     """Read all strategies by name with their own criteria, and the default criteria for those that have none."""
     criteria = SuccessCriteriaRow.__table__
     with looking(engine, "reading the strategies") as connection:
@@ -30,7 +30,7 @@ def load_catalog(engine: Engine) -> Catalog:
         )
         for row in rows
     }
-    return Catalog(strategies=strategies, default_criteria={} if default is None else _criteria(default._mapping))
+    return StoredCatalog(strategies=strategies, default_criteria={} if default is None else _criteria(default._mapping))
 
 
 def ensure_strategy(connection: Connection, name: str) -> None:

@@ -18,12 +18,12 @@ from backfleet.core.planning.accept import (
 )
 from backfleet.core.planning.decision import Count, Decision, End
 from backfleet.core.planning.observation import Limits, RefusedBatch
-from backfleet.core.records import BatchRecord, BatchState, Catalog, StrategyRecord
+from backfleet.core.records import BatchRecord, BatchState, StoredCatalog, StrategyRecord
 from backfleet.core.spec.validation import AcceptanceLimits
 from tests.support.jobs import BATCH, NOW, UID
 from tests.support.planning import after, build_batch, build_draft, build_observation
 
-CATALOG = Catalog(
+CATALOG = StoredCatalog(
     strategies={"Noop": StrategyRecord(name="Noop", status="available", criteria={"minTrades": 3})},
     default_criteria={"minTrades": 9},
 )
@@ -112,7 +112,7 @@ def test_judging_costs_by_the_size_of_the_spec_and_of_its_constraints() -> None:
 
 def test_what_is_allowed_is_the_installations_and_the_catalogs() -> None:
     on_hold = StrategyRecord(name="Old", status="on_hold", lean_project_path="STR-1")
-    catalog = Catalog(strategies={"Old": on_hold})
+    catalog = StoredCatalog(strategies={"Old": on_hold})
     limits = Limits(max_combinations=7, image_prefixes=("x/",), has_projects_volume=False)
     assert acceptance_limits(build_observation(catalog=catalog, limits=limits)) == AcceptanceLimits(
         max_combinations=7,

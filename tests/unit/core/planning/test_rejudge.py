@@ -9,12 +9,20 @@ from backfleet.core.changes import JudgeResult
 from backfleet.core.criteria import SuccessCriteria
 from backfleet.core.planning.effects import BatchRef
 from backfleet.core.planning.rejudge import Review, criteria_events, effective_criteria, judge_stale, review
-from backfleet.core.records import BatchRecord, BatchState, Catalog, Counters, StaleLook, StaleResult, StrategyRecord
+from backfleet.core.records import (
+    BatchRecord,
+    BatchState,
+    Counters,
+    StaleLook,
+    StaleResult,
+    StoredCatalog,
+    StrategyRecord,
+)
 from backfleet.core.spec.snapshot import declared_criteria
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWN = {"minSharpe": 1.0}
-CATALOG = Catalog(
+CATALOG = StoredCatalog(
     strategies={
         "Known": StrategyRecord(name="Known", status="available", criteria={"minTrades": 50}),
         "Lenient": StrategyRecord(name="Lenient", status="available", criteria={}),

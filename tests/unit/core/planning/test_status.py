@@ -4,7 +4,7 @@ from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.planning.observation import SeenBatch
-from backfleet.core.planning.status import Sight, build_status
+from backfleet.core.planning.status import StatusInput, build_status
 from backfleet.core.records import BatchRecord, BatchState, Counters
 from tests.support.manifests.specs import spec_body
 
@@ -26,7 +26,7 @@ RECORD = BatchRecord(
 
 
 def mixed(record: BatchRecord) -> list[dict[str, Any]]:
-    conditions = build_status(SEEN, record, Sight(active=0, max_concurrent=1), NOW)["conditions"]
+    conditions = build_status(SEEN, record, StatusInput(active=0, max_concurrent=1), NOW)["conditions"]
     return [each for each in conditions if each["type"] == wire.CONDITION_ENGINE_VERSIONS_MIXED]
 
 
