@@ -230,7 +230,7 @@ def test_a_late_commit_is_planned_anew_and_counts_once(world: World) -> None:
 def test_zero_trades_do_not_pass_a_criterion_that_counts_them(world: World) -> None:
     uid = start(world, parameters=values(1), successCriteria={"minTrades": 1, "maxDrawdown": 0.2})
     measured = Result(metrics={"total_trades": 0, "drawdown": 0.0, "win_rate": None})
-    world.record(world.cluster.active_jobs[0], type(result())(outcome=measured, exit_code=0))
+    world.record(world.cluster.active_jobs[0], type(result())(ending=measured, exit_code=0))
     settle(world, 2)
     assert world.rows.results[uid, 0].rejections == ("insufficient_trades",)
     world.cluster.edit_batch(uid, successCriteria={"minWinRate": 0.0})

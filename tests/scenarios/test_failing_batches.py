@@ -23,7 +23,7 @@ def test_a_failing_batch_is_tried_ever_more_seldom_while_another_goes_on(world: 
     for _ in range(200):
         report = world.turn()
         tries += bad in report.errors
-        assert report.failing == {"research/bad": "KeyError: 'noop'; " + report.failing["research/bad"][18:]}
+        assert report.failing == {"research/bad": "KeyError: 'noop'. " + report.failing["research/bad"][18:]}
         for job in world.cluster.active_jobs:
             world.record(job, result())
         world.tick(1)

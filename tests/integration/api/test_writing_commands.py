@@ -139,7 +139,7 @@ def test_a_batch_is_cancelled_and_one_that_has_ended_is_no_error(
     run(["run", manifest])
     capsys.readouterr()
     assert run(["cancel", "mine"]) == 0
-    assert "was pending: the operator deletes what runs" in capsys.readouterr().out
+    assert "was pending: the operator deletes running backtests" in capsys.readouterr().out
     (stored,) = command.stored()
     assert stored["spec"]["cancel"] is True
     uid = stored["metadata"]["uid"]
