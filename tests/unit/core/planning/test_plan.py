@@ -1,41 +1,141 @@
-"""A batch that cannot be planned carries its fault, and the plan of the others is made."""
+"""The plan of a pass: the plans of all batches, and one moment at which to look again."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
-from backfleet.core.planning.observation import Observation
+from backfleet.core import wire
+from backfleet.core.changes import BatchChanges
+from backfleet.core.planning.effects import BatchPlan, Plan, WriteStatus
+from backfleet.core.planning.finish import refuse
+from backfleet.core.planning.launch import launch_one
+from backfleet.core.planning.observation import Limits, RefusedBatch, SeenBatch
 from backfleet.core.planning.plan import plan
-from backfleet.core.records import BatchRecord, BatchState, Counters, StaleLook, StaleResult, StoreView
-
-NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-CRITERIA = {"minSharpe": 0.5}
-RECORD = BatchRecord(
-    uid="a",
-    namespace="research",
-    name="demo",
-    state=BatchState.FINISHED,
-    spec={},
-    controls={},
-    axes={},
-    criteria=CRITERIA,
-    criteria_version=2,
-    stale_verdicts=1,
-    total=1,
-    counters=Counters(succeeded=1),
-    accepted_at=NOW,
+from backfleet.core.planning.rejudge import judge_stale
+from backfleet.core.planning.status import Sight, build_status
+from backfleet.core.records import BatchRecord, Counters, StaleLook, StaleResult, StoreView
+from tests.support.jobs import BATCH, NOW, UID
+from tests.support.planning import (
+    after,
+    build_batch,
+    build_draft,
+    build_job,
+    build_observation,
+    build_pod,
+    build_running,
 )
 
+RUNS: dict[str, Any] = {"counters": Counters(succeeded=1), "first_engine_started_at": after(-60), "next_index": 6}
+MISSED = replace(build_draft().record, uid="gone", missing_since=after(-50))
+OVER = build_draft(counters=Counters(succeeded=6)).record.finished(NOW, wire.REASON_ALL_SUCCEEDED, "all")
 
-def stale(sharpe: Any) -> StaleLook:
-    result = StaleResult(backtest_id="x", metrics={"sharpe_ratio": sharpe}, passed=False)
-    return StaleLook(criteria_version=2, results=(result,), has_more=False)
+
+def shown(record: BatchRecord, **sight: Any) -> dict[str, Any]:
+    """The status that a batch has already."""
+    return build_status(build_batch(), record, Sight(**({"active": 0, "max_concurrent": 4} | sight)), NOW)
+
+
+def over_batch() -> SeenBatch:
+    return replace(build_batch(), status=shown(OVER))
+
+
+def test_nothing_seen_is_nothing_planned() -> None:
+    assert plan(build_observation()) == Plan()
+
+
+def test_a_batch_that_may_start_launches_its_first_combination() -> None:
+    draft = build_draft()
+    launched = draft.after(launch_one(draft, 0))
+    batch = replace(build_batch(), status=shown(draft.record))
+    planned = BatchPlan(
+        uid=UID,
+        rows=BatchChanges(before=draft.record, after=launched.record, changes=launched.decided.changes),
+        creates=launched.decided.creates,
+    )
+    assert plan(build_observation(batch, rows=(draft.record,))) == Plan(batches=(planned,))
+
+
+def test_the_plan_of_an_applied_plan_is_empty_but_for_the_next_look() -> None:
+    attempt = build_running()
+    record = build_draft(**RUNS, recent_ends=((after(-60), 1),)).record
+    job = build_job(attempt)
+    store = StoreView(now=NOW, batches=(record,), attempts=(attempt,))
+    batch = replace(build_batch(), status=shown(record, active=1))
+    seen = build_observation(batch, store=store, jobs=(job,), pods=(build_pod(job),))
+    assert plan(seen) == Plan(look_again_at=after(3_600 + 300))
+
+
+def test_the_next_look_is_the_earliest_that_any_batch_needs() -> None:
+    attempt = build_running()
+    record = build_draft(**RUNS).record
+    store = StoreView(now=NOW, batches=(record, MISSED), attempts=(attempt,))
+    seen = build_observation(build_batch(), store=store, jobs=(build_job(attempt),))
+    assert plan(seen).look_again_at == after(10)
+
+
+def test_while_outcomes_are_out_of_sight_nothing_starts_and_the_next_look_is_at_once() -> None:
+    record = build_draft().record
+    store = StoreView(now=NOW, batches=(record,), has_more_outcomes=True)
+    batch = replace(build_batch(), status=shown(record))
+    assert plan(build_observation(batch, store=store)) == Plan(look_again_at=NOW)
+
+
+def test_a_refused_batch_is_planned_and_remembered() -> None:
+    batch = build_batch(strategy={"name": "Unknown"})
+    made = plan(build_observation(batch))
+    refused = RefusedBatch(generation=1, message=made.refused[UID].message, judged_at=NOW)
+    planned = replace(refuse(build_observation(), batch, refused.message), refused=refused)
+    assert made == Plan(batches=(planned,), refused={UID: refused})
+
+
+def test_a_finished_batch_is_quiet_unless_a_job_or_pod_names_it() -> None:
+    seen = build_observation(over_batch(), rows=(OVER,))
+    assert plan(seen) == Plan(quiet={UID: 600})
+    pod = build_pod(build_job(build_running()))
+    assert plan(replace(seen, pods=(pod,))) == Plan()
+
+
+def test_jobs_that_are_overdue_are_named() -> None:
+    job = build_job(build_running(), deadline_at=after(-300), owner_uid="somebody")
+    assert plan(build_observation(jobs=(job,))) == Plan(overdue=(f"{BATCH.namespace}/{job.name}",))
+
+
+def test_the_order_of_what_is_seen_does_not_matter() -> None:
+    batches = [replace(build_batch(), uid=uid, name=uid) for uid in ("a", "b", "c")]
+    records = [
+        replace(build_draft(**RUNS | {"next_index": 0}).record, uid=each.uid, name=each.name) for each in batches
+    ]
+    attempts = [build_running(index, batch_uid="a") for index in range(3)]
+    jobs = [build_job(each) for each in attempts]
+    limits = Limits(max_concurrent=5)
+
+    def planned(step: int) -> Plan:
+        store = StoreView(now=NOW, batches=tuple(records[::step]), attempts=tuple(attempts[::step]))
+        return plan(build_observation(*batches[::step], store=store, jobs=tuple(jobs[::step]), limits=limits))
+
+    assert planned(1) == planned(-1)
+    assert sum(len(each.creates) for each in planned(1).batches) == 2
+
+
+def test_a_status_is_written_where_it_differs() -> None:
+    record = build_draft(next_index=6).record
+    (planned,) = plan(build_observation(build_batch(), rows=(record,))).batches
+    assert planned.status == WriteStatus(batch=BATCH, status=shown(record))
 
 
 def test_a_result_that_cannot_be_judged_faults_its_own_batch_alone_though_its_custom_resource_is_gone() -> None:
-    batches = (RECORD, replace(RECORD, uid="b"))
-    store = StoreView(now=NOW, batches=batches, stale={"a": stale("high"), "b": stale(1.0)})
-    faulty, judged = plan(Observation(now=NOW, store=store)).batches
-    assert (faulty.uid, faulty.fault is None) == ("a", False)
-    assert judged.rows is not None
-    assert (judged.uid, judged.rows.after.counters.passed) == ("b", 1)
+    stale = replace(OVER, criteria_version=2, stale_verdicts=1, criteria={"minSharpe": 0.5})
+    rows = (replace(stale, uid="a"), replace(stale, uid="b"))
+    looks = {
+        uid: StaleLook(
+            criteria_version=2,
+            results=(StaleResult(backtest_id="x", metrics={"sharpe_ratio": sharpe}, passed=False),),
+            has_more=False,
+        )
+        for uid, sharpe in (("a", "high"), ("b", 1.0))
+    }
+    store = StoreView(now=NOW, batches=rows, stale=looks)  # type: ignore[arg-type]
+    faulty, judged = plan(build_observation(store=store)).batches
+    after_it, verdicts = judge_stale(rows[1], looks["b"])
+    assert faulty.fault is not None
+    assert faulty == BatchPlan(uid="a", fault=faulty.fault)
+    assert judged == BatchPlan(uid="b", rows=BatchChanges(before=rows[1], after=after_it, verdicts=verdicts))
