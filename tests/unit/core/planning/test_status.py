@@ -141,7 +141,7 @@ def test_what_is_not_in_force_and_who_stands_in_the_way_are_conditions() -> None
         (
             "False",
             "Judging",
-            "version 2 of the success criteria is in force; 3 results are still judged by an older one",
+            "version 2 of the success criteria is in force. 3 results still have a verdict by an older one",
         ),
     )
 
