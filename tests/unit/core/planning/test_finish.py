@@ -13,7 +13,7 @@ from backfleet.core.planning.events import failure_events, transition_events
 from backfleet.core.planning.finish import close_draft, close_finished, refuse, rest
 from backfleet.core.planning.launch import launch_one
 from backfleet.core.planning.observation import JobState
-from backfleet.core.planning.status import Sight, build_status, refused_status
+from backfleet.core.planning.status import StatusInput, build_status, refused_status
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchState, Counters
 from tests.support.jobs import BATCH, NOW, UID
@@ -32,7 +32,7 @@ SEEN = build_observation()
 
 def shown(draft: Draft, **sight: Any) -> dict[str, Any]:
     known = {"active": 0, "max_concurrent": 4}
-    return build_status(draft.seen, draft.record, Sight(**(known | sight)), NOW)
+    return build_status(draft.seen, draft.record, StatusInput(**(known | sight)), NOW)
 
 
 def written(status: dict[str, Any]) -> WriteStatus:

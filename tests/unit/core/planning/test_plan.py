@@ -11,7 +11,7 @@ from backfleet.core.planning.launch import launch_one
 from backfleet.core.planning.observation import Limits, RefusedBatch, SeenBatch
 from backfleet.core.planning.plan import plan
 from backfleet.core.planning.rejudge import judge_stale
-from backfleet.core.planning.status import Sight, build_status
+from backfleet.core.planning.status import StatusInput, build_status
 from backfleet.core.records import BatchRecord, Counters, StaleLook, StaleResult, StoreView
 from tests.support.jobs import BATCH, NOW, UID
 from tests.support.planning import (
@@ -31,7 +31,7 @@ OVER = build_draft(counters=Counters(succeeded=6)).record.finished(NOW, wire.REA
 
 def shown(record: BatchRecord, **sight: Any) -> dict[str, Any]:
     """The status that a batch has already."""
-    return build_status(build_batch(), record, Sight(**({"active": 0, "max_concurrent": 4} | sight)), NOW)
+    return build_status(build_batch(), record, StatusInput(**({"active": 0, "max_concurrent": 4} | sight)), NOW)
 
 
 def over_batch() -> SeenBatch:

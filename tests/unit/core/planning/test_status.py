@@ -8,7 +8,7 @@ import pytest
 from backfleet.core import wire
 from backfleet.core.planning.observation import SeenBatch
 from backfleet.core.planning.status import (
-    Sight,
+    StatusInput,
     build_status,
     database_unavailable_status,
     is_worth_writing,
@@ -21,7 +21,7 @@ from tests.support.planning import after, build_batch, build_draft
 
 SEEN = replace(build_batch(), generation=7)
 AT = "2026-01-05T09:00:00Z"
-IDLE = Sight(active=0, max_concurrent=3)
+IDLE = StatusInput(active=0, max_concurrent=3)
 
 
 def condition(kind: str, status: str, reason: str, message: str = "", at: str = AT) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def condition(kind: str, status: str, reason: str, message: str = "", at: str = 
     }
 
 
-def kinds(record: BatchRecord, sight: Sight, seen: SeenBatch = SEEN) -> dict[str, tuple[str, str, str]]:
+def kinds(record: BatchRecord, sight: StatusInput, seen: SeenBatch = SEEN) -> dict[str, tuple[str, str, str]]:
     found = build_status(seen, record, sight, NOW)["conditions"]
     return {each["type"]: (each["status"], each["reason"], each["message"]) for each in found}
 
@@ -43,7 +43,7 @@ def kinds(record: BatchRecord, sight: Sight, seen: SeenBatch = SEEN) -> dict[str
 def test_the_status_of_a_running_batch() -> None:
     best = Best(index=2, value=1.25, parameter_texts={"value": "3"})
     record = build_draft(counters=Counters(succeeded=2, failed=1, passed=1), best=best).record
-    assert build_status(SEEN, record, Sight(active=2, max_concurrent=3), NOW) == {
+    assert build_status(SEEN, record, StatusInput(active=2, max_concurrent=3), NOW) == {
         "observedGeneration": 7,
         "total": 6,
         "queued": 1,
@@ -115,7 +115,7 @@ def test_a_condition_keeps_the_time_of_its_last_change() -> None:
     ],
 )
 def test_progress_is_said_by_the_first_rule_that_holds(
-    row: dict[str, Any], sight: Sight, progressing: tuple[str, str, str]
+    row: dict[str, Any], sight: StatusInput, progressing: tuple[str, str, str]
 ) -> None:
     assert kinds(build_draft(**row).record, sight)["Progressing"] == progressing
 
@@ -184,7 +184,7 @@ def test_while_postgres_is_away_everything_else_stays_as_it_was() -> None:
         ),
     ],
 )
-def test_the_word_for_people(row: dict[str, Any], sight: Sight, word: str) -> None:
+def test_the_word_for_people(row: dict[str, Any], sight: StatusInput, word: str) -> None:
     assert state_word(build_draft(**row).record, sight) == word
 
 
