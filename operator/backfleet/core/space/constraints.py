@@ -33,7 +33,7 @@ class Constraint:
     """What testing one combination costs at most, in operations on whole numbers."""
 
     def is_satisfied(self, values: Mapping[str, Value]) -> bool:
-        """Whether an assignment meets it."""
+        """Report whether an assignment meets the constraint."""
         return self._holds([_operand(values[name]) for name in self.names])
 
     def _holds(self, operands: Sequence[Operand]) -> bool:
@@ -67,7 +67,7 @@ def compile_known(texts: tuple[str, ...], types: tuple[tuple[str, ParameterType]
 def count_satisfying(
     space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, limit: int
 ) -> tuple[int, int]:
-    """How many of the next indexes from `cursor` on satisfy all constraints, and the index to go on from.
+    """Count the next indexes from `cursor` on that satisfy all constraints. Return the count and the next cursor.
 
     At most `limit` units of work are done, but at least one test. The count is complete when the returned cursor is
     `space.total`; without constraints it is so at once.
@@ -81,7 +81,7 @@ def count_satisfying(
 def next_satisfying(
     space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, wanted: int, limit: int
 ) -> tuple[tuple[int, ...], int]:
-    """The next satisfying indexes from `cursor` on, at most `wanted`, and the index to go on from.
+    """Return the next satisfying indexes from `cursor` on, at most `wanted`, and the next cursor.
 
     At most `limit` units of work are done, but at least one test; so fewer may come back while the cursor is still below
     `space.total`.
@@ -101,7 +101,7 @@ def next_satisfying(
 
 
 def nothing_satisfies(space: ParameterSpace, constraints: Sequence[Constraint]) -> SpecInvalid:
-    """The error for constraints that the finished count found no combination for."""
+    """Build the error for constraints that no combination satisfies."""
     texts = " and ".join(constraint.text for constraint in constraints)
     return SpecInvalid(
         "spec.constraints",
@@ -111,12 +111,12 @@ def nothing_satisfies(space: ParameterSpace, constraints: Sequence[Constraint]) 
 
 
 def cost_of_test(constraints: Sequence[Constraint]) -> int:
-    """The units of work that testing one combination costs at most."""
+    """Return the most units of work that testing one combination costs."""
     return 1 + sum(constraint.operations for constraint in constraints) // OPERATIONS_PER_UNIT
 
 
 def work_between(space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, end: int) -> int:
-    """The units of work that walking from `cursor` to `end` costs; nothing without constraints."""
+    """Return the units of work of walking from `cursor` to `end`: 0 without constraints."""
     if not constraints or end <= cursor:
         return 0
     run = _run_length(space, constraints)

@@ -58,12 +58,12 @@ class RangeAxis:
     count: int
 
     def value(self, position: int) -> Value:
-        """The value at a 0-based position."""
+        """Return the value at a 0-based position."""
         number = EXACT.fma(self.step, position, self.start)
         return int(number) if self.type is ParameterType.INT else number.normalize(EXACT)
 
     def to_json(self) -> dict[str, Any]:
-        """A plain snapshot of constant size."""
+        """Return a plain snapshot of constant size."""
         return {
             "name": self.name,
             "type": self.type.value,
@@ -81,15 +81,15 @@ class ListAxis:
 
     @property
     def count(self) -> int:
-        """How many values the axis has."""
+        """Return the number of values."""
         return len(self.values)
 
     def value(self, position: int) -> Value:
-        """The value at a 0-based position."""
+        """Return the value at a 0-based position."""
         return self.values[position]
 
     def to_json(self) -> dict[str, Any]:
-        """A plain snapshot."""
+        """Return a plain snapshot."""
         return {"name": self.name, "type": self.type.value, "values": [value_text(value) for value in self.values]}
 
 
@@ -105,7 +105,7 @@ class Combination:
 
     @property
     def texts(self) -> dict[str, str]:
-        """The exact texts that engines read; each parses back to its value."""
+        """Return the exact texts that engines read. Each parses back to its value."""
         return {name: value_text(value) for name, value in self.values.items()}
 
     @property
@@ -115,7 +115,7 @@ class Combination:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def to_json(self) -> dict[str, int | float | bool | str]:
-        """Plain JSON values for storage and display; 15 digits survive a float unharmed."""
+        """Return plain JSON values for storage and display. A float keeps 15 digits exactly."""
         return {name: float(value) if isinstance(value, Decimal) else value for name, value in self.values.items()}
 
 
@@ -127,16 +127,16 @@ class ParameterSpace:
 
     @property
     def types(self) -> tuple[tuple[str, ParameterType], ...]:
-        """Name and type of every parameter, in order."""
+        """Return name and type of every parameter, in order."""
         return tuple((axis.name, axis.type) for axis in self.axes)
 
     @property
     def total(self) -> int:
-        """The number of combinations, before any constraint."""
+        """Return the number of combinations, without constraints."""
         return _product(self.axes)
 
     def combination(self, index: int) -> Combination:
-        """The combination at an index, in time proportional to the number of axes; IndexError outside the space."""
+        """Return the combination at an index, in time proportional to the number of axes. IndexError outside the space."""
         if not 0 <= index < self.total:
             raise IndexError(f"index {index} is outside a space of {self.total}")
         values: list[tuple[str, Value]] = []
@@ -147,7 +147,7 @@ class ParameterSpace:
         return Combination(index, dict(reversed(values)))
 
     def to_json(self) -> dict[str, Any]:
-        """The snapshot kept from acceptance on; `from_json` reads it back equal."""
+        """Return the snapshot kept from acceptance on. `from_json` reads it back equal."""
         return {"axes": [axis.to_json() for axis in self.axes]}
 
     @staticmethod
@@ -157,7 +157,7 @@ class ParameterSpace:
 
 
 def build_space(declarations: Sequence[ParameterDeclaration], limit: int = MAX_COMBINATIONS) -> ParameterSpace:
-    """The space of the declared parameters; SpecInvalid names the field under spec.parameters and the hint."""
+    """Build the space of the declared parameters. SpecInvalid names the field under spec.parameters and the fix."""
     if not declarations:
         raise SpecInvalid("spec.parameters", "the parameter space is empty", "declare at least one parameter")
     seen: set[str] = set()

@@ -38,7 +38,7 @@ Value = int | Decimal | bool | str
 
 
 def shown(raw: object) -> str:
-    """Any JSON value, short enough for a message."""
+    """Return any JSON value as text, short enough for a message."""
     if isinstance(raw, str):
         return repr(raw if len(raw) <= 40 else raw[:37] + "...")
     if raw is None or isinstance(raw, bool):
@@ -52,7 +52,7 @@ def shown(raw: object) -> str:
 
 
 def parse_number(raw: object, field: str) -> Decimal:
-    """An exact number from a JSON number or a decimal string, normalized; SpecInvalid names `field`."""
+    """Parse an exact number from a JSON number or a decimal string, normalized. SpecInvalid names `field`."""
     number = _read_number(raw, field)
     if number == 0:
         return Decimal(0)
@@ -93,12 +93,12 @@ def _read_number(raw: object, field: str) -> Decimal:
 
 
 def is_whole(number: Decimal) -> bool:
-    """Whether a finite number has no fraction."""
+    """Report whether a finite number has no fraction."""
     return number == number.to_integral_value(context=EXACT)
 
 
 def parse_value(raw: object, parameter_type: ParameterType, field: str) -> Value:
-    """A value of the given type from any JSON value; SpecInvalid names `field`."""
+    """Parse a value of the given type from any JSON value. SpecInvalid names `field`."""
     match parameter_type:
         case ParameterType.INT:
             number = parse_number(raw, field)
@@ -138,7 +138,7 @@ def _parse_text(raw: object, field: str) -> str:
 
 
 def value_text(value: Value) -> str:
-    """The exact text that parses back to the value: 14 (never 14.0), 0.005 (never 5e-3), true, false, or the text."""
+    """Return the exact text that parses back to the value: 14 (never 14.0), 0.005 (never 5e-3), true, false, or the text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | str):
