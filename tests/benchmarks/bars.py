@@ -29,7 +29,7 @@ from backfleet.core import wire  # noqa: E402
 from backfleet.engines.bars.backtest import load_bars, run, trade  # noqa: E402
 from backfleet.engines.bars.settings import BarsSettings  # noqa: E402
 from backfleet.engines.bars.strategies import STRATEGIES  # noqa: E402
-from tests.unit.engines.builders import make_request  # noqa: E402
+from tests.support.engines import make_request  # noqa: E402
 
 BARS = 2500
 PERIOD = (date(2000, 3, 1), date(2010, 2, 8))

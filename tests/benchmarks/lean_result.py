@@ -24,6 +24,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[0:1] = [str(ROOT), str(ROOT / "operator")]
 
+from tests.support.engines import make_request  # noqa: E402
 from tests.support.lean_results import (  # noqa: E402
     equity_values,
     make_performance,
@@ -34,7 +35,6 @@ from tests.support.lean_results import (  # noqa: E402
     write_monitor_report,
     write_run,
 )
-from tests.unit.engines.builders import make_request  # noqa: E402
 
 REAL = Path(os.environ.get("BACKFLEET_LEAN_RESULTS") or ROOT / "../shared/lean-results") / "pascalcase-large"
 TRADES = 2200

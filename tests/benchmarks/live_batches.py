@@ -21,7 +21,7 @@ sys.path[0:1] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).re
 import yaml  # noqa: E402
 
 from tests.support.clocked import ClockedDatabase  # noqa: E402
-from tests.support.cluster import START  # noqa: E402
+from tests.support.cluster import START, FakeCluster  # noqa: E402
 from tests.support.operator import Operator, World, batch_spec  # noqa: E402
 from tests.support.postgres import running_server  # noqa: E402
 from tests.support.postgres_rows import PostgresRows  # noqa: E402
@@ -74,6 +74,7 @@ def in_postgres() -> Iterator[Operator]:
 
 def measure(operator: Operator) -> dict[str, float]:
     """Take the batches in, fill the slots, and measure the passes after that."""
+    assert isinstance(operator.cluster, FakeCluster)
     for number in range(BATCHES):
         operator.cluster.add_batch(SPEC, name=f"batch-{number}")
     for _ in range(11):

@@ -127,6 +127,7 @@ def scratch_url(live: Live) -> str:
     secret = client.CoreV1Api(live.api).read_namespaced_secret("backfleet-recorder", NAMESPACE)
     import base64
 
+    assert secret.data is not None
     url = base64.b64decode(secret.data["recorder-url"]).decode()
     return f"{url}{'&' if '?' in url else '?'}options=-csearch_path%3Dscratch"
 
@@ -134,7 +135,7 @@ def scratch_url(live: Live) -> str:
 def run_native(live: Live, template: dict[str, Any], number: int) -> float:
     """Seconds from creating a native Job of as many completions to its end as the API server shows it."""
     batch, name = client.BatchV1Api(live.api), f"native-{number}"
-    body = {
+    body: Any = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": name},
@@ -144,7 +145,7 @@ def run_native(live: Live, template: dict[str, Any], number: int) -> float:
     batch.create_namespaced_job(NAMESPACE, body)
     wait_until(
         "the native Job is complete",
-        lambda: batch.read_namespaced_job_status(name, NAMESPACE).status.completion_time,
+        lambda: (status := batch.read_namespaced_job_status(name, NAMESPACE).status) and status.completion_time,
         ROUND_SECONDS,
         0.1,
     )
@@ -170,7 +171,9 @@ def run_batch(live: Live, number: int) -> dict[str, Any]:
     custom = client.CustomObjectsApi(live.api)
 
     def is_finished() -> bool:
-        body = custom.get_namespaced_custom_object("backfleet.io", "v1alpha1", NAMESPACE, "optimizationbatches", name)
+        body: Any = custom.get_namespaced_custom_object(
+            "backfleet.io", "v1alpha1", NAMESPACE, "optimizationbatches", name
+        )
         return "finishedAt" in body.get("status", {})
 
     wait_until("the batch is finished", is_finished, ROUND_SECONDS, 0.1)

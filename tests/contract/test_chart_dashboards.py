@@ -27,6 +27,7 @@ def exported() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for metric in set(REGISTRY._collector_to_names):
         if isinstance(metric, MetricWrapperBase) and metric._name.startswith("backfleet_"):
+            assert metric._type is not None
             for suffix in SAMPLES[metric._type]:
                 found[f"{metric._name}{suffix}"] = {*metric._labelnames, *({"le"} if suffix == "_bucket" else set())}
     return found

@@ -103,7 +103,7 @@ def test_every_example_of_a_body_is_what_the_route_takes(name: str) -> None:
     BODY_SCHEMA.validate(BODIES[name])
     wanted = requested_spec(RunRequest.model_validate(BODIES[name]), str(ROOT / "configs"))
     assert check_batch(wanted.spec, StoredCatalog()).total == SUBMITTED["total"]
-    other = {"batch": {}} if name == "batch" else {"config": ""}
+    other: dict[str, object] = {"batch": {}} if name == "batch" else {"config": ""}
     for broken in ({"novelty": 1}, other, {"max_concurrent": 0}, {"name": "Upper"}, {name: None}):
         with pytest.raises(jsonschema.ValidationError):
             BODY_SCHEMA.validate(BODIES[name] | broken)

@@ -201,8 +201,8 @@ def own_postgres(place: Live) -> str:
 def image_of(place: Live) -> dict[str, str]:
     """The image of the evaluation Postgres in the cluster's first release."""
     sets = client.AppsV1Api(place.api).list_stateful_set_for_all_namespaces(_request_timeout=20).items
-    reference = next(each for each in sets if each.metadata.name == f"{RELEASE}-postgres").spec.template.spec
-    repository, _, tag = reference.containers[0].image.rpartition(":")
+    reference: Any = next(each for each in sets if each.metadata and each.metadata.name == f"{RELEASE}-postgres")
+    repository, _, tag = reference.spec.template.spec.containers[0].image.rpartition(":")
     return {"repository": repository, "tag": tag}
 
 

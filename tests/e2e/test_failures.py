@@ -1,5 +1,7 @@
 """Every way in which a single backtest may fail on a real cluster; the others go on."""
 
+from typing import Any
+
 import pytest
 
 from tests.e2e.test_batches import noop
@@ -43,9 +45,10 @@ def uids(live: Live) -> dict[str, str]:
     absent = {"name": "noop", "image": "localhost/backfleet:absent"}
     found = {NO_IMAGE: live.apply(noop(NO_IMAGE, 1, engine=absent, failurePolicy={"startTimeoutSeconds": 15}))}
     for case in CASES:
-        parameters, name = case.values[0], name_of(case.values[0])
+        parameters: Any = case.values[0]
+        name = name_of(parameters)
         (key, value), kind = next(iter(parameters.items())), "int"
-        good = 0
+        good: int | str = 0
         if isinstance(value, str):
             kind, good = "string", {"hang": "no", "result": "ok"}[key]
         axes = [{"name": key, "type": kind, "values": [value, good]}, {"name": "value", "type": "int", "value": 1}]

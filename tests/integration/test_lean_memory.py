@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from backfleet.engines.lean.layout import RESULT_FILE, SUMMARY_FILE
+from tests.support.engines import make_request
 from tests.support.lean_results import write_exit
-from tests.unit.engines.builders import make_request
 
 OPERATOR = Path(__file__).resolve().parents[2] / "operator"
 LIMIT_MIB = 240

@@ -12,10 +12,10 @@ from backfleet.engines.lean.verdict import judge_folder
 from backfleet.recorder.appending import Answer, append_outcome
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
-from tests.integration.store.builders import INSTALLATION, Life, attempt, batch, launch, succeed
+from tests.support.changes import INSTALLATION, Life, attempt, batch, launch, succeed
 from tests.support.databases import Database
+from tests.support.lean_judging import REQUEST
 from tests.support.lean_results import STATISTICS, make_performance, make_result, write_run
-from tests.unit.engines.lean_judging import REQUEST
 
 pytestmark = pytest.mark.postgres
 

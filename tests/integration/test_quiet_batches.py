@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.integration.store.filling import explain
 from tests.support.clocked import ClockedDatabase
 from tests.support.cluster import FakeCluster
+from tests.support.filling import explain
 from tests.support.operator import World, batch_spec, values
 from tests.support.postgres_rows import PostgresRows
 

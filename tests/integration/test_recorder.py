@@ -18,10 +18,10 @@ from backfleet.recorder.appending import Answer, append_outcome
 from backfleet.recorder.main import MONOTONIC, run
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
-from tests.integration.store.builders import INSTALLATION, Life, attempt, batch, failure, launch, recorded, result
+from tests.support.changes import INSTALLATION, Life, attempt, batch, failure, launch, recorded, result
 from tests.support.databases import Database
+from tests.support.engines import make_request, write_exit, write_result
 from tests.support.rows import seen_outcome
-from tests.unit.engines.builders import make_request, write_exit, write_result
 
 pytestmark = pytest.mark.postgres
 

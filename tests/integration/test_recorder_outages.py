@@ -20,10 +20,10 @@ from backfleet.recorder.main import run
 from backfleet.recorder.recording import Clock, record
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
-from tests.integration.store.builders import INSTALLATION, UID, Life, attempt, batch, launch
+from tests.support.changes import INSTALLATION, UID, Life, attempt, batch, launch
 from tests.support.databases import Database
+from tests.support.engines import make_request, write_exit, write_result
 from tests.support.proxy import Proxy
-from tests.unit.engines.builders import make_request, write_exit, write_result
 from tests.unit.recorder.test_orders import ORDERS
 
 pytestmark = pytest.mark.postgres
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.postgres
 ATTEMPT = attempt_id(UID, 0, 1)
 REQUEST = make_request("Noop", {"value": "1.25"})
 GOOD = run_noop(REQUEST)
-NEVER_SLEEPS = Clock(now=time.monotonic, sleep=pytest.fail)
+NEVER_SLEEPS = Clock(now=time.monotonic, sleep=lambda _: pytest.fail("it sleeps"))
 
 
 @pytest.fixture

@@ -101,7 +101,9 @@ class OperatorMachine(RuleBasedStateMachine):
             report = self.world.try_turn()
             if report is None or self.world.cluster.silence is not None or not report.plan.batches:
                 return
-        raise AssertionError(f"still something to do after {QUIET_PASSES} passes at one moment: {report.plan}")
+        raise AssertionError(
+            f"still something to do after {QUIET_PASSES} passes at one moment: {report and report.plan}"
+        )
 
     @precondition(lambda self: self.world.cluster.batches)
     @rule(data=st.data())

@@ -13,7 +13,7 @@ from backfleet.core.backtests import Failure, Outcome, Result, result_to_json
 from backfleet.core.metrics import METRICS
 from backfleet.engines.noop import run
 from backfleet.engines.registry import ENGINES
-from tests.unit.engines.builders import make_request
+from tests.support.engines import make_request
 
 REQUEST = make_request("Noop")
 GOOD = result_to_json(run(REQUEST))

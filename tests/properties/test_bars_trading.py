@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,8 +21,8 @@ from backfleet.engines.bars.market_data import Bars, read_bars
 from backfleet.engines.bars.portfolio import Signals, affordable, simulate
 from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.strategies import STRATEGIES
-from tests.unit.engines.builders import make_bars, make_request, texts_of, write_data
-from tests.unit.engines.parameters import days_for, random_parameters, symbols_for
+from tests.support.bars.parameters import days_for, random_parameters, symbols_for
+from tests.support.engines import make_bars, make_request, texts_of, write_data
 
 
 def texts(**choices: st.SearchStrategy[object]) -> st.SearchStrategy[dict[str, str]]:
@@ -207,7 +208,8 @@ MONEY = {name for name, metric in METRICS.items() if metric.unit is Unit.MONEY}
 
 def priced(bars: Bars, rate: float) -> Bars:
     names = ("opens", "highs", "lows", "closes")
-    return replace(bars, **{name: [price * rate for price in getattr(bars, name)] for name in names})
+    prices: dict[str, Any] = {name: [price * rate for price in getattr(bars, name)] for name in names}
+    return replace(bars, **prices)
 
 
 @settings(deadline=None, max_examples=300)

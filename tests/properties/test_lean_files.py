@@ -13,8 +13,8 @@ from backfleet.core.backtests import Failure, Outcome, Result, result_to_json
 from backfleet.core.metrics import METRICS
 from backfleet.engines.lean.layout import ALGORITHM_LOG_FILE, LOG_FILE, RESULT_FILE, SUMMARY_FILE
 from backfleet.engines.lean.verdict import judge_folder
+from tests.support.engines import make_request
 from tests.support.lean_results import make_failed_start, make_intermediate, make_old_result, make_result
-from tests.unit.engines.builders import make_request
 
 REQUEST = make_request("Trend", {"rsi_period": "14"})
 JSON = st.recursive(

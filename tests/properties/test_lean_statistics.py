@@ -93,14 +93,14 @@ def test_any_text_in_any_field_leaves_a_number_or_null_and_says_what_it_could_no
     others = {name: value for name, value in measured.metrics.items() if value is not None and name != metric}
     assert set(others) <= {"fee_share", OWN_OF_LEAN.get(metric)}
     try:
-        value = parse_statistic(text, source.form, "USD")
+        parsed = parse_statistic(text, source.form, "USD")
     except StatisticUnreadable:
         assert measured.metrics[metric] is None
         assert len(measured.warnings) == 1
         assert source.field in measured.warnings[0]
         return
     assert measured.warnings == ()
-    expected = None if value is None or not isfinite(float(value)) else float(value)
+    expected = None if parsed is None or not isfinite(parsed) else float(parsed)
     # A 0 without a deviation is LEAN's placeholder.
     assert measured.metrics[metric] == (None if metric in RATIOS and not expected else expected)
 
@@ -129,5 +129,5 @@ def only(source: Source, text: str) -> dict[str, object]:
     else:
         figures = {"totalPerformance": {source.place: {source.field: text}}}
     assert source.place in (STATISTICS, RUNTIME, PORTFOLIO, TRADES)
-    nothing = {"statistics": {}, "runtimeStatistics": {}, "totalPerformance": {}}
+    nothing: dict[str, dict[str, str]] = {"statistics": {}, "runtimeStatistics": {}, "totalPerformance": {}}
     return make_result(**(nothing | figures))

@@ -219,7 +219,7 @@ class ClockTroubles(EverydayTroubles, StartTroubles):
         assert FailureReason.NODE_LOST not in reasons
 
     @initialize(limit=st.integers(1, 3), batch=BATCHES, seconds=st.sampled_from([-86_400, -3_600, 7, 3_600, 86_400]))
-    def begin(self, limit: int, batch: dict[str, Any], seconds: float) -> None:  # type: ignore[override]
+    def begin(self, limit: int, batch: dict[str, Any], seconds: float) -> None:
         super().begin(limit, batch)
         self.world.skew_seconds = seconds
         self.world.tick(0)

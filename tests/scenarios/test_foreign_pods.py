@@ -17,7 +17,7 @@ def lay_pod(world: World, name: str, labels: dict[str, str], owner: dict[str, An
         "app.kubernetes.io/component": "backtest",
         "job-name": name,
     }
-    meta = {"name": name, "namespace": "research", "labels": template | labels, "annotations": {}}
+    meta: dict[str, Any] = {"name": name, "namespace": "research", "labels": template | labels, "annotations": {}}
     meta |= {"creationTimestamp": "2026-01-05T09:00:00Z", "ownerReferences": [owner] if owner else []}
     world.cluster.pods[name] = {"metadata": meta, "status": {"phase": "Running"}}
 

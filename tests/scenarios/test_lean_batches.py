@@ -49,7 +49,11 @@ def test_the_project_is_fixed_at_acceptance_and_runs_without_drift(
 
 def test_file_class_and_claim_of_a_batch_reach_its_job(new_world: NewWorld) -> None:
     made = known(new_world, volume_claims=("mine",))
-    strategy = {"name": "Known", "leanAlgorithmFile": "bin/Known.dll", "leanAlgorithmType": "Known.Algo"}
+    strategy: dict[str, Any] = {
+        "name": "Known",
+        "leanAlgorithmFile": "bin/Known.dll",
+        "leanAlgorithmType": "Known.Algo",
+    }
     strategy |= {"volume": {"claimName": "mine", "subPath": "lean"}}
     made.cluster.add_batch(batch_spec(engine=LEAN, strategy=strategy))
     made.turn(2)

@@ -31,7 +31,6 @@ GRANT SELECT ON clock.present TO PUBLIC;
 DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, clock, pg_catalog', current_database()); END $$;
 """
 _RESTORE = "INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s)"
-INSTALLATION = "research/backfleet"
 TABLES = (
     "installations",
     "strategies",
@@ -43,6 +42,7 @@ TABLES = (
     "outcome_inbox",
     "backtest_results",
 )
+_EMPTY = ";".join(f"DELETE FROM {table}" for table in TABLES)
 
 
 @dataclass
@@ -51,9 +51,9 @@ class ClockedDatabase:
 
     database: Database
     engine: Engine
-    fence: Fence
-    user: object = field(default_factory=object)
-    """Whose rows these are now; of an earlier user nothing is left."""
+    generation: int = 0
+    """How often the tables were emptied."""
+    fences: list[Fence] = field(default_factory=list)
     owner: Connection = field(init=False)
     recorder: Connection = field(init=False)
 
@@ -64,16 +64,26 @@ class ClockedDatabase:
             server.execute(_CLOCK, database.name)
             migrate(MigrationSettings(url=database.operator_url, wait_seconds=10, roles=ROLES), lambda _: None)
             engine = open_engine(database.operator_url, application_name="test-operator")
-            fence = Fence(database.operator_url, INSTALLATION)
-            yield cls(database, engine, fence)
-            fence.close()
+            running = cls(database, engine)
+            yield running
+            running.end()
             engine.dispose()
 
-    def begin(self, user: object) -> None:
-        """Empty every table; for `user` alone from now on."""
-        self.user = user
+    def begin(self) -> None:
+        """Empty every table; whoever used them before has no rows any more."""
+        self.end()
+        self.generation += 1
         self.connect()
-        self.run(";".join(f"DELETE FROM {table}" for table in TABLES))
+        self.run(_EMPTY)
+
+    def end(self) -> None:
+        """Give up every fence."""
+        while self.fences:
+            self.fences.pop().close()
+
+    def open_fence(self, installation: str) -> Fence:
+        self.fences.append(Fence(self.database.operator_url, installation))
+        return self.fences[-1]
 
     def connect(self) -> None:
         """Make the connections that stay open, unless they still answer: a test may have restarted the server."""
@@ -92,10 +102,6 @@ class ClockedDatabase:
         with self.engine.begin() as connection:
             seed(connection, catalog.load())
 
-    def check(self, user: object) -> None:
-        """Raise AssertionError once the tables are another's."""
-        assert self.user is user, "another world has begun in this database"
-
     def set_clock(self, now: datetime) -> None:
         self.run("UPDATE clock.present SET at = %s", (now,))
 
@@ -113,7 +119,7 @@ class ClockedDatabase:
         kept = {table: self.read(f"SELECT coalesce(jsonb_agg(t), '[]')::text FROM {table} AS t")[0] for table in TABLES}
 
         def restore() -> None:
-            self.begin(self.user)
+            self.run(_EMPTY)
             for table, rows in kept.items():
                 self.run(_RESTORE.format(table=table, columns=self._columns(table)), rows)
 

@@ -52,7 +52,7 @@ STATISTICS: Mapping[str, str] = {
     "Portfolio Turnover": "3.10%",
     "Drawdown Recovery": "12",
 }
-PORTFOLIO: Mapping[str, str] = {
+PORTFOLIO: JSON = {
     "averageWinRate": "0.0123",
     "averageLossRate": "-0.0077",
     "profitLossRatio": "1.5974",
@@ -68,7 +68,7 @@ PORTFOLIO: Mapping[str, str] = {
     "sortinoRatio": "1.2041",
     "annualStandardDeviation": "0.1128",
 }
-TRADES: Mapping[str, Any] = {
+TRADES: JSON = {
     "startDateTime": "2020-01-06T14:31:00Z",
     "totalNumberOfTrades": 20,
     "totalProfit": "55400.25",

@@ -64,6 +64,7 @@ class Observer:
         self.alive.clear()
         for pod in pods.items:
             self._note("ADDED", pod)
+        assert pods.metadata is not None
         return str(pods.metadata.resource_version)
 
     def _follow(self, core: client.CoreV1Api, version: str) -> str:

@@ -36,16 +36,16 @@ def build_draft(*attempts: AttemptRecord, spec: dict[str, Any] | None = None, **
     """A batch that has run for an hour, with these live attempts; `spec` and `row` replace fields of its spec and its row."""
     batch = build_batch(**(spec or {}))
     accepted = accept(build_observation(batch), batch, None)
-    known = {"state": BatchState.LIVE, "total": 6, "accepted_at": after(-3_600)}
+    known: dict[str, Any] = {"state": BatchState.LIVE, "total": 6, "accepted_at": after(-3_600)}
     record = replace(accepted.record, **(known | row))
     return replace(accepted, before=record, record=record, attempts={each.index: each for each in attempts})
 
 
 def build_observation(*batches: SeenBatch, rows: tuple[BatchRecord, ...] = (), **seen: Any) -> Observation:
     """An observation of these batches and rows; keyword arguments replace its fields."""
-    known = {"namespaces": frozenset({BATCH.namespace}), "strategies": STRATEGIES}
+    known: dict[str, Any] = {"namespaces": frozenset({BATCH.namespace}), "strategies": STRATEGIES}
     store = StoreView(now=NOW, batches=rows)
-    return Observation(**{"now": NOW, "batches": batches, "store": store} | known | seen)
+    return Observation(**known | {"now": NOW, "batches": batches, "store": store} | seen)
 
 
 def build_running(index: int = 0, number: int = 1, **changes: Any) -> AttemptRecord:

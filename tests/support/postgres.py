@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +95,9 @@ class PostgresServer:
         log = (self.folder / "log").open("ab")
         port = urlsplit(self.url).port
         options = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
-        command = [self.binaries / "postgres", "-D", self.folder / "data", "-p", str(port), "-k", self.folder, *options]
+        folder = self.folder
+        command: list[str | Path] = [self.binaries / "postgres", "-D", folder / "data", "-p", str(port), "-k", folder]
+        command += options
         self._process = _launch(self.folder, command, stdout=log, stderr=log)
         log.close()
         self._await_ready()
@@ -181,8 +183,9 @@ def _initialize(folder: Path, binaries: Path) -> PostgresServer:
     password = secrets.token_hex(8)
     password_file = folder / "password"
     password_file.write_text(password)
-    command = [binaries / "initdb", "-D", folder / "data", "-U", "backfleet", "--auth=scram-sha-256", "--no-sync"]
-    command += [f"--pwfile={password_file}", "-E", "UTF8", "--locale=C", "--no-instructions"]
+    command: list[str | Path] = [binaries / "initdb", "-D", folder / "data", "-U", "backfleet"]
+    command += ["--auth=scram-sha-256", "--no-sync", f"--pwfile={password_file}"]
+    command += ["-E", "UTF8", "--locale=C", "--no-instructions"]
     log = folder / "log"
     with log.open("ab") as output:
         process = _launch(folder, command, stdout=output, stderr=output)
@@ -198,7 +201,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _launch(folder: Path, command: list[str | Path], **streams: object) -> subprocess.Popen[bytes]:
+def _launch(folder: Path, command: Sequence[str | Path], **streams: object) -> subprocess.Popen[bytes]:
     """Start a program of Postgres, which refuses to run as root, so that it ends with this process."""
     if os.geteuid() != 0:
         return _popen(command, folder, _end_with_parent, streams)
@@ -214,9 +217,9 @@ def _launch(folder: Path, command: list[str | Path], **streams: object) -> subpr
 
 
 def _popen(
-    command: list[str | Path], folder: Path, prepare: Callable[[], None], streams: dict[str, object]
+    command: Sequence[str | Path], folder: Path, prepare: Callable[[], None], streams: dict[str, object]
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(command, cwd=folder, preexec_fn=prepare, **streams)  # type: ignore[call-overload,no-any-return] # noqa: PLW1509
+    return subprocess.Popen(command, cwd=folder, preexec_fn=prepare, **streams)  # type: ignore[call-overload] # noqa: PLW1509
 
 
 def _end_with_parent() -> None:

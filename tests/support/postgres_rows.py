@@ -20,9 +20,10 @@ from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, Backt
 from backfleet.store.tables.batches import Batch, SuccessCriteriaRow
 from backfleet.store.tables.records import batch_columns, batch_record
 from backfleet.store.tables.strategies import load_catalog
-from tests.support.clocked import INSTALLATION, ClockedDatabase
+from tests.support.clocked import ClockedDatabase
 from tests.support.rows import WorldRows
 
+INSTALLATION = "research/backfleet"
 _COPY = """
 INSERT INTO optimization_batches
 SELECT (jsonb_populate_record(batch, jsonb_build_object('uid', other, 'name', other))).*
@@ -70,9 +71,15 @@ class PostgresRows(WorldRows):
     """The rows of one world in a database that has one world at a time: making another one empties it."""
 
     store: ClockedDatabase = field(kw_only=True)
+    installation: str = INSTALLATION
+    is_first: bool = True
+    """False: another installation next to one that is there already."""
 
     def __post_init__(self) -> None:
-        self.store.begin(self)
+        if self.is_first:
+            self.store.begin()
+        self.generation = self.store.generation
+        self.fence = self.store.open_fence(self.installation)
         self.set_clock(self.now)
 
     def set_clock(self, now: datetime) -> None:
@@ -81,7 +88,8 @@ class PostgresRows(WorldRows):
 
     @property
     def batches(self) -> Mapping[str, BatchRecord]:
-        statement = select(Batch.__table__).order_by(Batch.accepted_at, Batch.uid)
+        statement = select(Batch.__table__).where(Batch.installation_id == self.installation)
+        statement = statement.order_by(Batch.accepted_at, Batch.uid)
         return {row.uid: batch_record(row) for row in self._select(statement)}
 
     @property
@@ -96,7 +104,7 @@ class PostgresRows(WorldRows):
         return {(row.batch_uid, row._mapping["index"]): StoredVerdict.of(row) for row in rows}
 
     def observe(self, uids: Collection[str]) -> StoreView:
-        return observe(self._engine, INSTALLATION, uids, Bounds(self.look, self.stale_look, self.stale_look))
+        return observe(self._engine, self.installation, uids, Bounds(self.look, self.stale_look, self.stale_look))
 
     def catalog(self) -> StoredCatalog:
         return load_catalog(self._engine)
@@ -105,7 +113,7 @@ class PostgresRows(WorldRows):
         return job_names(self._engine, ids)
 
     def append_outcome(self, attempt_id: str, outcome: Outcome) -> None:
-        self.store.check(self)
+        assert self.generation == self.store.generation, "another world has begun in this database"
         with suppress(psycopg2.errors.UniqueViolation):
             self.store.record(attempt_id, outcome)
 
@@ -138,16 +146,16 @@ class PostgresRows(WorldRows):
         return self.store.back_up()
 
     def _acquire(self) -> int:
-        epoch = self.store.fence.acquire()
+        epoch = self.fence.acquire()
         assert epoch is not None
         return epoch
 
     def _commit(self, changes: BatchChanges, epoch: int) -> None:
-        save(self._engine, INSTALLATION, epoch, changes)
+        save(self._engine, self.installation, epoch, changes)
 
     @property
     def _engine(self) -> Engine:
-        self.store.check(self)
+        assert self.generation == self.store.generation, "another world has begun in this database"
         return self.store.engine
 
     def _select(self, statement: Select[*tuple[Any, ...]]) -> list[Row[Any]]:

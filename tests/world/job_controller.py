@@ -134,7 +134,7 @@ class JobController:
     def _note_refusal(self, job: Json, problem: Problem) -> None:
         meta = job["metadata"]
         about = {"kind": "Job", "name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"]}
-        event = {
+        event: Json = {
             "metadata": {"name": f"{meta['name']}.{meta['uid'][:8]}"},
             "involvedObject": about,
             "reason": "FailedCreate",

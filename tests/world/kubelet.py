@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import urllib3.exceptions
 
@@ -20,7 +21,7 @@ from tests.world.pod_life import PodLife, Records
 
 NODES = "/api/v1/nodes"
 PODS = "/api/v1/pods"
-BOUND = {"fieldSelector": "spec.nodeName!="}
+BOUND: dict[str, Any] = {"fieldSelector": "spec.nodeName!="}
 WATCH_SECONDS = 5.0
 AGAIN_SECONDS = 0.1
 NO_ANSWER = (Refusal, urllib3.exceptions.HTTPError, OSError)

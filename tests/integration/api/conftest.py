@@ -6,48 +6,50 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from backfleet.store.postgres.fence import Fence
-from backfleet.store.postgres.session import open_engine
 from backfleet_api.app import create_app
 from backfleet_api.cluster import Cluster, NoCluster
 from backfleet_api.settings import ApiSettings
 from tests.integration.api.kubernetes import Written, writing_app
-from tests.integration.api.ledger import INSTALLATION, NOW, FakeCluster, Ledger
+from tests.support.clocked import ClockedDatabase
+from tests.support.custom_resources import CustomResources
 from tests.support.databases import Database
+from tests.support.history import NOW, History
 from tests.world.api_server import ApiServer
 
 Serve = Callable[..., TestClient]
 
 
 @pytest.fixture
-def ledger(database: Database) -> Iterator[Ledger]:
-    """The operator's hand on the rows of a fresh database."""
-    fence = Fence(database.operator_url, INSTALLATION)
-    epoch = fence.acquire()
-    assert epoch is not None
-    engine = open_engine(database.operator_url, application_name="ledger")
-    yield Ledger(engine, epoch)
-    engine.dispose()
-    fence.close()
+def database(clocked_database: ClockedDatabase) -> Database:
+    """A migrated, seeded database without batches, whose clock is that of the history."""
+    clocked_database.begin()
+    clocked_database.seed()
+    return clocked_database.database
 
 
 @pytest.fixture
-def cluster() -> FakeCluster:
+def history(database: Database, clocked_database: ClockedDatabase) -> History:
+    """The operator's hand on the rows of that database."""
+    return History(clocked_database)
+
+
+@pytest.fixture
+def cluster() -> CustomResources:
     """A Kubernetes without batches."""
-    return FakeCluster({})
+    return CustomResources({})
 
 
 @pytest.fixture
 def serve(database: Database) -> Iterator[Serve]:
-    """Start the app at the hour of the ledger: `serve(cluster=..., now=..., database_url=..., answer_seconds=...)`."""
-    defaults = {"database_url": database.api_url, "namespace": "backfleet", "directory_seconds": 0.0}
+    """Start the app at the hour of the history: `serve(cluster=..., now=..., database_url=..., answer_seconds=...)`."""
+    defaults: dict[str, Any] = {"database_url": database.api_url, "namespace": "backfleet", "directory_seconds": 0.0}
     with ExitStack() as stack:
 
         def start(
@@ -61,9 +63,10 @@ def serve(database: Database) -> Iterator[Serve]:
 
 
 @pytest.fixture
-def api_url(database: Database, cluster: FakeCluster) -> Iterator[str]:
+def api_url(database: Database, cluster: CustomResources) -> Iterator[str]:
     """The app over the fresh database behind real HTTP, on a port of this machine."""
-    app = create_app(ApiSettings(database_url=database.api_url, namespace="backfleet"), cluster, lambda: NOW)
+    settings = ApiSettings(database_url=database.api_url, namespace="backfleet")
+    app = create_app(settings, cast(Cluster, cluster), lambda: NOW)
     with serving(app) as url:
         yield url
 

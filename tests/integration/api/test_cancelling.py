@@ -4,8 +4,8 @@ import pytest
 
 from backfleet_api.writing.cancel import FOLLOWS, OVER
 from tests.integration.api.kubernetes import BATCHES, NAMESPACE, SPEC, Written
-from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_edges import assert_problem
+from tests.support.history import History
 from tests.world.faults import Fault
 
 PATH = "optimizationbatches"
@@ -24,8 +24,8 @@ def cancelled(writing: Written, name: str) -> object:
     return writing.kubernetes.objects.get(PATH, NAMESPACE, name)["spec"].get("cancel")
 
 
-def test_a_running_batch_gets_cancel_set_and_nothing_else_changed(writing: Written, ledger: Ledger) -> None:
-    record = ledger.accept("mine")
+def test_a_running_batch_gets_cancel_set_and_nothing_else_changed(writing: Written, history: History) -> None:
+    record = history.accept("mine")
     put(writing, "mine", record.uid)
     response = writing.cancel("mine")
     assert response.status_code == 202
@@ -60,8 +60,8 @@ def test_a_pending_batch_is_cancelled_by_uid_or_name(writing: Written) -> None:
 @pytest.mark.parametrize(
     ("reason", "state"), [("AllSucceeded", "complete"), ("NoneSucceeded", "failed"), ("Cancelled", "cancelled")]
 )
-def test_a_batch_that_has_ended_stays_as_it_is(writing: Written, ledger: Ledger, reason: str, state: str) -> None:
-    record = ledger.finish(ledger.accept("over"), reason)
+def test_a_batch_that_has_ended_stays_as_it_is(writing: Written, history: History, reason: str, state: str) -> None:
+    record = history.finish(history.accept("over"), reason)
     put(writing, "over", record.uid)
     response = writing.cancel("over")
     assert (response.status_code, response.json()["state"], response.json()["message"]) == (200, state, OVER)
@@ -80,27 +80,27 @@ def test_an_unknown_batch_is_not_found(writing: Written) -> None:
     assert_problem(writing.cancel("00000000-0000-4000-8000-000000000009"), 404)
 
 
-def test_a_batch_whose_custom_resource_is_gone_is_not_found(writing: Written, ledger: Ledger) -> None:
-    ledger.accept("gone")
+def test_a_batch_whose_custom_resource_is_gone_is_not_found(writing: Written, history: History) -> None:
+    history.accept("gone")
     assert "the custom resource of batch gone is gone" in assert_problem(writing.cancel("gone"), 404).detail
 
 
-def test_another_batch_that_took_the_name_is_left_alone(writing: Written, ledger: Ledger) -> None:
-    old = ledger.accept("again")
+def test_another_batch_that_took_the_name_is_left_alone(writing: Written, history: History) -> None:
+    old = history.accept("again")
     put(writing, "again")
     assert_problem(writing.cancel(old.uid), 404)
     assert cancelled(writing, "again") is None
 
 
-def test_a_batch_of_another_namespace_is_refused(writing: Written, ledger: Ledger) -> None:
-    ledger.accept("far", namespace="elsewhere")
+def test_a_batch_of_another_namespace_is_refused(writing: Written, history: History) -> None:
+    history.accept("far", namespace="elsewhere")
     problem = assert_problem(writing.cancel("far", namespace="elsewhere"), 403)
     assert problem.errors[0].field == "namespace"
 
 
 @pytest.mark.parametrize("kind", ["status", "close"])
-def test_without_kubernetes_it_is_unavailable(writing: Written, ledger: Ledger, kind: str) -> None:
-    record = ledger.accept("mine")
+def test_without_kubernetes_it_is_unavailable(writing: Written, history: History, kind: str) -> None:
+    record = history.accept("mine")
     put(writing, "mine", record.uid)
     writing.kubernetes.faults.append(Fault(PATH, "PATCH", kind, times=10))  # type: ignore[arg-type]
     response = writing.cancel(record.uid)

@@ -3,6 +3,8 @@
 import json
 import threading
 import time
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,8 +16,9 @@ from backfleet_api.cluster import NoCluster
 from backfleet_api.settings import ApiSettings
 from backfleet_client.main import run
 from tests.integration.api.conftest import serving
-from tests.integration.api.ledger import FakeCluster, Ledger
+from tests.support.custom_resources import CustomResources
 from tests.support.databases import Database
+from tests.support.history import History
 
 NOWHERE = "http://127.0.0.1:1"
 
@@ -28,10 +31,11 @@ def command(api_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def batch(ledger: Ledger) -> BatchRecord:
-    record = ledger.succeed(ledger.accept(), 0, sharpe_ratio=0.5, drawdown=0.3, total_trades=120)
-    record = ledger.succeed(record, 1, "insufficient_trades", sharpe_ratio=1.25, drawdown=0.1, total_trades=8)
-    return ledger.fail(record, 2)
+def batch(history: History) -> BatchRecord:
+    record = history.accept(spec={"maxConcurrent": 1})
+    record = history.succeed(record, 0, sharpe_ratio=0.5, drawdown=0.3, total_trades=120)
+    record = history.succeed(record, 1, sharpe_ratio=1.25, drawdown=0.1, total_trades=4)
+    return history.fail(record, 2)
 
 
 def shown(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
@@ -51,7 +55,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int) -> s
 def test_batches_are_listed(command: str, batch: BatchRecord, capsys: pytest.CaptureFixture[str]) -> None:
     header, row = shown(capsys, "batches").splitlines()
     assert header.split()[:3] == ["NAME", "STATE", "PROGRESS"]
-    assert row.split()[:7] == ["rsi-small", "running", "3/6", "0", "1", "1", "0.5"]
+    assert row.split()[:7] == ["rsi-small", "running", "3/6", "1", "1", "1", "1.25"]
     assert json.loads(shown(capsys, "batches", "-o", "json"))[0]["batch_id"] == batch.uid
     assert shown(capsys, "batches", "-o", "tsv").splitlines()[1].split("\t")[-1] == batch.uid
     assert shown(capsys, "batches", "--state", "failed") == "no batches\n"
@@ -61,7 +65,7 @@ def test_a_batch_is_shown(command: str, batch: BatchRecord, capsys: pytest.Captu
     fields = dict(line.split(None, 1) for line in shown(capsys, "status", "rsi-small").splitlines())
     assert fields["batch"] == batch.uid
     assert fields["state"] == "running"
-    assert fields["best"] == "0.5 at index 0"
+    assert fields["best"] == "1.25 at index 1"
     assert fields["rsi_period"] == "14"
     body = json.loads(shown(capsys, "status", batch.uid, "--output", "json"))
     assert body["counts"]["succeeded"] == 2
@@ -107,8 +111,10 @@ def test_results_as_tsv_have_every_metric_in_full(
     assert (row["sharpe_ratio"], row["sortino_ratio"], row["backtest_id"]) == ("1.25", "", f"{batch.uid}-1")
 
 
-def test_a_batch_without_results_is_no_error(command: str, ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
-    ledger.accept("fresh")
+def test_a_batch_without_results_is_no_error(
+    command: str, history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history.accept("fresh")
     assert shown(capsys, "results", "fresh") == "no results yet\n"
     assert shown(capsys, "results", "fresh", "--passed") == "no results pass\n"
 
@@ -119,24 +125,22 @@ def test_a_backtest_is_shown(command: str, batch: BatchRecord, capsys: pytest.Ca
     assert "warning: few trades" in text
     assert "the engine's analysis:\n  FlatEquityCurveAnalysis (2 times): The equity is flat. First: []" in text
     failed = shown(capsys, "backtest", f"{batch.uid}-2")
-    assert "OOMKilled" in failed
+    assert "BacktestTimeout" in failed
     assert json.loads(shown(capsys, "backtest", f"{batch.uid}-5", "-o", "json"))["state"] == "queued"
 
 
-@pytest.mark.parametrize(
-    ("reason", "code"), [("AllSucceeded", 0), ("CompletedWithFailures", 0), ("NoneSucceeded", 1), ("Cancelled", 1)]
-)
+@pytest.mark.parametrize(("reason", "code"), [("CompletedWithFailures", 0), ("TooManyFailures", 1), ("Cancelled", 1)])
 def test_watch_ends_with_the_batch(
-    command: str, batch: BatchRecord, ledger: Ledger, capsys: pytest.CaptureFixture[str], reason: str, code: int
+    command: str, batch: BatchRecord, history: History, capsys: pytest.CaptureFixture[str], reason: str, code: int
 ) -> None:
-    ledger.finish(batch, reason, "said why")
+    said = history.finish(batch, reason).finish_message
     lines = shown(capsys, "watch", "rsi-small", code=code).splitlines()
-    assert f"({reason}): said why" in lines[-2]
-    assert lines[-1] == "best sharpe_ratio 0.5 at index 0: rsi_period=14 entry_threshold=0.005"
+    assert f"({reason}): {said}" in lines[-2]
+    assert lines[-1] == "best sharpe_ratio 1.25 at index 1: rsi_period=14 entry_threshold=25"
 
 
 def test_watch_fails_for_a_refused_batch(
-    command: str, cluster: FakeCluster, capsys: pytest.CaptureFixture[str]
+    command: str, cluster: CustomResources, capsys: pytest.CaptureFixture[str]
 ) -> None:
     conditions = [{"type": "Accepted", "status": "False", "reason": "SpecInvalid", "message": "step is 0"}]
     cluster.add(1, "refused", status={"conditions": conditions})
@@ -144,7 +148,7 @@ def test_watch_fails_for_a_refused_batch(
 
 
 def test_watch_writes_one_line_per_change(
-    command: str, batch: BatchRecord, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+    command: str, batch: BatchRecord, history: History, capsys: pytest.CaptureFixture[str]
 ) -> None:
     codes: list[int] = []
     watching = threading.Thread(target=lambda: codes.append(run(["watch", "rsi-small", "--timeout", "60"])))
@@ -155,14 +159,15 @@ def test_watch_writes_one_line_per_change(
         text += capsys.readouterr().out
         assert time.monotonic() < give_up_at
         time.sleep(0.02)
-    newer = ledger.accept()
-    ledger.finish(batch, "AllSucceeded")
+    newer = history.accept()
+    history.finish(batch, "CompletedWithFailures")
     watching.join(60)
     lines = (text + capsys.readouterr().out).splitlines()
     assert codes == [0]
     assert newer.uid != batch.uid
     states = [line.split()[1] for line in lines[:-2]]
-    assert states == ["running", "complete"]
+    assert (states[0], states[-1]) == ("running", "complete")
+    assert all(line != after for line, after in pairwise(lines))
 
 
 def test_watch_gives_up_at_its_timeout(command: str, batch: BatchRecord, capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,7 +176,7 @@ def test_watch_gives_up_at_its_timeout(command: str, batch: BatchRecord, capsys:
 
 
 def test_watch_outlives_a_short_outage_and_says_so(
-    database: Database, batch: BatchRecord, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+    database: Database, batch: BatchRecord, history: History, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = ApiSettings(database_url=database.api_url, namespace="backfleet")
     codes: list[int] = []
@@ -182,7 +187,7 @@ def test_watch_outlives_a_short_outage_and_says_so(
         watching.start()
         await_text(capsys, "3/6", "out")
     await_text(capsys, "trying again", "err")
-    ledger.finish(batch, "AllSucceeded")
+    history.finish(batch, "CompletedWithFailures")
     with serving(create_app(settings, NoCluster()), port):
         watching.join(60)
     assert codes == [0]
@@ -260,8 +265,9 @@ def test_the_url_on_the_command_wins(command: str, batch: BatchRecord, capsys: p
 
 
 def test_hostile_texts_do_not_reach_the_terminal(
-    command: str, ledger: Ledger, capsys: pytest.CaptureFixture[Any]
+    command: str, history: History, capsys: pytest.CaptureFixture[Any]
 ) -> None:
-    ledger.finish(ledger.accept("odd"), "NoneSucceeded", "red \x1b[31m and\rover")
+    batch = history.finish(history.accept("odd"), "NoneSucceeded")
+    history.world.rows.overwrite_batch(replace(batch, finish_message="red \x1b[31m and\rover"))
     text = shown(capsys, "watch", "odd", code=1) + shown(capsys, "status", "odd")
     assert text.replace("\n", "").isprintable()

@@ -15,8 +15,9 @@ from backfleet_api.http.cursors import write_cursor
 from backfleet_api.logs import JsonFormatter
 from backfleet_api.schemas.reading import Problem
 from tests.integration.api.conftest import Serve
-from tests.integration.api.ledger import FakeCluster, Ledger
+from tests.support.custom_resources import CustomResources
 from tests.support.databases import ROLES, Database
+from tests.support.history import History
 
 BATCHES = "/api/optimization/batches"
 
@@ -125,10 +126,10 @@ def test_an_empty_schema_is_not_ready_until_it_is_migrated_and_granted(serve: Se
     assert (api.get("/health").status_code, api.get("/health").json()["reason"]) == (200, None)
 
 
-def test_a_cursor_must_be_of_the_same_query(api: TestClient, ledger: Ledger) -> None:
-    batch = ledger.accept()
+def test_a_cursor_must_be_of_the_same_query(api: TestClient, history: History) -> None:
+    batch = history.accept()
     for index in range(3):
-        batch = ledger.succeed(batch, index, sharpe_ratio=1.0)
+        batch = history.succeed(batch, index, sharpe_ratio=1.0)
     path = f"{BATCHES}/{batch.uid}/results"
     cursor = api.get(path, params={"limit": 1}).json()["next_cursor"]
     assert api.get(path, params={"limit": 2, "cursor": cursor}).status_code == 200
@@ -170,13 +171,14 @@ VALUES = TEXTS | st.sampled_from([*METRICS, "maximize", "minimize", "false", "20
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.lists(st.tuples(NAMES, VALUES), max_size=4), score=JSON, index=JSON)
 def test_no_query_of_the_results_is_a_server_error(
-    api: TestClient, ledger: Ledger, query: list[tuple[str, str]], score: Any, index: Any
+    api: TestClient, history: History, query: list[Any], score: Any, index: Any
 ) -> None:
-    if not ledger.count:
-        batch = ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
-        ledger.succeed(batch, 1, sharpe_ratio=None)
+    if not history.count:
+        batch = history.succeed(history.accept(), 0, sharpe_ratio=1.0)
+        history.succeed(batch, 1, sharpe_ratio=None)
     uid = "00000000-0000-4000-8000-000000000001"
     path = f"{BATCHES}/{uid}/results"
+    parameters: Any
     for parameters in (
         query,
         [("cursor", write_cursor(("results", uid, "sharpe_ratio", "maximize", False), [score, index, 1]))],
@@ -190,7 +192,7 @@ def test_no_query_of_the_results_is_a_server_error(
             json.loads(response.content, parse_constant=pytest.fail)
 
 
-class Broken(FakeCluster):
+class Broken(CustomResources):
     def get_batch(self, namespace: str, name: str) -> Any:
         raise ZeroDivisionError("a secret detail")
 

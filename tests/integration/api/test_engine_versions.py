@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from backfleet.core.backtests import engine_version_of
 from backfleet.core.records import BatchRecord
 from backfleet_client.main import run
 from tests.integration.api.kubernetes import BATCHES
-from tests.integration.api.ledger import Ledger
+from tests.support.history import History
 
 pytestmark = pytest.mark.postgres
 
@@ -20,13 +19,13 @@ UNCOMPARABLE = "of excess returns in LEAN since 2026-07-06"
 
 
 @pytest.fixture
-def batch(ledger: Ledger) -> BatchRecord:
+def batch(history: History) -> BatchRecord:
     """A batch of LEAN whose two results are of two images."""
-    record = ledger.accept(spec={"engine": {"name": "lean"}})
+    record = history.accept(spec={"engine": {"name": "lean"}})
     for index, provenance in enumerate((OLD, NEW)):
-        ledger.provenance = provenance
-        record = ledger.succeed(record, index, **{PSR: 0.5 + index / 10, "sharpe_ratio": 1.0})
-    return ledger.change(record, engine_versions=tuple(str(engine_version_of(each)) for each in (OLD, NEW)))
+        history.provenance = provenance
+        record = history.succeed(record, index, **{PSR: 0.5 + index / 10, "sharpe_ratio": 1.0})
+    return record
 
 
 def get(api: TestClient, path: str, **query: Any) -> Any:
@@ -53,10 +52,9 @@ def test_an_order_by_psr_warns_that_it_mixes_versions_and_another_order_that_fig
     assert get(api, batch.uid)["warnings"] == [by_sharpe]
 
 
-def test_a_batch_of_one_version_has_nothing_to_warn_of(api: TestClient, ledger: Ledger) -> None:
-    ledger.provenance = NEW
-    record = ledger.succeed(ledger.accept(spec={"engine": {"name": "lean"}, "objective": {"metric": PSR}}), 0)
-    record = ledger.change(record, engine_versions=("2.5.0.0",))
+def test_a_batch_of_one_version_has_nothing_to_warn_of(api: TestClient, history: History) -> None:
+    history.provenance = NEW
+    record = history.succeed(history.accept(spec={"engine": {"name": "lean"}, "objective": {"metric": PSR}}), 0)
     assert (get(api, record.uid)["warnings"], get(api, f"{record.uid}/results")["warnings"]) == ([], [])
 
 

@@ -7,12 +7,12 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backfleet.core.records import BatchRecord
-from backfleet.store.postgres.fence import Fence
 from tests.integration.api.conftest import Serve
 from tests.integration.api.kubernetes import BATCHES, SPEC, Written, writing_app
-from tests.integration.api.ledger import INSTALLATION, Ledger
 from tests.integration.api.test_edges import assert_problem
+from tests.support.clocked import ClockedDatabase
 from tests.support.databases import Database
+from tests.support.history import INSTALLATION, History
 from tests.world.api_server import ApiServer
 
 pytestmark = pytest.mark.postgres
@@ -20,20 +20,17 @@ OTHER = "other/backfleet"
 
 
 @pytest.fixture
-def theirs(database: Database, ledger: Ledger) -> Iterator[BatchRecord]:
+def theirs(clocked_database: ClockedDatabase, history: History) -> BatchRecord:
     """A batch of another installation with one result, newer than ours."""
-    fence = Fence(database.operator_url, OTHER)
-    epoch = fence.acquire()
-    assert epoch is not None
-    other = Ledger(ledger.engine, epoch, count=50, installation=OTHER)
-    yield other.succeed(other.accept(), 0, sharpe_ratio=9.0)
-    fence.close()
+    other = History(clocked_database, installation=OTHER, count=50)
+    other.pass_time(30)
+    return other.succeed(other.accept(), 0, sharpe_ratio=9.0)
 
 
 @pytest.fixture
-def ours(ledger: Ledger) -> BatchRecord:
+def ours(history: History) -> BatchRecord:
     """Our batch of the same name, namespace and strategy."""
-    return ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
+    return history.succeed(history.accept(), 0, sharpe_ratio=1.0)
 
 
 def test_a_list_holds_our_batches_only(api: TestClient, ours: BatchRecord, theirs: BatchRecord) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.integration.api.kubernetes import BATCHES, NAMESPACE, SPEC, Written, writing_app
-from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_edges import assert_problem
 from tests.support.databases import Database
+from tests.support.history import History
 from tests.world.api_server import ApiServer
 from tests.world.faults import Fault
 
@@ -36,7 +37,7 @@ def forbid(api: Written, namespace: str) -> None:
     ("request_namespace", "place"), [({}, NAMESPACE), ({"namespace": LAB}, LAB), ({"namespace": TEAM}, TEAM)]
 )
 def test_a_batch_is_made_where_it_is_asked_for_and_found_by_its_status_url(
-    watching: Written, request_namespace: dict[str, str], place: str
+    watching: Written, request_namespace: dict[str, Any], place: str
 ) -> None:
     made = watching.run(name="x", **request_namespace).json()
     (stored,) = watching.stored()
@@ -76,11 +77,11 @@ def test_a_name_alone_is_the_newest_of_all_namespaces(watching: Written) -> None
     assert watching.client.get(f"{BATCHES}/x").json()["batch_id"] == newest
 
 
-def test_cancelling_reaches_every_watched_namespace_and_no_other(watching: Written, ledger: Ledger) -> None:
+def test_cancelling_reaches_every_watched_namespace_and_no_other(watching: Written, history: History) -> None:
     uid = put(watching, TEAM, "x")
     assert watching.cancel(uid).status_code == 202
     assert watching.kubernetes.objects.get(PATH, TEAM, "x")["spec"]["cancel"] is True
-    ledger.accept("far", namespace="elsewhere")
+    history.accept("far", namespace="elsewhere")
     assert "only in backfleet, lab, team" in assert_problem(watching.cancel("far"), 403).detail
 
 
@@ -98,9 +99,9 @@ def test_a_kubernetes_that_does_not_answer_is_asked_once_not_in_every_namespace(
     assert len(watching.kubernetes.calls) == 1
 
 
-def test_a_project_that_a_batch_brought_is_no_other_batchs(watching: Written, ledger: Ledger) -> None:
+def test_a_project_that_a_batch_brought_is_no_other_batchs(watching: Written, history: History) -> None:
     brought = {"engine": {"name": "lean"}, "strategy": {"name": "Mine", "leanProjectPath": "research/mine"}}
-    ledger.accept("first", spec=brought, namespace=TEAM)
+    history.accept("first", spec=brought, namespace=TEAM)
     spec = SPEC | brought | {"strategy": {"name": "Mine"}}
     (error,) = assert_problem(watching.run(spec, namespace=LAB), 422).errors
     assert (error.field, error.problem) == (

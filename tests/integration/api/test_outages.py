@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from backfleet_api.reading.lookup import NO_ANSWER, NOT_MIGRATED
 from tests.integration.api.conftest import Serve
-from tests.integration.api.ledger import Ledger
 from tests.support.databases import Database
+from tests.support.history import History
 from tests.support.postgres import PostgresServer
 from tests.support.proxy import Proxy
 
@@ -33,9 +33,9 @@ def proxy(database: Database) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def api(serve: Serve, database: Database, proxy: Proxy, ledger: Ledger) -> TestClient:
+def api(serve: Serve, database: Database, proxy: Proxy, history: History) -> TestClient:
     """The app behind a proxy, warm, over one batch with a result."""
-    ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
+    history.succeed(history.accept(), 0, sharpe_ratio=1.0)
     api = serve(database_url=proxy.url_of(database.api_url), answer_seconds=ANSWER_SECONDS, health_seconds=0.5)
     assert_back(api)
     return api
@@ -91,11 +91,11 @@ def test_connections_that_the_server_ended_cost_no_error(api: TestClient, databa
 
 
 def test_a_server_that_is_stopped_and_started_again(
-    serve: Serve, database: Database, postgres_server: PostgresServer, ledger: Ledger
+    serve: Serve, database: Database, postgres_server: PostgresServer, history: History
 ) -> None:
     if not postgres_server.is_ours:
         pytest.skip("needs a server that the tests started")
-    ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
+    history.succeed(history.accept(), 0, sharpe_ratio=1.0)
     api = serve(answer_seconds=ANSWER_SECONDS)
     assert_back(api)
     postgres_server.stop()
@@ -125,9 +125,9 @@ def test_more_requests_than_threads_all_answer_in_time(api: TestClient, proxy: P
 
 
 def test_slow_reads_are_refused_beyond_their_bound_while_quick_ones_and_health_go_on(
-    serve: Serve, database: Database, ledger: Ledger
+    serve: Serve, database: Database, history: History
 ) -> None:
-    batch = ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
+    batch = history.succeed(history.accept(), 0, sharpe_ratio=1.0)
     api = serve()
     results = f"/api/optimization/batches/{batch.uid}/results"
     with closing(psycopg2.connect(database.operator_url)) as locking, ThreadPoolExecutor(12) as pool:

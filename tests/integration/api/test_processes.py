@@ -15,8 +15,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.integration.api.ledger import Ledger
 from tests.support.databases import Database
+from tests.support.history import History
 
 ROOT = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-m", "backfleet_client.main"]
@@ -102,8 +102,8 @@ def test_a_server_whose_port_is_taken_fails(database: Database) -> None:
     assert "address already in use" in done.stderr
 
 
-def test_ctrl_c_ends_a_watch_with_130(api_url: str, ledger: Ledger) -> None:
-    ledger.accept()
+def test_ctrl_c_ends_a_watch_with_130(api_url: str, history: History) -> None:
+    history.accept()
     process = subprocess.Popen(
         # A shell starts what runs in the background with SIGINT ignored, and children inherit that.
         ["env", "--default-signal=INT", *COMMAND, "watch", "rsi-small"],
@@ -119,9 +119,9 @@ def test_ctrl_c_ends_a_watch_with_130(api_url: str, ledger: Ledger) -> None:
     assert (process.returncode, errors.strip()) == (130, "interrupted")
 
 
-def test_a_reader_that_closes_early_is_no_traceback(api_url: str, ledger: Ledger) -> None:
+def test_a_reader_that_closes_early_is_no_traceback(api_url: str, history: History) -> None:
     for number in range(3):
-        ledger.accept(f"batch-{number}")
+        history.accept(f"batch-{number}")
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
@@ -137,8 +137,8 @@ def test_a_reader_that_closes_early_is_no_traceback(api_url: str, ledger: Ledger
     assert (done.returncode, done.stderr) == (141, "")
 
 
-def test_a_terminal_gets_one_bar_that_is_drawn_over(api_url: str, ledger: Ledger) -> None:
-    batch = ledger.accept()
+def test_a_terminal_gets_one_bar_that_is_drawn_over(api_url: str, history: History) -> None:
+    batch = history.accept()
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [*COMMAND, "watch", "rsi-small"], env=environment(BACKFLEET_API_URL=api_url, COLUMNS="100"), stdout=theirs
@@ -146,14 +146,14 @@ def test_a_terminal_gets_one_bar_that_is_drawn_over(api_url: str, ledger: Ledger
     os.close(theirs)
     text = os.read(ours, 4096).decode()
     assert text.startswith("\r[........................] running  0/6")
-    ledger.finish(ledger.succeed(batch, 0, sharpe_ratio=1.0), "CompletedWithFailures")
+    history.finish(history.succeed(batch, 0, sharpe_ratio=1.0), "CompletedWithFailures")
     with suppress(OSError):  # Linux ends a terminal whose other side is closed with EIO
         while part := os.read(ours, 4096):
             text += part.decode()
     assert process.wait(60) == 0
     os.close(ours)
     drawn, *rest = text.replace("\r\n", "\n").split("\n")
-    assert drawn.split("\r")[-1].startswith("[########################] complete  1/6")
+    assert drawn.split("\r")[-1].startswith("[########################] complete  6/6")
     assert rest[0].startswith("rsi-small: complete (CompletedWithFailures)")
 
 

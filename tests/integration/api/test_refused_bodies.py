@@ -169,7 +169,7 @@ CREDENTIALS = {
 @pytest.mark.parametrize("credentials", CREDENTIALS.values(), ids=CREDENTIALS)
 @pytest.mark.parametrize("body", [{"batch": SPEC}, {"nonsense": 1}], ids=["good body", "bad body"])
 def test_without_the_token_nothing_is_written(writing: Written, credentials: str | None, body: Any) -> None:
-    headers = {} if credentials is None else {"Authorization": credentials.encode("latin-1")}
+    headers: dict[bytes, bytes] = {} if credentials is None else {b"Authorization": credentials.encode("latin-1")}
     writing.kubernetes.objects.create("optimizationbatches", "backfleet", {"metadata": {"name": "x"}, "spec": {}})
     for response in (
         writing.client.post(RUN, json=body, headers=headers),

@@ -11,7 +11,7 @@ from backfleet.core.records import BatchRecord
 from backfleet.store.queries.reading import get_batch
 from backfleet_api.reading.answers import describe_batch
 from backfleet_client.views import batch_text
-from tests.integration.api.ledger import INSTALLATION, START, Ledger, uid
+from tests.support.history import INSTALLATION, START, History, uid_of
 
 BATCHES = "/api/optimization/batches"
 METRIC_ROWS: list[dict[str, float | int | None]] = [
@@ -24,12 +24,11 @@ METRIC_ROWS: list[dict[str, float | int | None]] = [
 
 
 @pytest.fixture
-def batch(ledger: Ledger) -> BatchRecord:
+def batch(history: History) -> BatchRecord:
     """Five of six backtests succeeded, those with less than five trades are rejected."""
-    record = ledger.accept()
+    record = history.accept()
     for index, metrics in enumerate(METRIC_ROWS):
-        rejections = ("insufficient_trades",) if (metrics["total_trades"] or 0) < 5 else ()
-        record = ledger.succeed(record, index, *rejections, **metrics)
+        record = history.succeed(record, index, **metrics)
     return record
 
 
@@ -57,7 +56,7 @@ def test_results_are_ranked_under_the_objective_with_ties_by_index_and_nulls_las
 def test_a_result_in_full(api: TestClient, batch: BatchRecord) -> None:
     assert get(api, batch.name)["results"][4] == {
         "rank": 5,
-        "backtest_id": f"{uid(1)}-1",
+        "backtest_id": f"{uid_of(1)}-1",
         "index": 1,
         "value": None,
         "parameters": {
@@ -104,8 +103,8 @@ def test_pages_join_to_the_whole_under_every_order(api: TestClient, batch: Batch
         assert (rows, cursor) == (whole["results"], None), order
 
 
-def test_a_batch_without_results_has_none(api: TestClient, ledger: Ledger) -> None:
-    page = get(api, ledger.accept().uid)
+def test_a_batch_without_results_has_none(api: TestClient, history: History) -> None:
+    page = get(api, history.accept().uid)
     assert (page["results"], page["next_cursor"], page["succeeded"]) == ([], None, 0)
 
 
@@ -114,23 +113,23 @@ def test_an_unknown_batch_is_told(api: TestClient) -> None:
     assert (response.status_code, response.json()["detail"]) == (404, "no batch has the uid or the name none")
 
 
-def test_a_number_that_is_none_is_null_in_the_answer(api: TestClient, ledger: Ledger) -> None:
-    nan = ledger.succeed(ledger.accept("nan"), 0, sharpe_ratio=1.0, total_trades=2**60)
+def test_a_number_that_is_none_is_null_in_the_answer(api: TestClient, history: History) -> None:
+    nan = history.succeed(history.accept("nan"), 0, sharpe_ratio=1.0, total_trades=2**60)
     text = api.get(f"{BATCHES}/{nan.uid}/results").text
     assert "NaN" not in text
     assert f'"total_trades":{2**60}' in text
 
 
 def test_edited_criteria_show_which_version_judged_each_result(
-    api: TestClient, ledger: Ledger, batch: BatchRecord
+    api: TestClient, history: History, batch: BatchRecord
 ) -> None:
-    edited = ledger.edit_criteria(batch, {"minSharpe": 1.0})
+    edited = history.edit(batch, successCriteria={"minSharpe": 1.0})
     before = get(api, batch.uid)
     assert (before["criteria_version"], before["stale_verdicts"], before["passed"]) == (2, 5, 3)
     assert {result["criteria_version"] for result in before["results"]} == {1}
     told = api.get(f"{BATCHES}/{batch.uid}").json()
     assert (told["criteria"], told["criteria_version"], told["stale_verdicts"]) == ({"minSharpe": 1.0}, 2, 5)
-    ledger.judge(edited)
+    history.judge(edited)
     after = get(api, batch.uid)
     assert (after["criteria_version"], after["stale_verdicts"], after["passed"]) == (2, 0, 1)
     assert [(result["index"], result["rejections"]) for result in after["results"]] == [
@@ -142,9 +141,9 @@ def test_edited_criteria_show_which_version_judged_each_result(
     assert api.get(f"/api/backtests/{batch.uid}-0").json()["result"]["rejections"] == ["low_sharpe_ratio"]
 
 
-def test_the_command_line_counts_results_that_wait_for_a_verdict(ledger: Ledger, batch: BatchRecord) -> None:
-    edited = ledger.edit_criteria(batch, {"minSharpe": 1.0})
+def test_the_command_line_counts_results_that_wait_for_a_verdict(history: History, batch: BatchRecord) -> None:
+    edited = history.edit(batch, successCriteria={"minSharpe": 1.0})
     line = "5 results wait for a verdict by version 2 of the criteria"
-    assert line in batch_text(describe_batch(get_batch(ledger.engine, INSTALLATION, batch.uid), START))
-    ledger.judge(edited)
-    assert "stale" not in batch_text(describe_batch(get_batch(ledger.engine, INSTALLATION, batch.uid), START))
+    assert line in batch_text(describe_batch(get_batch(history.store.engine, INSTALLATION, batch.uid), START))
+    history.judge(edited)
+    assert "stale" not in batch_text(describe_batch(get_batch(history.store.engine, INSTALLATION, batch.uid), START))

@@ -6,9 +6,9 @@ import pytest
 
 from backfleet_api.schemas.writing import Preview, Submitted
 from tests.integration.api.kubernetes import BATCHES, BEARER, NAMESPACE, RUN, SPEC, Written, writing_app
-from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_edges import assert_problem
 from tests.support.databases import Database
+from tests.support.history import History
 from tests.world.api_server import ApiServer
 from tests.world.faults import Fault
 
@@ -153,10 +153,10 @@ def test_a_retry_after_an_answer_that_was_lost_finds_the_batch(
         assert first.run(name="retried").json() == made | {"is_new": False}
 
 
-def test_a_dry_run_tells_count_ends_and_estimate_and_creates_nothing(writing: Written, ledger: Ledger) -> None:
-    batch = ledger.accept("before")
+def test_a_dry_run_tells_count_ends_and_estimate_and_creates_nothing(writing: Written, history: History) -> None:
+    batch = history.accept("before")
     for index in range(3):
-        ledger.succeed(batch, index, sharpe_ratio=1.0)
+        history.succeed(batch, index, sharpe_ratio=1.0)
     response = writing.run(dry_run=True, max_concurrent=4)
     found = Preview.model_validate_json(response.content)
     assert response.status_code == 200
@@ -172,10 +172,10 @@ def test_a_dry_run_tells_count_ends_and_estimate_and_creates_nothing(writing: Wr
     assert writing.kubernetes.calls_of("POST", PATH) == []
 
 
-def test_without_backtests_of_the_strategy_there_is_no_estimate(writing: Written, ledger: Ledger) -> None:
-    ledger.accept("unlaunched")
-    other = ledger.accept("another-engine", spec={"engine": {"name": "noop"}})
-    ledger.succeed(other, 0, sharpe_ratio=1.0)
+def test_without_backtests_of_the_strategy_there_is_no_estimate(writing: Written, history: History) -> None:
+    history.accept("unlaunched")
+    other = history.accept("another-engine", spec={"engine": {"name": "lean"}})
+    history.succeed(other, 0, sharpe_ratio=1.0)
     assert writing.run(dry_run=True).json()["estimate"] is None
 
 
@@ -186,8 +186,8 @@ def test_a_dry_run_counts_what_constraints_leave_and_finds_its_ends(writing: Wri
     assert found["last"]["parameters"]["values"] == {"fast": 3, "slow": 4}
 
 
-def test_a_dry_run_says_what_it_did_not_count(writing: Written, ledger: Ledger) -> None:
-    ledger.succeed(ledger.accept(), 0, sharpe_ratio=1.0)
+def test_a_dry_run_says_what_it_did_not_count(writing: Written, history: History) -> None:
+    history.succeed(history.accept(), 0, sharpe_ratio=1.0)
     found = writing.run(LARGE, dry_run=True).json()
     assert (found["total"], found["counted"], found["last"], found["estimate"]) == (None, 20_000, None, None)
     assert found["first"]["parameters"]["values"] == {"fast": 1, "slow": 2}
@@ -279,9 +279,9 @@ def test_writing_calls_what_the_role_of_the_chart_allows(writing: Written) -> No
     assert writing.kubernetes.rules() == {(group, PATH, verb) for verb in ("create", "get", "list", "patch")}
 
 
-def test_the_pace_is_that_of_the_newest_batch_with_results(writing: Written, ledger: Ledger) -> None:
+def test_the_pace_is_that_of_the_newest_batch_with_results(writing: Written, history: History) -> None:
     for name, count in (("oldest", 2), ("older", 1), ("newest", 0)):
-        batch = ledger.accept(name)
+        batch = history.accept(name)
         for index in range(count):
-            ledger.succeed(batch, index, sharpe_ratio=1.0)
+            history.succeed(batch, index, sharpe_ratio=1.0)
     assert writing.run(dry_run=True).json()["estimate"]["backtests"] == 1

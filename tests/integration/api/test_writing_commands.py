@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from backfleet.core.backtests import BacktestState
 from backfleet_client.main import run
 from tests.integration.api.conftest import serving
 from tests.integration.api.kubernetes import NAMESPACE, SPEC, TOKEN, Written
-from tests.integration.api.ledger import Ledger
 from tests.integration.api.test_command_line import await_text
+from tests.support.history import History
 from tests.world.faults import Fault
 
 PATH = "optimizationbatches"
@@ -118,7 +117,7 @@ def test_warnings_go_to_standard_error(command: Written, tmp_path: Path, capsys:
 
 
 def test_a_batch_that_is_watched_ends_with_its_code(
-    command: Written, ledger: Ledger, manifest: str, capsys: Captured
+    command: Written, history: History, manifest: str, capsys: Captured
 ) -> None:
     codes: list[int] = []
     watching = threading.Thread(target=lambda: codes.append(run(["run", manifest, "--watch"])))
@@ -126,15 +125,15 @@ def test_a_batch_that_is_watched_ends_with_its_code(
     await_text(capsys, "pending", "out")
     (stored,) = command.stored()
     # The operator takes it in, under the uid that Kubernetes gave.
-    batch = ledger.accept("mine", uid=stored["metadata"]["uid"])
-    ledger.finish(ledger.fail(batch, 0, BacktestState.FAILED), "NoneSucceeded", "all failed")
+    batch = history.accept("mine", uid=stored["metadata"]["uid"])
+    said = history.finish(batch, "NoneSucceeded").finish_message
     watching.join(60)
     assert codes == [1]
-    assert "mine: failed (NoneSucceeded): all failed" in capsys.readouterr().out
+    assert f"mine: failed (NoneSucceeded): {said}" in capsys.readouterr().out
 
 
 def test_a_batch_is_cancelled_and_one_that_has_ended_is_no_error(
-    command: Written, ledger: Ledger, manifest: str, capsys: Captured
+    command: Written, history: History, manifest: str, capsys: Captured
 ) -> None:
     run(["run", manifest])
     capsys.readouterr()
@@ -143,7 +142,7 @@ def test_a_batch_is_cancelled_and_one_that_has_ended_is_no_error(
     (stored,) = command.stored()
     assert stored["spec"]["cancel"] is True
     uid = stored["metadata"]["uid"]
-    ledger.finish(ledger.accept("mine", uid=uid), "Cancelled")
+    history.finish(history.accept("mine", uid=uid), "Cancelled")
     assert run(["cancel", uid, "-o", "json", "--namespace", NAMESPACE]) == 0
     assert json.loads(capsys.readouterr().out)["state"] == "cancelled"
 

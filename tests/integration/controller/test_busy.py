@@ -1,6 +1,7 @@
 """An API server that has too much to do: how long a pause it asks for, in every form, and from any call."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_the_pause_that_an_answer_asks_for(headers: dict[str, str], seconds: flo
     ],
 )
 def test_an_api_server_that_is_busy_says_for_how_long(api: ApiServer, call: Callable[[Cluster], object]) -> None:
-    busy = {"code": 429, "message": "too many requests", "headers": {"Retry-After": "23"}}
+    busy: dict[str, Any] = {"code": 429, "message": "too many requests", "headers": {"Retry-After": "23"}}
     api.faults += [Fault("/namespaces/", method, **busy) for method in ("GET", "POST", "PATCH", "DELETE")]
     with pytest.raises(Busy, match="429 too many requests") as caught:
         call(Cluster(api.client()))

@@ -149,7 +149,7 @@ def test_one_unreadable_page_counts_no_batch_as_missing(scene: Scene) -> None:
     uid = scene.add_batch()
     scene.loop.turn()
     for kind in ("garbage", "not an object", "truncate", "close"):
-        scene.api.faults.append(Fault(wire.PLURAL, kind=kind))  # type: ignore[arg-type]
+        scene.api.faults.append(Fault(wire.PLURAL, kind=kind))
         assert scene.loop.turn() == RETRY_SECONDS
         scene.tick(100)
     scene.loop.turn()

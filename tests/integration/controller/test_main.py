@@ -160,7 +160,7 @@ def no_calls_for(api: ApiServer, seconds: float) -> bool:
 def test_edited_criteria_of_a_finished_batch_judge_its_result_anew(launcher: Launcher, api: ApiServer) -> None:
     def shown(kind: str) -> tuple[str | None, int | None, int | None]:
         status = api.objects.get(wire.PLURAL, NAMESPACE, "demo").get("status", {})
-        found = next((each for each in status.get("conditions", []) if each["type"] == kind), {})
+        found: dict[str, Any] = next((each for each in status.get("conditions", []) if each["type"] == kind), {})
         return found.get("status"), found.get("observedGeneration"), status.get("passed")
 
     operator = launcher.start()

@@ -24,8 +24,8 @@ from backfleet.engines.bars.market_data import Bars
 from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.lean.placeholders import OF_PERFORMANCE
 from backfleet.engines.lean.verdict import judge_folder
+from tests.support.engines import make_request
 from tests.support.lean_results import write_exit
-from tests.unit.engines.builders import make_request
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = Path(os.environ.get("BACKFLEET_DEFECTS") or ROOT / "../shared/defects/engines")

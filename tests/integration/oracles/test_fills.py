@@ -14,8 +14,8 @@ from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.strategies import STRATEGIES
 from tests.integration.oracles.raptor import Run, run_rule
 from tests.integration.oracles.rules import rule_of
-from tests.unit.engines.builders import make_request, texts_of
-from tests.unit.engines.parameters import days_for, random_parameters, symbols_for
+from tests.support.bars.parameters import days_for, random_parameters, symbols_for
+from tests.support.engines import make_request, texts_of
 
 SETS_PER_CASE = 10
 TOLERANCE = 1e-12

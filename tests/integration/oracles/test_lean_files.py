@@ -16,8 +16,8 @@ import pytest
 from backfleet.core.backtests import Failure, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.lean.verdict import judge_folder
+from tests.support.engines import make_request
 from tests.support.lean_results import write_exit
-from tests.unit.engines.builders import make_request
 
 ROOT = Path(__file__).resolve().parents[3]
 FOLDER = Path(os.environ.get("BACKFLEET_LEAN_RESULTS") or ROOT / "../shared/lean-results")

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
-from tests.integration.store.builders import INSTALLATION, Life, batch
+from tests.support.changes import INSTALLATION, Life, batch
 from tests.support.databases import Database
 
 QUICK = Timeouts(connect_seconds=2, statement_seconds=5, lock_seconds=2)

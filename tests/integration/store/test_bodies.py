@@ -11,9 +11,9 @@ from sqlalchemy import Engine, text
 from backfleet.core.backtests import Failure, Result, result_from_json, result_to_json
 from backfleet.core.reasons import FailureReason
 from backfleet.store.tables.schema import METADATA
-from tests.integration.store.builders import UID, Life, append_outcome, attempt, launch, recorded, result, succeed
-from tests.integration.store.filling import sent_bytes
+from tests.support.changes import UID, Life, append_outcome, attempt, launch, recorded, result, succeed
 from tests.support.databases import Database
+from tests.support.filling import sent_bytes
 
 pytestmark = pytest.mark.postgres
 

@@ -10,7 +10,7 @@ from backfleet.core.errors import FenceLost, SpecInvalid, Unavailable
 from backfleet.store.postgres import fence as fences
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.urls import parse_url
-from tests.integration.store.builders import INSTALLATION, Life, append_outcome, attempt, batch, launch, recorded
+from tests.support.changes import INSTALLATION, Life, append_outcome, attempt, batch, launch, recorded
 from tests.support.databases import Database
 from tests.support.proxy import Proxy
 

@@ -14,9 +14,9 @@ from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
 from backfleet.store.queries import reading
 from backfleet.store.queries.answers import BatchQuery, ResultQuery
-from tests.integration.store.builders import INSTALLATION, UID, Life, append_outcome, attempt, batch, launch, recorded
-from tests.integration.store.filling import BIG_TABLES, BIG_UID, explain, fill
+from tests.support.changes import INSTALLATION, UID, Life, append_outcome, attempt, batch, launch, recorded
 from tests.support.databases import Database
+from tests.support.filling import BIG_TABLES, BIG_UID, explain, fill
 from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.postgres

@@ -12,8 +12,8 @@ from backfleet.store.migration.command import MigrationSettings, migrate
 from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.session import open_engine
 from backfleet.store.queries import reading
-from tests.integration.store.filling import BIG_UID, fill, migrate_to_released
 from tests.support.databases import ROLES, Database
+from tests.support.filling import BIG_UID, fill, migrate_to_released
 
 pytestmark = pytest.mark.postgres
 

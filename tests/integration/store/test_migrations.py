@@ -21,8 +21,8 @@ from backfleet.store.tables.base import OUTCOMES_CHANNEL
 from backfleet.store.tables.schema import SQL_FILES, create_schema
 from backfleet.store.tables.strategies import ensure_strategy, load_catalog
 from tests.integration.store.conftest import QUICK
-from tests.integration.store.filling import BIG_UID, fill, migrate_to_released
 from tests.support.databases import ROLES, Database
+from tests.support.filling import BIG_UID, fill, migrate_to_released
 from tests.support.postgres import API, OPERATOR, RECORDER
 
 pytestmark = pytest.mark.postgres

@@ -14,7 +14,7 @@ from backfleet.core.records import AttemptRecord, BatchState, Best, Counters, St
 from backfleet.store.passes.closing import close_in_pieces
 from backfleet.store.passes.observe import OUTCOMES_PER_LOOK, observe
 from backfleet.store.passes.save import save
-from tests.integration.store.builders import (
+from tests.support.changes import (
     INSTALLATION,
     START,
     UID,

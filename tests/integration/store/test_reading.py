@@ -24,7 +24,7 @@ from backfleet.store.queries.answers import (
     ResultAnswer,
     ResultQuery,
 )
-from tests.integration.store.builders import (
+from tests.support.changes import (
     FINDING,
     INSTALLATION,
     SPEC,

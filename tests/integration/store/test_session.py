@@ -11,8 +11,8 @@ from backfleet.store.passes.observe import observe
 from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.session import check, dump_json, looking, open_engine, writing
 from backfleet.store.postgres.urls import parse_url
-from tests.integration.store.builders import Life, attempt, launch
 from tests.integration.store.conftest import QUICK
+from tests.support.changes import Life, attempt, launch
 from tests.support.databases import Database
 
 pytestmark = pytest.mark.postgres

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from backfleet.store.tables.schema import METADATA
-from tests.integration.store.builders import UID, Life, append_outcome, attempt, fail, launch, recorded, succeed
+from tests.support.changes import UID, Life, append_outcome, attempt, fail, launch, recorded, succeed
 from tests.support.databases import Database
 
 pytestmark = pytest.mark.postgres

@@ -19,9 +19,9 @@ from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.session import open_engine
 from backfleet.store.queries import reading
 from backfleet.store.queries.answers import ResultQuery
-from tests.integration.store.builders import INSTALLATION, UID, Life, attempt, batch, launch, succeed
-from tests.integration.store.filling import BIG_TABLES, BIG_UID, explain, fill
+from tests.support.changes import INSTALLATION, UID, Life, attempt, batch, launch, succeed
 from tests.support.databases import Database
+from tests.support.filling import BIG_TABLES, BIG_UID, explain, fill
 
 pytestmark = pytest.mark.postgres
 

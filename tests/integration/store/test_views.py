@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backfleet.core.records import Counters
-from tests.integration.store.builders import SPEC, UID, Life, attempt, batch, fail, launch, succeed
+from tests.support.changes import SPEC, UID, Life, attempt, batch, fail, launch, succeed
 
 pytestmark = pytest.mark.postgres
 

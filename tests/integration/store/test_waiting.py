@@ -2,19 +2,20 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from backfleet.core.backtests import BacktestState
 from backfleet.store.passes.observe import job_names
-from tests.integration.store.builders import START, Life, attempt, batch, fail, launch, mark
-from tests.integration.store.filling import BIG_TABLES, BIG_UID, explain, fill
+from tests.support.changes import START, Life, attempt, batch, fail, launch, mark
+from tests.support.filling import BIG_TABLES, BIG_UID, explain, fill
 
 pytestmark = pytest.mark.postgres
 
 OTHER = "0f1e2d3c-0000-4000-8000-000000000002"
 MINUTE = timedelta(minutes=1)
-WAITING = {
+WAITING: dict[str, Any] = {
     "start_tries": 3,
     "waiting_since": START + MINUTE,
     "waiting_reason": "ErrImagePull: no such image",

@@ -31,7 +31,7 @@ NAMESPACE = "research"
 SETTINGS = build_settings(
     pods={"tolerations": [TOLERATION]}, recorder={"image": "i", "secretName": "s", "patienceSeconds": 60}
 )
-FAST = {"start_seconds": (2.0, 2.0), "run_seconds": (10.0, 10.0)}
+FAST: dict[str, Any] = {"start_seconds": (2.0, 2.0), "run_seconds": (10.0, 10.0)}
 
 
 @dataclass

@@ -19,6 +19,9 @@ NEVER = Plan(start_seconds=(1e6, 1e6))
 class NoRecords(Records):
     """Nothing is recorded in these tests."""
 
+    def record(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
 
 @pytest.fixture
 def world() -> Any:

@@ -77,7 +77,7 @@ def test_what_leaves_the_selection_is_deleted_for_its_watch(api: ApiServer, kube
 
 def test_bookmarks_say_how_far_a_watch_has_come(api: ApiServer, kube: KubeClient) -> None:
     api.bookmark_seconds = 0.05
-    asked = {"allowWatchBookmarks": "true", "labelSelector": "mine", "resourceVersion": "100"}
+    asked: dict[str, Any] = {"allowWatchBookmarks": "true", "labelSelector": "mine", "resourceVersion": "100"}
     began = time.monotonic()
     first = next(iter(kube.watch(JOBS, SECONDS, **asked)))
     assert time.monotonic() - began < SECONDS

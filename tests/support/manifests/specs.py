@@ -8,7 +8,7 @@ from backfleet.engines.registry import ENGINES
 
 RSI_PERIOD = {"name": "rsi_period", "type": "int", "range": {"start": 14, "end": 16, "step": 1}}
 
-STRATEGIES = {"bars": ENGINES["bars"].strategies(), "noop": None}
+STRATEGIES: dict[str, Any] = {"bars": ENGINES["bars"].strategies(), "noop": None}
 
 LIMITS = AcceptanceLimits(
     on_hold={

@@ -40,7 +40,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.server.status == 0:
             self.server.silence.wait(20)
             return
-        status, body = self.server.status, {}
+        status = self.server.status
+        body: dict[str, object] = {}
         batches = {name: item(name, uid) for name, uid in (("one", "uid-1"), ("two", "uid-2"), ("three", "uid-3"))}
         if status == 200 and url.path == ROOT:
             page = list(batches.values())

@@ -1,4 +1,6 @@
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from hack.cluster.cgroups import parse_hierarchies
 from hack.cluster.daemons import configuration_files, node_daemons
@@ -16,7 +18,7 @@ def service(name: str, address: str) -> dict[str, object]:
 
 
 def test_hosts_hold_cluster_addresses_and_the_pods_of_headless_services() -> None:
-    endpoints = [
+    endpoints: list[Mapping[str, Any]] = [
         {
             "metadata": {"name": name, "namespace": "lab"},
             "subsets": [{"addresses": [{"ip": "10.0.0.8", "hostname": "db-0"}, {"ip": "10.0.0.9"}]}],
@@ -24,7 +26,7 @@ def test_hosts_hold_cluster_addresses_and_the_pods_of_headless_services() -> Non
         for name in ("db", "web")
     ]
     empty = {"metadata": {"name": "db", "namespace": "other"}, "subsets": None}
-    services = [service("web", "10.9.0.5"), service("db", "None"), service("outside", "")]
+    services: list[Mapping[str, Any]] = [service("web", "10.9.0.5"), service("db", "None"), service("outside", "")]
     assert hosts_text(services, [*endpoints, empty]).splitlines() == [
         "10.0.0.8 db-0.db.lab.svc.cluster.local",
         "10.0.0.8 db.lab.svc.cluster.local",

@@ -1,11 +1,13 @@
 """Every form of a researcher's config becomes the same batch. Warnings name what it leaves open."""
 
+from typing import Any
+
 import pytest
 
 from backfleet.configs.documents import ConfigInvalid
 from tests.support.configs import HEAD, PARAMETERS, read
 
-SPEC = {
+SPEC: dict[str, Any] = {
     "strategy": {"name": "RSI_MeanReversion_ETF", "leanProjectPath": "STR-001_RSI_MeanReversion_ETF"},
     "engine": {"name": "lean"},
     "data": {"symbols": ["SPY"], "startDate": "2020-01-01", "endDate": "2024-12-31", "initialCash": 1000},

@@ -4,12 +4,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from backfleet.controller.applying import LONGEST_RETRY_SECONDS, Applier, PassOverdue, effects
-from backfleet.controller.cluster import NotAllowed, Refused
+from backfleet.controller.cluster import ClusterPort, NotAllowed, Refused
 from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import Busy, Conflict, FenceLost, Unavailable, sentence_of
 from backfleet.core.planning.effects import (
@@ -128,7 +128,7 @@ def hands() -> Hands:
 
 def applier(hands: Hands, **changes: Any) -> Applier:
     settings = build_settings(**changes.pop("settings", {}))
-    return Applier(cluster=hands, save=hands.save, settings=settings, **changes)
+    return Applier(cluster=cast(ClusterPort, hands), save=hands.save, settings=settings, **changes)
 
 
 def test_effects_come_in_their_order_over_all_batches(hands: Hands) -> None:

@@ -1,5 +1,6 @@
 """Which events wake the loop, and what kopf is told to do and to leave."""
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -175,7 +176,7 @@ def test_kopf_watches_batches_our_jobs_and_their_pods_and_writes_nothing(attenti
     registry = kopf.OperatorRegistry()
     register(registry, attention)
     handlers = registry._watching.get_all_handlers()
-    watched = {(each.selector.group, each.selector.version, each.selector.any_name) for each in handlers}
+    watched = {(found.group, found.version, found.any_name) for each in handlers if (found := each.selector)}
     assert watched == {(wire.GROUP, wire.VERSION, wire.PLURAL), ("batch", "v1", "jobs"), ("", "v1", "pods")}
     for kind in (registry._changing, registry._spawning, registry._indexing, registry._webhooks):
         assert list(kind.get_all_handlers()) == [], "these need a finalizer, patch the object, or delay the start"
@@ -190,7 +191,10 @@ def test_kopf_is_the_event_source_only() -> None:
     assert settings.posting.enabled is False
     assert settings.scanning.disabled is True
     assert settings.peering.standalone is True
-    assert settings.watching.server_timeout < settings.watching.client_timeout < 600
+    server, whole = settings.watching.server_timeout, settings.watching.client_timeout
+    assert server is not None
+    assert whole is not None
+    assert server < whole < 600
     for seconds in (settings.networking.request_timeout, settings.networking.connect_timeout):
         assert seconds is not None
         assert 0 < seconds <= 60
@@ -201,6 +205,8 @@ def test_an_outage_of_any_length_does_not_end_the_event_source() -> None:
     settings = kopf.OperatorSettings()
     configure(settings)
     for _ in range(2):  # every request begins anew
-        waits = list(islice(settings.networking.error_backoffs, 1000))
+        backoffs = settings.networking.error_backoffs
+        assert isinstance(backoffs, Iterable)
+        waits = list(islice(backoffs, 1000))
         assert waits[:6] == [1.0, 2.0, 4.0, 8.0, 15.0, 15.0]
         assert len(waits) == 1000

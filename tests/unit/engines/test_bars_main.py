@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from backfleet.core.backtests import result_to_json
 from backfleet.engines.bars.backtest import load_bars, run
 from backfleet.engines.bars.main import main
 from backfleet.engines.program import EXIT_ERROR, EXIT_INVALID_COMBINATION, EXIT_NO_DATA
-from tests.unit.engines.builders import make_request, write_data
+from tests.support.engines import make_request, write_data
 
 BY_HAND = [
     *("--strategy", "RSI_MeanReversion_ETF", "--symbol", "AAPL", "--start", "2000-03-01", "--end", "2013-03-01"),
@@ -20,7 +21,7 @@ BY_HAND = [
 REQUEST = make_request(parameter_texts={"rsi_period": "14", "entry_threshold": "30"})
 
 
-def read_json(path: Path) -> object:
+def read_json(path: Path) -> Any:
     return json.loads(path.read_text())
 
 

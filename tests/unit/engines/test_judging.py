@@ -11,7 +11,7 @@ from backfleet.core.backtests import Failure, Outcome, Result, result_to_json
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.noop import run
 from backfleet.engines.registry import ENGINES
-from tests.unit.engines.builders import make_request, write_exit, write_result
+from tests.support.engines import make_request, write_exit, write_result
 
 REQUEST = make_request("Noop")
 GOOD = run(REQUEST)

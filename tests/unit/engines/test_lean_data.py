@@ -12,6 +12,7 @@ from backfleet.core.backtests import BacktestRequest, Failure
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.lean.standstill import Standstill, find_standstills
 from backfleet.engines.lean.verdict import judge_folder
+from tests.support.lean_judging import REQUEST, failure, result
 from tests.support.lean_results import (
     make_empty_run,
     make_result,
@@ -20,7 +21,6 @@ from tests.support.lean_results import (
     write_requests,
     write_run,
 )
-from tests.unit.engines.lean_judging import REQUEST, failure, result
 
 OTHERS = ("/equity/usa/hour/spy.zip", "/alternative/interest-rate/usa/interest-rate.csv", "/equity/usa/daily/spy.zip")
 POINTS = "TRACE:: Debug: 2020-12-31 16:00:00 Algorithm Id:(backtest) completed. Processing total of {} data points."

@@ -7,6 +7,7 @@ from backfleet.core.backtests import Failure
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.lean.layout import ALGORITHM_LOG_FILE
 from backfleet.engines.lean.verdict import judge_folder
+from tests.support.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result
 from tests.support.lean_results import (
     make_empty_run,
     make_intermediate,
@@ -15,7 +16,6 @@ from tests.support.lean_results import (
     write_log,
     write_run,
 )
-from tests.unit.engines.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result
 
 STOP = "ERROR:: AlgorithmManager.Run(): Algorithm state changed to Stopped at 06/01/2020 00:00:00"
 

@@ -12,6 +12,7 @@ from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import FileMissing
 from backfleet.engines.lean.layout import RESULT_FILE, SUMMARY_FILE
 from backfleet.engines.lean.result_files import find_files
+from tests.support.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result
 from tests.support.lean_results import (
     CONFIGURATION,
     STATISTICS,
@@ -24,7 +25,6 @@ from tests.support.lean_results import (
     write_monitor_report,
     write_run,
 )
-from tests.unit.engines.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result
 
 
 def test_zero_orders_and_failed_requests_are_warnings(tmp_path: Path) -> None:

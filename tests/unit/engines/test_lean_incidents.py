@@ -7,8 +7,8 @@ import pytest
 
 from backfleet.core.backtests import Finding
 from backfleet.engines.lean.layout import ORDER_EVENTS_FILE
+from tests.support.lean_judging import result
 from tests.support.lean_results import make_result, pascal, write_json, write_log, write_run
-from tests.unit.engines.lean_judging import result
 
 REASON = "Order Error: ids: [1], Insufficient buying power to complete orders (Value:[2294918.8215]), Reason: Id: 1"
 ORDERS = {str(number): {"id": number, "status": status} for number, status in enumerate((3, 3, 5, 5, 5, 7, 1), 1)}

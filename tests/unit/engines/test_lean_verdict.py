@@ -6,6 +6,7 @@ import pytest
 
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.lean.verdict import judge_folder
+from tests.support.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result, state
 from tests.support.lean_results import (
     CONFIGURATION,
     STATISTICS,
@@ -20,7 +21,6 @@ from tests.support.lean_results import (
     write_monitor_report,
     write_run,
 )
-from tests.unit.engines.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result, state
 
 SHUTDOWN = [
     "TRACE:: Engine.Main(): Analysis Completed and Results Posted.",

@@ -15,7 +15,7 @@ from backfleet.core.backtests import Prices
 from backfleet.engines.bars.lean_folder import DataDamaged
 from backfleet.engines.bars.market_data import PACKAGED_FOLDER, Bars, align, read_bars
 from backfleet.engines.program import NoData
-from tests.unit.engines.builders import FIRST_DAY, LAST_DAY, write_data
+from tests.support.engines import FIRST_DAY, LAST_DAY, write_data
 
 ROOT = Path(__file__).parents[3]
 ROWS = "20200102 00:00,100000,110000,90000,105000,500\n20200103 00:00,105000,115000,95000,110000,600\n"

@@ -13,8 +13,8 @@ from backfleet.core.metrics import METRICS
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.noop import main, run
 from backfleet.engines.registry import ENGINES
+from tests.support.engines import make_request, write_exit
 from tests.support.observer import wait_until
-from tests.unit.engines.builders import make_request, write_exit
 
 
 def start(folder: Path, parameters: Mapping[str, str], strategy: str = "Noop") -> subprocess.Popen[bytes]:

@@ -17,7 +17,7 @@ from backfleet.engines.bars.portfolio import (
     simulate,
 )
 from backfleet.engines.bars.strategies.protocol import fraction_sized, range_sized, risk_sized
-from tests.unit.engines.builders import make_bars
+from tests.support.engines import make_bars
 
 
 def signals(

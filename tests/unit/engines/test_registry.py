@@ -11,7 +11,7 @@ from backfleet.engines.noop import PARAMETERS
 from backfleet.engines.program import parse_texts
 from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
 from backfleet.engines.registry import ENGINES
-from tests.unit.engines.builders import make_request
+from tests.support.engines import make_request
 
 SETTINGS = EngineSettings(
     image="registry.example/backfleet:1",
@@ -48,6 +48,7 @@ def test_a_container_is_the_product_s_image_with_the_request_in_a_variable(
 
 def test_strategies_are_known_with_the_types_of_their_parameters_and_their_symbols() -> None:
     known = BarsEngine().strategies()
+    assert known is not None
     assert list(known) == list(STRATEGIES)
     assert known["MeanReversion_TrendFilter_ETF"] == StrategyInfo(
         parameters={

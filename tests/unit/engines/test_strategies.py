@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from backfleet.engines.bars.backtest import load_bars, trade
-from backfleet.engines.bars.portfolio import Ledger
+from backfleet.engines.bars.portfolio import Ledger, Signals
 from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.strategies import STRATEGIES
-from tests.unit.engines.builders import make_bars, make_request
-from tests.unit.engines.naive import NaiveBroker, read_days, run_rsi, run_sma
+from tests.support.bars.naive import NaiveBroker, read_days, run_rsi, run_sma
+from tests.support.engines import make_bars, make_request
 
 RSI_GRID = list(itertools.product((10, 14), (25, 35), (50, 70), (0.01, 0.02), (0.025,)))
 SMA_GRID = list(itertools.product((20, 50), (100,), (1.2,), (0.0105, 0.02), (0.015, 0.025)))
@@ -85,6 +85,7 @@ def test_equal_averages_neither_enter_nor_leave() -> None:
     values = {"fast_sma": 2, "slow_sma": 3, "volume_threshold": 0.0, "stop_loss_pct": 0.1, "profit_target_pct": 0.1}
     signals = STRATEGIES["SMA_Crossover_ETF"].signals((make_bars([10.1] * 8),), values)
     assert not any(signals.enter)
+    assert isinstance(signals, Signals)
     assert not any(signals.leave)
 
 
@@ -130,6 +131,7 @@ def test_a_pair_without_deviation_neither_enters_nor_leaves() -> None:
     values = {"sma_period": 3, "std_dev_threshold": 0.0, "stop_loss_pct": 0.1, "profit_target_pct": 0.1}
     signals = STRATEGIES["Statistical_Pairs_Trading"].signals((make_bars([10.1] * 8), make_bars([3.3] * 8)), values)
     assert not any(signals.enter)
+    assert isinstance(signals, Signals)
     assert not any(signals.leave)
 
 
@@ -138,6 +140,7 @@ def test_fear_at_a_threshold_neither_enters_nor_leaves() -> None:
     values |= {"stop_loss_pct": 0.1, "profit_target_pct": 0.1}
     levels = make_bars([25.0, 25.01, 18.0, 17.99])
     signals = STRATEGIES["VIX_Market_Timing"].signals((make_bars([10.0] * 4), levels), values)
+    assert isinstance(signals, Signals)
     assert (signals.enter, signals.leave) == ([False, True, False, False], [False, False, False, True])
 
 

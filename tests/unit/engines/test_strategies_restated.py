@@ -8,11 +8,11 @@ import pytest
 from backfleet.engines.bars.backtest import load_bars, trade
 from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.strategies import STRATEGIES
-from tests.unit.engines.builders import make_request, texts_of
-from tests.unit.engines.indexes import read_index
-from tests.unit.engines.naive import Day, NaiveBroker, read_days
-from tests.unit.engines.parameters import days_for, random_parameters, symbols_for
-from tests.unit.engines.restated import RULES, run_gap, run_rule
+from tests.support.bars.indexes import read_index
+from tests.support.bars.naive import Day, NaiveBroker, read_days
+from tests.support.bars.parameters import days_for, random_parameters, symbols_for
+from tests.support.bars.restated import RULES, run_gap, run_rule
+from tests.support.engines import make_request, texts_of
 from tests.unit.engines.test_strategies import assert_same
 
 SETS_PER_CASE = 12

@@ -10,7 +10,7 @@ from backfleet.core.backtests import Outcome, result_to_json
 from backfleet.engines.noop import run as run_noop
 from backfleet.recorder.appending import Answer, Reply, append_outcome
 from backfleet.recorder.main import Terminated, run
-from tests.unit.engines.builders import make_request, write_exit, write_result
+from tests.support.engines import make_request, write_exit, write_result
 from tests.unit.recorder.test_orders import ENVIRONMENT
 from tests.unit.recorder.test_recording import AWAY, FakeClock, FakeDatabase
 

@@ -1,6 +1,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.recorder.orders import Orders, OrdersInvalid, read_orders
 from backfleet.store.postgres.session import open_engine
 from backfleet_api.settings import load_settings
-from tests.unit.engines.builders import make_request
+from tests.support.engines import make_request
 
 REQUEST = make_request(parameter_texts={"rsi_period": "14"})
 ENVIRONMENT = {
@@ -39,7 +40,7 @@ def test_what_has_a_default_may_be_set() -> None:
         "BACKFLEET_RESULTS_PATH": "/other",
         "BACKFLEET_TERMINATION_LOG": "/last/word",
     }
-    changes = {"folder": Path("/other"), "termination_log": Path("/last/word")}
+    changes: dict[str, Any] = {"folder": Path("/other"), "termination_log": Path("/last/word")}
     expected = replace(ORDERS, engine_image="registry.example/lean:1", patience_seconds=7.5, **changes)
     assert read_orders(ENVIRONMENT | more) == expected
 

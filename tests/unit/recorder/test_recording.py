@@ -9,7 +9,7 @@ from backfleet.engines.noop import NoopEngine, run
 from backfleet.recorder.appending import Answer, Reply, row
 from backfleet.recorder.main import Terminated
 from backfleet.recorder.recording import Clock, Recording, judge, record, with_image
-from tests.unit.engines.builders import make_request
+from tests.support.engines import make_request
 from tests.unit.recorder.test_orders import ORDERS
 
 REQUEST = make_request("Noop")

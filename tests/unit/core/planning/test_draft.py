@@ -1,6 +1,7 @@
 """A batch after a decision: its row and its live attempts follow from the changes."""
 
 from dataclasses import replace
+from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestState, Failure
@@ -13,10 +14,10 @@ from backfleet.core.records import AttemptRecord, BatchState, Best, Counters, Me
 from tests.support.jobs import NOW, build_attempt
 from tests.support.planning import after, build_draft, build_outcome, build_running
 
-STARTED = {"first_engine_started_at": after(-60)}
+STARTED: dict[str, Any] = {"first_engine_started_at": after(-60)}
 
 
-def moved(draft: Draft, *attempts: AttemptRecord, decided: Decision, **row: object) -> Draft:
+def moved(draft: Draft, *attempts: AttemptRecord, decided: Decision, **row: Any) -> Draft:
     """The draft with other live attempts and fields of its row."""
     live = {each.index: each for each in attempts}
     return replace(draft, record=replace(draft.record, **row), attempts=live, decided=decided)

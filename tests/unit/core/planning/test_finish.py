@@ -67,7 +67,7 @@ def test_what_was_decided_becomes_effects_with_a_status_and_events() -> None:
 def test_a_batch_that_ends_creates_nothing_and_its_jobs_go() -> None:
     attempt = build_running()
     job = build_job(attempt)
-    draft = build_draft(attempt, next_index=1, **{"first_engine_started_at": after(-60)})
+    draft = build_draft(attempt, next_index=1, first_engine_started_at=after(-60))
     launch = launch_one(draft, 0)
     draft = draft.after(launch).after(Decision(end=End(reason=wire.REASON_CANCELLED, message="by its owner")))
     made = close_draft(SEEN, draft, set(), [job])

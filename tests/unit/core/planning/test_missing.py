@@ -1,6 +1,7 @@
 """Batches whose custom resource is gone."""
 
 from dataclasses import replace
+from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.changes import BatchChanges
@@ -45,7 +46,7 @@ def test_a_batch_that_is_there_quiet_resting_or_out_of_sight_is_not_missed() -> 
 def test_the_stale_results_of_a_deleted_batch_are_judged_until_none_is_left() -> None:
     row = replace(ROW, state=BatchState.FINISHED, criteria_version=2, stale_verdicts=2, counters=Counters(succeeded=2))
     result = StaleResult(backtest_id="x", metrics={}, passed=False)
-    plans = []
+    plans: list[Any] = []
     for has_more in (True, False):
         look = StaleLook(criteria_version=2, results=(result,), has_more=has_more)
         store = StoreView(now=NOW, batches=(row,), stale={UID: look})

@@ -125,15 +125,16 @@ def test_a_status_is_written_where_it_differs() -> None:
 def test_a_result_that_cannot_be_judged_faults_its_own_batch_alone_though_its_custom_resource_is_gone() -> None:
     stale = replace(OVER, criteria_version=2, stale_verdicts=1, criteria={"minSharpe": 0.5})
     rows = (replace(stale, uid="a"), replace(stale, uid="b"))
+    sharpe_ratios: dict[str, Any] = {"a": "high", "b": 1.0}
     looks = {
         uid: StaleLook(
             criteria_version=2,
             results=(StaleResult(backtest_id="x", metrics={"sharpe_ratio": sharpe}, passed=False),),
             has_more=False,
         )
-        for uid, sharpe in (("a", "high"), ("b", 1.0))
+        for uid, sharpe in sharpe_ratios.items()
     }
-    store = StoreView(now=NOW, batches=rows, stale=looks)  # type: ignore[arg-type]
+    store = StoreView(now=NOW, batches=rows, stale=looks)
     faulty, judged = plan(build_observation(store=store)).batches
     after_it, verdicts = judge_stale(rows[1], looks["b"])
     assert faulty.fault is not None

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ CATALOG = StoredCatalog(
 REF = BatchRef(uid="u", name="demo", namespace="research")
 
 
-def record(**changes: object) -> BatchRecord:
+def record(**changes: Any) -> BatchRecord:
     base = BatchRecord(
         uid="u",
         namespace="research",

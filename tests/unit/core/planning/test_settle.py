@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from backfleet.core.backtests import BacktestState, Failure
 from backfleet.core.changes import CloseOutcome, MarkAttempt, SettleFailure, SettleResult
@@ -31,7 +32,7 @@ RUNS = SeenContainer(started_at=after(-60))
 LAUNCHING = build_attempt(0, 1, launched_at=after(-60), start_deadline_at=after(540))
 
 
-def facts(job: SeenJob | None = None, *pods: SeenPod, **changes: object) -> Facts:
+def facts(job: SeenJob | None = None, *pods: SeenPod, **changes: Any) -> Facts:
     jobs = {} if job is None or job.key is None else {job.key: job}
     return replace(Facts(jobs=jobs, pods={pod.key: [pod] for pod in pods if pod.key}), **changes)
 
@@ -214,7 +215,7 @@ def test_attempts_are_settled_in_their_order_and_looked_at_when_the_first_needs_
     assert settle(build_draft(one, two), [one, two], seen) == Decision(look_again_at=after(25))
 
 
-def on_trial(**row: object) -> Decision:
+def on_trial(**row: Any) -> Decision:
     attempt = build_running(engine_started_at=None)
     job = build_job(attempt, created_at=after(-4))
     draft = build_draft(attempt, **row)

@@ -34,7 +34,12 @@ def refusal(kind: RefusalKind = RefusalKind.QUOTA, **changes: Any) -> Refusal:
 
 def waits(reason: str, retry_at: float, **changes: Any) -> AttemptRecord:
     """The attempt as it waits since now."""
-    known = {"start_tries": 1, "waiting_since": NOW, "waiting_reason": reason, "retry_at": after(retry_at)}
+    known: dict[str, Any] = {
+        "start_tries": 1,
+        "waiting_since": NOW,
+        "waiting_reason": reason,
+        "retry_at": after(retry_at),
+    }
     return replace(ATTEMPT, **(known | changes))
 
 

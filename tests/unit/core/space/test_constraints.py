@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ SPACE = space_of(a=[1, 2, 3], b=[1, 2, 3], p=[0.1, 0.2, 0.3], t=[True, False], s
 
 
 def holds(text, **values):
-    defaults = {"a": 1, "b": 2, "p": Decimal("0.1"), "t": True, "s": "up", "ema-fast": 9}
+    defaults: dict[str, Any] = {"a": 1, "b": 2, "p": Decimal("0.1"), "t": True, "s": "up", "ema-fast": 9}
     (constraint,) = compile_constraints([text], SPACE)
     return constraint.is_satisfied(defaults | values)
 
@@ -194,7 +195,8 @@ def test_counting_in_chunks_finds_what_looking_at_each_finds(texts, chunk):
 @pytest.mark.parametrize(("wanted", "scan_limit"), [(1, 1), (1, 1000), (4, 3), (5, 1000)])
 def test_the_next_satisfying_indexes_come_in_order_and_none_is_missed(texts, wanted, scan_limit):
     constraints = compile_constraints(texts, SPACE)
-    cursor, indexes = 0, []
+    cursor = 0
+    indexes: list[int] = []
     while cursor < SPACE.total:
         found, after = next_satisfying(SPACE, constraints, cursor, wanted, scan_limit)
         assert len(found) <= wanted

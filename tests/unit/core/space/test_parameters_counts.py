@@ -1,5 +1,7 @@
 """The fourteen grids of the catalog, as the predecessor's files declare them: the counts that float loops get wrong."""
 
+from typing import Any
+
 import pytest
 
 from backfleet.core.space.parameters import ParameterDeclaration, RangeDeclaration, build_space
@@ -22,7 +24,7 @@ def whole(name, start, end, step):
 
 EXITS = (ranged("profit_target_pct", 0.015, 0.025, 0.005), ranged("stop_loss_pct", 0.01, 0.02, 0.005))
 
-CATALOG_RANGES = {
+CATALOG_RANGES: dict[str, Any] = {
     "STR-001": (
         486,
         whole("rsi_period", 10, 20, 2),

@@ -1,4 +1,4 @@
-"""Records with defaults, so that a test states only what matters; and the moves of a batch's life."""
+"""Changes of a batch as a pass decides them, with defaults, for tests of the verbs that save and show them."""
 
 import json
 from collections.abc import Sequence
@@ -142,8 +142,8 @@ def succeed(
 
 
 def fail(each: AttemptRecord, state: BacktestState = BacktestState.FAILED, **changes: Any) -> SettleFailure:
-    said = {"reason": FailureReason.OOM_KILLED, "message": "out of memory", "is_charged": True} | changes
-    return SettleFailure(attempt=each, state=state, **said)
+    said: dict[str, Any] = {"reason": FailureReason.OOM_KILLED, "message": "out of memory", "is_charged": True}
+    return SettleFailure(attempt=each, state=state, **said | changes)
 
 
 def append_outcome(url: str, attempt_id: str, said: Outcome) -> None:

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from backfleet.engines.bars.strategies import STRATEGIES
-from tests.unit.engines.indexes import INDEX_DAYS
+from tests.support.bars.indexes import INDEX_DAYS
 
 
 def a_share(random: Random, least: float, most: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import floor, sqrt
 from typing import Any
 
-from tests.unit.engines.naive import Day, NaiveBroker, NaiveRsi
+from tests.support.bars.naive import Day, NaiveBroker, NaiveRsi
 
 Judge = Callable[[int], bool]
 Parameters = dict[str, Any]
@@ -121,7 +121,9 @@ def exponential(values: Sequence[float], period: int) -> list[float | None]:
         elif at == period - 1:
             averages.append(mean(values[:period]))
         else:
-            averages.append(averages[-1] + (value - averages[-1]) * 2 / (period + 1))
+            last = averages[-1]
+            assert last is not None
+            averages.append(last + (value - last) * 2 / (period + 1))
     return averages
 
 
@@ -135,9 +137,8 @@ def rsi_macd(days: Sequence[Day], p: Parameters) -> Rule:
 
     def lead(bar: int) -> float:
         """The MACD less its signal; 0 while there is none."""
-        if bar < first or signal[bar - first] is None:
-            return 0.0
-        return macd[bar - first] - signal[bar - first]
+        smoothed = None if bar < first else signal[bar - first]
+        return 0.0 if smoothed is None else macd[bar - first] - smoothed
 
     return Rule(
         lambda bar: rsi[bar] < p["rsi_threshold"] and lead(bar) > 0,

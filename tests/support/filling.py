@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, event, text
 from backfleet import catalog
 from backfleet.core.criteria import RULES
 from backfleet.store.migration import revisions
-from tests.integration.store.builders import SPEC
+from tests.support.changes import SPEC
 
 BIG_UID = "0f1e2d3c-0000-4000-8000-0000000000ff"
 BIG_TABLES = {"backtest_jobs", "backtest_attempts", "backtest_results", "backtest_outcomes", "outcome_inbox"}

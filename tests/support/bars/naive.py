@@ -20,6 +20,11 @@ class Day:
     close: float
     volume: float
 
+    @classmethod
+    def flat(cls, price: float) -> "Day":
+        """One price all day, and no volume."""
+        return cls(price, price, price, price, 0.0)
+
 
 def read_days(symbol: str) -> list[Day]:
     with zipfile.ZipFile(PACKAGED_FOLDER / f"equity/usa/daily/{symbol}.zip") as archive:
@@ -28,7 +33,8 @@ def read_days(symbol: str) -> list[Day]:
     for date, *texts, volume in rows:
         ratio = 2 ** sum(date[:8] < split for split in SPLITS[symbol])
         prices = [int(text) / 10_000 / ratio for text in texts]
-        days.append(Day(*prices, int(volume) * ratio))
+        first, high, low, last = prices
+        days.append(Day(first, high, low, last, int(volume) * ratio))
     return days
 
 
@@ -36,10 +42,12 @@ class NaiveRsi:
     """Fed close by close; None until `period` changes were seen."""
 
     def __init__(self, period: int) -> None:
-        self.period, self.previous = period, None
+        self.period = period
+        self.previous: float | None = None
         self.gains: list[float] = []
         self.losses: list[float] = []
-        self.gain = self.loss = None
+        self.gain: float | None = None
+        self.loss: float | None = None
 
     def update(self, close: float) -> float | None:
         if self.previous is None:
@@ -47,7 +55,7 @@ class NaiveRsi:
             return None
         change, self.previous = close - self.previous, close
         up, down = max(change, 0), max(-change, 0)
-        if self.gain is None:
+        if self.gain is None or self.loss is None:
             self.gains.append(up)
             self.losses.append(down)
             if len(self.gains) < self.period:
@@ -125,7 +133,8 @@ def run_sma(
     target: float = 0.02,
 ) -> NaiveBroker:
     broker = NaiveBroker(1000.0, stop, target)
-    recent_fast, recent_slow = deque(maxlen=fast), deque(maxlen=slow)
+    recent_fast: deque[float] = deque(maxlen=fast)
+    recent_slow: deque[float] = deque(maxlen=slow)
     volume_total, volume_count = 0.0, 0
     for number, day in enumerate(days):
         broker.open(number, day.open)

@@ -5,7 +5,7 @@ import gzip
 from datetime import date, datetime
 from importlib.metadata import files
 
-from tests.unit.engines.naive import Day
+from tests.support.bars.naive import Day
 
 INDEX_DAYS = (date(2014, 1, 3), date(2018, 12, 31))
 
@@ -22,7 +22,7 @@ def raw_index(name: str) -> dict[date, Day]:
             prices = [float(row[column]) for column in ("Open", "High", "Low", "Close", "Volume")]
             days[day] = Day(*prices)
         elif row["vix"] != ".":
-            days[day] = Day(*[float(row["vix"])] * 4, 0.0)
+            days[day] = Day.flat(float(row["vix"]))
     return days
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from backfleet.core.backtests import BacktestRequest, Failure, Result
 from backfleet.engines.lean.verdict import judge_folder
+from tests.support.engines import make_request
 from tests.support.lean_results import STATE, equity_values
-from tests.unit.engines.builders import make_request
 
 YEAR = (date(2020, 1, 1), date(2020, 12, 31))
 REQUEST = replace(make_request("Trend", {"rsi_period": "14"}, days=YEAR), engine="lean")
