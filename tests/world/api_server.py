@@ -90,14 +90,18 @@ class ApiServer:
         with self._lock:
             return [call for call in self.calls if call.method == method and part in call.path]
 
-    def sever_after(self, writes: int, token: str) -> None:
-        """Cut a caller off with its n-th write from now, which is done but not answered: that is how a process dies."""
+    def sever_after(self, writes: int, token: str, part: str = "") -> None:
+        """Cut a caller off with its n-th write from now, which is done but not answered: that is how a process dies.
+
+        Only writes count whose path contains `part`.
+        """
         left = writes
 
         def after_write(call: Call) -> None:
             nonlocal left
-            left -= call.token == token
-            if left <= 0 and call.token == token:
+            is_counted = call.token == token and part in call.path
+            left -= is_counted
+            if left <= 0 and is_counted:
                 self.severed.add(token)
                 raise Severed
 

@@ -103,7 +103,8 @@ def test_a_quota_refuses_what_it_has_no_room_for(
         kube.create(path, job(name="b"))
     room = f"requested: {counted}=1, used: {counted}=1, limited: {counted}=1"
     assert str(caught.value) == f'403 {group} "b" is forbidden: exceeded quota: small, {room}'
-    kube.create(path.replace(NAMESPACE, "trading"), job(name="b") | {"metadata": {"name": "b"}})
+    for name in ("b", "c"):
+        kube.create(path.replace(NAMESPACE, "trading"), {"metadata": {"name": name}, "spec": {}})
     kube.delete(f"{path}/a")
     kube.create(path, job(name="b"))
 

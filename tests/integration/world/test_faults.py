@@ -70,12 +70,13 @@ def test_a_stale_list_is_what_was_there_some_changes_ago(api: ApiServer, kube: K
 
 def test_a_caller_dies_with_its_nth_write_and_the_others_go_on(api: ApiServer, kube: KubeClient) -> None:
     dying, living = KubeClient(api.client("first")), KubeClient(api.client("second"))
-    api.sever_after(2, "first")
+    api.sever_after(3, "first")
     dying.create(JOBS, named("a"))
     living.create(JOBS, named("b"))
+    dying.create(JOBS, named("c"))
     for call in (
-        lambda: dying.create(JOBS, named("c")),
         lambda: dying.create(JOBS, named("d")),
+        lambda: dying.create(JOBS, named("e")),
         lambda: dying.get(JOBS),
     ):
         with pytest.raises(urllib3.exceptions.HTTPError):
