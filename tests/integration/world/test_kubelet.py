@@ -214,7 +214,7 @@ def test_it_follows_the_clock_of_this_machine_and_gets_over_faults(notes: Notes)
         api.faults += [
             Fault("/pods", kind="too old", verb="watch"),
             Fault("/pods", kind="close", verb="list"),
-            Fault("/status", "PATCH", "close"),
+            Fault("/status", "PATCH", "close", after=2),
         ]
         stop = threading.Event()
         thread = threading.Thread(target=kubelet.follow, args=(stop, 0.05), daemon=True)

@@ -10,7 +10,7 @@ from tests.world.faults import Fault
 from tests.world.scene import NAMESPACE, Dead, Scene
 
 pytestmark = pytest.mark.postgres
-LONG = {"run_seconds": (60.0, 60.0)}
+LONG = Plan(run_seconds=(60.0, 60.0))
 
 
 def test_a_pod_that_is_alive_holds_its_slot_after_its_outcome_is_recorded(clocked_database: ClockedDatabase) -> None:
@@ -63,7 +63,7 @@ def test_a_name_that_somebody_else_has_is_shown(clocked_database: ClockedDatabas
 
 
 def test_a_job_that_its_time_to_live_removed_has_succeeded(clocked_database: ClockedDatabase) -> None:
-    with Scene.running(clocked_database, Plan(**LONG)) as scene:
+    with Scene.running(clocked_database, LONG) as scene:
         scene.add_batch(1)
         operator = scene.operator()
         scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.attempts.values()))
@@ -89,7 +89,7 @@ def test_a_batch_that_is_never_admitted_ends(clocked_database: ClockedDatabase) 
 
 
 def test_a_list_from_the_past_takes_no_job_away(clocked_database: ClockedDatabase) -> None:
-    with Scene.running(clocked_database, Plan(**LONG)) as scene:
+    with Scene.running(clocked_database, LONG) as scene:
         scene.add_batch(2)
         operator = scene.operator()
         before = scene.world.objects.history.version
