@@ -1,5 +1,6 @@
-"""Texts that a person reads avoid words that need decoding; docs/development.md lists them."""
+"""Texts that a person reads are plain English, as docs/development.md says. Docstrings of functions begin with a verb."""
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -11,6 +12,12 @@ PAGE = ROOT / "docs" / "development.md"
 FOLDERS = ("operator", "api", "hack", "helm", "crds", "manifests", "configs", "docs")
 ENDINGS = {".py", ".md", ".yaml", ".tpl", ".txt", ".sql", ".sh"}
 HISTORY = ("docs/adr/", "CHANGELOG.md")
+CODE = ("operator", "api", "hack")
+NO_VERB = re.compile(
+    "A|All|An|And|At|Best|By|Each|Every|For|From|How|If|In|It|No|None|Nothing|One|Only|Our|That|The|Their|There|Those|Two|"
+    "What|When|Where|Whether|Which|Who|Whole|With|Without"
+)
+"""First words of descriptions. Others are found by their form: a plural or a third person ends in s."""
 
 
 def words() -> dict[str, str]:
@@ -44,3 +51,44 @@ def test_the_list_is_not_empty_and_would_find_a_word() -> None:
     assert len(words()) >= 5
     assert len(texts()) > 200
     assert any(re.search(rf"\b(?:{pattern})\b", "judge it anew", re.IGNORECASE) for pattern in words())
+
+
+def begins_with_verb(docstring: str) -> bool:
+    word = docstring.split(maxsplit=1)[0].rstrip(".,:;")
+    is_word = re.fullmatch("[A-Z][a-z]+", word) is not None
+    return is_word and not NO_VERB.fullmatch(word) and (not word.endswith("s") or word.endswith("ss"))
+
+
+def docstrings(path: Path) -> list[tuple[int, str]]:
+    """Return line and docstring of every function in a file, but for properties."""
+    functions = [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
+    ]
+    return [(node.lineno, text) for node in functions if (text := ast.get_docstring(node))]
+
+
+def test_a_functions_docstring_begins_with_a_verb() -> None:
+    code = [path for path in texts() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in CODE]
+    read = [(f"{path.relative_to(ROOT)}:{line}", text) for path in code for line, text in docstrings(path)]
+    assert len(read) > 500
+    found = [f"{where}: {text.splitlines()[0]}" for where, text in read if not begins_with_verb(text)]
+    assert found == [], "begin with a verb in the imperative: Return, Raise, Report whether"
+
+
+@pytest.mark.parametrize(
+    "docstring",
+    [
+        "The number of Jobs.",
+        "Returns a Job.",
+        "Whether it is held.",
+        "`spec` as it is.",
+        "JSON for Postgres.",
+        "50 rows.",
+    ],
+)
+def test_a_description_does_not_begin_with_a_verb(docstring: str) -> None:
+    assert not begins_with_verb(docstring)
+    assert begins_with_verb("Return: " + docstring)

@@ -24,7 +24,7 @@ class HttpAnswer:
 
 
 def answer(path: str, health: Health, stale_seconds: float) -> HttpAnswer:
-    """HttpAnswer a path. The operator is not ready while Postgres is away.
+    """Answer a request for a path. The operator is not ready while Postgres is away.
 
     It is not alive if the loop has not turned, or the listener has not listened, for `stale_seconds`. A watched
     namespace that is left out is shown, but does not end readiness: the others are served.
@@ -53,7 +53,7 @@ def answer(path: str, health: Health, stale_seconds: float) -> HttpAnswer:
 
 
 def serve(health: Health, port: int, stale_seconds: float) -> ThreadingHTTPServer:
-    """HttpAnswer on a port until `shutdown`, in a daemon thread, which does not keep the process alive."""
+    """Serve on a port until `shutdown`, in a daemon thread, which does not keep the process alive."""
 
     class Handler(BaseHTTPRequestHandler):
         timeout = 10

@@ -46,12 +46,12 @@ def natural_direction(metric: str) -> Direction:
 
 
 def is_better(left: Standing, right: Standing, objective: Objective) -> bool:
-    """Whether `left` ranks before `right`."""
+    """Report whether `left` ranks before `right`."""
     return _order(left, objective) < _order(right, objective)
 
 
 def rank(standings: Iterable[Standing], objective: Objective) -> list[Standing]:
-    """Best first; a value that is absent (or NaN) comes last, ties go to the lowest index."""
+    """Sort results, best first. An absent value (or NaN) comes last, and ties go to the lowest index."""
     return sorted(standings, key=lambda standing: _order(standing, objective))
 
 

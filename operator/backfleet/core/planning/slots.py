@@ -112,7 +112,7 @@ def share_slots(
 
 
 def yield_slots(drafts: Sequence[Draft], held: set[AttemptKey], limits: Limits) -> dict[str, Decision]:
-    """If unproven batches fill their share, let attempts that do not start make way for batches that were not tried yet."""
+    """Let attempts that do not start make way for batches not tried yet, if unproven batches fill their share."""
     unproven = [draft for draft in drafts if doubt_of(draft) is Doubt.ENGINE]
     if _share_left(drafts, held, limits, Doubt.ENGINE) > 0:
         return {}

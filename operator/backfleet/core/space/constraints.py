@@ -60,7 +60,7 @@ def _compile(texts: Sequence[str], types: Mapping[str, ParameterType]) -> tuple[
 
 @lru_cache(maxsize=COMPILED)
 def compile_known(texts: tuple[str, ...], types: tuple[tuple[str, ParameterType], ...]) -> tuple[Constraint, ...]:
-    """`compile_constraints` for texts that were compiled before: the latest are kept, so that a pass need not do it again."""
+    """Compile texts that have been compiled before. A cache keeps the latest, so that a pass need not compile them again."""
     return _compile(texts, dict(types))
 
 
@@ -124,7 +124,7 @@ def work_between(space: ParameterSpace, constraints: Sequence[Constraint], curso
 
 
 def _reach(space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, limit: int) -> int:
-    """The index that a walk from `cursor` on gets to within `limit` units: indexes of one run are tested once."""
+    """Return the index that a walk from `cursor` reaches within `limit` units. Indexes of one run are tested once."""
     run, tests = _run_length(space, constraints), max(1, limit // cost_of_test(constraints))
     return min((cursor // run + tests) * run, space.total)
 
@@ -140,10 +140,10 @@ _Column = Callable[[int], Operand]
 def _satisfying_runs(
     space: ParameterSpace, constraints: Sequence[Constraint], cursor: int, end: int
 ) -> Iterator[tuple[int, int]]:
-    """Runs [first, after) of satisfying indexes within [cursor, end).
+    """Yield the runs [first, after) of satisfying indexes within [cursor, end).
 
-    Only the axes that constraints name are decoded. Indexes that differ in faster axes alone share their answer, so the
-    walk goes by whole runs of those.
+    Only the axes that constraints name are decoded. Indexes that differ only in faster axes share their answer, so the
+    walk moves by whole runs of those.
     """
     strides = _strides(space)
     columns: dict[str, _Column] = {}
@@ -169,7 +169,7 @@ def _strides(space: ParameterSpace) -> dict[str, int]:
 
 
 def _column(axis: Axis, stride: int) -> _Column:
-    """The operand of an axis at an index, each computed once per walk."""
+    """Return a function that gives the operand of an axis at an index. It computes each operand once."""
     count = axis.count
     known: dict[int, Operand] = {}
 
@@ -184,7 +184,7 @@ def _column(axis: Axis, stride: int) -> _Column:
 
 
 def _operand(value: Value) -> Operand:
-    """Whole numbers as int, which is fast; others as exact fractions."""
+    """Convert a whole number to int, which is fast, and any other to an exact fraction."""
     if isinstance(value, Decimal):
         return int(value) if is_whole(value) else Fraction(value)
     return value

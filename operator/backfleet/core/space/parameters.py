@@ -244,7 +244,7 @@ def _build_range(declaration: ParameterDeclaration, declared: RangeDeclaration, 
 
 
 def _refuse_long_values(axis: RangeAxis, field: str) -> None:
-    """start and step of very different sizes make values that no double and no engine could hold apart."""
+    """Refuse a start and a step of very different sizes: no double, and no engine, could tell their values apart."""
     last = EXACT.fma(axis.step, axis.count - 1, axis.start)
     top = max(abs(axis.start), abs(last))
     finest = min(_exponent(number) for number in (axis.start, axis.step) if number)

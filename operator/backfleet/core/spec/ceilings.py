@@ -36,7 +36,7 @@ class _Excess:
 
 
 def judge_ceilings(spec: BatchSpec, ceilings: Ceilings) -> None:
-    """SpecInvalid for the first time that the batch asks for and that is above the installation's ceiling."""
+    """Raise SpecInvalid for the first requested time that is above the installation's ceiling."""
     for each in _excesses(spec, ceilings):
         if each.is_asked:
             raise SpecInvalid(
@@ -47,7 +47,7 @@ def judge_ceilings(spec: BatchSpec, ceilings: Ceilings) -> None:
 
 
 def clamp(spec: BatchSpec, ceilings: Ceilings) -> tuple[BatchSpec, list[str]]:
-    """The spec with every time held to its ceiling, and a sentence for each that the batch asks for and does not get."""
+    """Limit every time to its ceiling. Return the spec, and a sentence for each requested time that was lowered."""
     policy, ttl = spec.failure_policy, spec.ttl_seconds_after_finished
     held = policy.model_copy(
         update={

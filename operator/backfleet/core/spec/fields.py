@@ -17,12 +17,12 @@ MAX_CASH = 10**12
 
 
 def fault(problem: str, hint: str) -> PydanticCustomError:
-    """A field's own complaint, in the form that pydantic carries to `spec_invalid`."""
+    """Return a field's own error, in the form that pydantic passes on to `spec_invalid`."""
     return PydanticCustomError("field", "{problem}", {"problem": problem, "hint": hint})
 
 
 def parse_whole(raw: object) -> object:
-    """4.0 is 4, as the API server has it; all else is left to the strict type."""
+    """Convert 4.0 to 4, as the API server does. Leave everything else to the strict type."""
     return int(raw) if isinstance(raw, float) and raw.is_integer() else raw
 
 
@@ -34,7 +34,7 @@ def parse_fraction(raw: object) -> object:
 
 
 def parse_date(raw: object) -> date:
-    """A calendar date from YYYY-MM-DD text."""
+    """Parse a calendar date from YYYY-MM-DD text."""
     if isinstance(raw, date) and not isinstance(raw, datetime):
         return raw
     hint = 'write "YYYY-MM-DD" in quotes, a day that exists'
@@ -47,7 +47,7 @@ def parse_date(raw: object) -> date:
 
 
 def parse_cash(raw: object) -> Decimal:
-    """An exact amount of money from a JSON number."""
+    """Convert a JSON number to an exact amount of money."""
     if isinstance(raw, Decimal):
         return raw
     if isinstance(raw, str):
@@ -62,7 +62,7 @@ def parse_cash(raw: object) -> Decimal:
 
 
 def parse_quantity(raw: object) -> str:
-    """A Kubernetes quantity such as 500m, 1, 0.5 or 512Mi, from text or a whole number."""
+    """Parse a Kubernetes quantity such as 500m, 1, 0.5 or 512Mi, from text or a whole number."""
     text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < 10**12 else raw
     if not isinstance(text, str) or not re.fullmatch(quantities.PATTERN, text):
         raise fault(f"{shown(raw)} is not a quantity", "write a quantity such as 500m, 1 or 512Mi")
@@ -70,14 +70,14 @@ def parse_quantity(raw: object) -> str:
 
 
 def spec_invalid(error: ValidationError, model: type[BaseModel]) -> SpecInvalid:
-    """One of pydantic's complaints as SpecInvalid, a misspelt field before all; how many more stands in the problem."""
+    """Convert the first of pydantic's errors, misspelt fields before others. The problem says how many more there are."""
     first, *others = spec_faults(error, model)
     more = f" (and {len(others)} more)" if others else ""
     return SpecInvalid(first.field, first.problem + more, first.hint)
 
 
 def spec_faults(error: ValidationError, model: type[BaseModel]) -> list[SpecInvalid]:
-    """All of pydantic's complaints, misspelt fields before all."""
+    """Convert all of pydantic's errors, misspelt fields first."""
     details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
     return [SpecInvalid(_path(each["loc"]), *_explain(each, model)) for each in details]
 
@@ -87,7 +87,7 @@ def _path(loc: tuple[int | str, ...]) -> str:
 
 
 def _key(part: str) -> str:
-    """A key as it is, unless it is hostile."""
+    """Return a key as it is, unless it is hostile."""
     return part if part.isprintable() and 0 < len(part) <= 64 else shown(part)
 
 
@@ -133,7 +133,7 @@ def _fields_at(loc: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
 
 
 def _models_of(annotation: object) -> type[BaseModel]:
-    """The model inside list[Model] or Model | None."""
+    """Return the models inside list[Model] or Model | None."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return _models_of(next(part for part in get_args(annotation) if part is not type(None)))

@@ -149,7 +149,7 @@ class ParameterSpec(_Model):
     value: Any = None
 
     def declaration(self) -> ParameterDeclaration:
-        """The plain form that `core.space.parameters` builds on."""
+        """Return the plain form that `core.space.parameters` uses."""
         bounds = None
         if self.range is not None:
             bounds = RangeDeclaration(start=self.range.start, end=self.range.end, step=self.range.step)
@@ -188,7 +188,7 @@ class CriteriaSpec(_Model):
     max_comparable_deviation: Annotated[Number, Field(ge=0, le=1000)] | None = None
 
     def criteria(self) -> SuccessCriteria:
-        """The plain form that `core.criteria` judges by."""
+        """Return the plain form that `core.criteria` uses."""
         return SuccessCriteria(**self.model_dump())
 
 
@@ -221,7 +221,7 @@ class ResourcesSpec(_Model):
     requests: RequestsSpec = RequestsSpec()
 
     def requests_map(self) -> dict[str, str]:
-        """The requests that are set, as a container's resources have them."""
+        """Return the requests that are set, in the form of a container's resources."""
         return self.requests.model_dump(exclude_none=True)
 
 
@@ -246,7 +246,7 @@ class BatchSpec(_Model):
     resources: ResourcesSpec = ResourcesSpec()
 
     def declarations(self) -> list[ParameterDeclaration]:
-        """The axes in their plain form, in order."""
+        """Return the axes in their plain form, in order."""
         return [parameter.declaration() for parameter in self.parameters]
 
 
@@ -267,7 +267,7 @@ def parse_spec(spec: object) -> BatchSpec:
 
 
 def find_faults(spec: Mapping[str, Any]) -> list[SpecInvalid]:
-    """All that `parse_spec` would refuse, one error for each field."""
+    """Return everything that `parse_spec` would refuse, one error per field."""
     try:
         BatchSpec.model_validate(spec)
     except ValidationError as error:

@@ -24,7 +24,7 @@ _UNITS = {
 
 
 def parse_quantity(text: str) -> Decimal:
-    """Cores or bytes of a quantity such as 500m, 1.5 or 512Mi; ValueError for any other text."""
+    """Parse a quantity such as 500m, 1.5 or 512Mi to cores or bytes. Raise ValueError for any other text."""
     found = _PARTS.fullmatch(text)
     if found is None:
         raise ValueError(f"not a quantity: {text!r}")

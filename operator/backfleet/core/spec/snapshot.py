@@ -81,12 +81,12 @@ class AcceptedWork:
 
 
 def controls_of(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The editable part of a spec."""
+    """Return the editable part of a spec."""
     return {name: spec[name] for name in CONTROLS if name in spec}
 
 
 def definition_of(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a spec that is snapshotted."""
+    """Return the part of a spec that is fixed at acceptance."""
     return {name: value for name, value in spec.items() if name not in (*CONTROLS, CRITERIA)}
 
 
@@ -95,12 +95,12 @@ def _switches(present: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def declared_criteria(record: BatchRecord) -> Any:  # noqa: ANN401 - any JSON
-    """`spec.successCriteria` as it was last taken; None for none. A batch of 0.1.0 has it in its accepted spec alone."""
+    """Return `spec.successCriteria` as last taken, or None. A batch of 0.1.0 has it only in its accepted spec."""
     return record.controls[CRITERIA] if CRITERIA in record.controls else record.spec.get(CRITERIA)
 
 
 def with_project(spec: Mapping[str, Any], path: str | None) -> dict[str, Any]:
-    """The spec of a batch for LEAN with the project's path that the catalog gave, if it has none of its own."""
+    """Return the spec, with the catalog's project path if the batch is for LEAN and has none of its own."""
     strategy, engine = spec.get("strategy"), spec.get("engine")
     is_lean = isinstance(engine, Mapping) and engine.get("name") == EngineName.LEAN
     if not is_lean or path is None or not isinstance(strategy, Mapping) or strategy.get("leanProjectPath"):
@@ -109,7 +109,7 @@ def with_project(spec: Mapping[str, Any], path: str | None) -> dict[str, Any]:
 
 
 def edits_of(accepted: Mapping[str, Any], present: Mapping[str, Any]) -> list[str]:
-    """The fields of the definition that were edited since acceptance, sorted."""
+    """Return the fields of the definition that were edited since acceptance, sorted."""
     before = definition_of(accepted)
     now = definition_of(with_project(present, before["strategy"].get("leanProjectPath")))
     return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))

@@ -16,12 +16,12 @@ _LONGEST_INTEGER_BITS = 1_000
 
 
 def storable_text(text: str) -> str:
-    """The text as it is but for NUL and lone surrogates, which Postgres cannot hold."""
+    """Replace NUL and lone surrogates in a text, which Postgres cannot hold."""
     return _UNSTORABLE.sub("�", text)
 
 
 def storable(value: object) -> object:
-    """JSON with every text in it cleaned by `storable_text`."""
+    """Clean every text in a JSON value with `storable_text`."""
     match value:
         case str():
             return storable_text(value)
@@ -34,13 +34,13 @@ def storable(value: object) -> object:
 
 
 def dump_storable(value: object) -> str:
-    """JSON as Postgres takes it: texts cleaned as by `storable`; ValueError for NaN and infinity."""
+    """Write JSON that Postgres accepts, with texts cleaned as by `storable`. Raise ValueError for NaN and infinity."""
     written = json.dumps(value, allow_nan=False)
     return json.dumps(storable(value)) if _SUSPICIOUS.search(written) else written
 
 
 def check_storable(value: object, field: str) -> None:
-    """SpecInvalid names the first text or number in a JSON value that Postgres cannot hold."""
+    """Raise SpecInvalid for the first text or number in a JSON value that Postgres cannot hold."""
     try:
         written = json.dumps(value, default=str)
     except ValueError:  # an integer of thousands of digits

@@ -18,7 +18,7 @@ _TAKEN: dict[ParameterType, tuple[ParameterType, ...]] = {
 
 
 def judge_names(spec: BatchSpec, strategy: StrategyInfo) -> None:
-    """SpecInvalid for a parameter that the strategy does not have."""
+    """Raise SpecInvalid for a parameter that the strategy does not have."""
     for position, parameter in enumerate(spec.parameters):
         if parameter.name not in strategy.parameters:
             raise SpecInvalid(
@@ -29,7 +29,7 @@ def judge_names(spec: BatchSpec, strategy: StrategyInfo) -> None:
 
 
 def judge_values(spec: BatchSpec, space: ParameterSpace, strategy: StrategyInfo) -> None:
-    """SpecInvalid for values that a parameter cannot read, and for symbols that the strategy cannot use."""
+    """Raise SpecInvalid for values that a parameter cannot read, and for symbols that the strategy cannot use."""
     for position, axis in enumerate(space.axes):
         _judge_axis(axis, strategy.parameters[axis.name], f"spec.parameters[{position}]")
     chooser = next((axis for axis in space.axes if axis.name == strategy.symbol_parameter), None)
@@ -45,7 +45,7 @@ def judge_values(spec: BatchSpec, space: ParameterSpace, strategy: StrategyInfo)
 
 
 def choose(wrong: str, known: Iterable[str]) -> str:
-    """How to fix a name that is not among the known ones."""
+    """Return the hint for a name that is not among the known ones."""
     names = sorted(known)
     close = get_close_matches(wrong, names, n=1)
     hint = f"Did you mean {close[0]}? " if close else ""
@@ -70,7 +70,7 @@ def _judge_axis(axis: Axis, wanted: ParameterType, where: str) -> None:
 
 
 def _first_fraction(axis: Axis) -> Value | None:
-    """The first value that is not whole; a range needs no more than two looks."""
+    """Return the first value that is not whole, or None. In a range, the first two values decide."""
     looked_at = min(axis.count, 2) if isinstance(axis, RangeAxis) else axis.count
     values = (axis.value(position) for position in range(looked_at))
     return next((value for value in values if isinstance(value, Decimal) and value != value.to_integral_value()), None)

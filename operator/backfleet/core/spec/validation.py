@@ -63,7 +63,7 @@ class AcceptedBatch:
 
 
 def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> AcceptedBatch:
-    """Judge a spec; SpecInvalid names the first field at fault and the hint.
+    """Validate a spec. SpecInvalid names the first field that is not valid, and the hint.
 
     Costs nothing that grows with the space. With constraints, `core.space.constraints.count_satisfying` must follow, and
     `nothing_satisfies` makes the error when it finds none.
@@ -87,13 +87,13 @@ def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> 
 
 
 def check_controls(spec: BatchSpec, limits: ControlLimits) -> None:
-    """Judge what stays editable after acceptance, as `check` did; SpecInvalid names the field at fault."""
+    """Validate what stays editable after acceptance, as `check` did. SpecInvalid names the field."""
     _judge_timeouts(spec, limits)
     _judge_resources(spec, limits)
 
 
 def _known_strategy(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> StrategyInfo | None:
-    """The strategy as its engine knows it; None where the engine runs what it does not know."""
+    """Return the strategy as its engine knows it, or None if the engine runs strategies that it does not know."""
     engine, name = spec.engine.name, spec.strategy.name
     if engine not in strategies:
         raise SpecInvalid(
@@ -184,7 +184,10 @@ def _judge_image(spec: BatchSpec, limits: AcceptanceLimits) -> None:
 
 
 def _is_under(image: str, prefix: str) -> bool:
-    """`host/team` allows host/team/engine and host/team:1, but not host/team-of-another; an empty prefix allows nothing."""
+    """Report whether a prefix allows an image.
+
+    `host/team` allows host/team/engine and host/team:1, but not host/team-of-another. An empty prefix allows nothing.
+    """
     if not prefix or not image.startswith(prefix):
         return False
     return image == prefix or prefix[-1] in "/:@" or image[len(prefix)] in "/:@"
