@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results, versions = [], set()
             for case, is_killed in runner.run(chosen, settings, Path(folder)):
                 there = Path(folder) / case.name / "results"
-                results.append(judge(case, there, is_killed))
+                results.append(check_case(case, there, is_killed))
                 versions.add(read_logs(there).engine_version)
     except (ClusterError, subprocess.SubprocessError, OSError) as error:
         say(f"error: {error}")
@@ -79,8 +79,8 @@ def choose_runner(options: argparse.Namespace) -> Runner:
     return DockerRunner(options.deadline_seconds)
 
 
-def judge(case: Case, folder: Path, is_killed: bool) -> bool:
-    """Compare the outcome of a case with its rule, and print the verdict."""
+def check_case(case: Case, folder: Path, is_killed: bool) -> bool:
+    """Compare the outcome of a case with its rule, and print whether they agree."""
     if is_killed:
         ending: Ending = Failure(reason=FailureReason.OOM_KILLED, message="the container was killed at its limit")
         exit_code: int | None = 137

@@ -41,10 +41,10 @@ def verify_folders(root: Path) -> int:
 
 def verify_folder(folder: Path) -> bool:
     """Check one folder after each exit code, and print the verdict."""
-    own = judge_copy(folder, None)
+    own = outcome_of_copy(folder, None)
     problems = [f"expected no text {text!r} in the message" for text in SHUTDOWN_WORDS if text in _said(own.ending)]
     if read_logs(folder).is_posted:
-        problems += _differences(own.ending, [judge_copy(folder, code).ending for code in EXIT_CODES])
+        problems += _differences(own.ending, [outcome_of_copy(folder, code).ending for code in EXIT_CODES])
     got = own.ending.reason.value if isinstance(own.ending, Failure) else "succeeded"
     print(f"{'FAIL' if problems else 'ok  '} {folder.name:<33}{got:<19}exit {own.exit_code}", flush=True)
     for line in (*problems, *_said(own.ending).splitlines()):
@@ -52,7 +52,7 @@ def verify_folder(folder: Path) -> bool:
     return not problems
 
 
-def judge_copy(folder: Path, code: int | None) -> Outcome:
+def outcome_of_copy(folder: Path, code: int | None) -> Outcome:
     """Return the outcome of a copy of the folder, with another exit code unless it is None."""
     with tempfile.TemporaryDirectory(prefix="verify-lean-") as name:
         copy = Path(name)

@@ -1,8 +1,8 @@
-"""What a result of LEAN costs in the recorder: time to judge 2 MB, and the memory of the whole process.
+"""What a result of LEAN costs in the recorder: time to read 2 MB, and the memory of the whole process.
 
     .venv/bin/python tests/benchmarks/lean_result.py        (make bench-lean)
 
-Judges a generated result of 2.1 MB in LEAN's layout, with its orders, trades, charts and log, in processes that first import
+Reads a generated result of 2.1 MB in LEAN's layout, with its orders, trades, charts and log, in processes that first import
 what the recorder imports; and a real result of that size where ../shared/lean-results is at hand. Prints a JSON report;
 limits stand in limits.yaml, that of time on the CPU's, which a shared machine disturbs least.
 """
@@ -39,15 +39,15 @@ from tests.support.lean_results import (  # noqa: E402
 REAL = Path(os.environ.get("BACKFLEET_LEAN_RESULTS") or ROOT / "../shared/lean-results") / "pascalcase-large"
 TRADES = 2200
 LEAST_BYTES = 2_000_000
-JUDGE = """
+READ = """
 import json, resource, sys, time
 from pathlib import Path
 import backfleet.recorder.main
 from backfleet.core.backtests import BacktestRequest
-from backfleet.engines.lean.verdict import judge_folder
+from backfleet.engines.lean.outcome import outcome_of_run
 request = BacktestRequest.from_json(sys.argv[2])
 started, cpu = time.perf_counter(), time.process_time()
-recorded = judge_folder(Path(sys.argv[1]), request)
+recorded = outcome_of_run(Path(sys.argv[1]), request)
 seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 assert recorded.outcome.metrics["total_orders"], recorded
@@ -72,8 +72,8 @@ def main() -> int:
 
 
 def measure(folder: Path, runs: int) -> dict[str, float]:
-    """Each run is a process of its own, as in a pod: its first and only judgement counts."""
-    arguments = [sys.executable, "-c", JUDGE, str(folder), make_request("Trend").to_json()]
+    """Each run is a process of its own, as in a pod: its first and only reading counts."""
+    arguments = [sys.executable, "-c", READ, str(folder), make_request("Trend").to_json()]
     environment = {"PYTHONPATH": str(ROOT / "operator")}
     figures = [
         json.loads(subprocess.run(arguments, env=environment, check=True, capture_output=True).stdout)

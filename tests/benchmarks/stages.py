@@ -19,7 +19,7 @@ STAGES = (
     ("schedule", "pod", "scheduled", "the scheduler binds it"),
     ("start", "scheduled", "engine_started", "the kubelet makes the sandbox and starts the engine"),
     ("engine", "engine_started", "engine_ended", "shim and engine run"),
-    ("recorder", "engine_ended", "recorded", "the recorder starts, judges and appends the outcome"),
+    ("recorder", "engine_ended", "recorded", "the recorder starts, reads and appends the outcome"),
     ("end", "recorded", "terminal", "the recorder exits, the pod is Succeeded or Failed"),
     ("job ended", "terminal", "job_ended", "the Job controller says so on the Job"),
 )

@@ -62,7 +62,7 @@ VARIANTS = [
     pytest.param({"api": {"enabled": False}, "crds": {"install": False}}, id="no API, no CRD"),
 ]
 VERSIONS = [version.removesuffix(".0") for version in kubernetes_validate.utils.all_versions()]
-# No schema of theirs is among the offline ones; the API server of the end-to-end tests judges the first.
+# No schema of theirs is among the offline ones; the API server of the end-to-end tests validates the first.
 KINDS_WITHOUT_SCHEMA = {"CustomResourceDefinition", "ServiceMonitor", "PrometheusRule"}
 
 

@@ -111,7 +111,7 @@ def test_the_schema_refuses_a_bad_manifest_at_its_field(manifest):
 
 
 @pytest.mark.parametrize("manifest", invalid_manifests(), ids=lambda manifest: manifest.name)
-def test_the_schema_accepts_what_only_the_operator_can_judge(manifest):
+def test_the_schema_accepts_what_only_the_operator_can_validate(manifest):
     assert schema_faults(manifest.body) == []
 
 

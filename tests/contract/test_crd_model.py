@@ -15,7 +15,7 @@ FACTS = (
     "maxItems", "default",
 )  # fmt: skip
 # What jsonschema of the model cannot know: Kubernetes' names for widths of integers, and the bounds on untyped scalars,
-# which the operator judges itself.
+# which the operator validates itself.
 WIDTHS = {"int32", "int64"}
 
 

@@ -167,7 +167,7 @@ def test_a_strategy_on_hold_is_refused_with_the_reason(live: Live, engine: str) 
     strategy = {"name": "MicroFutures_Momentum_MESNQ", "leanProjectPath": "STR-007"}
     name = f"on-hold-{engine}"
     live.apply(lean(name, strategy=strategy, engine={"name": engine}))
-    wait_until("it is judged", lambda: live.condition(name, "Finished").get("reason") == "SpecInvalid", 30)
+    wait_until("it is refused", lambda: live.condition(name, "Finished").get("reason") == "SpecInvalid", 30)
     assert "is on hold" in live.condition(name, "Finished")["message"]
 
 

@@ -1,4 +1,4 @@
-"""Bad manifests: refused by the API server with the field's path, or judged by the operator within a minute."""
+"""Bad manifests: refused by the API server with the field's path, or refused by the operator within a minute."""
 
 from pathlib import Path
 
@@ -50,8 +50,8 @@ def uids(live: Live, good: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
-def test_the_operator_judges_what_the_schema_cannot_say(live: Live, uids: dict[str, str], path: Path) -> None:
-    wait_until("it is judged", lambda: live.condition(path.stem, "Finished").get("status") == "True", 60)
+def test_the_operator_validates_what_the_schema_cannot_say(live: Live, uids: dict[str, str], path: Path) -> None:
+    wait_until("it is refused", lambda: live.condition(path.stem, "Finished").get("status") == "True", 60)
     finished = live.condition(path.stem, "Finished")
     assert finished["reason"] == "SpecInvalid"
     assert header(path, "field") in finished["message"]
@@ -64,10 +64,10 @@ def test_bad_batches_disturb_no_other(live: Live, uids: dict[str, str]) -> None:
     assert live.wait_finished("good-neighbour", 90)["status"]["succeeded"] == 6
 
 
-def test_an_invalid_batch_is_judged_anew_when_edited(live: Live, uids: dict[str, str]) -> None:
+def test_an_invalid_batch_is_validated_again_when_edited(live: Live, uids: dict[str, str]) -> None:
     assert uids
     live.apply(noop("fixed", 2, strategy={"name": "Nope"}))
-    wait_until("it is judged", lambda: live.condition("fixed", "Finished").get("reason") == "SpecInvalid", 60)
+    wait_until("it is refused", lambda: live.condition("fixed", "Finished").get("reason") == "SpecInvalid", 60)
     live.apply(noop("fixed", 2))
     wait_until("it succeeds", lambda: live.condition("fixed", "Complete").get("reason") == "AllSucceeded", 90)
 

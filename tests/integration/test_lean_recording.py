@@ -8,13 +8,13 @@ import pytest
 
 from backfleet.core.backtests import Result
 from backfleet.core.records import Measured
-from backfleet.engines.lean.verdict import judge_folder
+from backfleet.engines.lean.outcome import outcome_of_run
 from backfleet.recorder.appending import Answer, append_outcome
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
 from tests.support.changes import INSTALLATION, Life, attempt, batch, launch, succeed
 from tests.support.databases import Database
-from tests.support.lean_judging import REQUEST
+from tests.support.lean_outcomes import REQUEST
 from tests.support.lean_results import STATISTICS, make_performance, make_result, write_run
 
 pytestmark = pytest.mark.postgres
@@ -49,10 +49,10 @@ def test_what_lean_wrote_arrives_text_for_text_and_its_figures_as_they_are(
 ) -> None:
     statistics = {**STATISTICS, **ODD}
     write_run(tmp_path, make_result(statistics=statistics, totalPerformance=make_performance(PORTFOLIO)))
-    judged = judge_folder(tmp_path, REQUEST)
-    assert isinstance(judged.ending, Result)
-    assert judged.ending.statistics == statistics
-    assert append_outcome(database.recorder_url, attempt().id, judged).answer is Answer.APPENDED
+    written = outcome_of_run(tmp_path, REQUEST)
+    assert isinstance(written.ending, Result)
+    assert written.ending.statistics == statistics
+    assert append_outcome(database.recorder_url, attempt().id, written).answer is Answer.APPENDED
     (outcome,) = life.look().outcomes
     assert isinstance(outcome.ending, Measured)
     metrics = outcome.ending.metrics
@@ -62,4 +62,4 @@ def test_what_lean_wrote_arrives_text_for_text_and_its_figures_as_they_are(
     stored, metrics, *ranked = life.query(f"SELECT {columns} FROM {joined}")[0].values()
     assert stored == statistics
     assert ranked == [6.85437353574334e27, -4.1599647001098314e27, 7.922816251426434e26, 0.6471, 1099.75]
-    assert {name: number and float(number) for name, number in metrics.items()} == judged.ending.metrics
+    assert {name: number and float(number) for name, number in metrics.items()} == written.ending.metrics

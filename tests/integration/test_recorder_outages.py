@@ -147,7 +147,7 @@ def test_the_program_records_from_its_environment_alone(database: Database, url:
     process = start(environment_of(tmp_path, url.replace("postgresql://", "postgresql+psycopg2://")))
     _, written = process.communicate(timeout=60)
     assert process.returncode == 0, written
-    assert [json.loads(line)["event"] for line in written.splitlines()] == ["judged", "recorded"]
+    assert [json.loads(line)["event"] for line in written.splitlines()] == ["outcome read", "recorded"]
     assert json.loads((tmp_path / "last-word").read_text()) == {"recorded": True, "kind": "succeeded", "message": ""}
     assert database.server.password not in written
     assert rows(database) == [("succeeded", None, None)]
@@ -163,7 +163,7 @@ def test_sigterm_ends_the_program_at_once(database: Database, url: str, tmp_path
             proxy.cut()
         process = start(environment_of(tmp_path, proxy.url_of(url)))
         assert process.stderr is not None
-        expected = "judged" if is_silent else "database away"
+        expected = "outcome read" if is_silent else "database away"
         while json.loads(process.stderr.readline())["event"] != expected:
             pass
         process.send_signal(signal.SIGTERM)

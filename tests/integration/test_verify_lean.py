@@ -15,7 +15,7 @@ from backfleet.engines.bars.market_data import PACKAGED_FOLDER
 from backfleet.engines.lean.engine import CONFIG_PATH, IMAGE_DATA_FOLDER, LAUNCHER, LAUNCHER_FOLDER
 from backfleet.engines.protocol import EngineContainer
 from hack.verify_lean.cases import SAMPLE_FILE, Case, cases
-from hack.verify_lean.commands import judge, main
+from hack.verify_lean.commands import check_case, main
 from hack.verify_lean.manifests import PROJECTS, build_config_map, build_pod, build_pod_spec, settings_of
 from hack.verify_lean.runners import docker_command
 from tests.support.lean import run_container
@@ -52,7 +52,7 @@ def run_here(case: Case, folder: Path) -> Path:
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - {"out-of-memory"}))
 def test_every_rule_holds_for_the_stand_in(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert judge(CASES[name], run_here(CASES[name], tmp_path), is_killed=False), capsys.readouterr().out
+    assert check_case(CASES[name], run_here(CASES[name], tmp_path), is_killed=False), capsys.readouterr().out
 
 
 @pytest.mark.parametrize("shutdown", ["abort", "wait"])
@@ -63,7 +63,7 @@ def test_the_rules_hold_whatever_becomes_of_the_process_after_its_results(
     case = CASES[name]
     request = replace(case.request, parameter_texts={**case.request.parameter_texts, "shutdown": shutdown})
     case = replace(case, request=request)
-    assert judge(case, run_here(case, tmp_path), is_killed=False), capsys.readouterr().out
+    assert check_case(case, run_here(case, tmp_path), is_killed=False), capsys.readouterr().out
 
 
 TODAY = Path(os.environ.get("BACKFLEET_LEAN_RESULTS") or ROOT / "../shared/lean-results") / "today"
@@ -84,7 +84,7 @@ def test_a_folder_without_results_is_an_error(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_running_out_of_memory_may_take_the_whole_container(tmp_path: Path) -> None:
-    assert judge(CASES["out-of-memory"], tmp_path, is_killed=True)
+    assert check_case(CASES["out-of-memory"], tmp_path, is_killed=True)
 
 
 WRONG = [
@@ -108,7 +108,7 @@ def test_a_rule_that_does_not_hold_is_reported(
     name: str, changes: dict, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     case = replace(CASES[name], **changes)
-    assert not judge(case, run_here(CASES[name], tmp_path), is_killed=False)
+    assert not check_case(case, run_here(CASES[name], tmp_path), is_killed=False)
     assert words in capsys.readouterr().out
 
 

@@ -1,4 +1,4 @@
-"""Whatever an engine leaves in its folder, judging it gives an outcome that Postgres can store, and never an exception."""
+"""Whatever an engine leaves in its folder, reading it gives an outcome that Postgres can store, and never an exception."""
 
 import json
 from datetime import datetime

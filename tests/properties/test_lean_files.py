@@ -1,4 +1,4 @@
-"""Whatever LEAN or a strategy leaves, judging it gives an outcome that Postgres can store, and never an exception."""
+"""Whatever LEAN or a strategy leaves, reading it gives an outcome that Postgres can store, and never an exception."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from backfleet.core import wire
 from backfleet.core.backtests import Failure, Outcome, Result, result_to_json
 from backfleet.core.metrics import METRICS
 from backfleet.engines.lean.layout import ALGORITHM_LOG_FILE, LOG_FILE, RESULT_FILE, SUMMARY_FILE
-from backfleet.engines.lean.verdict import judge_folder
+from backfleet.engines.lean.outcome import outcome_of_run
 from tests.support.engines import make_request
 from tests.support.lean_results import make_failed_start, make_intermediate, make_old_result, make_result
 
@@ -59,7 +59,7 @@ def test_any_folder_gives_an_outcome_that_can_be_stored(
         for file, content in ((RESULT_FILE, full), (SUMMARY_FILE, summary), (LOG_FILE, log), (ALGORITHM_LOG_FILE, log)):
             if content is not None:
                 (folder / file).write_bytes(content)
-        check(judge_folder(folder, REQUEST))
+        check(outcome_of_run(folder, REQUEST))
 
 
 def check(outcome: Outcome) -> None:

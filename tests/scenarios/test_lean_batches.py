@@ -84,7 +84,7 @@ def test_an_edit_of_the_project_is_shown_and_not_in_force(new_world: NewWorld, s
     assert project_of(made) == "/projects/STR-099_Known/main.py"
 
 
-def test_a_batch_that_counting_refused_is_not_judged_again_for_the_catalogs_project(new_world: NewWorld) -> None:
+def test_a_batch_that_counting_refused_is_not_validated_again_for_the_catalogs_project(new_world: NewWorld) -> None:
     made = known(new_world, walk_budget=2)
     spec = batch_spec(engine=LEAN, strategy={"name": "Known"}, constraints=["value > 100"])
     uid = made.cluster.add_batch(spec)

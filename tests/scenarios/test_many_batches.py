@@ -104,7 +104,7 @@ def test_a_batch_that_its_constraints_leave_empty_is_counted_once_and_costs_noth
     assert {uid: row.version for uid, row in world.rows.batches.items()} == dict.fromkeys(rows, 1)
 
 
-def test_a_refused_batch_is_judged_again_only_when_it_may_be_taken(world: World) -> None:
+def test_a_refused_batch_is_validated_again_only_when_it_may_be_taken(world: World) -> None:
     uids = [world.cluster.add_batch(INVALID, name=f"bad-{number}") for number in range(3)]
     assert set(world.turn().plan.refused) == set(uids)
     writes = world.cluster.status_writes
@@ -114,7 +114,7 @@ def test_a_refused_batch_is_judged_again_only_when_it_may_be_taken(world: World)
     world.cluster.edit_batch(uids[0], maxConcurrent=2)
     assert set(world.turn().plan.refused) == {uids[0]}
     world.turn()
-    world.tick(world.limits.judge_again_seconds)
+    world.tick(world.limits.validate_again_seconds)
     assert world.turn().plan.refused == {}, "the catalog is the same"
     world.restart()
     assert set(world.turn().plan.refused) == set(uids)
@@ -147,13 +147,13 @@ def test_a_strategy_that_is_released_is_taken_without_an_edit_or_a_restart(world
     world.turn()
     assert "on hold" in world.cluster.condition(uid, "Accepted")["message"]
     world.rows.set_catalog(StoredCatalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")}))
-    world.tick(world.limits.judge_again_seconds)
+    world.tick(world.limits.validate_again_seconds)
     world.turn()
     assert world.cluster.active_jobs != []
 
 
-def test_new_batches_beyond_what_a_pass_judges_wait_for_the_next_by_their_age(new_world: NewWorld) -> None:
-    world = new_world(limits=Limits(judging_budget=1))
+def test_new_batches_beyond_what_a_pass_validates_wait_for_the_next_by_their_age(new_world: NewWorld) -> None:
+    world = new_world(limits=Limits(validation_budget=1))
     uids = []
     for name in ("first", "second", "third"):
         uids.append(world.cluster.add_batch(batch_spec(), name=name))

@@ -203,7 +203,7 @@ def test_a_space_that_counting_finds_empty_is_refused_until_it_is_edited(new_wor
     assert world.cluster.condition(uid, "Complete")["reason"] == "AllSucceeded"
 
 
-def test_a_refused_batch_disturbs_no_other_and_is_judged_anew_when_edited(world: World) -> None:
+def test_a_refused_batch_disturbs_no_other_and_is_validated_again_when_edited(world: World) -> None:
     bad = world.cluster.add_batch(batch_spec(strategy={"name": "Nope"}), name="bad")
     good = world.cluster.add_batch(batch_spec(), name="good")
     world.run_all()

@@ -95,7 +95,7 @@ def test_a_pass_with_a_thousand_finished_batches_decides_as_little_as_one_with_a
 
 
 @pytest.mark.long
-def test_a_thousand_refused_batches_are_judged_once_and_cost_as_little_as_one(new_world: NewWorld) -> None:
+def test_a_thousand_refused_batches_are_validated_once_and_cost_as_little_as_one(new_world: NewWorld) -> None:
     beside_none = core_calls(refused_world(new_world(), 1))
     many = refused_world(new_world(), MANY)
     watched = Watched(many)
@@ -105,7 +105,9 @@ def test_a_thousand_refused_batches_are_judged_once_and_cost_as_little_as_one(ne
     assert (watched.asked, watched.catalogs) == ([set(), set()], 0)
 
 
-def test_refused_batches_read_the_catalog_now_and_then_and_are_judged_again_when_it_has_changed(world: World) -> None:
+def test_refused_batches_read_the_catalog_now_and_then_and_are_validated_again_when_it_has_changed(
+    world: World,
+) -> None:
     world.rows.set_catalog(StoredCatalog(strategies={"Noop": StrategyRecord(name="Noop", status="on_hold")}))
     uid = world.cluster.add_batch(batch_spec())
     world.cluster.add_batch(INVALID, name="bad")
@@ -114,9 +116,9 @@ def test_refused_batches_read_the_catalog_now_and_then_and_are_judged_again_when
     for _ in range(60):
         world.tick(15)
         assert world.turn().plan.refused == {}
-    assert watched.catalogs == 60 * 15 // world.limits.judge_again_seconds
+    assert watched.catalogs == 60 * 15 // world.limits.validate_again_seconds
     world.rows.set_catalog(StoredCatalog(strategies={"Noop": StrategyRecord(name="Noop", status="testing")}))
-    world.tick(world.limits.judge_again_seconds)
+    world.tick(world.limits.validate_again_seconds)
     world.turn()
     assert world.cluster.condition(uid, "Accepted")["status"] == "True"
 

@@ -18,7 +18,7 @@ class Killed(Exception):
 
 
 @pytest.mark.long
-def test_a_refusal_from_just_before_a_suspension_is_not_judged_after_it(world: World) -> None:
+def test_a_refusal_from_just_before_a_suspension_does_not_count_after_it(world: World) -> None:
     world.cluster.job_fault = INVALID
     uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
     world.turn()

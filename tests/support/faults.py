@@ -76,7 +76,7 @@ class FaultyCluster(FakeCluster):
         is_new = meta["name"] not in self.jobs
         super().create_job(manifest)
         if is_new:
-            self._judge(manifest)
+            self._validate(manifest)
         if self.silence is Silence.CREATE_DONE:
             raise Unavailable("POST jobs: no answer")
 
@@ -134,7 +134,7 @@ class FaultyCluster(FakeCluster):
             return Refused("admission webhook denied the request", is_quota=False)
         return None
 
-    def _judge(self, manifest: Json) -> None:
+    def _validate(self, manifest: Json) -> None:
         alive = self.alive_attempts()
         if len(alive) > self.limit:
             self.violations.append(f"{len(alive)} attempts alive, the limit is {self.limit}")

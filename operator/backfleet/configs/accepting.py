@@ -75,7 +75,7 @@ class _Rest:
         return bool(self.parameters)
 
 
-def judge(conversion: Conversion, unread: Sequence[str], catalog: Catalog) -> AcceptedBatch | None:
+def validate(conversion: Conversion, unread: Sequence[str], catalog: Catalog) -> AcceptedBatch | None:
     """Return the accepted batch, or None if it was refused. Add every fault to `conversion.faults`.
 
     The check covers what does not depend on an installation. `unread` holds the names of the parameters that could not be
@@ -90,7 +90,7 @@ def judge(conversion: Conversion, unread: Sequence[str], catalog: Catalog) -> Ac
         parameters=list(enumerate(conversion.spec.get("parameters", []))),
         constraints=[each for each in constraints if not any(name in each[1] for name in unread)],
     )
-    if (conversion.faults and not rest.parameters) or not _judge_fields(rest, conversion):
+    if (conversion.faults and not rest.parameters) or not _validate_fields(rest, conversion):
         return None
     for _ in range(MAX_FAULTS):
         try:
@@ -111,7 +111,7 @@ def place_of(spec_path: str, places: Mapping[str, Place]) -> Place:
     return places.get(path, Place(1, ""))
 
 
-def _judge_fields(rest: _Rest, conversion: Conversion) -> bool:
+def _validate_fields(rest: _Rest, conversion: Conversion) -> bool:
     """Add a fault for each field that is not valid by itself. Return whether enough is left to go on."""
     faults = {rest.original(each.field): each for each in find_faults(rest.whole())}
     for field, fault in faults.items():

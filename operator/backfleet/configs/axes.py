@@ -19,11 +19,11 @@ from backfleet.configs.reading import (
     fields_of,
     items_of,
     json_of,
-    judge_keys,
     number_of,
     scalar_of,
     standing,
     text_of,
+    validate_keys,
 )
 from backfleet.core.space.parameters import ParameterDeclaration, RangeDeclaration, build_space
 from backfleet.core.space.scalars import ParameterType, is_whole, parse_value, value_text
@@ -91,7 +91,7 @@ def _convert(axis: _Axis) -> dict[str, Any]:
     if isinstance(axis.entry.value, str):
         return _fixed(axis, axis.entry)
     section = {} if axis.entry.value is None else fields_of(axis.entry, "a parameter")
-    judge_keys(section, KEYS, axis.conversion)
+    validate_keys(section, KEYS, axis.conversion)
     declared = _declared(section)
     bounds = [section[key] for key in RANGE if key in section]
     if "values" in section:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from backfleet.catalog import Catalog
-from backfleet.configs.accepting import judge, place_of
+from backfleet.configs.accepting import place_of, validate
 from backfleet.configs.axes import convert_parameters
 from backfleet.configs.criteria import convert_criteria
 from backfleet.configs.data import NAMES as DATA_NAMES
@@ -14,7 +14,7 @@ from backfleet.configs.data import SECTIONS as DATA_SECTIONS
 from backfleet.configs.data import convert_data
 from backfleet.configs.documents import ConfigInvalid, Entry, Place, joined, parse_document
 from backfleet.configs.lean import from_lean, is_lean
-from backfleet.configs.reading import Conversion, Keys, fields_of, json_of, judge_keys, number_of
+from backfleet.configs.reading import Conversion, Keys, fields_of, json_of, number_of, validate_keys
 from backfleet.configs.searching import convert_objective, convert_search
 from backfleet.configs.strategies import convert_engine, convert_strategy, say_what_is_not_read
 from backfleet.core.errors import SpecInvalid
@@ -88,7 +88,7 @@ def convert(content: bytes | str, catalog: Catalog, wishes: Wishes | None = None
 
 
 def is_config(content: bytes | str) -> bool:
-    """Return whether the content is a config rather than a manifest or a spec, judged by its sections.
+    """Return whether the content is a config rather than a manifest or a spec, by its sections.
 
     A spec has none of the sections that only configs have, and its parameters are a list. If the content cannot be parsed,
     its lines decide, so the error comes from the right reader.
@@ -109,14 +109,14 @@ def _convert(root: Entry, catalog: Catalog, wishes: Wishes) -> Converted:
     top = fields_of(root, "a config")
     if is_lean(top):
         top = from_lean(top, root.place, catalog, conversion)
-    judge_keys(top, TOP, conversion)
+    validate_keys(top, TOP, conversion)
     section: Mapping[str, Entry] = {}
     with conversion.going_on():
         section = fields_of(top[SECTION], "an optimization section") if SECTION in top else {}
-        judge_keys(section, OPTIMIZATION, conversion)
+        validate_keys(section, OPTIMIZATION, conversion)
     unread = _convert_parts(_Config(root.place, top, section), catalog, wishes, conversion)
     conversion.places["spec"] = root.place
-    accepted = judge(conversion, unread, catalog)
+    accepted = validate(conversion, unread, catalog)
     if accepted is not None and not conversion.faults:
         with conversion.going_on():
             _say_what_the_total_is(accepted.space.total, section.get("total_combinations"), conversion)

@@ -16,9 +16,9 @@ from backfleet.configs.reading import (
     fraction_of,
     items_of,
     json_of,
-    judge_keys,
     number_of,
     text_of,
+    validate_keys,
 )
 from backfleet.configs.statistics import choose, metric_of
 from backfleet.core.criteria import RULES, Rule
@@ -126,7 +126,7 @@ def _stated(section: Entry, conversion: Conversion) -> list[_Bound]:
         fields = {
             key: each for key, each in fields_of(section, "a section of criteria").items() if not key.startswith(TARGET)
         }
-        judge_keys(fields, KEYS, conversion)
+        validate_keys(fields, KEYS, conversion)
         for key, entry in fields.items():
             if key in NAMES:
                 with conversion.going_on():

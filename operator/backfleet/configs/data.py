@@ -5,7 +5,7 @@ from typing import Any
 
 from backfleet.catalog import CatalogStrategy
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
-from backfleet.configs.reading import Conversion, Keys, fields_of, items_of, json_of, judge_keys, number_of, text_of
+from backfleet.configs.reading import Conversion, Keys, fields_of, items_of, json_of, number_of, text_of, validate_keys
 from backfleet.core.space.scalars import shown
 from backfleet.core.spec.defaults import INITIAL_CASH
 
@@ -75,7 +75,7 @@ def _fields(top: Mapping[str, Entry], conversion: Conversion) -> dict[str, Entry
             continue
         with conversion.going_on():
             section = fields_of(top[name], "a backtest section")
-            judge_keys(section, KEYS, conversion)
+            validate_keys(section, KEYS, conversion)
             for key, entry in section.items():
                 if key in NAMES:
                     with conversion.going_on():

@@ -51,7 +51,7 @@ def is_lean(top: Mapping[str, Entry]) -> bool:
 
 def from_lean(top: Mapping[str, Entry], whole: Place, catalog: Catalog, conversion: Conversion) -> dict[str, Entry]:
     """Return the sections of a config, each with its place in LEAN's file."""
-    _judge_keys(top, conversion)
+    _validate_keys(top, conversion)
     found = {key: entry for key, entry in top.items() if key in OURS}
     optimization: dict[str, Entry] = {}
     if STRATEGY in top:
@@ -75,7 +75,7 @@ def from_lean(top: Mapping[str, Entry], whole: Place, catalog: Catalog, conversi
     return found
 
 
-def _judge_keys(top: Mapping[str, Entry], conversion: Conversion) -> None:
+def _validate_keys(top: Mapping[str, Entry], conversion: Conversion) -> None:
     """Refuse only keys that look like a misspelled key. LEAN's file may have any of LEAN's hundreds of keys."""
     for key, entry in top.items():
         if key in READ or key in OURS:

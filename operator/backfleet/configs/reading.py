@@ -139,14 +139,14 @@ class Keys:
     """Refuse an unknown key with a number. An unknown key with a text or a section is a note."""
 
 
-def judge_keys(section: Mapping[str, Entry], keys: Keys, conversion: Conversion) -> None:
+def validate_keys(section: Mapping[str, Entry], keys: Keys, conversion: Conversion) -> None:
     """Refuse keys that look misspelled, and warn about other keys that are ignored."""
     for key, entry in section.items():
         with conversion.going_on():
-            _judge_key(key, entry, keys, conversion)
+            _validate_key(key, entry, keys, conversion)
 
 
-def _judge_key(key: str, entry: Entry, keys: Keys, conversion: Conversion) -> None:
+def _validate_key(key: str, entry: Entry, keys: Keys, conversion: Conversion) -> None:
     if key in keys.known or key in keys.silent:
         return
     if key in keys.told:

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from backfleet.catalog import Catalog, CatalogStrategy, StrategyStatus
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
-from backfleet.configs.reading import Conversion, Keys, fields_of, judge_keys, text_of
+from backfleet.configs.reading import Conversion, Keys, fields_of, text_of, validate_keys
 from backfleet.core.space.scalars import shown
 from backfleet.core.spec.model import EngineName
 
@@ -96,5 +96,5 @@ def _fields(entry: Entry | None, conversion: Conversion) -> Mapping[str, Entry]:
     if isinstance(entry.value, str):
         return {"name": entry}
     fields = fields_of(entry, "a strategy section")
-    judge_keys(fields, KEYS, conversion)
+    validate_keys(fields, KEYS, conversion)
     return fields

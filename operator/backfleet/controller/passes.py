@@ -190,7 +190,7 @@ class Passes:
 
     def _look_at_catalog(self) -> None:
         """Read the catalog from time to time while refused batches are quiet."""
-        if self.clock() >= self.catalog_at + self.limits.judge_again_seconds and self.quiet.has_any(self.refused):
+        if self.clock() >= self.catalog_at + self.limits.validate_again_seconds and self.quiet.has_any(self.refused):
             self._read_catalog()
 
     def _settled(self, listing: Listing, now: datetime) -> tuple[SettledJob, ...]:
@@ -254,7 +254,7 @@ class Passes:
                 logger.warning("cannot post that a pass failed: %s", refusal, extra={"batch": uid})
 
     def _is_refused(self, batch: SeenBatch, now: datetime) -> bool:
-        return is_refused(self.refused.get(batch.uid), batch, now, self.limits.judge_again_seconds)
+        return is_refused(self.refused.get(batch.uid), batch, now, self.limits.validate_again_seconds)
 
     def _note_refused(self, planned: Plan, errors: dict[str, str], seen: Observation) -> bool:
         """Remember the refused batches. Those that Postgres refused are not errors. Return whether there were any."""
@@ -263,7 +263,7 @@ class Passes:
         for uid, sentence in unsavable.items():
             del errors[uid]
             message = f"spec: the database cannot store it ({sentence}). Change the value."
-            self.refused[uid] = RefusedBatch(generation=generations[uid], message=message, judged_at=seen.now)
+            self.refused[uid] = RefusedBatch(generation=generations[uid], message=message, validated_at=seen.now)
         self.applier.memory.unsavable = {}
         return bool(unsavable)
 

@@ -51,7 +51,7 @@ SHIM_KEPT_FILE = "backfleet-kept"
 """The copy of that file, at most a MiB of it."""
 
 ENV_REQUEST = "BACKFLEET_REQUEST"
-"""JSON of `core.backtests.BacktestRequest`: what to compute; the engine reads it, and the recorder judges by it."""
+"""JSON of `core.backtests.BacktestRequest`: what to compute; the engine and the recorder read it."""
 ENV_ENGINE = "BACKFLEET_ENGINE"
 ENV_ENGINE_IMAGE = "BACKFLEET_ENGINE_IMAGE"
 ENV_ATTEMPT_ID = "BACKFLEET_ATTEMPT_ID"

@@ -29,7 +29,7 @@ from backfleet.core.backtests import BacktestRequest, Outcome, Result, result_to
 from backfleet.core.metrics import METRICS, OWN_OF_LEAN
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.files import MAX_RESULT_BYTES, MEBIBYTE
-from backfleet.engines.judging import judge_program
+from backfleet.engines.outcomes import outcome_of_program
 from backfleet.engines.program import (
     EXIT_ERROR,
     EXIT_OK,
@@ -78,9 +78,9 @@ class NoopEngine:
         )
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
-        """Judge the files as for `bars`."""
+        """Read the outcome as for `bars`."""
         del request
-        return judge_program(folder)
+        return outcome_of_program(folder)
 
 
 def parse_values(request: BacktestRequest) -> dict[str, Any]:

@@ -23,7 +23,7 @@ REASON_BY_EXIT_CODE: Mapping[int, FailureReason] = {
     EXIT_NO_DATA: FailureReason.NO_DATA,
     EXIT_INVALID_COMBINATION: FailureReason.INVALID_COMBINATION,
 }
-"""The codes that name a reason; `engines.judging` judges signals, timeouts and all other codes."""
+"""The codes that name a reason; `engines.outcomes` classifies signals, timeouts and all other codes."""
 
 Value = int | float | bool | str
 

@@ -65,4 +65,4 @@ class Engine(Protocol):
         """Return the container that computes `request`."""
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
-        """Judge the files that the engine and the shim left in `folder`. Hostile content gives a Failure, never an exception."""
+        """Read the outcome that engine and shim left in `folder`. Hostile content gives a Failure, never an exception."""

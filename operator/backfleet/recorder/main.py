@@ -21,7 +21,7 @@ from backfleet.engines.registry import ENGINES
 from backfleet.recorder.appending import Append, append_outcome
 from backfleet.recorder.logs import Log, json_log
 from backfleet.recorder.orders import Orders, OrdersInvalid, read_orders, termination_log
-from backfleet.recorder.recording import Clock, Recording, judge, record, with_image
+from backfleet.recorder.recording import Clock, Recording, read_outcome, record, with_image
 
 EXIT_SUCCESS = 0
 EXIT_ORDERS_INVALID = 2
@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def run(environment: Mapping[str, str], append: Append, clock: Clock) -> int:
-    """Judge and record with the given dependencies, and return the exit code."""
+    """Read and record the outcome with the given dependencies, and return the exit code."""
     log = json_log(attempt=environment.get(wire.ENV_ATTEMPT_ID, ""))
     try:
         orders = read_orders(environment)
@@ -61,13 +61,13 @@ def run(environment: Mapping[str, str], append: Append, clock: Clock) -> int:
 
 
 def _run(orders: Orders, append: Append, clock: Clock, log: Log) -> Recording:
-    outcome = judge(ENGINES.get(orders.engine), orders.engine, orders.folder, orders.request)
+    outcome = read_outcome(ENGINES.get(orders.engine), orders.engine, orders.folder, orders.request)
     outcome = with_image(outcome, orders.engine_image)
     ending = outcome.ending
     if isinstance(ending, Failure):
-        log("judged", kind="failed", reason=ending.reason.value, message=ending.message)
+        log("outcome read", kind="failed", reason=ending.reason.value, message=ending.message)
     else:
-        log("judged", kind="succeeded")
+        log("outcome read", kind="succeeded")
     return record(orders, outcome, append, clock, log)
 
 

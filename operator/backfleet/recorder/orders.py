@@ -23,7 +23,7 @@ class OrdersInvalid(BackfleetError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What to judge, for which attempt, and where to append it. An operator of 0.2.0 does not pass the engine's image."""
+    """What to read, for which attempt, and where to append it. An operator of 0.2.0 does not pass the engine's image."""
 
     engine: str
     engine_image: str | None = None

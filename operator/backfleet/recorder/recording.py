@@ -1,4 +1,4 @@
-"""Judge once, then offer the outcome to the database until it is recorded or the patience ends."""
+"""Read the outcome once, then offer it to the database until it is recorded or the patience ends."""
 
 import random
 from collections.abc import Callable
@@ -36,15 +36,15 @@ class Recording:
     message: str = ""
 
 
-def judge(engine: Engine | None, name: str, folder: Path, request: BacktestRequest) -> Outcome:
-    """Let the engine judge the folder. An error in it becomes an outcome too: nothing is lost silently."""
+def read_outcome(engine: Engine | None, name: str, folder: Path, request: BacktestRequest) -> Outcome:
+    """Let the engine read the outcome from its folder. An error in it becomes an outcome too: nothing is lost silently."""
     if engine is None:
         return _recorder_error(
             f"engine {name[:100]!r} is unknown to this recorder. Run operator and recorder in the same version."
         )
     try:
         return engine.outcome(folder, request)
-    except Exception as error:  # noqa: BLE001 (the last line of defence: a failed judgement must still be recorded)
+    except Exception as error:  # noqa: BLE001 (the last line of defence: an error of the engine must still be recorded)
         return _recorder_error(f"the engine's files could not be judged: {type(error).__name__}: {error}")
 
 

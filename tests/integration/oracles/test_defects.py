@@ -22,8 +22,8 @@ from backfleet.core.spec.model import parse_spec
 from backfleet.engines.bars.backtest import load_bars, run
 from backfleet.engines.bars.market_data import Bars
 from backfleet.engines.bars.settings import BarsSettings
+from backfleet.engines.lean.outcome import outcome_of_run
 from backfleet.engines.lean.placeholders import OF_PERFORMANCE
-from backfleet.engines.lean.verdict import judge_folder
 from tests.support.engines import make_request
 from tests.support.lean_results import write_exit
 
@@ -40,10 +40,10 @@ def read(name: str, start: date, end: date) -> tuple[Bars, tuple[str, ...]]:
     return series[0], run(request, series, settings).warnings
 
 
-def judged(name: str, folder: Path) -> Ending:
+def ending_of(name: str, folder: Path) -> Ending:
     shutil.copytree(FOLDER / name, folder, dirs_exist_ok=True)
     write_exit(folder)
-    return judge_folder(folder, make_request("Hunt", symbols=("AAPL",))).ending
+    return outcome_of_run(folder, make_request("Hunt", symbols=("AAPL",))).ending
 
 
 def converted(name: str) -> Any:
@@ -71,7 +71,7 @@ def test_a_hole_is_a_warning_with_its_dates() -> None:
 
 
 def test_a_run_too_short_for_figures_has_none_but_its_loss(tmp_path: Path) -> None:
-    found = judged("lean-short-run", tmp_path)
+    found = ending_of("lean-short-run", tmp_path)
     assert isinstance(found, Result)
     shown = {metric: value for metric in OF_PERFORMANCE if (value := found.metrics[metric]) is not None}
     assert shown == {"net_profit": pytest.approx(-0.4), "drawdown": pytest.approx(0.4)}
@@ -80,7 +80,7 @@ def test_a_run_too_short_for_figures_has_none_but_its_loss(tmp_path: Path) -> No
 
 
 def test_without_data_and_statistics_there_is_no_data(tmp_path: Path) -> None:
-    found = judged("lean-no-statistics", tmp_path)
+    found = ending_of("lean-no-statistics", tmp_path)
     assert isinstance(found, Failure)
     assert (found.reason, found.message.startswith("2000 of 2000 data requests failed")) == (
         FailureReason.NO_DATA,

@@ -15,7 +15,7 @@ import pytest
 
 from backfleet.core.backtests import Failure, Result
 from backfleet.core.reasons import FailureReason
-from backfleet.engines.lean.verdict import judge_folder
+from backfleet.engines.lean.outcome import outcome_of_run
 from tests.support.engines import make_request
 from tests.support.lean_results import write_exit
 
@@ -73,7 +73,7 @@ def result_file(name: str) -> Any:
 
 @pytest.mark.parametrize("name", list(EXPECTED))
 def test_every_number_is_the_one_that_must_come_out(tmp_path: Path, name: str) -> None:
-    ending = judge_folder(copy(name, tmp_path), REQUEST).ending
+    ending = outcome_of_run(copy(name, tmp_path), REQUEST).ending
     assert isinstance(ending, Result), ending
     for metric, value in EXPECTED[name].items():
         assert ending.metrics[metric] == (value if value is None else pytest.approx(value, abs=TOLERANCE)), metric
@@ -81,7 +81,7 @@ def test_every_number_is_the_one_that_must_come_out(tmp_path: Path, name: str) -
 
 @pytest.mark.parametrize("name", list(EXPECTED))
 def test_the_statistics_are_stored_text_for_text(tmp_path: Path, name: str) -> None:
-    ending = judge_folder(copy(name, tmp_path), REQUEST).ending
+    ending = outcome_of_run(copy(name, tmp_path), REQUEST).ending
     body = result_file(name)
     assert isinstance(ending, Result)
     assert ending.statistics == (body.get("statistics") or body["Statistics"])
@@ -91,13 +91,13 @@ def test_the_statistics_are_stored_text_for_text(tmp_path: Path, name: str) -> N
 
 
 def test_a_full_result_alone_gives_what_it_gives_beside_its_summary(tmp_path: Path) -> None:
-    both = judge_folder(copy("camelcase-52-orders", tmp_path), REQUEST).ending
+    both = outcome_of_run(copy("camelcase-52-orders", tmp_path), REQUEST).ending
     next(tmp_path.glob("*-summary.json")).unlink()
-    assert judge_folder(tmp_path, REQUEST).ending == both
+    assert outcome_of_run(tmp_path, REQUEST).ending == both
 
 
 def test_the_equity_curve_is_that_of_the_chart(tmp_path: Path) -> None:
-    ending = judge_folder(copy("camelcase-52-orders", tmp_path), REQUEST).ending
+    ending = outcome_of_run(copy("camelcase-52-orders", tmp_path), REQUEST).ending
     assert isinstance(ending, Result)
     assert len(ending.equity_curve) == 31
     assert ending.equity_curve[0] == (date(2023, 1, 1), 100000.0)
@@ -105,14 +105,14 @@ def test_the_equity_curve_is_that_of_the_chart(tmp_path: Path) -> None:
 
 
 def test_a_runtime_error_is_failed_with_its_message(tmp_path: Path) -> None:
-    ending = judge_folder(copy("runtime-error", tmp_path, code=1), REQUEST).ending
+    ending = outcome_of_run(copy("runtime-error", tmp_path, code=1), REQUEST).ending
     assert isinstance(ending, Failure)
     assert ending.reason is FailureReason.RUNTIME_ERROR
     assert ending.message.startswith(result_file("runtime-error")["state"]["RuntimeError"].strip())
 
 
 def test_a_run_without_data_is_failed_though_it_completed(tmp_path: Path) -> None:
-    ending = judge_folder(copy("no-data", tmp_path), REQUEST).ending
+    ending = outcome_of_run(copy("no-data", tmp_path), REQUEST).ending
     assert isinstance(ending, Failure)
     assert ending.reason is FailureReason.NO_DATA
     assert ending.message.startswith("11355 of 11356 data requests failed")

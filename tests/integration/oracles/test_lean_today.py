@@ -10,7 +10,7 @@ import pytest
 
 from backfleet.core.backtests import BacktestRequest, Failure, Result
 from backfleet.core.reasons import FailureReason
-from backfleet.engines.lean.verdict import judge_folder
+from backfleet.engines.lean.outcome import outcome_of_run
 from tests.integration.oracles.test_lean_files import FOLDER
 from tests.support.lean_results import write_exit
 
@@ -90,7 +90,7 @@ def test_a_folder_has_its_verdict(tmp_path: Path, name: str, code: int) -> None:
     write_exit(tmp_path, code)
     start, end = wanted.days
     request = replace(REQUEST, symbols=wanted.symbols, start_date=start, end_date=end)
-    ending = judge_folder(tmp_path, request).ending
+    ending = outcome_of_run(tmp_path, request).ending
     if isinstance(ending, Failure):
         assert ending.reason is wanted.reason, ending.message
         text = ending.message
@@ -113,7 +113,7 @@ def test_an_abort_changes_nothing_but_a_warning(tmp_path: Path) -> None:
         for file in (TODAY / "shutdown-abort").iterdir():
             shutil.copyfile(file, tmp_path / file.name)
         write_exit(tmp_path, code)
-        ending = judge_folder(tmp_path, REQUEST).ending
+        ending = outcome_of_run(tmp_path, REQUEST).ending
         assert isinstance(ending, Result)
         outcomes.append(ending)
     good, aborted = outcomes

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.support.bars.naive import Day, NaiveBroker, NaiveRsi
 
-Judge = Callable[[int], bool]
+Signal = Callable[[int], bool]
 Parameters = dict[str, Any]
 
 
@@ -21,8 +21,8 @@ def never(_bar: int) -> bool:
 
 @dataclass
 class Rule:
-    enter: Judge
-    leave: Judge = never
+    enter: Signal
+    leave: Signal = never
     risk: Callable[[int], float] | None = None
     """Per share at a bar; by default the price times the stop."""
     fraction: float | None = None
@@ -234,7 +234,7 @@ RULES: dict[str, Callable[..., Rule]] = {
 
 
 def run_rule(rule: Rule, days: Sequence[Day], p: Parameters, cash: float) -> NaiveBroker:
-    """Judge every close, and fill at the next open."""
+    """Decide at every close, and fill at the next open."""
     broker = NaiveBroker(cash, p["stop_loss_pct"], p["profit_target_pct"])
     for bar, day in enumerate(days):
         broker.open(bar, day.open)
@@ -257,7 +257,7 @@ def wanted(rule: Rule, bar: int, price: float, equity: float, stop: float) -> in
 
 
 def run_gap(days: Sequence[Day], p: Parameters, cash: float) -> NaiveBroker:
-    """STR-013: judged and filled at the open, out at the close."""
+    """STR-013: decided and filled at the open, out at the close."""
     broker = NaiveBroker(cash, p["stop_loss_pct"], p["profit_target_pct"])
     for bar, day in enumerate(days):
         if bar:

@@ -2,7 +2,7 @@
 
 Each begins with `# field: PATH`; the invalid ones also with `# hint: WORDS` that the message must hold. Older API servers
 leave list indexes out of their paths, so the paths of the refused ones have none: drop `[n]` from a message to compare.
-Apply them with `kubectl apply --validate=false`, so that the server is the one to judge.
+Apply them with `kubectl apply --validate=false`, so that the server is the one to validate.
 """
 
 from dataclasses import dataclass

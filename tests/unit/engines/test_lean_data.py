@@ -10,9 +10,9 @@ import pytest
 
 from backfleet.core.backtests import BacktestRequest, Failure
 from backfleet.core.reasons import FailureReason
+from backfleet.engines.lean.outcome import outcome_of_run
 from backfleet.engines.lean.standstill import Standstill, find_standstills
-from backfleet.engines.lean.verdict import judge_folder
-from tests.support.lean_judging import REQUEST, failure, result
+from tests.support.lean_outcomes import REQUEST, failure, result
 from tests.support.lean_results import (
     make_empty_run,
     make_result,
@@ -32,7 +32,7 @@ def asking(*symbols: str) -> BacktestRequest:
 
 
 def no_data(folder: Path, request: BacktestRequest) -> str:
-    ending = judge_folder(folder, request).ending
+    ending = outcome_of_run(folder, request).ending
     assert isinstance(ending, Failure), ending
     assert ending.reason is FailureReason.NO_DATA
     return ending.message
@@ -164,7 +164,7 @@ def test_what_stands_still_alone_or_not_for_long_is_no_hole(equity: Any, benchma
     assert find_standstills(equity, benchmark) == ()
 
 
-def test_points_at_the_end_of_time_end_no_judgement(tmp_path: Path) -> None:
+def test_points_at_the_end_of_time_end_no_reading(tmp_path: Path) -> None:
     """A day after the last one that Python knows cannot be computed."""
     body = make_result()
     points = body["charts"]["Strategy Equity"]["series"]["Equity"]["values"]

@@ -6,8 +6,8 @@ import pytest
 from backfleet.core.backtests import Failure
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.lean.layout import ALGORITHM_LOG_FILE
-from backfleet.engines.lean.verdict import judge_folder
-from tests.support.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result
+from backfleet.engines.lean.outcome import outcome_of_run
+from tests.support.lean_outcomes import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result
 from tests.support.lean_results import (
     make_empty_run,
     make_intermediate,
@@ -34,7 +34,7 @@ def test_once_the_results_are_posted_they_count_whatever_ended_the_process(tmp_p
     ending = f"exited with code {code}" if code < 128 else f"was ended by signal {code - 128} ("
     assert warning.startswith(f"the engine {ending}")
     assert warning.endswith(" after it had written its results")
-    assert judge_folder(tmp_path, REQUEST).exit_code == code
+    assert outcome_of_run(tmp_path, REQUEST).exit_code == code
 
 
 def test_an_error_keeps_its_reason_when_the_process_aborts_after_its_results(tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_a_run_that_lost_everything_is_a_result_with_a_warning(tmp_path: Path) -
 def test_a_run_that_never_found_its_algorithm_names_the_file(tmp_path: Path, code: int) -> None:
     write_log(write_run(tmp_path, code=code), ["TRACE:: Engine.Main(): Started 18:42"])
     request = replace(REQUEST, lean_project_path="research/trend", lean_algorithm_file="trend.py")
-    ending = judge_folder(tmp_path, request).ending
+    ending = outcome_of_run(tmp_path, request).ending
     assert isinstance(ending, Failure)
     assert ending.reason is FailureReason.ENGINE_ERROR
     assert "Check that research/trend/trend.py is among the projects." in ending.message

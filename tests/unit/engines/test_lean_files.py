@@ -12,7 +12,7 @@ from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import FileMissing
 from backfleet.engines.lean.layout import RESULT_FILE, SUMMARY_FILE
 from backfleet.engines.lean.result_files import find_files
-from tests.support.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result
+from tests.support.lean_outcomes import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result
 from tests.support.lean_results import (
     CONFIGURATION,
     STATISTICS,

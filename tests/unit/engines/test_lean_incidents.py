@@ -7,7 +7,7 @@ import pytest
 
 from backfleet.core.backtests import Finding
 from backfleet.engines.lean.layout import ORDER_EVENTS_FILE
-from tests.support.lean_judging import result
+from tests.support.lean_outcomes import result
 from tests.support.lean_results import make_result, pascal, write_json, write_log, write_run
 
 REASON = "Order Error: ids: [1], Insufficient buying power to complete orders (Value:[2294918.8215]), Reason: Id: 1"

@@ -11,7 +11,7 @@ from backfleet.engines.lean.curve import chart_points, daily_returns
 from backfleet.engines.lean.document import parse_document
 from backfleet.engines.lean.metrics import Measured, measure
 from backfleet.engines.lean.placeholders import OF_PERFORMANCE
-from tests.support.lean_judging import result
+from tests.support.lean_outcomes import result
 from tests.support.lean_results import (
     CONFIGURATION,
     PORTFOLIO,

@@ -73,7 +73,7 @@ def test_an_exit_signal_on_the_last_bar_leaves_the_position_open() -> None:
     [([10, 10, 9.51, 9.5, 9, 9], 4), ([10, 10, 10.49, 10.5, 11, 11], 4), ([10, 9, 9, 9, 9, 9], 2)],
     ids=["stop at exactly 5 %", "target at exactly 5 %", "on the close of the entry's own bar"],
 )
-def test_stop_and_target_are_judged_on_the_close_since_the_entry_price(closes: list[float], exit_bar: int) -> None:
+def test_stop_and_target_are_decided_on_the_close_since_the_entry_price(closes: list[float], exit_bar: int) -> None:
     bars = make_bars(closes, opens=[10, 10, 10, 10, 10, 10])
     ledger = simulate(bars, signals(enter=[0], stop=0.05, target=0.05), 1000.0, no_fee)
     assert [(trade.entry_bar, trade.exit_bar, trade.exit_price) for trade in ledger.trades] == [(1, exit_bar, 10)]

@@ -101,7 +101,7 @@ def test_a_last_word_that_cannot_be_left_is_logged_and_changes_nothing(
     environment = environment_of(tmp_path, BACKFLEET_TERMINATION_LOG=str(tmp_path / "no/folder"))
     assert run(environment, FakeDatabase(Reply(Answer.APPENDED)).append, FakeClock().as_clock()) == 3
     events = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
-    assert events == ["judged", "recorded", "no termination message"]
+    assert events == ["outcome read", "recorded", "no termination message"]
 
 
 def test_log_lines_are_json_with_the_attempt_and_without_the_password(
@@ -113,7 +113,10 @@ def test_log_lines_are_json_with_the_attempt_and_without_the_password(
     assert run(environment_of(tmp_path, **more), append_outcome, FakeClock().as_clock()) == 4
     written = capsys.readouterr().err
     lines = [json.loads(line) for line in written.splitlines()]
-    assert [(line["event"], line["attempt"]) for line in lines] == [("judged", "uid-3.1"), ("database away", "uid-3.1")]
+    assert [(line["event"], line["attempt"]) for line in lines] == [
+        ("outcome read", "uid-3.1"),
+        ("database away", "uid-3.1"),
+    ]
     assert "hunter2" not in written + (tmp_path / "last-word").read_text()
 
 
@@ -123,8 +126,8 @@ def test_content_that_is_no_json_is_refused_before_any_connection() -> None:
     assert append_outcome("postgresql://nobody@127.0.0.1:1/x", "uid-3.1", broken).answer is Answer.REFUSED
 
 
-def test_the_recorder_of_another_engine_starts_without_what_judges_lean() -> None:
-    code = "import sys, backfleet.recorder.main; print('backfleet.engines.lean.verdict' in sys.modules)"
+def test_the_recorder_of_another_engine_starts_without_what_reads_lean() -> None:
+    code = "import sys, backfleet.recorder.main; print('backfleet.engines.lean.outcome' in sys.modules)"
     environment = {"PYTHONPATH": str(Path(__file__).resolve().parents[3] / "operator")}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "False"

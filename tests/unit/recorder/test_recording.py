@@ -8,7 +8,7 @@ from backfleet.core.reasons import FailureReason
 from backfleet.engines.noop import NoopEngine, run
 from backfleet.recorder.appending import Answer, Reply, row
 from backfleet.recorder.main import Terminated
-from backfleet.recorder.recording import Clock, Recording, judge, record, with_image
+from backfleet.recorder.recording import Clock, Recording, read_outcome, record, with_image
 from tests.support.engines import make_request
 from tests.unit.recorder.test_orders import ORDERS
 
@@ -109,34 +109,34 @@ def test_refused_twice_is_not_recorded() -> None:
 
 
 class BrokenEngine(NoopEngine):
-    """An engine whose judge has a defect."""
+    """An engine that has a defect."""
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
         raise KeyError("oops\x00")
 
 
-def test_a_judge_that_fails_is_an_outcome_with_its_exception() -> None:
-    judged = judge(BrokenEngine(), "broken", Path("/none"), REQUEST)
+def test_an_engine_that_fails_is_an_outcome_with_its_exception() -> None:
+    outcome = read_outcome(BrokenEngine(), "broken", Path("/none"), REQUEST)
     message = "the engine's files could not be judged: KeyError: 'oops\\x00'"
-    assert judged == Outcome(ending=Failure(reason=FailureReason.RECORDER_ERROR, message=message))
+    assert outcome == Outcome(ending=Failure(reason=FailureReason.RECORDER_ERROR, message=message))
 
 
 class InterruptedEngine(NoopEngine):
-    """An engine during whose judgement the pod is deleted."""
+    """An engine during whose reading the pod is deleted."""
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
         raise Terminated
 
 
-def test_a_signal_during_the_judgement_is_no_outcome() -> None:
+def test_a_signal_during_the_reading_is_no_outcome() -> None:
     with pytest.raises(Terminated):
-        judge(InterruptedEngine(), "noop", Path("/none"), REQUEST)
+        read_outcome(InterruptedEngine(), "noop", Path("/none"), REQUEST)
 
 
 def test_an_unknown_engine_is_an_outcome() -> None:
-    judged = judge(None, "lean9", Path("/none"), REQUEST)
+    outcome = read_outcome(None, "lean9", Path("/none"), REQUEST)
     message = "engine 'lean9' is unknown to this recorder. Run operator and recorder in the same version."
-    assert judged == Outcome(ending=Failure(reason=FailureReason.RECORDER_ERROR, message=message))
+    assert outcome == Outcome(ending=Failure(reason=FailureReason.RECORDER_ERROR, message=message))
 
 
 def test_a_result_keeps_the_image_of_its_engine_whatever_the_engine_says() -> None:

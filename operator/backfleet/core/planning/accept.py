@@ -71,21 +71,21 @@ def count_on(draft: Draft, limit: int) -> Decision:
     )
 
 
-def cost_of_judging(batch: SeenBatch) -> int:
+def cost_of_validating(batch: SeenBatch) -> int:
     """Return the units of work to validate a batch, by the size of its spec. Constraints cost most."""
     texts = batch.spec.get("constraints")
     constraints = sum(len(text) for text in texts if isinstance(text, str)) if isinstance(texts, list) else 0
     return 50 + constraints + len(str(batch.spec)) // 4
 
 
-def is_refused(refused: RefusedBatch | None, batch: SeenBatch, now: datetime, judge_again_seconds: float) -> bool:
+def is_refused(refused: RefusedBatch | None, batch: SeenBatch, now: datetime, validate_again_seconds: float) -> bool:
     """Report whether the batch was refused recently and has not changed, so that it need not be validated again.
 
     A restart forgets refusals, because it may change what the installation allows. The catalog can change at any time.
     """
     if refused is None or refused.generation != batch.generation:
         return False
-    return now < refused.judged_at + timedelta(seconds=judge_again_seconds)
+    return now < refused.validated_at + timedelta(seconds=validate_again_seconds)
 
 
 def needs_catalog(batch: SeenBatch, record: BatchRecord | None) -> bool:

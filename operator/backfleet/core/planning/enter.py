@@ -9,7 +9,7 @@ from functools import partial
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.planning.accept import (
     accept,
-    cost_of_judging,
+    cost_of_validating,
     count_on,
     is_refused,
     may_accept_again,
@@ -65,10 +65,10 @@ def enter(seen: Observation, facts: Facts, between: Callable[[], None]) -> Enter
             made.append(kind)
         elif kind is _Kind.FINISHED and record is not None:
             finished.append((batch, record))
-        elif kind is _Kind.NEW and spent >= seen.limits.judging_budget:
+        elif kind is _Kind.NEW and spent >= seen.limits.validation_budget:
             made.append(BatchPlan(uid=batch.uid, look_again_at=seen.now))
         else:
-            spent += cost_of_judging(batch) if kind is _Kind.NEW else 0
+            spent += cost_of_validating(batch) if kind is _Kind.NEW else 0
             begin = partial(_begin, seen, batch, record, kind)
             made.append(or_fault(batch.uid, partial(_begin_and_settle, begin, attempts[batch.uid], facts)))
     return Entered(
@@ -83,7 +83,7 @@ def _in_turn(seen: Observation, records: Mapping[str, BatchRecord]) -> list[Seen
     awake = [batch for batch in seen.batches if batch.uid not in seen.resting]
     return sorted(
         awake,
-        key=lambda each: (0 if each.uid in records else cost_of_judging(each), each.created_at, each.uid),
+        key=lambda each: (0 if each.uid in records else cost_of_validating(each), each.created_at, each.uid),
     )
 
 
@@ -93,7 +93,7 @@ def _kind_of(seen: Observation, batch: SeenBatch, record: BatchRecord | None) ->
     if record is not None and not may_accept_again(record, batch):
         return _Kind.FINISHED
     refused = seen.refused.get(batch.uid)
-    return _Kind.REFUSED if is_refused(refused, batch, seen.now, seen.limits.judge_again_seconds) else _Kind.NEW
+    return _Kind.REFUSED if is_refused(refused, batch, seen.now, seen.limits.validate_again_seconds) else _Kind.NEW
 
 
 def _begin_and_settle(
@@ -113,7 +113,7 @@ def _begin(seen: Observation, batch: SeenBatch, record: BatchRecord | None, kind
         return accept(seen, batch, before=record)
     except SpecInvalid as error:
         message = str(error)
-        refused = RefusedBatch(generation=batch.generation, message=message, judged_at=seen.now)
+        refused = RefusedBatch(generation=batch.generation, message=message, validated_at=seen.now)
         return replace(refuse(seen, batch, message), refused=refused)
 
 

@@ -141,7 +141,7 @@ class RefusedBatch:
 
     generation: int
     message: str
-    judged_at: datetime
+    validated_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ class Limits:
     max_combinations: int = 1_000_000
     walk_budget: int = 8_000
     """The most work of one pass for walking parameter spaces with constraints, over all batches, see `walk_budget`."""
-    judging_budget: int = 30_000
+    validation_budget: int = 30_000
     """The most work of one pass for validating new and edited batches: about 200 ordinary ones. The others wait."""
     uncharged_attempts: int = 5
     repeated_failures: int = 5
@@ -161,7 +161,7 @@ class Limits:
     deadline_slack_seconds: int = 60
     overdue_seconds: int = 300
     missing_seconds: int = 60
-    judge_again_seconds: int = 300
+    validate_again_seconds: int = 300
     """A refused batch is validated again after this time, because the catalog may have changed."""
     leftover_seconds: int = 30
     labels_per_pass: int = 200

@@ -93,7 +93,7 @@ def database_unavailable_status(seen: SeenBatch, message: str, now: datetime) ->
     kept = [dict(each) for each in seen.status.get("conditions", []) if each.get("type") != kind]
     unavailable = Condition(type=kind, status="True", reason="PostgresUnavailable", message=message)
     stamped = stamp(seen, {}, [unavailable], now)["conditions"]
-    # What was judged before keeps the generation that it was judged at.
+    # What was observed before keeps the generation that it was observed at.
     return {**seen.status, "conditions": sorted([*kept, *stamped], key=lambda each: str(each.get("type")))}
 
 

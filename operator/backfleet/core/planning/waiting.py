@@ -33,7 +33,7 @@ def settle_without_job(
         waiting = str(StartProblem.of_refusal(refusal))
         return Decision(unanswered=(attempt.key,), waiting=(waiting,), look_again_at=until)
     if draft.is_paused:
-        # A refusal is news once: after the pause it must not be judged by the time that has passed.
+        # A refusal is news once: after the pause the time that has passed must not count against it.
         seen = replace(without_wait(attempt), start_tries=attempt.start_tries + is_news)
         return Decision(changes=marked(attempt, seen))
     if refusal is not None and is_news:

@@ -23,7 +23,7 @@ class Ceilings:
 NO_CEILINGS = Ceilings(
     ttl_seconds_after_finished=31_536_000, start_timeout_seconds=86_400, backtest_timeout_seconds=604_800
 )
-"""The schema's own bounds: for those who judge a batch without knowing the installation."""
+"""The schema's own bounds: for those who validate a batch without knowing the installation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class _Excess:
     """It is not the default, which the API server writes into a batch that leaves the field out."""
 
 
-def judge_ceilings(spec: BatchSpec, ceilings: Ceilings) -> None:
+def validate_ceilings(spec: BatchSpec, ceilings: Ceilings) -> None:
     """Raise SpecInvalid for the first requested time that is above the installation's ceiling."""
     for each in _excesses(spec, ceilings):
         if each.is_asked:

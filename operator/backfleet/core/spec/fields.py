@@ -27,7 +27,7 @@ def parse_whole(raw: object) -> object:
 
 
 def parse_fraction(raw: object) -> object:
-    """Refuse a share of a whole that can only be meant as a percentage; the strict type judges all else."""
+    """Refuse a share of a whole that can only be meant as a percentage; the strict type validates all else."""
     if isinstance(raw, int | float) and not isinstance(raw, bool) and raw > 1:
         raise fault(f"{shown(raw)} is more than the whole", "write a fraction: 0.15 for 15 %")
     return raw

@@ -19,7 +19,7 @@ CONTROLS = ("maxConcurrent", "suspend", "cancel", "failurePolicy", "ttlSecondsAf
 SWITCHES = ("suspend", "cancel")
 """Controls that are taken as they are now, whatever is wrong with the others."""
 CRITERIA = "successCriteria"
-"""Editable too, and kept next to the controls: an edit of it is judged alone, see `core.planning.rejudge`."""
+"""Editable too, and kept next to the controls: an edit of it is handled alone, see `core.planning.rejudge`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

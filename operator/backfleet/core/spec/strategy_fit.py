@@ -17,7 +17,7 @@ _TAKEN: dict[ParameterType, tuple[ParameterType, ...]] = {
 """Declared types whose texts a parameter of a type reads; the values of a float may still not be whole."""
 
 
-def judge_names(spec: BatchSpec, strategy: StrategyInfo) -> None:
+def validate_names(spec: BatchSpec, strategy: StrategyInfo) -> None:
     """Raise SpecInvalid for a parameter that the strategy does not have."""
     for position, parameter in enumerate(spec.parameters):
         if parameter.name not in strategy.parameters:
@@ -28,13 +28,13 @@ def judge_names(spec: BatchSpec, strategy: StrategyInfo) -> None:
             )
 
 
-def judge_values(spec: BatchSpec, space: ParameterSpace, strategy: StrategyInfo) -> None:
+def validate_values(spec: BatchSpec, space: ParameterSpace, strategy: StrategyInfo) -> None:
     """Raise SpecInvalid for values that a parameter cannot read, and for symbols that the strategy cannot use."""
     for position, axis in enumerate(space.axes):
-        _judge_axis(axis, strategy.parameters[axis.name], f"spec.parameters[{position}]")
+        _validate_axis(axis, strategy.parameters[axis.name], f"spec.parameters[{position}]")
     chooser = next((axis for axis in space.axes if axis.name == strategy.symbol_parameter), None)
     if chooser is not None:
-        _judge_choice(spec, chooser, space.axes.index(chooser))
+        _validate_choice(spec, chooser, space.axes.index(chooser))
     elif strategy.symbols is not None and len(spec.data.symbols) != len(strategy.symbols):
         count = len(strategy.symbols)
         raise SpecInvalid(
@@ -52,7 +52,7 @@ def choose(wrong: str, known: Iterable[str]) -> str:
     return f"{hint}Choose one of: {', '.join(names)}"
 
 
-def _judge_axis(axis: Axis, wanted: ParameterType, where: str) -> None:
+def _validate_axis(axis: Axis, wanted: ParameterType, where: str) -> None:
     taken = _TAKEN.get(wanted, (wanted,))
     if axis.type not in taken:
         raise SpecInvalid(
@@ -76,7 +76,7 @@ def _first_fraction(axis: Axis) -> Value | None:
     return next((value for value in values if isinstance(value, Decimal) and value != value.to_integral_value()), None)
 
 
-def _judge_choice(spec: BatchSpec, chooser: Axis, position: int) -> None:
+def _validate_choice(spec: BatchSpec, chooser: Axis, position: int) -> None:
     symbols = spec.data.symbols
     for value in map(chooser.value, range(chooser.count)):
         if value not in symbols:

@@ -1,4 +1,4 @@
-"""Acceptance: what a schema cannot say of a batch, judged once against the catalog and the installation's limits."""
+"""Acceptance: what a schema cannot say of a batch, validated once against the catalog and the installation's limits."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,10 +9,10 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.core.metrics import METRICS
 from backfleet.core.space.constraints import Constraint, compile_constraints
 from backfleet.core.space.parameters import MAX_COMBINATIONS, ParameterSpace, build_space
-from backfleet.core.spec.ceilings import Ceilings, clamp, judge_ceilings
+from backfleet.core.spec.ceilings import Ceilings, clamp, validate_ceilings
 from backfleet.core.spec.model import BatchSpec, EngineName, VolumeSpec
 from backfleet.core.spec.quantities import parse_quantity
-from backfleet.core.spec.strategy_fit import choose, judge_names, judge_values
+from backfleet.core.spec.strategy_fit import choose, validate_names, validate_values
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.core.wire import LEAN_PARAMETERS
 
@@ -69,15 +69,15 @@ def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> 
     `nothing_satisfies` makes the error when it finds none.
     """
     strategy = _known_strategy(spec, strategies, limits)
-    judge_ceilings(spec, limits.ceilings)
+    validate_ceilings(spec, limits.ceilings)
     spec, _ = clamp(spec, limits.ceilings)
-    for judge in _JUDGES:
-        judge(spec, limits)
+    for validate in _VALIDATORS:
+        validate(spec, limits)
     if strategy is not None:
-        judge_names(spec, strategy)
+        validate_names(spec, strategy)
     space = build_space(spec.declarations(), limits.max_combinations)
     if strategy is not None:
-        judge_values(spec, space, strategy)
+        validate_values(spec, space, strategy)
     return AcceptedBatch(
         spec=spec,
         space=space,
@@ -88,8 +88,8 @@ def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> 
 
 def check_controls(spec: BatchSpec, limits: ControlLimits) -> None:
     """Validate what stays editable after acceptance, as `check` did. SpecInvalid names the field."""
-    _judge_timeouts(spec, limits)
-    _judge_resources(spec, limits)
+    _validate_timeouts(spec, limits)
+    _validate_resources(spec, limits)
 
 
 def _known_strategy(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> StrategyInfo | None:
@@ -113,7 +113,7 @@ def _known_strategy(spec: BatchSpec, strategies: Strategies, limits: AcceptanceL
     return None if known is None else known[name]
 
 
-def _judge_data(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+def _validate_data(spec: BatchSpec, limits: AcceptanceLimits) -> None:
     data = spec.data
     for position, symbol in enumerate(data.symbols):
         if symbol in data.symbols[:position]:
@@ -122,10 +122,10 @@ def _judge_data(spec: BatchSpec, limits: AcceptanceLimits) -> None:
         raise SpecInvalid(
             "spec.data.endDate", f"{data.end_date} is before startDate {data.start_date}", "swap the two dates"
         )
-    _judge_volume(data.volume, "spec.data.volume", limits)
+    _validate_volume(data.volume, "spec.data.volume", limits)
 
 
-def _judge_volume(volume: VolumeSpec | None, where: str, limits: AcceptanceLimits) -> None:
+def _validate_volume(volume: VolumeSpec | None, where: str, limits: AcceptanceLimits) -> None:
     if volume is None:
         return
     if volume.claim_name not in limits.volume_claims:
@@ -134,17 +134,17 @@ def _judge_volume(volume: VolumeSpec | None, where: str, limits: AcceptanceLimit
             f"the claim {volume.claim_name!r} is not allowed",
             _allowed("claims", limits.volume_claims),
         )
-    _judge_path(volume.sub_path, f"{where}.subPath")
+    _validate_path(volume.sub_path, f"{where}.subPath")
 
 
-def _judge_strategy(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+def _validate_strategy(spec: BatchSpec, limits: AcceptanceLimits) -> None:
     strategy = spec.strategy
-    _judge_path(strategy.lean_project_path, "spec.strategy.leanProjectPath")
-    _judge_path(strategy.lean_algorithm_file, "spec.strategy.leanAlgorithmFile")
-    _judge_volume(strategy.volume, "spec.strategy.volume", limits)
+    _validate_path(strategy.lean_project_path, "spec.strategy.leanProjectPath")
+    _validate_path(strategy.lean_algorithm_file, "spec.strategy.leanAlgorithmFile")
+    _validate_volume(strategy.volume, "spec.strategy.volume", limits)
 
 
-def _judge_lean(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+def _validate_lean(spec: BatchSpec, limits: AcceptanceLimits) -> None:
     if spec.engine.name is not EngineName.LEAN:
         return
     if not (limits.has_projects_volume or spec.strategy.volume or spec.engine.image):
@@ -168,12 +168,12 @@ def _judge_lean(spec: BatchSpec, limits: AcceptanceLimits) -> None:
             )
 
 
-def _judge_path(path: str | None, where: str) -> None:
+def _validate_path(path: str | None, where: str) -> None:
     if path is not None and ".." in PurePosixPath(path).parts:
         raise SpecInvalid(where, f"{path!r} leaves its volume", "write a path without `..`")
 
 
-def _judge_image(spec: BatchSpec, limits: AcceptanceLimits) -> None:
+def _validate_image(spec: BatchSpec, limits: AcceptanceLimits) -> None:
     image = spec.engine.image
     if image is not None and not any(_is_under(image, prefix) for prefix in limits.image_prefixes):
         raise SpecInvalid(
@@ -199,18 +199,18 @@ def _allowed(what: str, names: tuple[str, ...]) -> str:
     return f"leave it out, or use one of the allowed {what} ({', '.join(names)})"
 
 
-def _judge_objective(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
+def _validate_objective(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
     metric = spec.objective.metric
     if metric not in METRICS:
         raise SpecInvalid("spec.objective.metric", f"there is no metric {metric!r}", choose(metric, METRICS))
 
 
-def _judge_criteria(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
+def _validate_criteria(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
     if spec.success_criteria is not None:
         check_bounds(spec.success_criteria.criteria())
 
 
-def _judge_timeouts(spec: BatchSpec, _limits: ControlLimits) -> None:
+def _validate_timeouts(spec: BatchSpec, _limits: ControlLimits) -> None:
     policy = spec.failure_policy
     if policy.batch_timeout_seconds is not None and policy.batch_timeout_seconds < policy.backtest_timeout_seconds:
         raise SpecInvalid(
@@ -220,7 +220,7 @@ def _judge_timeouts(spec: BatchSpec, _limits: ControlLimits) -> None:
         )
 
 
-def _judge_resources(spec: BatchSpec, limits: ControlLimits) -> None:
+def _validate_resources(spec: BatchSpec, limits: ControlLimits) -> None:
     ceilings = {"cpu": limits.cpu_ceiling, "memory": limits.memory_ceiling}
     for resource, quantity in spec.resources.requests_map().items():
         if parse_quantity(quantity) > parse_quantity(ceilings[resource]):
@@ -231,13 +231,13 @@ def _judge_resources(spec: BatchSpec, limits: ControlLimits) -> None:
             )
 
 
-_JUDGES: tuple[Callable[[BatchSpec, AcceptanceLimits], None], ...] = (
-    _judge_strategy,
-    _judge_lean,
-    _judge_image,
-    _judge_data,
-    _judge_objective,
-    _judge_criteria,
-    _judge_timeouts,
-    _judge_resources,
+_VALIDATORS: tuple[Callable[[BatchSpec, AcceptanceLimits], None], ...] = (
+    _validate_strategy,
+    _validate_lean,
+    _validate_image,
+    _validate_data,
+    _validate_objective,
+    _validate_criteria,
+    _validate_timeouts,
+    _validate_resources,
 )

@@ -7,7 +7,7 @@ from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Outcome
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.bars.strategies import STRATEGIES
-from backfleet.engines.judging import judge_program
+from backfleet.engines.outcomes import outcome_of_program
 from backfleet.engines.program import parameter_types
 from backfleet.engines.protocol import EngineContainer, EngineSettings, mount_path
 
@@ -40,6 +40,6 @@ class BarsEngine:
         )
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
-        """Judge the shim's report and result.json."""
+        """Read the outcome from the shim's report and result.json."""
         del request
-        return judge_program(folder)
+        return outcome_of_program(folder)

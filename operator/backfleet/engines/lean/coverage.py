@@ -1,4 +1,4 @@
-"""Which of a batch's symbols LEAN had data for, judged by the paths that it requested and not by their number.
+"""Which of a batch's symbols LEAN had data for, by the paths that it requested and not by their number.
 
 A path is `/<type>/<market>/<resolution>/...` below the data folder. Every run requests the benchmark and the interest rate, so
 some requests succeed even if no symbol of the batch has data.

@@ -66,8 +66,8 @@ class LeanEngine:
         )
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
-        """Judge LEAN's files: an exit code of 0 proves nothing."""
+        """Read the outcome from all of LEAN's files: an exit code of 0 proves nothing."""
         # These are a tenth of the recorder's imports, and pods of other engines do not need them.
-        from backfleet.engines.lean.verdict import judge_folder  # noqa: PLC0415
+        from backfleet.engines.lean.outcome import outcome_of_run  # noqa: PLC0415
 
-        return judge_folder(folder, request)
+        return outcome_of_run(folder, request)

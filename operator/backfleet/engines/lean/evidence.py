@@ -23,7 +23,7 @@ MAX_GAP = timedelta(days=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The files of a run. `document` is judged: the summary, or else the full result. `full` is set only next to a summary."""
+    """The files of a run. `document`, the summary or else the full result, decides. `full` is set only next to a summary."""
 
     document: Document
     full: Document | None = None
@@ -36,7 +36,7 @@ class Evidence:
 
     @property
     def documents(self) -> tuple[Document, ...]:
-        """Return the document that is judged, and the full result if that is another one."""
+        """Return the document that decides the ending, and the full result if that is another one."""
         return (self.document,) if self.full is None else (self.document, self.full)
 
     @property

@@ -10,7 +10,7 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.core.planning.accept import (
     accept,
     acceptance_limits,
-    cost_of_judging,
+    cost_of_validating,
     count_on,
     is_refused,
     may_accept_again,
@@ -82,14 +82,14 @@ def test_a_batch_of_which_nothing_is_left_is_over() -> None:
 
 
 def test_a_refusal_holds_for_a_while_and_until_the_batch_is_edited() -> None:
-    refused = RefusedBatch(generation=1, message="no", judged_at=after(-299))
-    batch, old = build_batch(), replace(refused, judged_at=after(-300))
+    refused = RefusedBatch(generation=1, message="no", validated_at=after(-299))
+    batch, old = build_batch(), replace(refused, validated_at=after(-300))
     edited = replace(batch, generation=2)
     found = [is_refused(each, of, NOW, 300) for each, of in ((refused, batch), (old, batch), (refused, edited))]
     assert [*found, is_refused(None, batch, NOW, 300)] == [True, False, False, False]
 
 
-def test_a_batch_that_counting_refused_is_judged_again_once_its_definition_is_edited() -> None:
+def test_a_batch_that_counting_refused_is_validated_again_once_its_definition_is_edited() -> None:
     record = replace(build_draft().record, finish_reason=wire.REASON_SPEC_INVALID)
     wider = build_batch(data={"symbols": ["AAPL", "SPY"]})
     cancelled = replace(record, finish_reason=wire.REASON_CANCELLED)
@@ -104,10 +104,10 @@ def test_the_catalog_is_read_for_a_new_batch_and_where_its_own_criteria_were_tak
     assert found == [True, True, False]
 
 
-def test_judging_costs_by_the_size_of_the_spec_and_of_its_constraints() -> None:
+def test_validating_costs_by_the_size_of_the_spec_and_of_its_constraints() -> None:
     plain, constrained = build_batch(), build_batch(constraints=["value > 4"])
     added = len(str(constrained.spec)) // 4 - len(str(plain.spec)) // 4
-    assert cost_of_judging(constrained) - cost_of_judging(plain) == len("value > 4") + added
+    assert cost_of_validating(constrained) - cost_of_validating(plain) == len("value > 4") + added
 
 
 def test_what_is_allowed_is_the_installations_and_the_catalogs() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.changes import SettleFailure
-from backfleet.core.planning.accept import accept, cost_of_judging, count_on
+from backfleet.core.planning.accept import accept, cost_of_validating, count_on
 from backfleet.core.planning.decision import NOTHING, Decision
 from backfleet.core.planning.effects import BatchPlan
 from backfleet.core.planning.enter import Entered, enter
@@ -38,12 +38,12 @@ def test_a_batch_that_is_refused_says_so_and_is_remembered() -> None:
     seen = build_observation(INVALID)
     (made,) = entered(seen).plans
     assert made.refused is not None
-    refused = RefusedBatch(generation=1, message=made.refused.message, judged_at=NOW)
+    refused = RefusedBatch(generation=1, message=made.refused.message, validated_at=NOW)
     assert entered(seen) == nothing(plans=(replace(refuse(seen, INVALID, refused.message), refused=refused),))
 
 
-def test_a_batch_that_was_refused_lately_is_not_judged_again() -> None:
-    refused = RefusedBatch(generation=1, message="as before", judged_at=NOW)
+def test_a_batch_that_was_refused_lately_is_not_validated_again() -> None:
+    refused = RefusedBatch(generation=1, message="as before", validated_at=NOW)
     seen = build_observation(INVALID, refused={UID: refused})
     plan = refuse(seen, INVALID, "as before")
     assert entered(seen) == nothing(plans=(plan,))
@@ -56,7 +56,7 @@ def test_a_batch_that_was_refused_lately_is_not_judged_again() -> None:
 def test_new_batches_beyond_the_budget_of_a_pass_are_due_at_once_and_small_ones_come_first() -> None:
     small = build_batch()
     large = replace(build_batch(constraints=["value > 4"]), uid="large")
-    limits = Limits(judging_budget=cost_of_judging(small))
+    limits = Limits(validation_budget=cost_of_validating(small))
     made = entered(build_observation(large, small, limits=limits))
     assert [draft.seen.uid for draft in made.drafts] == [UID]
     assert made.plans == (BatchPlan(uid="large", look_again_at=NOW),)

@@ -82,7 +82,7 @@ def test_while_outcomes_are_out_of_sight_nothing_starts_and_the_next_look_is_at_
 def test_a_refused_batch_is_planned_and_remembered() -> None:
     batch = build_batch(strategy={"name": "Unknown"})
     made = plan(build_observation(batch))
-    refused = RefusedBatch(generation=1, message=made.refused[UID].message, judged_at=NOW)
+    refused = RefusedBatch(generation=1, message=made.refused[UID].message, validated_at=NOW)
     planned = replace(refuse(build_observation(), batch, refused.message), refused=refused)
     assert made == Plan(batches=(planned,), refused={UID: refused})
 

@@ -158,7 +158,7 @@ def moments(*problems: tuple[float, StartProblem]) -> list[bool]:
     [
         pytest.param([(1, IMAGE), (599, IMAGE), (600, IMAGE)], [False, False, True], id="its own time"),
         pytest.param([(1, ROOM), (3600, ROOM), (3601, ROOM)], [False, False, True], id="the time for room"),
-        pytest.param([(1, NO_ANSWER), (90_000, NO_ANSWER)], [False, False], id="no answer is never judged"),
+        pytest.param([(1, NO_ANSWER), (90_000, NO_ANSWER)], [False, False], id="no answer never counts"),
         pytest.param(
             [(1, NO_ANSWER), (3001, IMAGE), (3599, IMAGE), (3600, IMAGE)],
             [False, False, False, True],

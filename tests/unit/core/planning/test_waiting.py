@@ -97,7 +97,7 @@ def test_without_an_answer_for_long_the_attempt_waits_and_is_never_given_up() ->
     )
 
 
-def test_while_the_batch_is_paused_a_refusal_is_taken_note_of_and_not_judged() -> None:
+def test_while_the_batch_is_paused_a_refusal_is_noted_and_does_not_count() -> None:
     draft = build_draft(ATTEMPT, spec={"suspend": True})
     noted = replace(ATTEMPT, start_tries=1)
     assert settle_without_job(draft, ATTEMPT, refusal()) == Decision(changes=(MarkAttempt(attempt=noted),))

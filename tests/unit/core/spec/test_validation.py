@@ -34,7 +34,7 @@ def refusal(limits=LIMITS, strategies=STRATEGIES, **fields):
 
 
 @pytest.mark.parametrize("manifest", invalid_manifests(), ids=lambda manifest: manifest.name)
-def test_what_only_the_operator_can_judge_names_its_field_and_the_hint(manifest):
+def test_what_only_the_operator_can_validate_names_its_field_and_the_hint(manifest):
     error = refusal(**manifest.body["spec"])
     assert error.field == manifest.field
     assert manifest.hint in str(error)

@@ -18,12 +18,12 @@ GOOD = run(REQUEST)
 STARTED, FINISHED = datetime.fromtimestamp(1700000000, UTC), datetime.fromtimestamp(1700000060, UTC)
 
 
-def judged(folder: Path) -> Outcome:
+def outcome_in(folder: Path) -> Outcome:
     return ENGINES["bars"].outcome(folder, REQUEST)
 
 
 def failure(folder: Path) -> Failure:
-    ending = judged(folder).ending
+    ending = outcome_in(folder).ending
     assert isinstance(ending, Failure)
     return ending
 
@@ -31,7 +31,9 @@ def failure(folder: Path) -> Failure:
 def test_exit_0_and_a_good_file_is_a_result_with_the_times_of_the_shim(tmp_path: Path) -> None:
     write_exit(tmp_path)
     write_result(tmp_path, result_to_json(GOOD))
-    assert judged(tmp_path) == Outcome(ending=GOOD, exit_code=0, engine_started_at=STARTED, engine_finished_at=FINISHED)
+    assert outcome_in(tmp_path) == Outcome(
+        ending=GOOD, exit_code=0, engine_started_at=STARTED, engine_finished_at=FINISHED
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +68,7 @@ def test_reason_by_exit_code_and_memory_kills_without_a_result(
     tmp_path: Path, code: object, oom: object, reason: FailureReason
 ) -> None:
     write_exit(tmp_path, code, oom)
-    outcome = judged(tmp_path)
+    outcome = outcome_in(tmp_path)
     assert isinstance(outcome.ending, Failure)
     assert outcome.ending.reason is reason
     assert outcome.ending.message
@@ -107,7 +109,7 @@ def test_a_failure_is_not_hidden_by_a_result_that_looks_good(tmp_path: Path) -> 
 def test_a_result_beside_a_killed_helper_process_stands_with_a_warning(tmp_path: Path) -> None:
     write_exit(tmp_path, 0, 1)
     write_result(tmp_path, result_to_json(GOOD))
-    ending = judged(tmp_path).ending
+    ending = outcome_in(tmp_path).ending
     assert isinstance(ending, Result)
     assert ending.metrics == GOOD.metrics
     assert "ran out of memory and was killed" in ending.warnings[-1]
@@ -185,7 +187,7 @@ def test_a_device_is_no_result(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_a_missing_result(tmp_path: Path) -> None:
-    assert judged(tmp_path / "none").ending == Failure(
+    assert outcome_in(tmp_path / "none").ending == Failure(
         reason=FailureReason.RESULT_MISSING,
         message=f"{wire.SHIM_EXIT_FILE}: expected the engine's exit code, found none",
     )

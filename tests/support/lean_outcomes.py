@@ -1,11 +1,11 @@
-"""Judging a folder of LEAN's files in a test: the request it answers, and the outcome as what it must be."""
+"""Reading a folder of LEAN's files in a test: the request that it answers, and the outcome as what it must be."""
 
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from backfleet.core.backtests import BacktestRequest, Failure, Result
-from backfleet.engines.lean.verdict import judge_folder
+from backfleet.engines.lean.outcome import outcome_of_run
 from tests.support.engines import make_request
 from tests.support.lean_results import STATE, equity_values
 
@@ -15,13 +15,13 @@ SHORT_CURVE = {"Strategy Equity": {"series": {"Equity": {"values": equity_values
 
 
 def result(folder: Path, request: BacktestRequest = REQUEST) -> Result:
-    ending = judge_folder(folder, request).ending
+    ending = outcome_of_run(folder, request).ending
     assert isinstance(ending, Result), ending
     return ending
 
 
 def failure(folder: Path) -> Failure:
-    ending = judge_folder(folder, REQUEST).ending
+    ending = outcome_of_run(folder, REQUEST).ending
     assert isinstance(ending, Failure), ending
     assert 0 < len(ending.message) <= 2000
     return ending

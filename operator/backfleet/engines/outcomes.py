@@ -1,6 +1,6 @@
 """The rules that turn the shim's report and the engine's files into an outcome; shared by all engines.
 
-An engine's judgement runs one way: `read_exit`; `failure_of_exit`, or else what the engine's files show, `with_exit`;
+Each engine does it one way: `read_exit`; `failure_of_exit`, or else what the engine's files show, `with_exit`;
 `outcome_of`. Hostile content gives a Failure, never an exception.
 """
 
@@ -26,8 +26,8 @@ MAX_LAST_WORDS = 1000
 """Characters of stderr in a message."""
 
 
-def judge_program(folder: Path) -> Outcome:
-    """Judge what a program that uses `engines.program` left: the shim's report and result.json."""
+def outcome_of_program(folder: Path) -> Outcome:
+    """Return the outcome of a program that uses `engines.program`, from the shim's report and result.json."""
     report = read_exit(folder)
     failure = failure_of_exit(folder, report, REASON_BY_EXIT_CODE)
     return outcome_of(report, failure or with_exit(_read_program(folder), report))

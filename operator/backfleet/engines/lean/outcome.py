@@ -1,4 +1,4 @@
-"""The judgement of a LEAN run. Exit code 0 and "Completed" prove little: a run succeeded only if every condition here holds.
+"""How a LEAN run ended. Exit code 0 and "Completed" prove little: a run succeeded only if every condition here holds.
 
 The conditions: exit code 0, or results posted before the process ended otherwise; a readable result; if the layout has a
 state, no runtime error, an end time and the status Completed; statistics; some data; no early stop. docs/lean-results.md
@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from backfleet.core.backtests import BacktestRequest, Ending, Failure, Outcome, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import FileProblem, clean_text
-from backfleet.engines.judging import failure_of_exit, failure_of_files, outcome_of, read_exit, with_exit
 from backfleet.engines.lean.configuration import PYTHON_FILE
 from backfleet.engines.lean.curve import sampled_curve
 from backfleet.engines.lean.document import Document
@@ -21,6 +20,7 @@ from backfleet.engines.lean.logs import LogFacts, read_logs
 from backfleet.engines.lean.metrics import Measured, measure
 from backfleet.engines.lean.monitor import DataRequests
 from backfleet.engines.lean.remarks import provenance_of, warnings_of
+from backfleet.engines.outcomes import failure_of_exit, failure_of_files, outcome_of, read_exit, with_exit
 from backfleet.engines.shim import ShimReport
 
 MAX_WORDS = 1200
@@ -35,29 +35,29 @@ RUNTIME_MARKS = ("Runtime Error:", "RuntimeError:")
 """How Engine/Engine.cs and the setup handler begin the two kinds of messages."""
 
 
-def judge_folder(folder: Path, request: BacktestRequest) -> Outcome:
-    """Judge LEAN's run by its results folder. Hostile content gives a Failure, never an exception."""
+def outcome_of_run(folder: Path, request: BacktestRequest) -> Outcome:
+    """Return the outcome of the LEAN run that left this results folder. Hostile content gives a Failure, never an exception."""
     report = read_exit(folder)
-    ending = _judge(folder, report, request)
+    ending = _ending(folder, report, request)
     if isinstance(ending, Failure):
         ending = explain(folder, report.exit_code, ending, request)
     return outcome_of(report, ending)
 
 
-def _judge(folder: Path, report: ShimReport, request: BacktestRequest) -> Ending:
-    """Judge by the exit, or by the files where it decides nothing, or where the process ended after a whole result.
+def _ending(folder: Path, report: ShimReport, request: BacktestRequest) -> Ending:
+    """Decide by the exit, or by the files where it decides nothing, or where the process ended after a whole result.
 
     Files without a final result prove nothing of a process that ended otherwise than well.
     """
     failure = failure_of_exit(folder, report)
     if failure is not None and not (report.exit_code and read_logs(folder).is_posted):
         return failure
-    ending = with_exit(_judge_files(folder, request), report)
+    ending = with_exit(_ending_of_files(folder, request), report)
     is_proof = isinstance(ending, Result) or ending.reason not in NO_RESULT
     return ending if failure is None or is_proof else failure
 
 
-def _judge_files(folder: Path, request: BacktestRequest) -> Ending:
+def _ending_of_files(folder: Path, request: BacktestRequest) -> Ending:
     try:
         seen = gather(folder)
         measured = measure(seen.document, seen.whole, seen.rates)
@@ -147,7 +147,7 @@ def _no_data(seen: Evidence, measured: Measured, request: BacktestRequest) -> Fa
 
 
 def _data_problem(seen: Evidence, symbols: tuple[str, ...]) -> str | None:
-    """Judge by counts and paths: LEAN rounds its percentage, so 100 can mean all but a few requests."""
+    """Decide by counts and paths: LEAN rounds its percentage, so 100 can mean all but a few requests."""
     requests, points = seen.requests, seen.logs.data_points
     if requests is not None and requests.total and _is_all_failed(requests, points):
         return f"{requests.failed} of {requests.total} data requests failed"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from backfleet.core.reasons import FailureReason
-from backfleet.engines.lean.verdict import judge_folder
-from tests.support.lean_judging import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result, state
+from backfleet.engines.lean.outcome import outcome_of_run
+from tests.support.lean_outcomes import REQUEST, RUNTIME_ERROR, SHORT_CURVE, failure, result, state
 from tests.support.lean_results import (
     CONFIGURATION,
     STATISTICS,
@@ -34,7 +34,7 @@ def test_a_good_run_is_a_result_with_all_that_lean_wrote(tmp_path: Path) -> None
     write_run(tmp_path, make_result(), make_result(charts={}))
     write_monitor_report(tmp_path, 42, 0)
     write_log(tmp_path, ["TRACE:: Engine.Main(): LEAN ALGORITHMIC TRADING ENGINE v2.5.0.0 Mode: DEBUG (64bit)"])
-    outcome = judge_folder(tmp_path, REQUEST)
+    outcome = outcome_of_run(tmp_path, REQUEST)
     found = result(tmp_path)
     assert outcome.exit_code == 0
     assert outcome.engine_started_at == datetime.fromtimestamp(1700000000, UTC)
@@ -257,7 +257,7 @@ def test_a_folder_that_is_not_there_is_a_missing_result(tmp_path: Path) -> None:
     assert failure(tmp_path / "none").reason is FailureReason.RESULT_MISSING
 
 
-def test_the_old_casing_with_a_state_is_judged_by_it(tmp_path: Path) -> None:
+def test_the_old_casing_with_a_state_is_read_by_it(tmp_path: Path) -> None:
     parts = {"State": state(), "AlgorithmConfiguration": pascal(CONFIGURATION)}
     assert result(write_run(tmp_path, make_old_result(**parts))).warnings == ()
     parts["State"] = state(Status="Running", EndTime="")
