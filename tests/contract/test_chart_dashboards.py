@@ -10,7 +10,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.metrics import MetricWrapperBase
 
 import backfleet.controller.prometheus as operator_metrics
-from hack.helm.chart import CHART, ROOT, find_object, render_objects
+from hack.helm.chart import CHART, ROOT, render_objects
+from tests.support.chart import find_object
 
 NAME = "demo-backfleet-dashboard"
 FILE = CHART / "files" / "dashboard.json"

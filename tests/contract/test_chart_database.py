@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from hack.helm.chart import containers_of, find_object, pods_of, render_notes, render_objects, render_texts
+from hack.helm.chart import render_objects, render_texts
+from tests.support.chart import containers_of, find_object, pods_of, render_notes
 
 EXTERNAL = {"database": {"existingSecret": "my-database"}, "evaluationPostgres": {"enabled": False}}
 EXTERNAL_CLOSED = {

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from hack.generate.install_manifest import NAMESPACE
-from hack.helm.chart import ROOT, containers_of, pods_of
+from hack.helm.chart import ROOT
+from tests.support.chart import containers_of, pods_of
 
 INSTALL = ROOT / "manifests" / "install.yaml"
 OBJECTS: list[dict[str, Any]] = list(yaml.safe_load_all(INSTALL.read_text()))

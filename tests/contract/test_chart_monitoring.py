@@ -7,7 +7,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 import backfleet.controller.prometheus as operator_metrics
-from hack.helm.chart import find_object, render_objects
+from hack.helm.chart import render_objects
+from tests.support.chart import find_object
 
 MONITORED = {
     "metrics": {"serviceMonitor": {"enabled": True, "labels": {"p": "q"}}, "prometheusRule": {"enabled": True}}

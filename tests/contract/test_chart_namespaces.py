@@ -10,8 +10,9 @@ import pytest
 from backfleet.controller.cluster import RULES
 from backfleet.settings import Settings
 from backfleet_api.settings import load_settings
-from hack.helm.chart import find_object, pods_of, render_notes, render_objects
+from hack.helm.chart import render_objects
 from tests.contract.test_chart_rbac import API_RULES, rules_of
+from tests.support.chart import find_object, pods_of, render_notes
 
 OWN = "prod"
 EXTERNAL = {"database": {"existingSecret": "urls"}, "evaluationPostgres": {"enabled": False}}

@@ -12,7 +12,8 @@ from backfleet import settings
 from backfleet.store.migration import command as migrate
 from backfleet.store.migration import grants
 from backfleet_api import settings as api_settings
-from hack.helm.chart import CHART, containers_of, find_object, pods_of, render_objects
+from hack.helm.chart import CHART, render_objects
+from tests.support.chart import containers_of, find_object, pods_of
 
 EXTERNAL = {"database": {"existingSecret": "my-database"}, "evaluationPostgres": {"enabled": False}}
 DIGEST = "sha256:" + "ab" * 32

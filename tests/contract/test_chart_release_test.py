@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from backfleet.core.spec.model import BatchSpec
-from hack.helm.chart import CHART, find_object, render_objects
+from hack.helm.chart import CHART, render_objects
+from tests.support.chart import find_object
 
 PROGRAM = (CHART / "files" / "release-test.py").read_text()
 NAME = "demo-backfleet-test"

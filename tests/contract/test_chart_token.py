@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from backfleet_api.settings import load_settings
-from hack.helm.chart import CHART, containers_of, find_object, pods_of, render_notes, render_objects
+from hack.helm.chart import CHART, render_objects
+from tests.support.chart import containers_of, find_object, pods_of, render_notes
 
 NAME = "demo-backfleet-api-token"
 URL = "postgresql://api@db/backfleet"

@@ -1,7 +1,7 @@
 """The order of results under an objective: ties and nulls are decided here and nowhere else."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
 
@@ -48,11 +48,6 @@ def natural_direction(metric: str) -> Direction:
 def is_better(left: Standing, right: Standing, objective: Objective) -> bool:
     """Report whether `left` ranks before `right`."""
     return _order(left, objective) < _order(right, objective)
-
-
-def rank(standings: Iterable[Standing], objective: Objective) -> list[Standing]:
-    """Sort results, best first. An absent value (or NaN) comes last, and ties go to the lowest index."""
-    return sorted(standings, key=lambda standing: _order(standing, objective))
 
 
 def rank_key(value: float | None, direction: Direction) -> float:

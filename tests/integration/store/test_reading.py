@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.errors import NotFound, SpecInvalid
-from backfleet.core.ranking import Direction, Objective, rank
+from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchState, Best, Counters
 from backfleet.store.queries import reading
@@ -38,6 +38,7 @@ from tests.support.changes import (
     mark,
     succeed,
 )
+from tests.support.ranking import rank
 
 pytestmark = pytest.mark.postgres
 

@@ -2,7 +2,8 @@ from math import inf
 
 import pytest
 
-from backfleet.core.ranking import Direction, Objective, is_better, mixing_warning, natural_direction, rank, rank_key
+from backfleet.core.ranking import Direction, Objective, is_better, mixing_warning, natural_direction, rank_key
+from tests.support.ranking import rank
 
 HIGH = Objective("sharpe_ratio", Direction.MAXIMIZE)
 LOW = Objective("drawdown", Direction.MINIMIZE)

@@ -1,0 +1,15 @@
+"""Sorts results by the rule that core compares two of them by."""
+
+from collections.abc import Iterable
+from functools import cmp_to_key
+
+from backfleet.core.ranking import Objective, Standing, is_better
+
+
+def rank(standings: Iterable[Standing], objective: Objective) -> list[Standing]:
+    """Sort results with different indexes, best first."""
+
+    def compare(left: Standing, right: Standing) -> int:
+        return -1 if is_better(left, right, objective) else 1
+
+    return sorted(standings, key=cmp_to_key(compare))
