@@ -8,7 +8,7 @@ from datetime import datetime
 
 from fastapi import FastAPI
 
-from backfleet_api.cluster import Cluster, connect_cluster
+from backfleet_api.cluster import BatchCluster, connect_cluster
 from backfleet_api.dependencies import connect_services, present
 from backfleet_api.http.errors import install_translators
 from backfleet_api.http.middleware import Edge
@@ -28,7 +28,9 @@ Times are RFC 3339 in UTC. Ratios are fractions (0.026, not 2.6 %), money is in 
 is null. Unknown and repeated query parameters are errors. Errors are problem+json (RFC 9457)."""
 
 
-def create_app(settings: ApiSettings, cluster: Cluster | None = None, now: Callable[[], datetime] = present) -> FastAPI:
+def create_app(
+    settings: ApiSettings, cluster: BatchCluster | None = None, now: Callable[[], datetime] = present
+) -> FastAPI:
     """Create the ASGI app. Connect to the cluster of the process's environment unless `cluster` is given."""
     if cluster is None:
         cluster = connect_cluster(os.environ, settings.cluster_seconds, settings.cluster_write_seconds)

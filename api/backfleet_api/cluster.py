@@ -50,7 +50,7 @@ class NamespaceForbidden(Unavailable):
     """Kubernetes forbids access to this namespace. Other namespaces may be allowed."""
 
 
-class Cluster(Protocol):
+class BatchCluster(Protocol):
     """Finds and creates custom resources. Every method raises Unavailable if Kubernetes does not answer in time.
 
     Methods that write also raise SpecInvalid, Forbidden or NotFound if Kubernetes refuses the write.
@@ -166,7 +166,7 @@ class KubernetesCluster:
         return answer
 
 
-def connect_cluster(environment: Mapping[str, str], seconds: float, write_seconds: float = 4.0) -> Cluster:
+def connect_cluster(environment: Mapping[str, str], seconds: float, write_seconds: float = 4.0) -> BatchCluster:
     """Connect to the cluster that the process runs in, or that KUBECONFIG names. Return NoCluster without either.
 
     Never read ~/.kube/config: the API must not access a cluster that nobody named.

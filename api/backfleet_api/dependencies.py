@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from backfleet.core.errors import Unavailable
 from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.session import open_engine
-from backfleet_api.cluster import Cluster
+from backfleet_api.cluster import BatchCluster
 from backfleet_api.directory import Directory
 from backfleet_api.settings import ApiSettings
 
@@ -64,7 +64,7 @@ class Services:
     settings: ApiSettings
     engine: Engine
     health_engine: Engine
-    cluster: Cluster
+    cluster: BatchCluster
     directory: Directory
     quick: Calls
     slow: Calls
@@ -85,7 +85,7 @@ def present() -> datetime:
     return datetime.now(UTC)
 
 
-def connect_services(settings: ApiSettings, cluster: Cluster, now: Callable[[], datetime]) -> Services:
+def connect_services(settings: ApiSettings, cluster: BatchCluster, now: Callable[[], datetime]) -> Services:
     """Build the services. They connect when a request needs them, and again after an outage of Postgres."""
     threads, seconds = settings.threads, settings.answer_seconds
     return Services(

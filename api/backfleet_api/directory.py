@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from backfleet.core.errors import Unavailable
-from backfleet_api.cluster import Cluster, ClusterBatch, NamespaceForbidden
+from backfleet_api.cluster import BatchCluster, ClusterBatch, NamespaceForbidden
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Directory:
 
     def __init__(
         self,
-        cluster: Cluster,
+        cluster: BatchCluster,
         namespaces: tuple[str, ...],
         seconds: float,
         now: Callable[[], float] = time.monotonic,

@@ -25,7 +25,7 @@ class ApiUnavailable(Unavailable):
         self.retry_after_seconds = retry_after_seconds
 
 
-class Refused(BackfleetError):
+class RequestRefused(BackfleetError):
     """The API does not let this caller write, or lets nobody write."""
 
 
@@ -33,7 +33,7 @@ class ApiClient:
     """One connection to an API. Use it as a context manager, from one thread.
 
     Every method raises NotFound, SpecInvalid (the API refuses the request), Conflict or ApiUnavailable. Methods that write
-    also raise Refused if the token is missing or wrong. Only these methods send the token.
+    also raise RequestRefused if the token is missing or wrong. Only these methods send the token.
     """
 
     def __init__(
@@ -160,7 +160,7 @@ class ApiClient:
             case 404:
                 return NotFound(problem.detail)
             case 401 | 403:
-                return Refused(problem.detail)
+                return RequestRefused(problem.detail)
             case 409:
                 return Conflict(problem.detail)
             case 400 | 413 | 422 if problem.errors:

@@ -8,7 +8,7 @@ from backfleet_api.schemas.reading import Batch, BatchPhase
 from backfleet_client.client import ApiClient
 from backfleet_client.exits import EXIT_BATCH_FAILED
 from backfleet_client.progress import BarDisplay, LineDisplay, conclude
-from backfleet_client.watching import Clock, follow
+from backfleet_client.watching import PollClock, follow
 
 
 def watch_batch(client: ApiClient, batch: str, namespace: str | None, timeout_seconds: float | None) -> int:
@@ -25,7 +25,7 @@ def watch_batch(client: ApiClient, batch: str, namespace: str | None, timeout_se
     out, notes = sys.stdout, sys.stderr
     display = BarDisplay(out, notes) if out.isatty() else LineDisplay(out, notes, _local_time)
     try:
-        ended = follow(look, display, Clock(time.monotonic, time.sleep), timeout_seconds)
+        ended = follow(look, display, PollClock(time.monotonic, time.sleep), timeout_seconds)
     finally:
         display.close()
     print(conclude(ended), flush=True)

@@ -28,7 +28,7 @@ class Display(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class PollClock:
     """A clock that never goes back, in seconds, and a way to sleep."""
 
     now: Callable[[], float]
@@ -41,7 +41,7 @@ def sight(batch: Batch) -> tuple[object, ...]:
 
 
 def follow(
-    look: Callable[[float], Batch], display: Display, clock: Clock, timeout_seconds: float | None = None
+    look: Callable[[float], Batch], display: Display, clock: PollClock, timeout_seconds: float | None = None
 ) -> Batch:
     """Poll until the batch has ended, and return it. `look` receives the seconds that it may take.
 
@@ -73,7 +73,7 @@ def follow(
         clock.sleep(min(pause, deadline - clock.now()))
 
 
-def _check(deadline: float, clock: Clock) -> None:
+def _check(deadline: float, clock: PollClock) -> None:
     if clock.now() >= deadline:
         raise TimedOut("the batch has not ended within --timeout; it goes on")
 
@@ -81,7 +81,7 @@ def _check(deadline: float, clock: Clock) -> None:
 class _Outage:
     """An outage of the API: since when, and its notes."""
 
-    def __init__(self, display: Display, clock: Clock) -> None:
+    def __init__(self, display: Display, clock: PollClock) -> None:
         self._display, self._clock = display, clock
         self._since: float | None = None
 

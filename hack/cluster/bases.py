@@ -29,7 +29,7 @@ CMD ["/bin/sh"]
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class BaseImage:
     """A base image: its name and the packages that it has in addition to the minimum."""
 
     name: str
@@ -42,11 +42,11 @@ class Base:
         return f"localhost/{self.name}:{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
-PYTHON = Base("backfleet-base-python", ("python3", "python3-venv", "ca-certificates"), "60 s")
-POSTGRES = Base("backfleet-base-postgres", ("postgresql", "ca-certificates"), "90 s")
+PYTHON = BaseImage("backfleet-base-python", ("python3", "python3-venv", "ca-certificates"), "60 s")
+POSTGRES = BaseImage("backfleet-base-postgres", ("postgresql", "ca-certificates"), "90 s")
 
 
-def create_base(base: Base, build: Sequence[str], log: Path) -> None:
+def create_base(base: BaseImage, build: Sequence[str], log: Path) -> None:
     """Make the image with `build`, the command line of a builder that takes a tag and a folder."""
     work = cache_home() / "bases" / base.name
     tree, context = work / "tree", work / "context"

@@ -16,7 +16,7 @@ from hack.cluster.layout import cache_home
 from hack.cluster.progress import ClusterError, capture, run_logged, step
 from hack.cluster.sources import (
     DEFAULT_KEYRING,
-    Source,
+    PackageSource,
     archive_for,
     own_source_list,
     parse_sources,
@@ -65,7 +65,7 @@ def missing_packages(wanted: Mapping[str, str]) -> list[str]:
     )
 
 
-def machine_archive() -> Source:
+def machine_archive() -> PackageSource:
     """Return the Debian archive that this machine uses."""
     source = archive_for(parse_sources(read_machine_sources()), CODENAME)
     if source is None:
@@ -76,7 +76,7 @@ def machine_archive() -> Source:
     return source
 
 
-def archive_keyring(source: Source) -> str:
+def archive_keyring(source: PackageSource) -> str:
     """Return the keyring for debootstrap. It must also have the key of the next release, as Debian's does."""
     return DEFAULT_KEYRING if Path(DEFAULT_KEYRING).exists() else source.signed_by
 

@@ -12,7 +12,7 @@ DEFAULT_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PackageSource:
     """One archive: an address, its suites and components, and the keyring that signs it."""
 
     uri: str
@@ -21,9 +21,9 @@ class Source:
     signed_by: str = ""
 
 
-def parse_sources(files: Mapping[str, str]) -> list[Source]:
+def parse_sources(files: Mapping[str, str]) -> list[PackageSource]:
     """Parse the enabled binary sources of files, given as text by file name, in apt's order."""
-    found: list[Source] = []
+    found: list[PackageSource] = []
     for name in sorted(files, key=lambda each: (each != "sources.list", each)):
         if name.endswith(".sources"):
             found += parse_deb822(files[name])
@@ -32,7 +32,7 @@ def parse_sources(files: Mapping[str, str]) -> list[Source]:
     return found
 
 
-def parse_one_line(text: str) -> list[Source]:
+def parse_one_line(text: str) -> list[PackageSource]:
     """Parse the one-line form: `deb [options] uri suite components`."""
     pattern = re.compile(r"^\s*deb\s+(?:\[(?P<options>[^\]]*)\]\s+)?(?P<rest>[^#]+)")
     found = []
@@ -44,7 +44,7 @@ def parse_one_line(text: str) -> list[Source]:
         if len(words) >= 2:
             signed_by = re.search(r"signed-by=(\S+)", match["options"] or "", re.IGNORECASE)
             found.append(
-                Source(
+                PackageSource(
                     uri=words[0],
                     suites=(words[1],),
                     components=tuple(words[2:]),
@@ -54,7 +54,7 @@ def parse_one_line(text: str) -> list[Source]:
     return found
 
 
-def parse_deb822(text: str) -> list[Source]:
+def parse_deb822(text: str) -> list[PackageSource]:
     """Parse the stanza form, with comments and folded lines as apt reads them."""
     found = []
     lines = [line for line in text.splitlines() if not line.startswith("#")]
@@ -65,7 +65,7 @@ def parse_deb822(text: str) -> list[Source]:
             continue
         signed_by = fields.get("signed-by", "")
         found += [
-            Source(
+            PackageSource(
                 uri=uri,
                 suites=tuple(fields.get("suites", "").split()),
                 components=tuple(fields.get("components", "").split()),
@@ -90,7 +90,7 @@ def _fields(stanza: str) -> dict[str, str]:
     return fields
 
 
-def archive_for(sources: Iterable[Source], codename: str) -> Source | None:
+def archive_for(sources: Iterable[PackageSource], codename: str) -> PackageSource | None:
     """Return the machine's main Debian archive: the first source with `codename` and `main`, or None."""
     for source in sources:
         if codename in source.suites and "main" in source.components:
@@ -98,7 +98,7 @@ def archive_for(sources: Iterable[Source], codename: str) -> Source | None:
     return None
 
 
-def own_source_list(sources: Iterable[Source], codename: str) -> str:
+def own_source_list(sources: Iterable[PackageSource], codename: str) -> str:
     """Return one-line entries, for binaries and sources, for every Debian suite that the machine uses."""
     lines = []
     for source in sources:

@@ -17,7 +17,7 @@ Scalar = bool | int | Number | str
 Metrics = dict[str, int | Number | None]
 
 
-class Answer(BaseModel):
+class Body(BaseModel):
     """The base of every body: unknown fields, coercion and NaN are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -39,7 +39,7 @@ class BatchPhase(StrEnum):
 ENDED = frozenset({BatchPhase.COMPLETE, BatchPhase.FAILED, BatchPhase.CANCELLED})
 
 
-class FieldProblem(Answer):
+class FieldProblem(Body):
     """One problem of a request: the field, what is wrong, and the fix."""
 
     field: str = Field(description="the query parameter, path segment or body field")
@@ -47,7 +47,7 @@ class FieldProblem(Answer):
     hint: str | None = None
 
 
-class Problem(Answer):
+class Problem(Body):
     """An error (RFC 9457, application/problem+json)."""
 
     type: str = "about:blank"
@@ -57,7 +57,7 @@ class Problem(Answer):
     errors: list[FieldProblem] = []
 
 
-class Health(Answer):
+class Health(Body):
     """Whether the API can answer; `database` is `ok`, `unavailable` or `not migrated`."""
 
     status: str = Field(description="ok, or unavailable when Postgres does not answer or has no schema")
@@ -70,27 +70,27 @@ class Health(Answer):
     )
 
 
-class Liveness(Answer):
+class Liveness(Body):
     """The process is alive. Nothing else was checked."""
 
     status: str
 
 
-class Objective(Answer):
+class Objective(Body):
     """The metric that ranks, and whether more or less of it is better."""
 
     metric: str
     direction: Direction
 
 
-class Parameters(Answer):
+class Parameters(Body):
     """One combination twice: as typed JSON values, and as the exact texts that the engine read."""
 
     values: dict[str, Scalar]
     texts: dict[str, str]
 
 
-class Best(Answer):
+class Best(Body):
     """The best backtest under the batch's objective so far."""
 
     backtest_id: str
@@ -99,14 +99,14 @@ class Best(Answer):
     parameters: Parameters
 
 
-class Finish(Answer):
+class Finish(Body):
     """How the batch ended: reason and message of its Finished condition."""
 
     reason: str
     message: str
 
 
-class Counts(Answer):
+class Counts(Body):
     """Backtests by state. `queued` includes those never launched; `passed` counts the succeeded that meet the criteria."""
 
     total: int | None = Field(description="null while the operator still counts combinations under the constraints")
@@ -118,7 +118,7 @@ class Counts(Answer):
     passed: int
 
 
-class BatchSummary(Answer):
+class BatchSummary(Body):
     """A batch as lists show it."""
 
     batch_id: str = Field(description="the custom resource's uid")
@@ -163,14 +163,14 @@ class Batch(BatchSummary):
     spec: dict[str, Any] = Field(description="the custom resource's spec, as accepted")
 
 
-class BatchPage(Answer):
+class BatchPage(Body):
     """Batches, newest first."""
 
     batches: list[BatchSummary]
     next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last")
 
 
-class RankedResult(Answer):
+class RankedResult(Body):
     """A succeeded backtest with its rank. `value` is the metric that this answer is ordered by."""
 
     rank: int
@@ -188,7 +188,7 @@ class RankedResult(Answer):
     engine_image: str | None = Field(description="the engine's image; null for results of Backfleet 0.2.0")
 
 
-class ResultPage(Answer):
+class ResultPage(Body):
     """Ranked results of one batch, best first; results without the metric come last."""
 
     batch_id: str
@@ -207,7 +207,7 @@ class ResultPage(Answer):
     next_cursor: str | None = Field(description="pass it as `cursor` for the next page; null on the last")
 
 
-class Attempt(Answer):
+class Attempt(Body):
     """One try at a backtest."""
 
     number: int
@@ -221,14 +221,14 @@ class Attempt(Answer):
     message: str | None
 
 
-class EquityPoint(Answer):
+class EquityPoint(Body):
     """Equity at the close of a day."""
 
     date: date
     equity: Number
 
 
-class Finding(Answer):
+class Finding(Body):
     """One finding of the engine's own analysis of a run."""
 
     name: str
@@ -237,7 +237,7 @@ class Finding(Answer):
     count: int | None = Field(description="the number of instances; null if the engine does not report it")
 
 
-class BacktestResult(Answer):
+class BacktestResult(Body):
     """What a succeeded backtest measured, and the verdict on it."""
 
     metrics: Metrics
@@ -253,7 +253,7 @@ class BacktestResult(Answer):
     analysis: list[Finding] = Field(description="findings of the engine's own analysis (LEAN since 2026)")
 
 
-class Backtest(Answer):
+class Backtest(Body):
     """One combination of a batch: its state, attempts and result."""
 
     backtest_id: str

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field
 
 from backfleet.configs.documents import MAX_CONFIG_BYTES
 from backfleet.core.spec.model import PATH_PATTERN, SYMBOL_PATTERN, EngineName
-from backfleet_api.schemas.reading import Answer, BatchPhase, Number, Parameters
+from backfleet_api.schemas.reading import BatchPhase, Body, Number, Parameters
 
 # A DNS subdomain as Kubernetes defines it. Its parts may be longer than 63 characters, as Kubernetes allows too.
 NAME_PATTERN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
@@ -24,7 +24,7 @@ def _never_null(schema: dict[str, Any]) -> None:
     schema |= schema.pop("anyOf")[0]
 
 
-class RunRequest(Answer):
+class RunRequest(Body):
     """A batch to run, or with `dry_run` to validate and count: exactly one of `batch`, `config`, `config_path`."""
 
     model_config = ConfigDict(
@@ -82,7 +82,7 @@ class RunRequest(Answer):
     dry_run: bool = Field(default=False, description="validate and count, but create nothing")
 
 
-class Submitted(Answer):
+class Submitted(Body):
     """A batch that Kubernetes has stored. The operator validates it again and runs it."""
 
     batch_id: str = Field(description="the custom resource's uid")
@@ -97,14 +97,14 @@ class Submitted(Answer):
     )
 
 
-class PreviewedCombination(Answer):
+class PreviewedCombination(Body):
     """One combination that would run."""
 
     index: int
     parameters: Parameters
 
 
-class Estimate(Answer):
+class Estimate(Body):
     """The estimated time of the batch: total / max_concurrent, rounded up, times seconds_per_backtest."""
 
     seconds: Number
@@ -112,7 +112,7 @@ class Estimate(Answer):
     backtests: int = Field(description="the number of recent backtests of the strategy in the mean")
 
 
-class Preview(Answer):
+class Preview(Body):
     """What the batch would be. Nothing was created."""
 
     total: int | None = Field(
@@ -131,7 +131,7 @@ class Preview(Answer):
     )
 
 
-class Cancellation(Answer):
+class Cancellation(Body):
     """The state of a batch when its cancellation was requested, and what follows."""
 
     batch_id: str

@@ -13,7 +13,7 @@ from backfleet_api.http.body import read_json
 from backfleet_api.http.openapi import answers, request_body
 from backfleet_api.http.query import BatchId, BatchParameters, no_query, strict_query
 from backfleet_api.schemas import examples
-from backfleet_api.schemas.reading import ENDED, Answer
+from backfleet_api.schemas.reading import ENDED, Body
 from backfleet_api.schemas.writing import Cancellation, Preview, RunRequest, Submitted
 from backfleet_api.writing.cancel import cancel
 from backfleet_api.writing.request_spec import check_sources
@@ -76,5 +76,5 @@ def _parse_request(body: object) -> RunRequest:
         raise RequestValidationError([{**detail, "loc": ("body", *detail["loc"])} for detail in details]) from error
 
 
-def _respond(answer: Answer, status: HTTPStatus, headers: dict[str, str]) -> Response:
+def _respond(answer: Body, status: HTTPStatus, headers: dict[str, str]) -> Response:
     return Response(answer.model_dump_json(), status, headers, "application/json")

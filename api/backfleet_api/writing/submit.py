@@ -11,7 +11,7 @@ from backfleet.core import wire
 from backfleet.core.errors import Conflict, SpecInvalid
 from backfleet.core.spec.batch_names import name_stem
 from backfleet.store.tables.strategies import load_catalog
-from backfleet_api.cluster import Cluster, ClusterBatch, NewBatch
+from backfleet_api.cluster import BatchCluster, ClusterBatch, NewBatch
 from backfleet_api.dependencies import Services
 from backfleet_api.reading.answers import combination_answer
 from backfleet_api.reading.lookup import postgres
@@ -102,7 +102,7 @@ def _place(services: Services, request: RunRequest) -> str:
     return wanted
 
 
-def _create(cluster: Cluster, draft: NewBatch, name: str | None, key: str | None) -> tuple[ClusterBatch, bool]:
+def _create(cluster: BatchCluster, draft: NewBatch, name: str | None, key: str | None) -> tuple[ClusterBatch, bool]:
     """Create the draft under a name: the requested one, the key's, or a random one."""
     if name is not None:
         return _create_once(cluster, replace(draft, name=name), "name")
@@ -117,7 +117,7 @@ def _create(cluster: Cluster, draft: NewBatch, name: str | None, key: str | None
     raise NameTaken("name", "found no free name", "write a name")
 
 
-def _create_once(cluster: Cluster, batch: NewBatch, field: str) -> tuple[ClusterBatch, bool]:
+def _create_once(cluster: BatchCluster, batch: NewBatch, field: str) -> tuple[ClusterBatch, bool]:
     try:
         return cluster.create_batch(batch), True
     except Conflict as error:

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from backfleet.controller.loop import Health
+from backfleet.controller.loop import LoopHealth
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class HttpAnswer:
     content_type: str = "application/json"
 
 
-def answer(path: str, health: Health, stale_seconds: float) -> HttpAnswer:
+def answer(path: str, health: LoopHealth, stale_seconds: float) -> HttpAnswer:
     """Answer a request for a path. The operator is not ready while Postgres is away.
 
     It is not alive if the loop has not turned, or the listener has not listened, for `stale_seconds`. A watched
@@ -52,7 +52,7 @@ def answer(path: str, health: Health, stale_seconds: float) -> HttpAnswer:
             return HttpAnswer(404, b'{"problem": "try /healthz, /readyz or /metrics"}')
 
 
-def serve(health: Health, port: int, stale_seconds: float) -> ThreadingHTTPServer:
+def serve(health: LoopHealth, port: int, stale_seconds: float) -> ThreadingHTTPServer:
     """Serve on a port until `shutdown`, in a daemon thread, which does not keep the process alive."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -40,7 +40,7 @@ class PassesPort(Protocol):
 
 
 @dataclass(slots=True)
-class Health:
+class LoopHealth:
     """What probes and metrics read. The loop writes it; the listening thread writes `last_listened_at`."""
 
     is_holder: bool = False
@@ -64,7 +64,7 @@ class Loop:
     fence: FencePort
     start_passes: Callable[[int], PassesPort]
     tick_seconds: float
-    health: Health = field(default_factory=Health)
+    health: LoopHealth = field(default_factory=LoopHealth)
     clock: Callable[[], float] = time.monotonic
     _wake: threading.Event = field(default_factory=threading.Event)
     _wanted_lock: threading.Lock = field(default_factory=threading.Lock)

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backfleet_api.app import create_app
-from backfleet_api.cluster import Cluster, NoCluster
+from backfleet_api.cluster import BatchCluster, NoCluster
 from backfleet_api.settings import ApiSettings
 from tests.integration.api.kubernetes import Written, writing_app
 from tests.support.clocked import ClockedDatabase
@@ -53,7 +53,7 @@ def serve(database: Database) -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(
-            cluster: Cluster | None = None, now: Callable[[], datetime] = lambda: NOW, **settings: Any
+            cluster: BatchCluster | None = None, now: Callable[[], datetime] = lambda: NOW, **settings: Any
         ) -> TestClient:
             given = ApiSettings(**defaults | settings)
             app = create_app(given, cluster or NoCluster(), now)
@@ -66,7 +66,7 @@ def serve(database: Database) -> Iterator[Serve]:
 def api_url(database: Database, cluster: CustomResources) -> Iterator[str]:
     """The app over the fresh database behind real HTTP, on a port of this machine."""
     settings = ApiSettings(database_url=database.api_url, namespace="backfleet")
-    app = create_app(settings, cast(Cluster, cluster), lambda: NOW)
+    app = create_app(settings, cast(BatchCluster, cluster), lambda: NOW)
     with serving(app) as url:
         yield url
 

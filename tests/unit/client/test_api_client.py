@@ -7,7 +7,7 @@ import pytest
 
 from backfleet.core.errors import Conflict, NotFound, SpecInvalid
 from backfleet_api.schemas import examples
-from backfleet_client.client import ApiClient, ApiUnavailable, Refused, parse_api_url
+from backfleet_client.client import ApiClient, ApiUnavailable, RequestRefused, parse_api_url
 
 Handler = Callable[[httpx2.Request], httpx2.Response]
 
@@ -87,8 +87,8 @@ def test_only_requests_that_write_send_the_token() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (401, Refused),
-        (403, Refused),
+        (401, RequestRefused),
+        (403, RequestRefused),
         (404, NotFound),
         (409, Conflict),
         (422, ApiUnavailable),

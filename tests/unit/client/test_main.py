@@ -5,7 +5,7 @@ import pytest
 
 from backfleet.core.errors import Conflict, NotFound, SpecInvalid, Unavailable
 from backfleet_client import exits
-from backfleet_client.client import Refused
+from backfleet_client.client import RequestRefused
 from backfleet_client.commands import cli
 from backfleet_client.main import main, run
 
@@ -16,7 +16,7 @@ from backfleet_client.main import main, run
         (NotFound("x"), 3),
         (SpecInvalid("f", "p", "m"), 2),
         (Unavailable("x"), 4),
-        (Refused("x"), 6),
+        (RequestRefused("x"), 6),
         (Conflict("x"), 6),
         (exits.TimedOut("x"), 5),
         (KeyboardInterrupt(), 130),

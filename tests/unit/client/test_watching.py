@@ -6,7 +6,7 @@ from backfleet.core.errors import NotFound, Unavailable
 from backfleet_api.schemas import examples
 from backfleet_api.schemas.reading import Batch
 from backfleet_client.exits import TimedOut
-from backfleet_client.watching import LONGEST_PAUSE_SECONDS, PATIENCE_SECONDS, Clock, follow
+from backfleet_client.watching import LONGEST_PAUSE_SECONDS, PATIENCE_SECONDS, PollClock, follow
 
 
 def batch(**changes: object) -> Batch:
@@ -46,7 +46,7 @@ class Stage:
         self.notes.append(text)
 
     def follow(self, timeout: float | None = None) -> Batch:
-        return follow(self.look, self, Clock(lambda: self.time, self.sleep), timeout)
+        return follow(self.look, self, PollClock(lambda: self.time, self.sleep), timeout)
 
 
 @pytest.mark.parametrize("state", ["complete", "failed", "cancelled"])
@@ -147,4 +147,4 @@ def test_a_first_poll_that_the_deadline_cuts_is_a_timeout() -> None:
         raise AWAY
 
     with pytest.raises(TimedOut):
-        follow(slow_look, stage, Clock(lambda: stage.time, stage.sleep), 0.2)
+        follow(slow_look, stage, PollClock(lambda: stage.time, stage.sleep), 0.2)

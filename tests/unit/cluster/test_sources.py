@@ -1,4 +1,4 @@
-from hack.cluster.sources import Source, archive_for, own_source_list, parse_sources
+from hack.cluster.sources import PackageSource, archive_for, own_source_list, parse_sources
 
 STANZAS = """\
 Types: deb
@@ -38,15 +38,17 @@ deb http://third-party.test/apt stable main
 
 def test_stanzas_give_uris_suites_and_keyrings() -> None:
     assert parse_sources({"debian.sources": STANZAS}) == [
-        Source("http://mirror.test/debian", ("bookworm", "bookworm-updates"), ("main", "contrib"), "/keys/debian.gpg"),
-        Source("http://mirror.test/security", ("bookworm-security",), ("main",), ""),
+        PackageSource(
+            "http://mirror.test/debian", ("bookworm", "bookworm-updates"), ("main", "contrib"), "/keys/debian.gpg"
+        ),
+        PackageSource("http://mirror.test/security", ("bookworm-security",), ("main",), ""),
     ]
 
 
 def test_lines_give_the_same_and_skip_comments_and_source_entries() -> None:
     assert parse_sources({"sources.list": LINES}) == [
-        Source("http://line.test/debian", ("bookworm",), ("main", "non-free"), "/keys/line.gpg"),
-        Source("http://third-party.test/apt", ("stable",), ("main",), ""),
+        PackageSource("http://line.test/debian", ("bookworm",), ("main", "non-free"), "/keys/line.gpg"),
+        PackageSource("http://third-party.test/apt", ("stable",), ("main",), ""),
     ]
 
 

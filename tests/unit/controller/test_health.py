@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 
 from backfleet.controller.health import answer, serve
-from backfleet.controller.loop import Health
+from backfleet.controller.loop import LoopHealth
 from backfleet.controller.passes import PassReport
 from backfleet.controller.prometheus import observe_pass
 from backfleet.core.planning.effects import Plan
@@ -18,10 +18,10 @@ from backfleet.core.planning.effects import Plan
 STALE_SECONDS = 100.0
 
 
-def health(*, age: float = 0.0, silence: float = 0.0, **state: Any) -> Health:
+def health(*, age: float = 0.0, silence: float = 0.0, **state: Any) -> LoopHealth:
     now = time.monotonic()
     moments = {"last_turn_at": now - age, "last_listened_at": now - silence}
-    return Health(**{"is_holder": True, "problem": None, **moments, **state})
+    return LoopHealth(**{"is_holder": True, "problem": None, **moments, **state})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ loss over the whole run by more than its rounding.
 import pytest
 
 from backfleet.engines.lean.document import parse_document
-from backfleet.engines.lean.metrics import Measured, measure
+from backfleet.engines.lean.metrics import LeanMetrics, measure
 from backfleet.engines.lean.placeholders import DRAWDOWN_TOLERANCE, OF_PERFORMANCE
 from tests.support.lean_results import make_result
 
@@ -84,11 +84,11 @@ def rows(table: str) -> list[dict[str, str]]:
     return [{field: text for field, text in row.items() if text != "-"} for row in lines]
 
 
-def read(row: dict[str, str]) -> Measured:
+def read(row: dict[str, str]) -> LeanMetrics:
     return measure(parse_document("x.json", make_result(statistics=row, totalPerformance=None, runtimeStatistics={})))
 
 
-def loss_of(measured: Measured) -> float:
+def loss_of(measured: LeanMetrics) -> float:
     profit = measured.metrics["net_profit"]
     assert profit is not None
     return -profit

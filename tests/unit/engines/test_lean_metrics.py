@@ -9,7 +9,7 @@ import pytest
 from backfleet.core.metrics import METRICS
 from backfleet.engines.lean.curve import chart_points, daily_returns
 from backfleet.engines.lean.document import parse_document
-from backfleet.engines.lean.metrics import Measured, measure
+from backfleet.engines.lean.metrics import LeanMetrics, measure
 from backfleet.engines.lean.placeholders import OF_PERFORMANCE
 from tests.support.lean_outcomes import result
 from tests.support.lean_results import (
@@ -65,16 +65,16 @@ FEWER_DIGITS = {
 }
 
 
-def measured(body: dict[str, Any]) -> Measured:
+def measured(body: dict[str, Any]) -> LeanMetrics:
     return measure(parse_document("x.json", body))
 
 
 def test_per_metric_the_field_with_more_digits_is_taken() -> None:
-    assert measured(make_result()) == Measured(MORE_DIGITS)
+    assert measured(make_result()) == LeanMetrics(MORE_DIGITS)
 
 
 def test_the_old_layout_gives_the_same_numbers_but_for_the_equity_that_it_does_not_say() -> None:
-    assert measured(make_old_result()) == Measured(MORE_DIGITS | {"start_equity": None})
+    assert measured(make_old_result()) == LeanMetrics(MORE_DIGITS | {"start_equity": None})
 
 
 def test_the_old_casing_may_have_the_new_name_for_orders() -> None:
@@ -116,7 +116,7 @@ def test_the_sharpe_ratio_has_the_digits_that_tell_two_runs_apart() -> None:
 
 def test_what_is_nowhere_said_is_absent() -> None:
     found = measured(make_result(totalPerformance=None, statistics={}, runtimeStatistics={}))
-    assert found == Measured(dict.fromkeys(METRICS))
+    assert found == LeanMetrics(dict.fromkeys(METRICS))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_run_without_orders_has_no_ratios_and_no_rates() -> None:
         "start_equity": 250000.0,
         "end_equity": 250000.0,
     }
-    assert measured(make_empty_run()) == Measured(dict.fromkeys(METRICS) | numbers)
+    assert measured(make_empty_run()) == LeanMetrics(dict.fromkeys(METRICS) | numbers)
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", None), ("0.0000", 0.0), ("-0.0000", 0.0), ("0.5", 0.5)])
@@ -271,7 +271,7 @@ def test_rates_are_computed_from_the_closed_trades_after_fees(in_layout: Any) ->
 
 def test_without_readable_closed_trades_the_rates_are_those_of_lean() -> None:
     performance = make_performance() | {"closedTrades": [trade(1.0, 0.0, 1), {"profitLoss": "much"}]}
-    assert measured(make_result(totalPerformance=performance)) == Measured(MORE_DIGITS)
+    assert measured(make_result(totalPerformance=performance)) == LeanMetrics(MORE_DIGITS)
 
 
 def test_profit_without_a_losing_trade_has_no_ratio_of_win_to_loss() -> None:

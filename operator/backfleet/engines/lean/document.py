@@ -15,7 +15,7 @@ from backfleet.core.spec.storable import storable_text
 from backfleet.engines.files import MAX_RESULT_BYTES, FileProblem, clean_text, read_json
 from backfleet.engines.lean.curve import Points, chart_points
 from backfleet.engines.lean.findings import read_findings
-from backfleet.engines.lean.trading import OrderCounts, Trade, count_orders, read_trades
+from backfleet.engines.lean.trading import ClosedTrade, OrderCounts, count_orders, read_trades
 
 MAX_BYTES = 2 * MAX_RESULT_BYTES
 """The limit of one result file: parsed, even the worst one fits the recorder's 256 MiB."""
@@ -56,7 +56,7 @@ class Document:
     returns: Points = ()
     benchmark: Points = ()
     orders: OrderCounts | None = None
-    closed_trades: tuple[Trade, ...] | None = None
+    closed_trades: tuple[ClosedTrade, ...] | None = None
     analysis: tuple[Finding, ...] = ()
     altered: tuple[str, ...] = ()
 

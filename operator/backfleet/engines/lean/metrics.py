@@ -104,14 +104,14 @@ SOURCES: Mapping[str, tuple[Source, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class LeanMetrics:
     """All of `core.metrics.METRICS`, and a warning for every unreadable text."""
 
     metrics: Mapping[str, Number]
     warnings: tuple[str, ...] = ()
 
 
-def measure(document: Document, whole: Document | None = None, rates: RiskFreeRates | None = None) -> Measured:
+def measure(document: Document, whole: Document | None = None, rates: RiskFreeRates | None = None) -> LeanMetrics:
     """Compute the metrics of a document. A figure that is missing or unreadable is None.
 
     `whole` is the full result if that is another document: only it has closed trades and daily returns. `rates` are the
@@ -127,7 +127,7 @@ def measure(document: Document, whole: Document | None = None, rates: RiskFreeRa
     values |= comparable_figures(daily_returns(whole.returns), rates or NO_RATE)
     values["fee_share"] = fee_share(values["total_fees"], values["gross_profit"])
     # Each trade and return is finite, but what is computed from them may overflow.
-    return Measured({name: each if _is_figure(each) else None for name, each in values.items()}, tuple(warnings))
+    return LeanMetrics({name: each if _is_figure(each) else None for name, each in values.items()}, tuple(warnings))
 
 
 def _is_figure(value: Number) -> bool:

@@ -17,7 +17,7 @@ from backfleet.engines.lean.document import Document
 from backfleet.engines.lean.evidence import Evidence, gather
 from backfleet.engines.lean.explaining import with_log
 from backfleet.engines.lean.logs import LogFacts, read_logs
-from backfleet.engines.lean.metrics import Measured, measure
+from backfleet.engines.lean.metrics import LeanMetrics, measure
 from backfleet.engines.lean.monitor import DataRequests
 from backfleet.engines.lean.remarks import provenance_of, warnings_of
 from backfleet.engines.outcomes import failure_of_exit, failure_of_files, outcome_of, read_exit, with_exit
@@ -73,7 +73,7 @@ def _ending_of_files(folder: Path, request: BacktestRequest) -> Ending:
         return failure_of_files(problem)
 
 
-def find_failure(seen: Evidence, measured: Measured, request: BacktestRequest) -> Failure | None:
+def find_failure(seen: Evidence, measured: LeanMetrics, request: BacktestRequest) -> Failure | None:
     """Return a failure for the first condition that a run's files do not meet; None if they meet all."""
     return (
         _error(seen)
@@ -136,7 +136,7 @@ def _not_completed(document: Document) -> Failure | None:
     return Failure(reason=FailureReason.ENGINE_ERROR, message=message)
 
 
-def _no_data(seen: Evidence, measured: Measured, request: BacktestRequest) -> Failure | None:
+def _no_data(seen: Evidence, measured: LeanMetrics, request: BacktestRequest) -> Failure | None:
     """Find missing data. A run with orders had prices, so it never lacks data."""
     problem = None if measured.metrics["total_orders"] else _data_problem(seen, request.symbols)
     if problem is None:

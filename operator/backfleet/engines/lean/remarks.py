@@ -8,14 +8,14 @@ from backfleet.engines.lean.configuration import parameter_texts_of
 from backfleet.engines.lean.document import Document
 from backfleet.engines.lean.evidence import Evidence
 from backfleet.engines.lean.incidents import incidents
-from backfleet.engines.lean.metrics import Measured
+from backfleet.engines.lean.metrics import LeanMetrics
 
 MAX_WARNINGS = 100
 MAX_WARNING = 500
 MAX_STANDSTILLS = 5
 
 
-def warnings_of(seen: Evidence, measured: Measured, request: BacktestRequest) -> tuple[str, ...]:
+def warnings_of(seen: Evidence, measured: LeanMetrics, request: BacktestRequest) -> tuple[str, ...]:
     """Return at most 100 warnings, the most important first, cleaned for display."""
     found = [clean_text(text, MAX_WARNING) for text in _warnings(seen, measured, request)]
     return (
@@ -40,7 +40,7 @@ def provenance_of(seen: Evidence, request: BacktestRequest) -> dict[str, str]:
     return {key: value for key, value in known.items() if value is not None}
 
 
-def _warnings(seen: Evidence, measured: Measured, request: BacktestRequest) -> Iterator[str]:
+def _warnings(seen: Evidence, measured: LeanMetrics, request: BacktestRequest) -> Iterator[str]:
     yield from _differences(seen.document, request)
     if measured.metrics["total_orders"] == 0:
         yield "zero orders"

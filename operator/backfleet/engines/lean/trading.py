@@ -24,7 +24,7 @@ class OrderCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trade:
+class ClosedTrade:
     """A closed trade: its profit before fees, and the fees of its orders, in account currency."""
 
     exit_time: str
@@ -45,7 +45,7 @@ def count_orders(body: object) -> OrderCounts | None:
     return OrderCounts(total=len(body), cancelled=counts[CANCELLED], invalid=counts[INVALID])
 
 
-def read_trades(body: object) -> tuple[Trade, ...] | None:
+def read_trades(body: object) -> tuple[ClosedTrade, ...] | None:
     """Read the list `closedTrades`, ordered by exit time; None without it, or if any trade is unreadable."""
     if not isinstance(body, list) or len(body) > MAX_TRADES:
         return None
@@ -53,7 +53,7 @@ def read_trades(body: object) -> tuple[Trade, ...] | None:
     return tuple(sorted(found, key=lambda trade: trade.exit_time)) if len(found) == len(body) else None
 
 
-def trade_rates(trades: Sequence[Trade], start_equity: float | None) -> dict[str, float | None]:
+def trade_rates(trades: Sequence[ClosedTrade], start_equity: float | None) -> dict[str, float | None]:
     """Compute win rate, averages and their ratio from closed trades, after fees, as `bars` does; empty without a closed trade.
 
     An average is that of profit / realized capital before each trade. LEAN's own averages stay if the capital is unknown.
@@ -89,12 +89,12 @@ def refusal(folder: Path, name: str | None) -> str | None:
     return None
 
 
-def _trades(body: list[object]) -> Iterator[Trade]:
+def _trades(body: list[object]) -> Iterator[ClosedTrade]:
     for value in body:
         profit, fees = finite(_get(value, "profitLoss")), finite(_get(value, "totalFees"))
         end = _get(value, "exitTime")
         if profit is not None and fees is not None and isinstance(end, str):
-            yield Trade(exit_time=end[:40], profit=profit, fees=fees)
+            yield ClosedTrade(exit_time=end[:40], profit=profit, fees=fees)
 
 
 def _get(body: object, key: str) -> object:

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from backfleet.catalog import Catalog, CatalogStrategy
 from backfleet.core.criteria import RULES, SuccessCriteria
-from backfleet.store.tables.batches import Strategy, SuccessCriteriaRow
+from backfleet.store.tables.batches import StrategyRow, SuccessCriteriaRow
 
 _BOUNDS = tuple(rule.field for rule in RULES)
 
@@ -33,21 +33,21 @@ def _seed_strategy(connection: Connection, strategy: CatalogStrategy) -> None:
         "parameters": [{"name": p.name, "type": p.type.value, "default": p.default} for p in strategy.parameters],
     }
     status = strategy.status.value
-    statement = insert(Strategy).values(name=strategy.name, status=status, seeded_status=status, **described)
+    statement = insert(StrategyRow).values(name=strategy.name, status=status, seeded_status=status, **described)
     new = statement.excluded
     # A strategy that a batch brought before the catalog knew it has no seeded status: that one is taken over too.
     compared = [*described, "seeded_status"]
-    is_untouched = Strategy.status == func.coalesce(Strategy.seeded_status, Strategy.status)
+    is_untouched = StrategyRow.status == func.coalesce(StrategyRow.seeded_status, StrategyRow.status)
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["name"],
             set_={
                 **{column: new[column] for column in described},
-                "status": case((is_untouched, new.status), else_=Strategy.status),
+                "status": case((is_untouched, new.status), else_=StrategyRow.status),
                 "seeded_status": new.seeded_status,
                 "updated_at": func.now(),
             },
-            where=or_(*(getattr(Strategy, column).is_distinct_from(new[column]) for column in compared)),
+            where=or_(*(getattr(StrategyRow, column).is_distinct_from(new[column]) for column in compared)),
         )
     )
 

@@ -25,7 +25,7 @@ class Installation(Base):
     fenced_at: Mapped[Moment | None]
 
 
-class Strategy(Base):
+class StrategyRow(Base):
     """A strategy of the catalog, or one that a batch named. `seeded_status` is the catalog's last status.
 
     A status that differs from `seeded_status` was set by a user, and stays.

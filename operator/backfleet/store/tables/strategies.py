@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import insert
 from backfleet.core.criteria import RULES, SuccessCriteria
 from backfleet.core.records import StoredCatalog, StrategyRecord
 from backfleet.store.postgres.session import looking
-from backfleet.store.tables.batches import Strategy, SuccessCriteriaRow
+from backfleet.store.tables.batches import StrategyRow, SuccessCriteriaRow
 
 _BOUNDS = tuple(SuccessCriteriaRow.__table__.c[rule.field] for rule in RULES)
 
@@ -17,8 +17,12 @@ def load_catalog(engine: Engine) -> StoredCatalog:
     with looking(engine, "reading the strategies") as connection:
         rows = connection.execute(
             select(
-                Strategy.name, Strategy.status, Strategy.lean_project_path, criteria.c.id.label("criteria_id"), *_BOUNDS
-            ).outerjoin_from(Strategy.__table__, criteria, criteria.c.strategy_name == Strategy.name)
+                StrategyRow.name,
+                StrategyRow.status,
+                StrategyRow.lean_project_path,
+                criteria.c.id.label("criteria_id"),
+                *_BOUNDS,
+            ).outerjoin_from(StrategyRow.__table__, criteria, criteria.c.strategy_name == StrategyRow.name)
         ).all()
         default = connection.execute(select(*_BOUNDS).where(criteria.c.strategy_name.is_(None))).one_or_none()
     strategies = {
@@ -39,7 +43,7 @@ def ensure_strategy(connection: Connection, name: str) -> None:
     The row does not keep the project that the batch names: it applies to every namespace and installation of the
     database.
     """
-    statement = insert(Strategy).values(name=name, status="testing")
+    statement = insert(StrategyRow).values(name=name, status="testing")
     connection.execute(statement.on_conflict_do_nothing())
 
 
