@@ -18,12 +18,12 @@ from backfleet.store.passes.observe import observe
 from backfleet.store.postgres.session import open_engine
 from backfleet.store.tables.backtests import BacktestResult
 from backfleet.store.tables.base import OUTCOMES_CHANNEL
-from backfleet.store.tables.schema import SQL_FILES, create_schema
 from backfleet.store.tables.strategies import ensure_strategy, load_catalog
 from tests.integration.store.conftest import QUICK
 from tests.support.databases import ROLES, Database
 from tests.support.filling import BIG_UID, fill, migrate_to_released
 from tests.support.postgres import API, OPERATOR, RECORDER
+from tests.support.schema import SQL_FILES, create_schema
 
 pytestmark = pytest.mark.postgres
 

@@ -1,4 +1,4 @@
-"""Creates the current schema at once. The migrations produce the same, and a test compares the two."""
+"""The metadata of all tables, and the SQL files that ship with the migrations."""
 
 from importlib.resources import files
 
@@ -11,15 +11,6 @@ from backfleet.store.tables.batches import Batch
 METADATA = Base.metadata
 # Named so that both modules of tables are loaded before anybody looks at the metadata.
 MODELS = (Batch, BacktestJob)
-SQL_FILES = ("triggers_0003", "views_0001", "bodies_0003")
-"""The files of the current triggers, views and functions, in order. A migration that changes one adds a new file."""
-
-
-def create_schema(connection: Connection) -> None:
-    """Create tables, triggers and views in an empty database."""
-    METADATA.create_all(connection)
-    for name in SQL_FILES:
-        run_sql_file(connection, name)
 
 
 def run_sql_file(connection: Connection, name: str) -> None:
