@@ -5,7 +5,7 @@ import yaml
 
 from backfleet.core.space.constraints import count_satisfying
 from backfleet.core.spec.model import parse_spec
-from backfleet.core.spec.validation import check
+from backfleet.core.spec.validation import validate_spec
 from tests.support.manifests.crd import schema_faults, with_defaults
 from tests.support.manifests.specs import LIMITS, STRATEGIES
 
@@ -30,14 +30,14 @@ def test_the_schema_accepts_an_example(name):
 
 @each_example
 def test_the_operator_accepts_an_example_with_this_many_combinations(name):
-    accepted = check(parse_spec(with_defaults(EXAMPLES[name])["spec"]), STRATEGIES, LIMITS)
+    accepted = validate_spec(parse_spec(with_defaults(EXAMPLES[name])["spec"]), STRATEGIES, LIMITS)
     found, cursor = count_satisfying(accepted.space, accepted.constraints, 0, accepted.space.total)
     assert (found, cursor) == (COMBINATIONS[name], accepted.space.total)
 
 
 def test_the_small_example_is_the_one_of_the_mission():
     spec = parse_spec(EXAMPLES["rsi-small"]["spec"])
-    accepted = check(spec, STRATEGIES, LIMITS)
+    accepted = validate_spec(spec, STRATEGIES, LIMITS)
     assert (spec.strategy.name, spec.engine.name, spec.data.symbols) == ("RSI_MeanReversion_ETF", "bars", ["AAPL"])
     assert (spec.data.start_date.isoformat(), spec.data.end_date.isoformat()) == ("2000-03-01", "2013-03-01")
     assert [accepted.space.combination(index).texts for index in range(6)] == [

@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from backfleet.core.spec.model import parse_spec
-from backfleet.core.spec.validation import AcceptanceLimits, check
+from backfleet.core.spec.validation import AcceptanceLimits, validate_spec
 from backfleet.core.wire import LEAN_PARAMETERS
 from backfleet.settings import Settings
 from tests.contract.test_chart_settings import rendered
@@ -20,7 +20,7 @@ VALUES = [block for block in BLOCKS if "engines" in block]
 
 def test_its_batch_is_accepted() -> None:
     (batch,) = BATCHES
-    accepted = check(parse_spec(batch["spec"]), {"lean": None}, AcceptanceLimits())
+    accepted = validate_spec(parse_spec(batch["spec"]), {"lean": None}, AcceptanceLimits())
     assert accepted.lean_project_path == batch["spec"]["strategy"]["leanProjectPath"]
 
 

@@ -11,7 +11,7 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.core.space.parameters import ParameterDeclaration, ParameterSpace, RangeDeclaration, build_space
 from backfleet.core.space.scalars import ParameterType, parse_value, value_text
 from backfleet.core.spec.model import parse_spec
-from backfleet.core.spec.validation import check
+from backfleet.core.spec.validation import validate_spec
 from tests.support.manifests.specs import LIMITS, STRATEGIES, spec_body
 
 NUMBERS = st.builds(
@@ -121,7 +121,7 @@ def test_any_json_in_a_scalars_place_is_a_value_or_spec_invalid(raw, parameter_t
     body = spec_body(engine={"name": "noop"}, parameters=[parameter])
 
     def last_texts():
-        space = check(parse_spec(body), STRATEGIES, LIMITS).space
+        space = validate_spec(parse_spec(body), STRATEGIES, LIMITS).space
         assert space.combination(space.total - 1).texts.keys() == {"p"}
 
     error = refusal(last_texts)

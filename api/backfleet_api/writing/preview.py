@@ -11,7 +11,7 @@ from backfleet.core.records import StoredCatalog
 from backfleet.core.space.constraints import next_satisfying, nothing_satisfies
 from backfleet.core.spec.ceilings import NO_CEILINGS
 from backfleet.core.spec.model import BatchSpec, EngineName, parse_spec
-from backfleet.core.spec.validation import ON_HOLD, AcceptanceLimits, AcceptedBatch, check
+from backfleet.core.spec.validation import ON_HOLD, AcceptanceLimits, AcceptedBatch, validate_spec
 
 COUNT_LIMIT = 20_000
 """The most combinations that one request tests the constraints on: about a quarter of a second."""
@@ -34,7 +34,7 @@ class CheckedBatch:
 def check_batch(body: Any, catalog: StoredCatalog) -> CheckedBatch:  # noqa: ANN401 - any JSON
     """Validate a spec and count its combinations. SpecInvalid names the field below `spec`."""
     spec = parse_spec(body)
-    accepted = check(spec, dict.fromkeys(EngineName), _limits(spec, catalog))
+    accepted = validate_spec(spec, dict.fromkeys(EngineName), _limits(spec, catalog))
     return _count(accepted, _unknown_strategy_warnings(spec, catalog))
 
 

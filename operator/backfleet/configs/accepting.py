@@ -16,7 +16,7 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.core.spec.ceilings import NO_CEILINGS
 from backfleet.core.spec.model import EngineName, find_faults, parse_spec
 from backfleet.core.spec.strategy_info import StrategyInfo
-from backfleet.core.spec.validation import AcceptanceLimits, AcceptedBatch, Strategies, check
+from backfleet.core.spec.validation import AcceptanceLimits, AcceptedBatch, Strategies, validate_spec
 
 MOST_COMBINATIONS = 10**15
 """The limit for a config. Each installation has a lower limit of its own; above the default of that, a warning is enough."""
@@ -94,7 +94,7 @@ def validate(conversion: Conversion, unread: Sequence[str], catalog: Catalog) ->
         return None
     for _ in range(MAX_FAULTS):
         try:
-            return check(parse_spec(rest.whole()), _strategies(catalog), _limits(rest.spec, catalog))
+            return validate_spec(parse_spec(rest.whole()), _strategies(catalog), _limits(rest.spec, catalog))
         except SpecInvalid as error:
             field = rest.original(error.field)
             _add(conversion, field, error)

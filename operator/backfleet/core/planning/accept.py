@@ -20,7 +20,7 @@ from backfleet.core.spec.snapshot import (
     with_project,
 )
 from backfleet.core.spec.storable import check_storable
-from backfleet.core.spec.validation import ON_HOLD, AcceptanceLimits, check
+from backfleet.core.spec.validation import ON_HOLD, AcceptanceLimits, validate_spec
 from backfleet.core.wire import REASON_SPEC_INVALID
 
 
@@ -28,7 +28,7 @@ def accept(seen: Observation, batch: SeenBatch, before: BatchRecord | None) -> D
     """Return a draft of a batch without a row, or with a refused one. Raise SpecInvalid if it is not valid."""
     spec = parse_spec(batch.spec)
     check_storable(batch.labels, "metadata.labels")
-    accepted = check(spec, seen.strategies, acceptance_limits(seen))
+    accepted = validate_spec(spec, seen.strategies, acceptance_limits(seen))
     declared = batch.spec.get(CRITERIA)
     criteria = effective_criteria(declared, accepted.spec.strategy.name, seen.catalog)
     declared_spec = with_project(batch.spec, accepted.lean_project_path)

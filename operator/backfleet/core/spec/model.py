@@ -254,7 +254,7 @@ def parse_spec(spec: object) -> BatchSpec:
     """Read the `spec` of a custom resource (any JSON); SpecInvalid names the first field at fault and the hint.
 
     Whatever passes can be stored: no text holds a character, and no number is of a size, that Postgres does not take.
-    Scalars of parameters, constraints and all that depends on the installation are validated by `core.spec.validation.check`.
+    `core.spec.validation` validates scalars of parameters, constraints and all that depends on the installation.
     """
     if not isinstance(spec, Mapping):
         raise SpecInvalid("spec", f"{shown(spec)} is not a spec", "write strategy, engine, data and parameters")

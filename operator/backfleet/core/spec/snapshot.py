@@ -12,7 +12,7 @@ from backfleet.core.space.constraints import Constraint, compile_known
 from backfleet.core.space.parameters import ParameterSpace
 from backfleet.core.spec.ceilings import clamp
 from backfleet.core.spec.model import BatchSpec, EngineName, parse_spec
-from backfleet.core.spec.validation import ControlLimits, check_controls
+from backfleet.core.spec.validation import ControlLimits, validate_controls
 
 CONTROLS = ("maxConcurrent", "suspend", "cancel", "failurePolicy", "ttlSecondsAfterFinished", "resources")
 """Fields of the spec that stay editable after acceptance; all others but `CRITERIA` define the work."""
@@ -133,7 +133,7 @@ def restore(
     faults = []
     try:
         spec = parse_spec({**definition, **controls})
-        check_controls(spec, limits)
+        validate_controls(spec, limits)
     except SpecInvalid as error:
         faults.append(f"not in force: {error}")
         kept = {name: value for name, value in record.controls.items() if name not in SWITCHES}

@@ -62,7 +62,7 @@ class AcceptedBatch:
         return self.spec.model_copy(update={"strategy": strategy})
 
 
-def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> AcceptedBatch:
+def validate_spec(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> AcceptedBatch:
     """Validate a spec. SpecInvalid names the first field that is not valid, and the hint.
 
     Costs nothing that grows with the space. With constraints, `core.space.constraints.count_satisfying` must follow, and
@@ -86,8 +86,8 @@ def check(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> 
     )
 
 
-def check_controls(spec: BatchSpec, limits: ControlLimits) -> None:
-    """Validate what stays editable after acceptance, as `check` did. SpecInvalid names the field."""
+def validate_controls(spec: BatchSpec, limits: ControlLimits) -> None:
+    """Validate what stays editable after acceptance, as `validate_spec` did. SpecInvalid names the field."""
     _validate_timeouts(spec, limits)
     _validate_resources(spec, limits)
 

@@ -5,7 +5,7 @@ import pytest
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.spec.ceilings import NO_CEILINGS, Ceilings, clamp
 from backfleet.core.spec.model import parse_spec
-from backfleet.core.spec.validation import AcceptanceLimits, check
+from backfleet.core.spec.validation import AcceptanceLimits, validate_spec
 from tests.support.manifests.specs import STRATEGIES, spec_body
 
 CEILINGS = Ceilings(ttl_seconds_after_finished=900, start_timeout_seconds=700, backtest_timeout_seconds=2000)
@@ -16,7 +16,7 @@ def spec(**fields):
 
 
 def accept(ceilings, **fields):
-    return check(spec(**fields), STRATEGIES, AcceptanceLimits(ceilings=ceilings)).spec
+    return validate_spec(spec(**fields), STRATEGIES, AcceptanceLimits(ceilings=ceilings)).spec
 
 
 @pytest.mark.parametrize(

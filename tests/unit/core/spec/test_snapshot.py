@@ -10,12 +10,12 @@ from backfleet.core.records import BatchRecord, BatchState
 from backfleet.core.spec.ceilings import Ceilings
 from backfleet.core.spec.model import parse_spec
 from backfleet.core.spec.snapshot import CRITERIA, AcceptedWork, controls_of, restore
-from backfleet.core.spec.validation import AcceptanceLimits, ControlLimits, check
+from backfleet.core.spec.validation import AcceptanceLimits, ControlLimits, validate_spec
 from tests.support.manifests.specs import STRATEGIES, spec_body
 
 LIMITS = ControlLimits()
 PRESENT = spec_body(maxConcurrent=8)
-AXES = check(parse_spec(PRESENT), STRATEGIES, AcceptanceLimits()).space.to_json()
+AXES = validate_spec(parse_spec(PRESENT), STRATEGIES, AcceptanceLimits()).space.to_json()
 RECORD = BatchRecord(
     uid="u",
     namespace="research",
@@ -71,7 +71,7 @@ def test_a_lower_ceiling_is_in_force_at_once() -> None:
 
 def test_a_batch_that_was_accepted_again_has_its_new_work() -> None:
     body = spec_body(maxConcurrent=8, data={**PRESENT["data"], "symbols": ["MSFT"]})
-    axes = check(parse_spec(body), STRATEGIES, AcceptanceLimits()).space.to_json()
+    axes = validate_spec(parse_spec(body), STRATEGIES, AcceptanceLimits()).space.to_json()
     read_again = read(replace(RECORD, spec=body, axes=axes), body)
     assert read_again.work.spec.data.symbols == ["MSFT"]
     assert read_again.drift is None

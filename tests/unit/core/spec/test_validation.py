@@ -9,7 +9,7 @@ from backfleet.core.space.scalars import ParameterType
 from backfleet.core.spec.model import parse_spec
 from backfleet.core.spec.quantities import parse_quantity
 from backfleet.core.spec.strategy_info import StrategyInfo
-from backfleet.core.spec.validation import AcceptanceLimits, check
+from backfleet.core.spec.validation import AcceptanceLimits, validate_spec
 from backfleet.engines.program import Parameter
 from tests.support.manifests import invalid_manifests
 from tests.support.manifests.specs import LIMITS, RSI_PERIOD, STRATEGIES, spec_body
@@ -20,7 +20,7 @@ CLAIM = {"claimName": "market-data", "subPath": "daily/usa"}
 
 def accept(limits=LIMITS, strategies=STRATEGIES, **fields):
     """What acceptance makes of a spec, the count of its constraints included."""
-    accepted = check(parse_spec(spec_body(**fields)), strategies, limits)
+    accepted = validate_spec(parse_spec(spec_body(**fields)), strategies, limits)
     found, _ = count_satisfying(accepted.space, accepted.constraints, 0, accepted.space.total)
     if not found:
         raise nothing_satisfies(accepted.space, accepted.constraints)
@@ -42,7 +42,7 @@ def test_what_only_the_operator_can_validate_names_its_field_and_the_hint(manife
 
 def test_a_good_batch_comes_with_its_space_and_constraints():
     spec = parse_spec(spec_body(constraints=["rsi_period != 15"]))
-    accepted = check(spec, STRATEGIES, LIMITS)
+    accepted = validate_spec(spec, STRATEGIES, LIMITS)
     space = build_space(spec.declarations())
     assert (accepted.spec, accepted.space) == (spec, space)
     assert accepted.constraints == compile_constraints(["rsi_period != 15"], space)
