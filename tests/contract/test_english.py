@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "development.md"
 FOLDERS = ("operator", "api", "hack", "helm", "crds", "manifests", "configs", "docs")
 ENDINGS = {".py", ".md", ".yaml", ".tpl", ".txt", ".sql", ".sh"}
 HISTORY = ("docs/adr/", "CHANGELOG.md")
-CODE = ("operator", "api", "hack")
+CODE = ("operator", "api", "hack", "tests/support")
 NO_VERB = re.compile(
     "A|All|An|And|At|Best|By|Each|Every|For|From|How|If|In|It|No|None|Nothing|One|Only|Our|That|The|Their|There|Those|Two|"
     "What|When|Where|Whether|Which|Who|Whole|With|Without"
@@ -27,12 +27,16 @@ def words() -> dict[str, str]:
     return dict(rows)
 
 
-def texts() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", *FOLDERS, "*.md"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
+def listed(*folders: str) -> list[Path]:
+    command = ["git", "ls-files", *folders]
+    names = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
     ).stdout.splitlines()
-    found = [ROOT / name for name in listed if not name.startswith(HISTORY)]
-    return [path for path in found if path.suffix in ENDINGS and path.is_file()]
+    return [path for name in names if not name.startswith(HISTORY) and (path := ROOT / name).is_file()]
+
+
+def texts() -> list[Path]:
+    return [path for path in listed(*FOLDERS, "*.md") if path.suffix in ENDINGS]
 
 
 @pytest.mark.parametrize("pattern", words(), ids=str)
@@ -71,7 +75,7 @@ def docstrings(path: Path) -> list[tuple[int, str]]:
 
 
 def test_a_functions_docstring_begins_with_a_verb() -> None:
-    code = [path for path in texts() if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in CODE]
+    code = [path for path in listed(*CODE) if path.suffix == ".py"]
     read = [(f"{path.relative_to(ROOT)}:{line}", text) for path in code for line, text in docstrings(path)]
     assert len(read) > 500
     found = [f"{where}: {text.splitlines()[0]}" for where, text in read if not begins_with_verb(text)]

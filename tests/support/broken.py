@@ -28,7 +28,7 @@ GOOD = batch_spec(parameters=values(60), constraints=["value < 41"])
 
 
 def passes_until_the_end(world: World, uid: str, turn: Callable[[], object] | None = None) -> int:
-    """Passes a second apart, with each backtest of it over at once, until the batch of `GOOD` has ended."""
+    """Run passes a second apart, in which each backtest of it ends at once, until the batch of `GOOD` has ended."""
     for number in range(1, 500):
         (turn or world.turn)()
         for job in world.cluster.active_jobs:

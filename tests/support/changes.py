@@ -39,7 +39,7 @@ METRICS = {"sharpe_ratio": 1.25, "drawdown": 0.026, "total_trades": 156.0, "win_
 
 
 def batch(**changes: Any) -> BatchRecord:
-    """A live batch of three combinations."""
+    """Return a live batch of three combinations."""
     record = BatchRecord(
         uid=UID,
         namespace="research",
@@ -63,7 +63,7 @@ def batch(**changes: Any) -> BatchRecord:
 
 
 def attempt(index: int = 0, number: int = 1, **changes: Any) -> AttemptRecord:
-    """A launched attempt."""
+    """Return a launched attempt."""
     uid = changes.get("batch_uid", UID)
     record = AttemptRecord(
         batch_uid=uid,
@@ -122,7 +122,7 @@ def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "
 
 
 def outcome_of(each: AttemptRecord, said: Outcome | None = None) -> OutcomeRecord:
-    """What a pass saw of an attempt's outcome."""
+    """Return what a pass saw of an attempt's outcome."""
     return seen_outcome(each.id, START + timedelta(seconds=10), said or recorded())
 
 
@@ -147,7 +147,7 @@ def fail(each: AttemptRecord, state: BacktestState = BacktestState.FAILED, **cha
 
 
 def append_outcome(url: str, attempt_id: str, said: Outcome) -> None:
-    """What the recorder does, with its own code and role."""
+    """Append an outcome as the recorder does, with its own code and role."""
     assert appending.append_outcome(url, attempt_id, said).answer is appending.Answer.APPENDED
 
 
@@ -156,7 +156,7 @@ def close(each: AttemptRecord) -> CloseOutcome:
 
 
 def record_results(engine: Engine, changes: Sequence[AttemptChange], like: Result) -> None:
-    """The outcomes that these changes settle as results, where no recorder appended them: like this one but for the metrics."""
+    """Append the outcomes that these changes settle as results, where no recorder did: as `like`, but for the metrics."""
     settled = [change for change in changes if isinstance(change, SettleResult)]
     values = [
         {
@@ -185,7 +185,7 @@ class Life:
     is_new: bool = True
 
     def save(self, *changes: AttemptChange, **fields: Any) -> BatchChanges:
-        """Save the changes with new fields of the batch; what was saved."""
+        """Save the changes with new fields of the batch. Return what was saved."""
         after = replace(self.record, **fields)
         made = BatchChanges(before=None if self.is_new else self.record, after=after, changes=changes)
         record_results(self.engine, changes, result())
@@ -195,7 +195,7 @@ class Life:
         return made
 
     def save_again(self, made: BatchChanges) -> None:
-        """The same changes, as if they had been planned on what stands now."""
+        """Save the same changes, as if they had been planned on what is stored now."""
         save(self.engine, INSTALLATION, self.epoch, replace(made, before=self.record))
 
     def finish(self, reason: str = "AllSucceeded", **fields: Any) -> BatchChanges:
@@ -206,11 +206,11 @@ class Life:
         return observe(self.engine, INSTALLATION, uids)
 
     def query(self, statement: str) -> list[Any]:
-        """Rows of a statement as mappings."""
+        """Return the rows of a statement as mappings."""
         with self.engine.connect() as connection:
             return [dict(row._mapping) for row in connection.execute(text(statement))]
 
     def snapshot(self) -> dict[str, list[Any]]:
-        """Every row of every table that a pass writes."""
+        """Return every row of every table that a pass writes."""
         tables = ("optimization_batches", "backtest_jobs", "backtest_attempts", "backtest_results", "outcome_inbox")
         return {table: self.query(f"SELECT * FROM {table} ORDER BY 1") for table in tables}

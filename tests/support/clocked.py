@@ -126,7 +126,7 @@ class ClockedDatabase:
         return restore
 
     def _columns(self, table: str) -> str:
-        """The names of those columns that are not computed."""
+        """Return the names of those columns that are not computed."""
         statement = """
             SELECT string_agg(format('%%I', attname), ', ') FROM pg_attribute
             WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
@@ -134,6 +134,6 @@ class ClockedDatabase:
         return str(self.read(statement, (table,))[0][0])
 
     def record(self, attempt_id: str, outcome: Outcome) -> None:
-        """What the recorder does, with its own statement and role."""
+        """Record as the recorder does, with its own statement and role."""
         with self.recorder.cursor() as cursor:
             cursor.execute(INSERT, row(attempt_id, outcome))

@@ -157,7 +157,7 @@ class FakeCluster:
     # what the rest of the world does
 
     def next_uid(self) -> str:
-        """Uids in order, so that a generated world is the same each time."""
+        """Return uids in order, so that a generated world is the same each time."""
         self.uids += 1
         return f"{self.uids:08x}-0000-4000-8000-{self.uids:012x}"
 
@@ -178,14 +178,14 @@ class FakeCluster:
         self.batches[uid]["metadata"]["resourceVersion"] = str(self.changes)
 
     def delete_batch(self, uid: str) -> None:
-        """The custom resource goes at once; the garbage collector takes its Jobs and pods."""
+        """Delete the custom resource at once. The garbage collector takes its Jobs and pods."""
         del self.batches[uid]
         for name, job in list(self.jobs.items()):
             if job["metadata"]["ownerReferences"][0]["uid"] == uid:
                 self.vanish(name)
 
     def vanish(self, name: str) -> None:
-        """A Job and its pods are gone."""
+        """Remove a Job and its pods."""
         self.jobs.pop(name, None)
         self.pods = {key: pod for key, pod in self.pods.items() if pod["metadata"]["labels"]["job-name"] != name}
 
@@ -196,7 +196,7 @@ class FakeCluster:
         self._engine_state(name, {"waiting": {"reason": reason, "message": message}})
 
     def end_job(self, name: str, *, failed: bool, engine: Json | None = None, recorder: Json | None = None) -> None:
-        """The pod is terminal and the Job has its condition, as the Job controller would have it."""
+        """End the pod and give the Job its condition, as the Job controller would."""
         job = self.jobs[name]
         started = {"startedAt": text(self.now), "finishedAt": text(self.now)}
         pod = self.pods[name]
@@ -211,19 +211,19 @@ class FakeCluster:
         job["status"] = {"conditions": [condition | ({"reason": "BackoffLimitExceeded"} if failed else {})]}
 
     def evict(self, name: str, message: str) -> None:
-        """The kubelet ends the pod, with its words on it, and the Job fails."""
+        """Evict the pod: the kubelet ends it with a message, and the Job fails."""
         self.pods[name]["status"].update(phase="Failed", reason="Evicted", message=message)
         condition = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
         self.jobs[name]["status"] = {"conditions": [condition | {"lastTransitionTime": text(self.now)}]}
 
     def exceed_deadline(self, name: str) -> None:
-        """The Job controller's own backstop: the pod is deleted and the Job fails."""
+        """Let the Job exceed its deadline: the Job controller deletes the pod and fails the Job."""
         self.pods.pop(name, None)
         condition = {"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "was active too long"}
         self.jobs[name]["status"] = {"conditions": [condition | {"lastTransitionTime": text(self.now)}]}
 
     def collect_expired(self) -> None:
-        """The TTL controller."""
+        """Remove expired Jobs as the TTL controller does."""
         for name, job in list(self.jobs.items()):
             for condition in job["status"].get("conditions", []):
                 ended = datetime.fromisoformat(condition["lastTransitionTime"])
@@ -235,7 +235,7 @@ class FakeCluster:
         return sorted(name for name, job in self.jobs.items() if job["status"].get("active"))
 
     def alive_attempts(self) -> set[tuple[str, str, str]]:
-        """Distinct attempts with a pod that is not Succeeded, Failed or gone."""
+        """Return the distinct attempts with a pod that is not Succeeded, Failed or gone."""
         labels = [p["metadata"]["labels"] for p in self.pods.values() if p["status"]["phase"] in ("Pending", "Running")]
         return {(each[wire.LABEL_BATCH_UID], each[wire.LABEL_INDEX], each[wire.LABEL_ATTEMPT]) for each in labels}
 

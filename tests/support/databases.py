@@ -24,7 +24,7 @@ class Database:
     @classmethod
     @contextmanager
     def create(cls, server: PostgresServer, template: str | None) -> Iterator["Database"]:
-        """A new database, dropped at the end whoever is still connected."""
+        """Create a new database, dropped at the end even if somebody is still connected."""
         with _lock:
             name = server.create_database(template)
         try:
@@ -46,7 +46,7 @@ class Database:
 
     @contextmanager
     def behind_proxy(self) -> Iterator[Proxy]:
-        """A TCP proxy before the server, to cut, freeze and restore; `proxy.url_of(url)` leads through it."""
+        """Yield a TCP proxy before the server, to cut, freeze and restore; `proxy.url_of(url)` leads through it."""
         with Proxy.before(self.server.url) as proxy:
             yield proxy
 
@@ -60,7 +60,7 @@ class Database:
 
 @contextmanager
 def migrated_template(server: PostgresServer) -> Iterator[str]:
-    """A migrated, seeded database to copy; nobody stays connected to it."""
+    """Yield a migrated, seeded database to copy. No connection to it stays open."""
     with Database.create(server, None) as template:
         migrate(MigrationSettings(url=template.operator_url, wait_seconds=10, roles=ROLES), lambda _: None)
         yield template.name

@@ -37,14 +37,14 @@ def make_request(
 
 
 def texts_of(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Values as engines read them."""
+    """Return values as engines read them."""
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in parameters.items()}
 
 
 def make_bars(
     closes: Sequence[float], opens: Sequence[float] | None = None, volumes: Sequence[float] | None = None
 ) -> Bars:
-    """Consecutive days from 2000-03-01; without `opens`, every bar opens at the close before it."""
+    """Make bars of consecutive days from 2000-03-01. Without `opens`, every bar opens at the close before it."""
     opened = list(opens) if opens is not None else [closes[0], *closes[:-1]] if closes else []
     return Bars(
         symbol="TEST",
@@ -58,7 +58,7 @@ def make_bars(
 
 
 def write_data(folder: Path, symbol: str, csv_text: str, factors: str | None = None, kind: str = "equity") -> Path:
-    """A data folder in LEAN's layout with one symbol more."""
+    """Write a data folder in LEAN's layout with one more symbol."""
     daily = folder / kind / "usa/daily"
     daily.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(daily / f"{symbol}.zip", "w") as archive:
@@ -70,7 +70,7 @@ def write_data(folder: Path, symbol: str, csv_text: str, factors: str | None = N
 
 
 def write_exit(folder: Path, code: object = 0, oom: object = 0, more: str = "") -> None:
-    """What the shim leaves; without `more` as that of 0.2.0 did."""
+    """Write what the shim leaves; without `more`, as that of 0.2.0 did."""
     lines = f"code={code}\nstarted=1700000000\nfinished=1700000060\noom={oom}\n{more}"
     (folder / wire.SHIM_EXIT_FILE).write_text(lines)
 

@@ -98,7 +98,7 @@ class FaultyCluster(FakeCluster):
         self.denials.discard(namespace)
 
     def add_foreign_pod(self, namespace: str, labels: Mapping[str, str]) -> None:
-        """A pod that carries our labels and that no Job of ours has made; it sleeps for ever."""
+        """Add a pod that carries our labels and that no Job of ours has made. It sleeps for ever."""
         self.foreign += 1
         name = f"foreign-{self.foreign}"
         self.pods[name] = {
@@ -113,7 +113,7 @@ class FaultyCluster(FakeCluster):
         }
 
     def alive_attempts(self) -> set[AttemptLabels]:
-        """Distinct attempts with an unfinished Job or a pod that is not terminal, but for the pods of others."""
+        """Return distinct attempts with an unfinished Job or a pod that is not terminal, without the pods of others."""
         ours = {name: pod for name, pod in self.pods.items() if not name.startswith("foreign-")}
         alive = [pod for pod in ours.values() if pod["status"]["phase"] in ("Pending", "Running")]
         return {labels_of(each) for each in [*alive, *map(self.jobs.__getitem__, self.active_jobs)]}
@@ -122,7 +122,7 @@ class FaultyCluster(FakeCluster):
         return labels_of(self.jobs[job])[0]
 
     def _list(self, objects: dict[str, Json], namespace: str) -> list[Json]:
-        """The objects themselves: a pass only reads them, and copies are most of what a generated world would cost."""
+        """Return the objects themselves: a pass only reads them, and copies would be most of a generated world's cost."""
         self._answer()
         return [each for each in objects.values() if each["metadata"]["namespace"] == namespace]
 
@@ -164,11 +164,11 @@ class FaultyWorld(World):
         self.restart()
 
     def restart(self, checkpoint: Callable[[Effect], None] = lambda _: None, **_: Any) -> None:
-        """A new process of the operator, with the engines that are configured now."""
+        """Start a new process of the operator, with the engines that are configured now."""
         self.operator = self._operator(settings_with(self.engines), checkpoint)
 
     def try_turn(self) -> PassReport | None:
-        """A pass; None when Kubernetes did not answer, which is nobody's defect."""
+        """Run a pass. Return None if Kubernetes did not answer, which is nobody's defect."""
         try:
             return self.turn()
         except Unavailable:
@@ -176,14 +176,14 @@ class FaultyWorld(World):
 
     @contextmanager
     def refusing_jobs(self) -> Iterator[None]:
-        """No namespace takes a Job; afterwards every one does."""
+        """Let no namespace accept a Job inside the block; afterwards every one does."""
         self.cluster.quotas |= dict.fromkeys(NAMESPACES, 0)
         yield
         for namespace in NAMESPACES:
             self.cluster.admit_all(namespace)
 
     def pass_time(self, seconds: float) -> None:
-        """The clock goes on, and with it kubelet, the Job controller and the TTL controller, but no pass happens."""
+        """Move the clock on, and with it kubelet, the Job controller and the TTL controller, but run no pass."""
         end = self.cluster.now + timedelta(seconds=seconds)
         while self.cluster.now < end:
             self.tick(min(KUBELET_SECONDS, (end - self.cluster.now).total_seconds()))
@@ -198,7 +198,7 @@ class FaultyWorld(World):
         return [name for name in self.cluster.active_jobs if self.cluster.owner_of(name) not in problems]
 
     def heal(self) -> None:
-        """Every fault ends."""
+        """End every fault."""
         self.cluster.problems.clear()
         for namespace in NAMESPACES:
             self.cluster.admit_all(namespace)
@@ -206,7 +206,7 @@ class FaultyWorld(World):
         self.restart()
 
     def can_progress(self, uid: str) -> bool:
-        """Nothing of its own keeps the batch from going on: neither its namespace, nor its engine, pods or author."""
+        """Report that nothing of its own stops the batch: neither its namespace, nor its engine, pods or author."""
         body = self.cluster.batches[uid]
         spec, namespace = body["spec"], body["metadata"]["namespace"]
         is_free = namespace not in self.cluster.denials and namespace not in self.cluster.quotas
@@ -214,7 +214,7 @@ class FaultyWorld(World):
         return is_free and is_wanted and uid not in self.cluster.problems
 
     def cannot_start(self, uid: str) -> bool:
-        """No pod of it starts, or no Job of it is admitted, though its author wants it to run and its engine is there."""
+        """Report that no pod of it starts, or no Job is admitted, though its author wants it to run and its engine is there."""
         body = self.cluster.batches[uid]
         if body["spec"].get("suspend") or body["spec"]["engine"]["name"] not in self.engines:
             return False
@@ -223,7 +223,7 @@ class FaultyWorld(World):
         return is_refused or problem not in (None, Problem.RECORDER)
 
     def _live_on(self, name: str) -> None:
-        """What a Job's pod does next, if it has one."""
+        """Do what a Job's pod does next, if it has one."""
         job, pod = self.cluster.jobs[name], self.cluster.pods.get(name)
         created = datetime.fromisoformat(job["metadata"]["creationTimestamp"])
         if self.cluster.now >= created + timedelta(seconds=job["spec"]["activeDeadlineSeconds"]):

@@ -19,7 +19,7 @@ BIG_TABLES = {"backtest_jobs", "backtest_attempts", "backtest_results", "backtes
 
 
 def fill(engine: Engine, installation: str, count: int, uid: str = BIG_UID) -> None:
-    """A finished batch of `count` settled backtests with attempts, outcomes and results; one in a hundred failed."""
+    """Add a finished batch of `count` settled backtests with attempts, outcomes and results. One in a hundred failed."""
     values = {"uid": uid, "installation": installation, "spec": json.dumps(SPEC), "count": count}
     with engine.begin() as connection:
         for statement in _FILL.split(";\n"):
@@ -63,7 +63,7 @@ WHERE i % 100 <> 7
 
 
 def migrate_to_released(connection: Connection) -> None:
-    """The schema of 0.2.0 with its catalog, whose criteria had fewer columns."""
+    """Create the schema of 0.2.0 with its catalog, whose criteria had fewer columns."""
     command.upgrade(revisions.script_config(connection), "0001")
     for each in catalog.load().strategies:
         row = "INSERT INTO strategies (name, status, seeded_status) VALUES (:name, :status, :status)"
@@ -103,7 +103,7 @@ class Explained:
 
 
 def sent_bytes(engine: Engine, verb: Callable[[], object]) -> int:
-    """The size, as text, of all rows that the SELECTs of a verb send."""
+    """Return the size, as text, of all rows that the SELECTs of a verb send."""
     with _listening(engine) as sent:
         verb()
     with engine.connect() as connection:

@@ -43,14 +43,14 @@ def build_passes(client: ApiClient, rows: MemoryRows) -> Passes:
 
 
 def add_batch(api: ApiServer) -> dict[str, Any]:
-    """A batch of 50 backtests; what its Jobs name as their owner."""
+    """Add a batch of 50 backtests. Return what its Jobs name as their owner."""
     body = {"metadata": {"name": "demo"}, "spec": batch_spec(parameters=values(50))}
     return {"uid": api.objects.create(wire.PLURAL, NAMESPACE, body)["metadata"]["uid"], "name": "demo"}
 
 
 @contextmanager
 def served(count: int, component: str = wire.COMPONENT_BACKTEST) -> Iterator[ApiClient]:
-    """A client of a process that serves a batch and so many finished Jobs, ours or another component's, until the block ends."""
+    """Yield a client of a process that serves a batch and so many finished Jobs, ours or another component's."""
     command = [sys.executable, "-m", "tests.support.finished", str(count), component]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
@@ -59,7 +59,7 @@ def served(count: int, component: str = wire.COMPONENT_BACKTEST) -> Iterator[Api
 
 
 def add_finished(api: ApiServer, owner: dict[str, Any], count: int, component: str = wire.COMPONENT_BACKTEST) -> None:
-    """Settled Jobs of the batch with their ended pods, as large as real ones; put there at once, past the watches."""
+    """Add settled Jobs of the batch with their ended pods, as large as real ones, at once and past the watches."""
     job = build_job(build_create(), ENGINES["noop"], build_settings())
     given = {wire.LABEL_SETTLED: "4102444800", wire.LABEL_BATCH_UID: owner["uid"], wire.LABEL_COMPONENT: component}
     labels = job["metadata"]["labels"] | given

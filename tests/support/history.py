@@ -40,7 +40,7 @@ def uid_of(number: int) -> str:
 
 
 def build_result(metrics: dict[str, float | int | None], provenance: dict[str, str]) -> Outcome:
-    """What a recorder appends of a backtest that traded enough, in full."""
+    """Build what a recorder appends for a backtest that traded enough, in full."""
     ending = Result(
         metrics={"total_trades": 9} | metrics,
         statistics={"Total Orders": "224"},
@@ -71,7 +71,7 @@ class History:
         self.world.restart(namespaces=[NAMESPACE, "elsewhere", "lab", "other", "team"])
 
     def accept(self, name: str = "rsi-small", *, minutes: float = 1, **given: Any) -> BatchRecord:
-        """A new batch that the operator takes in; see `declare`."""
+        """Add a new batch that the operator accepts; see `declare`."""
         uid = self.declare(name, **given)
         self.pass_time(minutes)
         return self.record_of(uid)
@@ -85,14 +85,14 @@ class History:
         namespace: str = NAMESPACE,
         **metadata: Any,
     ) -> str:
-        """A new custom resource that no operator has seen yet; its uid."""
+        """Add a new custom resource that no operator has seen yet. Return its uid."""
         self.count += 1
         uid = self.world.cluster.add_batch(SPEC | (spec or {}), name, uid or uid_of(self.count), namespace)
         self.world.cluster.batches[uid]["metadata"] |= metadata
         return uid
 
     def run(self, batch: BatchRecord, index: int) -> str:
-        """See to it that the engine of a backtest runs; the name of its Job."""
+        """Make sure that the engine of a backtest runs. Return the name of its Job."""
         for _ in range(20):
             for job in self.jobs_of(batch):
                 self.start(job)
@@ -108,7 +108,7 @@ class History:
     def fail(
         self, batch: BatchRecord, index: int, reason: FailureReason = FailureReason.BACKTEST_TIMEOUT
     ) -> BatchRecord:
-        """An attempt that ends without a result; the reason decides whether another one follows."""
+        """End an attempt without a result. The reason decides whether another one follows."""
         return self.end(batch, index, bad(reason))
 
     def end(self, batch: BatchRecord, index: int, outcome: Outcome) -> BatchRecord:
@@ -122,7 +122,7 @@ class History:
         return self.record_of(batch.uid)
 
     def edit(self, batch: BatchRecord, **spec: Any) -> BatchRecord:
-        """Change fields of the spec, which one pass sees."""
+        """Change fields of the spec in a way that one pass sees."""
         self.world.cluster.edit_batch(batch.uid, **spec)
         self.world.turn()
         return self.record_of(batch.uid)
@@ -135,7 +135,7 @@ class History:
         return record
 
     def judge(self, batch: BatchRecord) -> BatchRecord:
-        """The passes that follow an edit of the criteria."""
+        """Run the passes that follow an edit of the criteria."""
         for _ in range(10):
             self.world.turn()
         return self.record_of(batch.uid)
@@ -189,7 +189,7 @@ def _cancel(history: History, batch: BatchRecord) -> None:
 
 
 def _delete(history: History, batch: BatchRecord) -> None:
-    """It counts as deleted after two looks a minute apart."""
+    """Delete the custom resource. It counts as deleted after two looks a minute apart."""
     history.world.cluster.delete_batch(batch.uid)
     history.world.turn()
     history.pass_time(2)

@@ -19,7 +19,7 @@ PROJECT = "STR-001_RSI_MeanReversion_ETF"
 
 
 def container_of(request: BacktestRequest, folder: Path) -> EngineContainer:
-    """The engine's container with its project and data on this machine."""
+    """Return the engine's container with its project and data on this machine."""
     project = folder / "projects" / (request.lean_project_path or PROJECT)
     project.mkdir(parents=True, exist_ok=True)
     (project / "main.py").write_text("# the stand-in runs the strategy of this name by `bars`\n")
@@ -31,7 +31,7 @@ def container_of(request: BacktestRequest, folder: Path) -> EngineContainer:
 
 
 def run_container(container: EngineContainer, folder: Path, timeout_seconds: float = 30) -> Path:
-    """Run it under the real shim; the results folder. What is absolute in the pod lies below `folder` here."""
+    """Run it under the real shim. Return the results folder. What is absolute in the pod lies below `folder` here."""
     results, launcher = folder / "results", folder / "launcher"
     results.mkdir(exist_ok=True)
     launcher.mkdir(exist_ok=True)
@@ -61,5 +61,5 @@ def run_container(container: EngineContainer, folder: Path, timeout_seconds: flo
 
 
 def with_scenario(request: BacktestRequest, scenario: str) -> BacktestRequest:
-    """The request with the parameter that the stand-in, and the projects of `make verify-lean`, obey."""
+    """Return the request with the parameter that the stand-in, and the projects of `make verify-lean`, obey."""
     return replace(request, parameter_texts={**request.parameter_texts, "scenario": scenario})

@@ -108,7 +108,7 @@ ZERO_TRADES: Mapping[str, Any] = {"startDateTime": None, "totalNumberOfTrades": 
 
 
 def make_result(**changes: Any) -> JSON:
-    """A result of today's layout; a change replaces a whole part, and None takes it away."""
+    """Make a result of today's layout. A change replaces a whole part, and None removes it."""
     body: JSON = {
         "rollingWindow": {},
         "totalPerformance": {"tradeStatistics": TRADES, "portfolioStatistics": PORTFOLIO, "closedTrades": []},
@@ -128,7 +128,7 @@ def make_performance(portfolio: Mapping[str, Any] = PORTFOLIO, trades: Mapping[s
 
 
 def make_empty_run(**changes: Any) -> JSON:
-    """Completed without an order."""
+    """Make a result that completed without an order."""
     values = [[stamp(0), *[250000.0] * 4], [stamp(DAYS - 1), *[250000.0] * 4]]
     charts = {"Strategy Equity": {"series": {"Equity": {"values": values}}}}
     performance = make_performance(ZERO_PORTFOLIO, ZERO_TRADES)
@@ -136,7 +136,7 @@ def make_empty_run(**changes: Any) -> JSON:
 
 
 def make_old_result(**changes: Any) -> JSON:
-    """The layout before 2022-08: PascalCase, "Total Trades", no state, no configuration, no equities."""
+    """Make the layout before 2022-08: PascalCase, "Total Trades", no state, no configuration, no equities."""
     statistics = {"Total Trades": "41"} | {
         key: text for key, text in STATISTICS.items() if key not in ("Total Orders", "Start Equity", "End Equity")
     }
@@ -155,13 +155,13 @@ def make_old_result(**changes: Any) -> JSON:
 
 
 def make_intermediate(**changes: Any) -> JSON:
-    """What LEAN writes every 30 s while it runs."""
+    """Make what LEAN writes every 30 s while it runs."""
     state = {**STATE, "EndTime": "", "Status": "Running"}
     return make_result(**({"statistics": {}, "state": state, "algorithmConfiguration": None} | changes))
 
 
 def make_failed_start(error: str, **changes: Any) -> JSON:
-    """What LEAN writes when the algorithm could not be initialized."""
+    """Make what LEAN writes when the algorithm could not be initialized."""
     state = {**STATE, "RuntimeError": error, "StackTrace": error, "Status": "RuntimeError", "OrderCount": "0"}
     configuration = {"parameters": None, "startDate": "0001-01-01T00:00:00Z", "endDate": "0001-01-01T00:00:00Z"}
     parts = {"statistics": {}, "charts": {}, "state": state, "algorithmConfiguration": configuration}
@@ -177,13 +177,13 @@ def stamp(day: int) -> int:
 
 
 def equity_values(days: int = DAYS, first: float = 250000.0, last: float = 280862.5) -> list[list[float]]:
-    """Open, high, low and close of every day on a straight line."""
+    """Return open, high, low and close of every day on a straight line."""
     values = [first + (last - first) * day / max(1, days - 1) for day in range(days)]
     return [[stamp(day), value, value, value, value] for day, value in enumerate(values)]
 
 
 def write_exit(folder: Path, code: int = 0, oom: int = 0) -> None:
-    """What the shim leaves."""
+    """Write what the shim leaves."""
     text = f"code={code}\nstarted=1700000000\nfinished=1700000060\noom={oom}\n"
     (folder / wire.SHIM_EXIT_FILE).write_text(text)
 
@@ -193,7 +193,7 @@ def write_json(folder: Path, name: str, body: object) -> None:
 
 
 def write_run(folder: Path, full: object = None, summary: object = None, code: int = 0) -> Path:
-    """A folder as a run leaves it: the exit file, and the results that are given."""
+    """Write a folder as a run leaves it: the exit file, and the results that are given."""
     write_exit(folder, code)
     if full is not None:
         write_json(folder, RESULT_FILE, full)
@@ -214,12 +214,12 @@ def write_monitor_report(folder: Path, total: int, failed: int, **changes: Any) 
 
 
 def write_requests(folder: Path, succeeded: Sequence[str], failed: Sequence[str]) -> None:
-    """The two lists of paths that LEAN asked for, each with a time of its own in its name."""
+    """Write the two lists of paths that LEAN asked for, each with a time of its own in its name."""
     for prefix, paths in ((SUCCEEDED_REQUESTS_PREFIX, succeeded), (FAILED_REQUESTS_PREFIX, failed)):
         (folder / f"{prefix}20260102100009000.txt").write_text("".join(f"{path}\n" for path in paths))
 
 
 def write_log(folder: Path, lines: Sequence[str], name: str = LOG_FILE) -> None:
-    """LEAN's engine log, each line with its time."""
+    """Write LEAN's engine log, each line with its time."""
     text = "".join(f"2026-01-02T10:00:0{number % 10}.1234567Z {line}\n" for number, line in enumerate(lines))
     (folder / name).write_text(text, encoding="utf-8")

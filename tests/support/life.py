@@ -12,13 +12,13 @@ GATHER_SECONDS = 0.1
 
 
 def status(world: World, uid: str) -> dict[str, Any]:
-    """What the custom resource shows."""
+    """Return what the custom resource shows."""
     body: dict[str, Any] = world.cluster.batches[uid]["status"]
     return body
 
 
 def start(world: World, **changes: object) -> str:
-    """A batch whose first engine has started, so that it may use all its slots."""
+    """Start a batch until its first engine runs, so that it may use all its slots."""
     uid = world.cluster.add_batch(batch_spec(**changes))
     world.turn()
     world.cluster.start_engine(world.cluster.active_jobs[0])
@@ -28,7 +28,7 @@ def start(world: World, **changes: object) -> str:
 
 
 def go_on(world: World, seconds: float, act: Callable[[], None] = lambda: None) -> list[AttemptChange]:
-    """Passes as the loop makes them, when one is due and at least every 15 s; what they changed. `act` is the cluster's part."""
+    """Run passes as the loop does: when due, and at least every 15 s. Return what they changed. `act` is the cluster's part."""
     end = world.cluster.now + timedelta(seconds=seconds)
     changes: list[AttemptChange] = []
     while True:

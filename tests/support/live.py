@@ -76,12 +76,12 @@ class Live:
             return error.code
 
     def psql(self, statement: str) -> list[list[str]]:
-        """Rows of a statement, run by the owner inside the evaluation Postgres."""
+        """Return the rows of a statement, run by the owner inside the evaluation Postgres."""
         done = self.kubectl(*PSQL_COMMAND, stdin=statement)
         return [line.split("\t") for line in done.stdout.splitlines()]
 
     def try_psql(self, statement: str) -> list[list[str]]:
-        """The same while Postgres may be away: no rows then."""
+        """Return rows as `psql` does while Postgres may be away: no rows then."""
         done = self.kubectl(*PSQL_COMMAND, stdin=statement, check=False)
         return [line.split("\t") for line in done.stdout.splitlines()] if done.returncode == 0 else []
 

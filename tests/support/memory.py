@@ -91,7 +91,7 @@ class MemoryRows(WorldRows):
         return {each: self._attempts[each].job_name for each in ids if each in self._attempts}
 
     def append_outcome(self, attempt_id: str, outcome: Outcome) -> None:
-        """What a recorder does; the second one of an attempt changes nothing."""
+        """Append an outcome as a recorder does. The second one of an attempt changes nothing."""
         self._outcomes.setdefault(attempt_id, seen_outcome(attempt_id, self.now, outcome))
 
     def overwrite_batch(self, record: BatchRecord) -> None:

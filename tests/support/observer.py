@@ -104,7 +104,7 @@ class Observer:
 
 
 def wait_until(what: str, holds: Any, seconds: float, every: float = 0.5) -> Any:
-    """The first true answer of `holds`; AssertionError with what was waited for at the deadline."""
+    """Return the first true answer of `holds`. At the deadline, raise AssertionError with what was waited for."""
     give_up_at = time.monotonic() + seconds
     answer = holds()
     while not answer:

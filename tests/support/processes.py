@@ -26,7 +26,7 @@ def free_port() -> int:
 
 
 def wait_for(what: str, holds: Callable[[], Any], seconds: float) -> Any:
-    """The first true value of `holds`; AssertionError when it has none in time."""
+    """Return the first true value of `holds`. Raise AssertionError if it has none in time."""
     until = time.monotonic() + seconds
     while not (found := holds()):
         assert time.monotonic() < until, f"{what}: not within {seconds:g} s"
@@ -35,7 +35,7 @@ def wait_for(what: str, holds: Callable[[], Any], seconds: float) -> Any:
 
 
 def program_environment(**variables: str) -> dict[str, str]:
-    """This process's environment without a cluster of its own, and with our sources."""
+    """Return this process's environment without a cluster of its own, and with our sources."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("KUBE", "BACKFLEET_"))}
     return {**kept, "PYTHONPATH": f"{ROOT / 'operator'}:{ROOT / 'api'}", **variables}
 
@@ -60,7 +60,7 @@ class OperatorProcess:
         return cls(process, log_path, port)
 
     def ready(self) -> tuple[int, dict[str, Any]]:
-        """What readiness answers: 0 while nobody does."""
+        """Return what readiness answers: 0 while nobody does."""
         try:
             with urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as reply:
                 return reply.status, json.loads(reply.read())
@@ -71,7 +71,7 @@ class OperatorProcess:
             return 0, {}
 
     def metrics(self) -> list[str]:
-        """The lines of /metrics."""
+        """Return the lines of /metrics."""
         with urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as reply:
             return str(reply.read().decode()).splitlines()
 
@@ -79,16 +79,16 @@ class OperatorProcess:
         wait_for(f"ready ({self.log_path})", lambda: self.ready()[0] == 200, seconds)
 
     def terminate(self, seconds: float) -> int:
-        """SIGTERM, and the exit code."""
+        """Send SIGTERM and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 
     def kill(self) -> None:
-        """SIGKILL; safe to repeat."""
+        """Send SIGKILL. Safe to repeat."""
         self.process.kill()
         self.process.wait(10)
 
     def log(self) -> list[dict[str, Any]]:
-        """Its lines so far; each is one JSON object. The last one may be half written, and is left out."""
+        """Return its lines so far; each is one JSON object. The last one may be half written, and is left out."""
         whole, _, _ = self.log_path.read_text().rpartition("\n")
         return [json.loads(line) for line in whole.splitlines()]

@@ -26,7 +26,7 @@ class Proxy:
     @classmethod
     @contextmanager
     def before(cls, url: str, rewrite: Rewrite = bytes) -> Iterator["Proxy"]:
-        """A proxy on a free port of 127.0.0.1 before the server that a URL names."""
+        """Yield a proxy on a free port of 127.0.0.1 before the server that a URL names."""
         parts = urlsplit(url)
         with closing(socket.create_server(("127.0.0.1", 0))) as listener:
             proxy = cls((parts.hostname or "127.0.0.1", parts.port or 5432), listener, rewrite)
@@ -43,7 +43,7 @@ class Proxy:
         return int(self.listener.getsockname()[1])
 
     def url_of(self, url: str) -> str:
-        """The same URL through this proxy."""
+        """Return the same URL through this proxy."""
         parts = urlsplit(url)
         credentials = parts.netloc.rpartition("@")[0]
         return urlunsplit(parts._replace(netloc=f"{credentials}@127.0.0.1:{self.port}"))

@@ -13,7 +13,7 @@ GIT_SECONDS = 60
 
 
 def unpack_released(folder: Path, repository: Path = ROOT, tag: str = TAG, commit: str = COMMIT) -> Path:
-    """The released tree, in `folder`; AssertionError says what to fetch when the clone has neither tag nor commit."""
+    """Unpack the released tree in `folder`. AssertionError says what to fetch if the clone has neither tag nor commit."""
     revision = next((each for each in (f"refs/tags/{tag}", commit) if _has(repository, each)), None)
     assert revision is not None, (
         f"{repository} has neither the tag {tag} nor the commit {commit}, from whose chart an upgrade is tested: "

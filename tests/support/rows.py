@@ -75,7 +75,7 @@ class WorldRows(ABC):
 
     @abstractmethod
     def append_outcome(self, attempt_id: str, outcome: Outcome) -> None:
-        """What a recorder does; the second one of an attempt changes nothing."""
+        """Append an outcome as a recorder does. The second one of an attempt changes nothing."""
 
     @abstractmethod
     def overwrite_batch(self, record: BatchRecord) -> None:
@@ -95,13 +95,13 @@ class WorldRows(ABC):
 
     @abstractmethod
     def _acquire(self) -> int:
-        """Take the fence from whoever has it; the new epoch."""
+        """Take the fence from whoever has it. Return the new epoch."""
 
     @abstractmethod
     def _commit(self, changes: BatchChanges, epoch: int) -> None: ...
 
     def take_over(self) -> Callable[[BatchChanges], None]:
-        """A new operator's right to save; the last one has none any more."""
+        """Return a new operator's right to save; the last one has none any more."""
         epoch = self.epoch = self._acquire()
         return lambda changes: self.save(changes, epoch)
 
@@ -119,7 +119,7 @@ class WorldRows(ABC):
         self._commit_and_note(changes, epoch)
 
     def states(self, uid: str) -> dict[int, BacktestState]:
-        """The state of every launched backtest of a batch, by index."""
+        """Return the state of every launched backtest of a batch, by index."""
         deciding = (a for a in self.attempts.values() if a.batch_uid == uid and a.is_deciding)
         return {a.index: a.backtest_state for a in deciding}
 
@@ -136,7 +136,7 @@ class WorldRows(ABC):
 
 
 def seen_outcome(attempt_id: str, recorded_at: datetime, outcome: Outcome) -> OutcomeRecord:
-    """What a pass sees of what a recorder appended."""
+    """Return what a pass sees of what a recorder appended."""
     said = outcome.ending
     return OutcomeRecord(
         attempt_id=attempt_id,

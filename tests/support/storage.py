@@ -19,7 +19,7 @@ DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 def claims(place: Live) -> list[tuple[str, str, str]]:
-    """Name, phase and size of every claim."""
+    """Return name, phase and size of every claim."""
     found = json.loads(place.kubectl("get", "pvc", "-o", "json").stdout)["items"]
     return [
         (each["metadata"]["name"], each["status"]["phase"], each["spec"]["resources"]["requests"]["storage"])
@@ -28,19 +28,19 @@ def claims(place: Live) -> list[tuple[str, str, str]]:
 
 
 def health(place: Live) -> dict[str, Any]:
-    """`/health` of the release's API, through the API server."""
+    """Return `/health` of the release's API, through the API server."""
     path = f"/api/v1/namespaces/{place.namespace}/services/{RELEASE}-api:8230/proxy/health"
     body: dict[str, Any] = json.loads(place.kubectl("get", "--raw", path).stdout)
     return body
 
 
 def status_warnings(place: Live, batch: str) -> str:
-    """What `backfleet status` says beside the batch."""
+    """Return what `backfleet status` says in addition to the batch."""
     return place.kubectl("exec", f"deployment/{RELEASE}-api", "--", "backfleet", "status", batch).stderr
 
 
 def move_by_the_docs(local: LocalBackfleet, place: Live, images: dict[str, str], values: tuple[str, ...]) -> list[str]:
-    """Run the commands of the page in their order, in this place; the chart's notes of every upgrade."""
+    """Run the commands of the page in their order, in this place. Return the chart's notes of every upgrade."""
     notes: list[str] = []
     reused: dict[str, str] = {}
     folder = Path(os.environ.get("TMPDIR", "/tmp")) / f"move-{place.namespace}"

@@ -11,7 +11,7 @@ INDEX_DAYS = (date(2014, 1, 3), date(2018, 12, 31))
 
 
 def raw_index(name: str) -> dict[date, Day]:
-    """By day; a level alone is a bar of four equal prices without volume."""
+    """Return the bars of an index by day. A level alone becomes a bar of four equal prices without volume."""
     path = next(each for each in files("arch") or [] if each.name == f"{name}.csv.gz").locate()
     with gzip.open(str(path), "rt") as lines:
         rows = list(csv.DictReader(lines))

@@ -22,7 +22,7 @@ class Day:
 
     @classmethod
     def flat(cls, price: float) -> "Day":
-        """One price all day, and no volume."""
+        """Return a bar with one price all day and no volume."""
         return cls(price, price, price, price, 0.0)
 
 

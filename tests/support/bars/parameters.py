@@ -89,14 +89,14 @@ TOGETHER = (("AAPL", "IBM"), ("IBM", "MSFT"), ("MSFT", "AAPL"))
 
 
 def symbols_for(strategy: str) -> tuple[tuple[str, ...], ...]:
-    """What a strategy can be tried on; only the indexes hold a measure of fear."""
+    """Return symbols to try a strategy on. Only the indexes hold a measure of fear."""
     if strategy == "VIX_Market_Timing":
         return (("SPX", "VIX"),)
     return TOGETHER if len(STRATEGIES[strategy].symbols) > 1 else ALONE
 
 
 def days_for(strategy: str) -> tuple[date, date] | None:
-    """The range with bars of all symbols; None is that of the packaged ones."""
+    """Return the range with bars of all symbols. None is that of the packaged ones."""
     return INDEX_DAYS if strategy == "VIX_Market_Timing" else None
 
 

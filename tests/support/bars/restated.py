@@ -43,7 +43,7 @@ def deviation(values: Sequence[float]) -> float:
 
 
 def strengths(days: Sequence[Day], period: int) -> list[float]:
-    """50 while there is none, which no threshold of a test is on the far side of."""
+    """Return the strength of every close: 50 while there is none, which crosses no threshold of a test."""
     rsi = NaiveRsi(period)
     seen = [rsi.update(day.close) for day in days]
     return [50.0 if value is None else value for value in seen]
@@ -136,7 +136,7 @@ def rsi_macd(days: Sequence[Day], p: Parameters) -> Rule:
     first = len(days) - len(macd)
 
     def lead(bar: int) -> float:
-        """The MACD less its signal; 0 while there is none."""
+        """Return the MACD less its signal; 0 while there is none."""
         smoothed = None if bar < first else signal[bar - first]
         return 0.0 if smoothed is None else macd[bar - first] - smoothed
 
@@ -257,7 +257,7 @@ def wanted(rule: Rule, bar: int, price: float, equity: float, stop: float) -> in
 
 
 def run_gap(days: Sequence[Day], p: Parameters, cash: float) -> NaiveBroker:
-    """STR-013: decided and filled at the open, out at the close."""
+    """Run STR-013: decided and filled at the open, out at the close."""
     broker = NaiveBroker(cash, p["stop_loss_pct"], p["profit_target_pct"])
     for bar, day in enumerate(days):
         if bar:

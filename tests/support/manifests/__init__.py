@@ -29,12 +29,12 @@ class BadManifest:
 
 
 def refused_manifests() -> list[BadManifest]:
-    """Those that the schema refuses."""
+    """Return those that the schema refuses."""
     return _manifests("refused")
 
 
 def invalid_manifests() -> list[BadManifest]:
-    """Those that the schema accepts and the operator refuses."""
+    """Return those that the schema accepts and the operator refuses."""
     return _manifests("invalid")
 
 

@@ -22,25 +22,25 @@ def _is_date(value: object) -> bool:
 
 @cache
 def load_crd() -> dict[str, Any]:
-    """The whole CustomResourceDefinition."""
+    """Return the whole CustomResourceDefinition."""
     body: dict[str, Any] = yaml.safe_load(CRD_PATH.read_text(encoding="utf-8"))
     return body
 
 
 def load_schema() -> dict[str, Any]:
-    """The schema of the one version."""
+    """Return the schema of the only version."""
     (version,) = load_crd()["spec"]["versions"]
     schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]
     return schema
 
 
 def schema_faults(body: object) -> list[str]:
-    """The paths, without list indexes, of what the schema refuses in a whole custom resource; empty when it accepts."""
+    """Return the paths, without list indexes, of what the schema refuses in a whole custom resource; empty if it accepts."""
     return [_path(error) for error in _validator().iter_errors(body)]
 
 
 def with_defaults(body: Any, schema: dict[str, Any] | None = None) -> Any:
-    """A custom resource as the API server stores it: defaults filled in from the top down."""
+    """Return a custom resource as the API server stores it, with defaults filled in from the top down."""
     schema = load_schema() if schema is None else schema
     if isinstance(body, list):
         return [with_defaults(item, schema.get("items", {})) for item in body]

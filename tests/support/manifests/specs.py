@@ -20,7 +20,7 @@ LIMITS = AcceptanceLimits(
 
 
 def spec_body(**fields: Any) -> dict[str, Any]:
-    """The `spec` of a small batch, with top-level fields replaced; None leaves a field out."""
+    """Return the `spec` of a small batch, with top-level fields replaced. None leaves a field out."""
     body: dict[str, Any] = {
         "strategy": {"name": "RSI_MeanReversion_ETF"},
         "engine": {"name": "bars"},
