@@ -4,8 +4,11 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
+import pytest
+
 from backfleet import catalog
 from backfleet.configs.converting import Converted, Wishes, convert
+from backfleet.configs.documents import ConfigInvalid
 
 FOLDER = Path(__file__).parents[2] / "configs" / "optimizations"
 CATALOG = catalog.load()
@@ -46,3 +49,14 @@ def read_axes(text: str, *, strategy: str = "Mine") -> Converted:
     """Convert a config from its parameters alone, which begin in line 6. By default the catalog does not have its strategy."""
     head = f"strategy: {{name: {strategy}, lean_project_path: p}}\nsymbols: [SPY]\nstart_date: 2020-01-01\n"
     return convert(f"{head}end_date: 2024-12-31\nparameters:\n{indent(dedent(text), '  ')}", CATALOG)
+
+
+def read_fault(text: str) -> str:
+    """Convert a config that is not valid. Return the problem, which names the line, and the hint of its first fault."""
+    with pytest.raises(ConfigInvalid) as caught:
+        read(text, file="mine.yaml")
+    error = caught.value
+    assert error.field == "mine.yaml"
+    assert str(error) == f"mine.yaml: {error.problem}. {error.hint}"
+    assert f"line {error.place.line}" in error.problem
+    return f"{error.problem}. {error.hint}"

@@ -1,10 +1,5 @@
-import csv
-import gzip
 import hashlib
-import io
 import re
-import runpy
-import sys
 import zipfile
 from datetime import date
 from pathlib import Path
@@ -15,66 +10,11 @@ from backfleet.core.backtests import Prices
 from backfleet.engines.bars.lean_folder import DataDamaged
 from backfleet.engines.bars.market_data import PACKAGED_FOLDER, Bars, align, read_bars
 from backfleet.engines.program import NoData
-from tests.support.engines import FIRST_DAY, LAST_DAY, write_data
+from tests.support.engines import write_data
 
 ROOT = Path(__file__).parents[3]
 ROWS = "20200102 00:00,100000,110000,90000,105000,500\n20200103 00:00,105000,115000,95000,110000,600\n"
 RANGE = (date(2020, 1, 1), date(2020, 1, 31))
-
-
-def raw_rows(symbol: str) -> list[list[str]]:
-    with zipfile.ZipFile(PACKAGED_FOLDER / f"equity/usa/daily/{symbol}.zip") as archive:
-        return list(csv.reader(io.StringIO(archive.read(f"{symbol}.csv").decode())))
-
-
-@pytest.mark.parametrize("symbol", ["AAPL", "IBM", "MSFT"])
-def test_every_shipped_symbol_has_all_its_days(symbol: str) -> None:
-    bars = read_bars(PACKAGED_FOLDER, symbol, FIRST_DAY, LAST_DAY)
-    assert (len(bars), bars.days[0], bars.days[-1]) == (3270, "20000301", "20130301")
-
-
-@pytest.mark.parametrize(
-    ("symbol", "before", "after", "change"),
-    [
-        ("AAPL", date(2005, 2, 25), date(2005, 2, 28), 44.86 / (88.99 / 2)),
-        ("AAPL", date(2000, 6, 20), date(2000, 6, 21), 55.63 / (101.25 / 2)),
-        ("MSFT", date(2003, 2, 14), date(2003, 2, 18), 24.96 / (48.30 / 2)),
-    ],
-    ids=["AAPL 2005", "AAPL 2000", "MSFT 2003"],
-)
-def test_the_adjusted_close_is_continuous_over_a_split(symbol: str, before: date, after: date, change: float) -> None:
-    bars = read_bars(PACKAGED_FOLDER, symbol, before, after)
-    assert len(bars) == 2
-    assert bars.closes[1] / bars.closes[0] == pytest.approx(change)
-    assert 0.95 < change < 1.12
-
-
-def test_aapl_is_adjusted_by_both_splits_before_the_first_by_one_between_and_by_none_after() -> None:
-    bars = read_bars(PACKAGED_FOLDER, "AAPL", FIRST_DAY, LAST_DAY)
-    splits = ["20000621", "20050228"]
-    for position, row in enumerate(raw_rows("aapl")):
-        later = sum(row[0][:8] < split for split in splits)
-        prices = [float(field) / 10_000 / 2**later for field in row[1:5]]
-        adjusted = [column[position] for column in (bars.opens, bars.highs, bars.lows, bars.closes)]
-        assert adjusted == pytest.approx(prices, rel=1e-15)
-        assert bars.volumes[position] == float(row[5]) * 2**later
-
-
-def test_the_shipped_files_are_those_that_the_provenance_names() -> None:
-    text = (PACKAGED_FOLDER / "PROVENANCE.md").read_text()
-    named = dict(re.findall(r"`(equity/\S+)` \| `([0-9a-f]{64})`", text))
-    files = [path for path in PACKAGED_FOLDER.rglob("*") if path.is_file() and path.name != "PROVENANCE.md"]
-    found = {str(path.relative_to(PACKAGED_FOLDER)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    assert found == named
-    assert len(found) == 9
-
-
-def test_the_converter_refuses_a_wheel_with_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with zipfile.ZipFile(tmp_path / "other.whl", "w") as archive:
-        archive.writestr("bokeh_sampledata/_data/stocks.csv.gz", b"something else")
-    monkeypatch.setattr(sys, "argv", ["convert_stocks.py", str(tmp_path / "other.whl")])
-    with pytest.raises(SystemExit, match="sha256"):
-        runpy.run_path(str(ROOT / "hack/data/convert_stocks.py"), run_name="__main__")
 
 
 def test_a_symbol_without_a_factor_file_keeps_raw_prices(tmp_path: Path) -> None:
@@ -315,25 +255,6 @@ def test_a_factor_file_without_a_dividend_is_one_warning(tmp_path: Path) -> None
         assert read_bars(tmp_path, "abc", *RANGE, prices).warnings == expected
 
 
-def test_an_index_has_plain_prices_and_no_factors(tmp_path: Path) -> None:
-    write_data(tmp_path, "vix", "20200102 00:00,13.5,14.25,13,13.75,0\n", "20501231,1,0.5,0\n", kind="index")
-    bars = read_bars(tmp_path, "VIX", *RANGE)
-    assert (bars.opens, bars.highs, bars.lows, bars.closes, bars.volumes) == ([13.5], [14.25], [13.0], [13.75], [0.0])
-    assert bars.fingerprint == hashlib.sha256((tmp_path / "index/usa/daily/vix.zip").read_bytes()).hexdigest()
-
-
-def test_an_equity_goes_before_an_index_of_the_same_name(tmp_path: Path) -> None:
-    write_data(tmp_path, "vix", ROWS)
-    write_data(tmp_path, "vix", "20200102 00:00,1,1,1,1,0\n", kind="index")
-    assert read_bars(tmp_path, "VIX", *RANGE).closes == [10.5, 11.0]
-
-
-def test_a_damaged_index_file_is_named(tmp_path: Path) -> None:
-    write_data(tmp_path, "vix", "garbage\n", kind="index")
-    with pytest.raises(DataDamaged, match=r"index/usa/daily/vix\.zip line 1"):
-        read_bars(tmp_path, "VIX", *RANGE)
-
-
 def test_only_days_that_all_symbols_have_are_left_and_the_others_are_told(tmp_path: Path) -> None:
     days = {"abc": ("20200102", "20200103", "20200106"), "xyz": ("20200101", "20200102", "20200106")}
     for symbol, own in days.items():
@@ -352,31 +273,3 @@ def test_symbols_without_a_common_day_are_no_data(tmp_path: Path) -> None:
     write_data(tmp_path, "xyz", "20200106 00:00,10000,10000,10000,10000,7\n")
     with pytest.raises(NoData, match="no day in the range has bars of all symbols: abc and xyz"):
         align([read_bars(tmp_path, symbol, *RANGE) for symbol in ("abc", "xyz")])
-
-
-def test_indexes_come_from_the_wheel_where_it_is_installed(tmp_path: Path) -> None:
-    start, end = date(2014, 1, 3), date(2014, 1, 21)
-    spx, ixic, vix = (read_bars(tmp_path, symbol, start, end) for symbol in ("SPX", "IXIC", "vix"))
-    assert (len(spx), len(ixic), spx.days) == (12, 12, ixic.days)
-    # The wheel marks the holiday of 20 January with a point.
-    assert vix.days == spx.days
-    level = vix.closes[0]
-    assert (level, vix.opens[0], vix.highs[0], vix.lows[0], vix.volumes[0]) == (13.76, level, level, level, 0.0)
-    assert re.fullmatch(r"[0-9a-f]{64}", spx.fingerprint)
-    with pytest.raises(NoData, match="no data for VIX from 2013"):
-        read_bars(tmp_path, "VIX", date(2013, 1, 1), date(2013, 12, 31))
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"no gzip", gzip.compress(b"Date,vix\n1/3/2014\n"), b""],
-    ids=["no gzip", "a line without a level", "no such file"],
-)
-def test_a_wheel_with_other_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
-    (tmp_path / "arch/data/vix").mkdir(parents=True)
-    (tmp_path / "arch/__init__.py").write_text("raise AssertionError('it is imported')")
-    if content:
-        (tmp_path / "arch/data/vix/vix.csv.gz").write_bytes(content)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(DataDamaged, match=r"vix\.csv\.gz: expected daily rows of an index"):
-        read_bars(PACKAGED_FOLDER, "VIX", date(2014, 1, 3), date(2014, 1, 21))
