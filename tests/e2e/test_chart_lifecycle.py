@@ -166,7 +166,7 @@ def check_that_the_lack_of_a_volume_is_said(place: Live, notes: str) -> None:
     assert "EVERY RESULT IS LOST" in notes
     assert "Kubernetes cannot add" in notes
     (warning,) = health(place)["warnings"]
-    assert "every result is lost when its pod goes" in warning
+    assert "every result is lost with its pod" in warning
     assert status_warnings(place, "upgraded") == f"warning: {warning}\n"
 
 

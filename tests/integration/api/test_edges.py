@@ -111,7 +111,7 @@ def test_health_says_that_the_database_has_no_volume_and_stays_ok(serve: Serve, 
     told = serve(is_database_lasting=False).get("/health")
     assert (told.status_code, told.json()["status"]) == (200, "ok")
     (warning,) = told.json()["warnings"]
-    assert "every result is lost when its pod goes" in warning
+    assert "every result is lost with its pod" in warning
 
 
 def test_an_empty_schema_is_not_ready_until_it_is_migrated_and_granted(serve: Serve, empty_database: Database) -> None:
