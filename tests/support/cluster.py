@@ -169,7 +169,8 @@ class FakeCluster:
         return uid
 
     def edit_batch(self, uid: str, **changes: Any) -> None:
-        self.batches[uid]["spec"].update(changes)
+        # A new object: what a pass was given before never changes.
+        self.batches[uid]["spec"] = {**self.batches[uid]["spec"], **changes}
         self.batches[uid]["metadata"]["generation"] += 1
         self._note_change(uid)
 

@@ -228,7 +228,7 @@ def test_a_suspended_batch_keeps_its_pace_and_has_no_estimate(serve: Serve, hist
     history.edit(batch, suspend=True)
     history.fail(batch, 1)
     found = get(serve(now=lambda: START + timedelta(days=9)), f"{BATCHES}/{batch.uid}")
-    assert (found["pace"], found["estimated_finish_at"]) == ("60 per hour", None)
+    assert (found["pace"], found["estimated_finish_at"]) == ("1 per minute", None)
 
 
 def test_a_batch_without_a_total_or_a_start_has_no_pace(api: TestClient, history: History) -> None:

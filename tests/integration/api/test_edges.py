@@ -118,8 +118,8 @@ def test_an_empty_schema_is_not_ready_until_it_is_migrated_and_granted(serve: Se
     api = serve(database_url=empty_database.api_url)
     ill = api.get("/health")
     assert (ill.status_code, ill.json()["database"]) == (503, "not migrated")
-    assert "migrations" in ill.json()["reason"]
-    assert "migrations" in assert_problem(api.get(BATCHES), 503).detail
+    assert "migrates" in ill.json()["reason"]
+    assert "migrates" in assert_problem(api.get(BATCHES), 503).detail
     migrate(MigrationSettings(url=empty_database.operator_url), lambda _: None)
     assert api.get("/health").json()["database"] == "not migrated", "the API's role may not read it yet"
     migrate(MigrationSettings(url=empty_database.operator_url, roles=ROLES), lambda _: None)

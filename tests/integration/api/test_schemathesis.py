@@ -58,6 +58,7 @@ def written(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFa
     """The URL of the app, and the uid of a batch that Postgres and Kubernetes know."""
     folder: Path = tmp_path_factory.mktemp("schemathesis")
     with ClockedDatabase.running(postgres_server) as store, ApiServer.running() as kubernetes:
+        store.begin()
         history = History(store)
         batch = history.fail(history.succeed(history.accept(NAME), 0, sharpe_ratio=1.0), 1)
         metadata = {"name": NAME, "uid": batch.uid}

@@ -47,7 +47,7 @@ def test_a_holder_that_was_cut_off_cannot_save_any_more(database: Database, life
     database.terminate_connections()
     other = Fence(database.operator_url, INSTALLATION)
     assert other.acquire() == 2
-    with pytest.raises(FenceLost, match="epoch 2"):
+    with pytest.raises(FenceLost, match="got 2"):
         life.save(total=9)
     assert not fence.is_held()
     other.close()
