@@ -43,5 +43,6 @@ def test_a_pass_beside_a_thousand_finished_batches_reads_what_one_beside_a_singl
     assert first.touched >= MANY, "each is read once"
     world.turn()
     beside_many = explain(engine, world.turn)
-    assert (beside_many.statements, beside_many.touched) == (beside_one.statements, beside_one.touched)
+    assert beside_many.statements == beside_one.statements
+    assert beside_many.touched <= beside_one.touched
     assert world.turn().plan.batches == ()

@@ -62,7 +62,7 @@ def _check(value: object, field: str) -> None:
         case Mapping():
             for key, item in value.items():
                 _check(key, f"{field}: the key {shown(key)}")
-                _check(item, f"{field}.{key}")
+                _check(item, f"{field}.{key if str(key).isprintable() else shown(key)}")
         case list() | tuple():
             for position, item in enumerate(value):
                 _check(item, f"{field}[{position}]")

@@ -48,3 +48,10 @@ def test_json_for_postgres_is_cleaned_only_where_it_must_be() -> None:
     assert json.loads(dump_storable([{"a": "b\x00\ud800 🙂"}])) == [{"a": "b\ufffd\ufffd 🙂"}]
     with pytest.raises(ValueError, match="JSON"):
         dump_storable([float("nan")])
+
+
+def test_a_key_that_cannot_be_printed_is_quoted_in_the_path() -> None:
+    with pytest.raises(SpecInvalid) as caught:
+        check_storable({"\x1f": {"a": "\x00"}}, "spec")
+    assert caught.value.field == "spec.'\\x1f'.a"
+    assert str(caught.value).isprintable()
