@@ -135,12 +135,7 @@ class Passes:
         self._look_at_catalog()
         quiet = self.quiet.take_out(listing)
         resting = self.failing.resting(listing.batches, self.clock())
-        # Outcomes of a resting batch must not use up the number of outcomes that one pass reads.
-        uids = [batch.uid for batch in listing.batches if batch.uid not in resting]
-        store = self.skew.look(self.cluster, lambda: self.rows.observe(uids))
-        if found := jobs_out_of_list(self.cluster, listing, store, resting):
-            listing.jobs += found
-            store = self.rows.observe(uids)
+        store = self._read_rows(listing, resting)
         listing.pods += pods_out_of_list(self.cluster, listing, store)
         self.skew.correct(listing)
         self.quiet.wake(record.uid for record in store.batches)
@@ -171,6 +166,16 @@ class Passes:
             resting=resting,
             limits=self.limits,
         )
+
+    def _read_rows(self, listing: Listing, resting: Collection[str]) -> StoreView:
+        """Read the rows, and again after Jobs that the list lacked were found by name."""
+        # Outcomes of a resting batch must not use up the number of outcomes that one pass reads.
+        uids = [batch.uid for batch in listing.batches if batch.uid not in resting]
+        store = self.skew.look(self.cluster, lambda: self.rows.observe(uids))
+        if found := jobs_out_of_list(self.cluster, listing, store, resting):
+            listing.jobs += found
+            store = self.rows.observe(uids)
+        return store
 
     def _needs_catalog(self, listing: Listing, store: StoreView, resting: Collection[str]) -> bool:
         records = {record.uid: record for record in store.batches}
