@@ -1,0 +1,86 @@
+"""A pack: the attempts that one Job carries, in order, and how the containers of its pod learn of them."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any
+
+from backfleet.core.backtests import BacktestRequest, attempt_id
+from backfleet.core.space.parameters import ParameterSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One attempt of a pack: the index of its combination, its number (1-based), and the exact texts of its parameters."""
+
+    index: int
+    number: int
+    parameter_texts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackRequest:
+    """What one Job must compute: requests that differ in their parameters alone. There is at least one member.
+
+    `common` is the request of each member without its parameters. With the batch's `space` the text may name members by
+    their indexes.
+    """
+
+    batch_uid: str
+    common: BacktestRequest
+    members: tuple[Member, ...]
+    space: ParameterSpace | None = field(default=None, compare=False)
+
+    @property
+    def requests(self) -> Iterator[BacktestRequest]:
+        """Return the request of every member, in order."""
+        return (replace(self.common, parameter_texts=each.parameter_texts) for each in self.members)
+
+    @property
+    def attempt_ids(self) -> list[str]:
+        """Return the id of every member's attempt, in order."""
+        return [attempt_id(self.batch_uid, each.index, each.number) for each in self.members]
+
+    def to_json(self) -> str:
+        """Write one line of JSON, the shorter one of two forms.
+
+        Either the names of the parameters once and a row of texts per member, or the axes once: a combination follows
+        from its index. Members are runs of consecutive indexes with the same number of the attempt.
+        """
+        runs = _runs(self.members)
+        rows = [list(each.parameter_texts.values()) for each in self.members]
+        forms = [{"names": list(self.members[0].parameter_texts), "rows": rows}]
+        if self.space is not None:
+            forms.append(self.space.to_json())
+        head = {"batch": self.batch_uid, "request": json.loads(self.common.to_json()), "members": runs}
+        texts = (json.dumps({**head, **form}, separators=(",", ":"), ensure_ascii=False) for form in forms)
+        return min(texts, key=len)
+
+    @staticmethod
+    def from_json(text: str) -> "PackRequest":
+        """Parse what `to_json` wrote. Raise ValueError, KeyError, TypeError or IndexError for anything else."""
+        body = json.loads(text)
+        places = [(first + offset, number) for first, count, number in body["members"] for offset in range(int(count))]
+        if not places:
+            raise ValueError("expected at least one member, got none")
+        space = ParameterSpace.from_json(body) if "axes" in body else None
+        parameters = _of_rows(body) if space is None else [space.combination(index).texts for index, _ in places]
+        members = (
+            Member(index=int(index), number=int(number), parameter_texts=texts)
+            for (index, number), texts in zip(places, parameters, strict=True)
+        )
+        common = BacktestRequest.from_json(json.dumps(body["request"]))
+        return PackRequest(batch_uid=str(body["batch"]), common=common, members=tuple(members), space=space)
+
+
+def _runs(members: Sequence[Member]) -> list[tuple[int, int, int]]:
+    """Return (first index, count, number) of each run of members whose indexes follow one another."""
+    places = enumerate(members)
+    grouped = groupby(places, key=lambda each: (each[1].index - each[0], each[1].number))
+    runs = (([member for _, member in run], number) for (_, number), run in grouped)
+    return [(run[0].index, len(run), number) for run, number in runs]
+
+
+def _of_rows(body: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{str(name): str(value) for name, value in zip(body["names"], row, strict=True)} for row in body["rows"]]
