@@ -173,8 +173,8 @@ class MemoryRows(WorldRows):
                     self._attempts[attempt.id],
                     is_open=change.outcome is None,
                     ended_at=self.now,
-                    charged=attempt.charged + change.is_charged,
-                    uncharged=attempt.uncharged + (not change.is_charged),
+                    charged=change.charged,
+                    uncharged=change.uncharged,
                     reason=change.reason,
                     message=change.message,
                 )

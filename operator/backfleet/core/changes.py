@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.reasons import FailureReason
+from backfleet.core.reasons import POLICIES, FailureReason, Policy
 from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
 
 
@@ -35,6 +35,17 @@ class SettleFailure:
     state: BacktestState
     is_charged: bool
     outcome: OutcomeRecord | None = None
+
+    @property
+    def charged(self) -> int:
+        """The backtest's charged attempts after this one."""
+        return self.attempt.charged + self.is_charged
+
+    @property
+    def uncharged(self) -> int:
+        """The backtest's attempts without charge after this one. One that was not tried counts as neither."""
+        is_tried = POLICIES[self.reason] is not Policy.NOT_TRIED
+        return self.attempt.uncharged + (is_tried and not self.is_charged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

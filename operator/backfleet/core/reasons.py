@@ -13,6 +13,8 @@ class Policy(StrEnum):
     """One more charged attempt follows, then it is final."""
     UNCHARGED = "uncharged"
     """The combination is not the cause: another attempt without charge follows, up to a bound."""
+    NOT_TRIED = "not_tried"
+    """Nothing of it ran: it is queued again, neither charged nor counted as uncharged."""
     WAIT = "wait"
     """Nothing was tried yet: the attempt continues to wait."""
 
@@ -45,6 +47,7 @@ class FailureReason(StrEnum):
     NODE_LOST = "NodeLost"
     JOB_VANISHED = "JobVanished"
     UNEXPECTED_ADMISSION = "UnexpectedAdmission"
+    NOT_BEGUN = "NotBegun"
     CANCELLED = "Cancelled"
 
 
@@ -73,6 +76,7 @@ POLICIES: dict[FailureReason, Policy] = {
     FailureReason.NODE_LOST: Policy.UNCHARGED,
     FailureReason.JOB_VANISHED: Policy.UNCHARGED,
     FailureReason.UNEXPECTED_ADMISSION: Policy.UNCHARGED,
+    FailureReason.NOT_BEGUN: Policy.NOT_TRIED,
     FailureReason.CANCELLED: Policy.FINAL,
 }
 

@@ -143,6 +143,16 @@ def test_a_failure_without_an_outcome_leaves_the_attempt_open(life: Life) -> Non
     assert life.look().attempts == ()
 
 
+def test_an_attempt_that_was_not_begun_leaves_its_backtests_counts(life: Life, database: Database) -> None:
+    tried = attempt(charged=1, uncharged=5)
+    life.save(launch(tried))
+    append_outcome(database.recorder_url, tried.id, recorded(failure(FailureReason.NOT_BEGUN)))
+    change = fail(tried, reason=FailureReason.NOT_BEGUN, state=BacktestState.QUEUED, is_charged=False)
+    life.save(replace(change, outcome=life.look().outcomes[0]))
+    (job,) = life.query("SELECT state, reason, charged, uncharged FROM backtest_jobs")
+    assert job == {"state": "queued", "reason": "NotBegun", "charged": 1, "uncharged": 5}
+
+
 def test_no_words_of_a_pod_keep_a_batch_from_being_saved(life: Life) -> None:
     life.save(launch(attempt()))
     life.save(replace(fail(attempt()), message="it said \x00 and \ud800"))

@@ -58,6 +58,8 @@ def _succeeded(draft: Draft, attempt: AttemptRecord, outcome: OutcomeRecord, mea
 def _after_failure(draft: Draft, attempt: AttemptRecord, reason: FailureReason) -> tuple[BacktestState, bool]:
     """Return the backtest's state, and whether the attempt is charged to it."""
     policy = POLICIES[reason]
+    if policy is Policy.NOT_TRIED:
+        return BacktestState.QUEUED, False
     if policy in (Policy.UNCHARGED, Policy.WAIT):
         again = attempt.uncharged < draft.limits.uncharged_attempts
         return (BacktestState.QUEUED, False) if again else (BacktestState.FAILED, False)

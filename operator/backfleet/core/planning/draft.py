@@ -118,8 +118,8 @@ def _move(attempts: dict[int, AttemptRecord], change: AttemptChange, now: dateti
                 backtest_state=BacktestState.QUEUED,
                 ended_at=now,
                 reason=change.reason,
-                charged=attempt.charged + change.is_charged,
-                uncharged=attempt.uncharged + (not change.is_charged),
+                charged=change.charged,
+                uncharged=change.uncharged,
             )
         case SettleResult() | SettleFailure():
             attempts.pop(attempt.index, None)

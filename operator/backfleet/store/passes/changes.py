@@ -95,8 +95,8 @@ def _settle_failures(connection: Connection, _batch: BatchRecord, changes: Seque
             "message": change.message,
             "is_charged": change.is_charged,
             "is_open": change.outcome is None,
-            "charged": change.attempt.charged + change.is_charged,
-            "uncharged": change.attempt.uncharged + (not change.is_charged),
+            "charged": change.charged,
+            "uncharged": change.uncharged,
         }
         for change in changes
     ]

@@ -91,6 +91,15 @@ def test_a_failure_that_is_not_charged_is_counted_apart() -> None:
     assert draft.after(decision) == moved(draft, queued, decided=decision)
 
 
+def test_an_attempt_that_was_not_begun_is_queued_again_and_counted_nowhere() -> None:
+    attempt = build_running(charged=1, uncharged=5)
+    draft = build_draft(attempt, **STARTED, never_started=2)
+    outcome = build_outcome(attempt, Failure(reason=FailureReason.NOT_BEGUN, message="its pack's time was over"))
+    decision = Decision(changes=(settled(draft, attempt, outcome),))
+    queued = replace(attempt, backtest_state=BacktestState.QUEUED, ended_at=NOW, reason=FailureReason.NOT_BEGUN)
+    assert draft.after(decision) == moved(draft, queued, decided=decision, never_started=0)
+
+
 def test_a_final_failure_is_counted_and_its_reason_kept_while_it_is_the_only_one() -> None:
     first, second, third = build_running(0), build_running(1), build_running(2)
     draft = build_draft(first, second, third, **STARTED)
