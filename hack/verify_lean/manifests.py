@@ -1,12 +1,14 @@
 """Builds the container of a case with the operator's own code and the chart's values."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from backfleet.controller.job_manifest import build_job
 from backfleet.core.backtests import BacktestState
+from backfleet.core.packs import Member, PackRequest
 from backfleet.core.planning.effects import BatchRef, CreateJob, JobShape
 from backfleet.core.records import AttemptRecord
 from backfleet.engines.lean.engine import LeanEngine
@@ -49,8 +51,10 @@ def build_pod_spec(case: Case, settings: Settings) -> dict[str, Any]:
         parameter_texts=case.request.parameter_texts, launched_at=now, start_deadline_at=now,
         hard_deadline_at=now + timedelta(hours=1),
     )  # fmt: skip
+    member = Member(index=0, number=1, parameter_texts=case.request.parameter_texts)
+    pack = PackRequest(batch_uid=batch.uid, common=replace(case.request, parameter_texts={}), members=(member,))
     shape = JobShape(backtest_timeout_seconds=case.timeout_seconds, deadline_seconds=3600, ttl_seconds=600)
-    job = build_job(CreateJob(batch=batch, attempt=attempt, request=case.request, shape=shape), LeanEngine(), settings)
+    job = build_job(CreateJob(batch=batch, attempt=attempt, pack=pack, shape=shape), LeanEngine(), settings)
     spec: dict[str, Any] = job["spec"]["template"]["spec"]
     return spec
 

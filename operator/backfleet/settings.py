@@ -70,6 +70,7 @@ class PodSettings(_Settings):
     tolerations: tuple[dict[str, Any], ...] = ()
     priority_class_name: str | None = None
     termination_grace_seconds: Positive = 10
+    pack_seconds: int = Field(default=10, ge=1, le=300)
     results_size_limit: str = Field(default="256Mi", pattern=SIZE_PATTERN)
     run_as_user: Positive = 10001
     limits: dict[str, str] = Field(default_factory=lambda: {"cpu": "1", "memory": "2Gi"})

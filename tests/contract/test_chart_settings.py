@@ -88,6 +88,7 @@ def test_values_arrive():
         "recorderLimits": {"cpu": "500m", "memory": "128Mi"},
         "resultsSizeLimit": "1Gi",
         "terminationGraceSeconds": 5,
+        "packSeconds": 20,
         "runAsUser": 4000,
         "priorityClassName": "low",
     }

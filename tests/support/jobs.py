@@ -7,6 +7,7 @@ from typing import Any
 from backfleet.core.backtests import BacktestRequest, BacktestState
 from backfleet.core.planning.effects import BatchRef, CreateJob, JobShape
 from backfleet.core.records import AttemptRecord
+from tests.support.packs import pack_of
 
 UID = "6fa4ab79-9fb3-4e9c-8f9e-3d3cbf0b2d11"
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -44,5 +45,8 @@ def build_request(engine: str = "noop", **parameters: str) -> BacktestRequest:
 def build_create(request: BacktestRequest | None = None, **shape: Any) -> CreateJob:
     given = {"backtest_timeout_seconds": 1800, "deadline_seconds": 3360, "ttl_seconds": 600}
     return CreateJob(
-        batch=BATCH, attempt=build_attempt(), request=request or build_request(), shape=JobShape(**given | shape)
+        batch=BATCH,
+        attempt=build_attempt(),
+        pack=pack_of(request or build_request(), UID),
+        shape=JobShape(**given | shape),
     )

@@ -13,6 +13,7 @@ from backfleet.engines import shim
 from backfleet.engines.bars.market_data import PACKAGED_FOLDER
 from backfleet.engines.lean.engine import LAUNCHER_FOLDER, LeanEngine
 from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
+from tests.support.packs import pack_of
 
 STAND_IN = Path(__file__).resolve().parents[1] / "lean_stand_in"
 PROJECT = "STR-001_RSI_MeanReversion_ETF"
@@ -27,7 +28,7 @@ def container_of(request: BacktestRequest, folder: Path) -> EngineContainer:
         VolumeMount(name=wire.VOLUME_PROJECTS, mount_path=str(folder / "projects"), source={}),
         VolumeMount(name=wire.VOLUME_DATA, mount_path=str(PACKAGED_FOLDER), source={}),
     )
-    return LeanEngine().container(request, EngineSettings(image="lean-stand-in", mounts=mounts))
+    return LeanEngine().container(pack_of(request), EngineSettings(image="lean-stand-in", mounts=mounts))
 
 
 def run_container(container: EngineContainer, folder: Path, timeout_seconds: float = 30) -> Path:

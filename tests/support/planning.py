@@ -14,6 +14,7 @@ from backfleet.core.planning.observation import JobState, Observation, SeenBatch
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Measured, OutcomeRecord, StoreView
 from tests.support.jobs import BATCH, NOW, UID, build_attempt, build_request
 from tests.support.operator import batch_spec, build_settings
+from tests.support.packs import pack_of
 
 STRATEGIES = available_strategies(build_settings())
 ENDS_AT = NOW + timedelta(seconds=3_600)
@@ -98,8 +99,8 @@ def deletion(job: SeenJob) -> DeleteJob:
 
 def creation(draft: Draft, attempt: AttemptRecord) -> CreateJob:
     """Return the effect that creates an attempt's Job."""
-    request = build_request(**attempt.parameter_texts)
-    return CreateJob(batch=BATCH, attempt=attempt, request=request, shape=job_shape(draft))
+    pack = pack_of(build_request(**attempt.parameter_texts), attempt.batch_uid, *attempt.key[1:])
+    return CreateJob(batch=BATCH, attempt=attempt, pack=pack, shape=job_shape(draft))
 
 
 WAITS_FOR_IMAGE = SeenContainer(waiting_reason="ErrImagePull", waiting_message="not found")

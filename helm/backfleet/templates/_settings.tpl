@@ -18,7 +18,7 @@
 {{- $pods := dict
   "serviceAccountName" (printf "%s-backtest" (include "backfleet.fullname" .))
   "imagePullSecrets" $pullSecrets -}}
-{{- range list "nodeSelector" "tolerations" "limits" "recorderLimits" "resultsSizeLimit" "terminationGraceSeconds" "runAsUser" -}}
+{{- range list "nodeSelector" "tolerations" "limits" "recorderLimits" "resultsSizeLimit" "terminationGraceSeconds" "packSeconds" "runAsUser" -}}
 {{- $_ := set $pods . (index $.Values.backtests .) -}}
 {{- end -}}
 {{- with .Values.backtests.priorityClassName -}}{{- $_ := set $pods "priorityClassName" . -}}{{- end -}}

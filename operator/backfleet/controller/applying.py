@@ -142,7 +142,7 @@ class Applier:
         """Create the Job. Any refusal is noted, and the next pass writes it into the attempt's row."""
         attempt, not_before = create.attempt, None
         try:
-            manifest = build_job(create, ENGINES[create.request.engine], self.settings)
+            manifest = build_job(create, ENGINES[create.pack.common.engine], self.settings)
         except Exception as error:
             logger.exception("job not built", extra={"batch": attempt.batch_uid})
             self._remember(create, now, RefusalKind.NOT_BUILT, f"{type(error).__name__}: {error}")

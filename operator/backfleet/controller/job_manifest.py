@@ -89,7 +89,7 @@ def job_labels(create: CreateJob) -> dict[str, str]:
 def _pod_spec(create: CreateJob, engine: Engine, settings: Settings) -> dict[str, Any]:
     pods = settings.pods
     configured = settings.engines[engine.name]
-    container = engine.container(create.request, _engine_settings(create, configured))
+    container = engine.container(create.pack, _engine_settings(create, configured))
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "serviceAccountName": pods.service_account_name,
@@ -153,10 +153,10 @@ def _replaced(mounts: tuple[VolumeMount, ...], mount: VolumeMount) -> tuple[Volu
 
 
 def _engine_container(create: CreateJob, container: EngineContainer, settings: Settings) -> dict[str, Any]:
-    configured = settings.engines[create.request.engine]
+    configured = settings.engines[create.pack.common.engine]
     environment = {
         "HOME": wire.SCRATCH_PATH,
-        wire.ENV_REQUEST: create.request.to_json(),
+        wire.ENV_REQUEST: next(create.pack.requests).to_json(),
         wire.ENV_BACKTEST_TIMEOUT: str(create.shape.backtest_timeout_seconds),
         **container.environment,
     }
@@ -218,10 +218,10 @@ def _storage_limit(configured: EngineImageSettings, settings: Settings) -> str:
 def _recorder_container(create: CreateJob, engine_image: str, settings: Settings) -> dict[str, Any]:
     recorder = settings.recorder
     environment = {
-        wire.ENV_ENGINE: create.request.engine,
+        wire.ENV_ENGINE: create.pack.common.engine,
         wire.ENV_ENGINE_IMAGE: engine_image,
-        wire.ENV_REQUEST: create.request.to_json(),
-        wire.ENV_ATTEMPT_ID: create.attempt.id,
+        wire.ENV_REQUEST: next(create.pack.requests).to_json(),
+        wire.ENV_ATTEMPT_ID: create.pack.attempt_ids[0],
         wire.ENV_RECORDER_PATIENCE: str(recorder.patience_seconds),
     }
     secret = {"secretKeyRef": {"name": recorder.secret_name, "key": recorder.secret_key}}

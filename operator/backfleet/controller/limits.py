@@ -27,6 +27,7 @@ def limits_of(settings: Settings) -> Limits:
         room_timeout_seconds=settings.room_timeout_seconds,
         never_started_attempts=settings.never_started_attempts,
         recorder_start_seconds=settings.recorder.start_seconds,
+        pack_seconds=settings.pods.pack_seconds,
         image_prefixes=settings.image_prefixes,
         volume_claims=settings.volume_claims,
         has_projects_volume=settings.has_mount(EngineName.LEAN, wire.VOLUME_PROJECTS),

@@ -27,6 +27,7 @@ from typing import Any
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Outcome, Result, result_to_json
 from backfleet.core.metrics import METRICS, OWN_OF_LEAN
+from backfleet.core.packs import PackRequest
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.files import MAX_RESULT_BYTES, MEBIBYTE
 from backfleet.engines.outcomes import outcome_of_program
@@ -68,12 +69,12 @@ class NoopEngine:
         """Return the only strategy, `Noop`."""
         return {STRATEGY: StrategyInfo(parameters=parameter_types(PARAMETERS))}
 
-    def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
+    def container(self, pack: PackRequest, settings: EngineSettings) -> EngineContainer:
         """Return a container that runs this module."""
         return EngineContainer(
             image=settings.image,
             command=("python", "-m", "backfleet.engines.noop"),
-            environment={**settings.environment, wire.ENV_REQUEST: request.to_json()},
+            environment={**settings.environment, wire.ENV_REQUEST: next(pack.requests).to_json()},
             mounts=settings.mounts,
         )
 

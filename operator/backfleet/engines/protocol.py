@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from backfleet.core.backtests import BacktestRequest, Outcome
+from backfleet.core.packs import PackRequest
 from backfleet.core.spec.strategy_info import StrategyInfo
 
 
@@ -38,7 +39,7 @@ class EngineSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContainer:
-    """The container that runs one backtest.
+    """The container that runs a pack of backtests.
 
     The shim wraps `command`. It writes `config` to `config_path` if both are given. Without `working_folder` the container
     uses the image's own.
@@ -61,8 +62,11 @@ class Engine(Protocol):
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
         """Return the engine's strategies by name, or None if it runs any project (LEAN)."""
 
-    def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
-        """Return the container that computes `request`."""
+    def container(self, pack: PackRequest, settings: EngineSettings) -> EngineContainer:
+        """Return the container that computes the requests of `pack`."""
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
-        """Read the outcome that engine and shim left in `folder`. Hostile content gives a Failure, never an exception."""
+        """Read one member's outcome, which engine and shim left in `folder`.
+
+        Hostile content gives a Failure, never an exception.
+        """

@@ -27,6 +27,7 @@ from backfleet.core.planning.observation import Refusal, RefusalKind
 from backfleet.core.records import BatchRecord, BatchState
 from tests.support.jobs import NOW, build_attempt, build_create, build_request
 from tests.support.operator import build_settings
+from tests.support.packs import pack_of
 
 Json = dict[str, Any]
 
@@ -91,7 +92,7 @@ def batch_plan(uid: str, **changes: Any) -> BatchPlan:
     create = CreateJob(
         batch=ref,
         attempt=build_attempt(batch_uid=uid, job_name=f"{uid}-new"),
-        request=build_request(),
+        pack=pack_of(build_request(), uid),
         shape=build_create().shape,
     )
     given: dict[str, Any] = {

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from backfleet.controller.job_manifest import build_job
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
+from backfleet.core.packs import PackRequest
 from backfleet.core.planning.effects import ClaimRef, CreateJob
 from backfleet.engines import shim
 from backfleet.engines.noop import NoopEngine
@@ -244,7 +245,7 @@ def test_an_engine_may_need_more_than_restricted_and_only_the_engine_gets_it() -
 class ConfiguredEngine(NoopEngine):
     """An engine that wants a configuration file, as LEAN does."""
 
-    def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
+    def container(self, pack: PackRequest, settings: EngineSettings) -> EngineContainer:
         return EngineContainer(image=settings.image, command=("lean",), config='{"a": "$x"}', config_path="/tmp/c.json")
 
 

@@ -17,6 +17,7 @@ from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMo
 from backfleet.settings import Settings
 from tests.support.jobs import build_create, build_request
 from tests.support.operator import build_settings
+from tests.support.packs import pack_of
 
 REQUEST = build_request("lean")
 PROJECTS = VolumeMount(name="projects", mount_path="/strategies", source={"configMap": {"name": "p"}})
@@ -24,7 +25,7 @@ DATA = VolumeMount(name="data", mount_path="/market", source={"configMap": {"nam
 
 
 def test_the_container_runs_the_images_launcher_with_our_configuration() -> None:
-    container = LeanEngine().container(REQUEST, EngineSettings(image="lean:1", environment={"A": "1"}))
+    container = LeanEngine().container(pack_of(REQUEST), EngineSettings(image="lean:1", environment={"A": "1"}))
     configuration = build_configuration(REQUEST, projects_folder="/projects", data_folder="/Lean/Data")
     assert container == EngineContainer(
         image="lean:1",
@@ -49,12 +50,12 @@ def test_the_container_runs_the_images_launcher_with_our_configuration() -> None
 
 def test_the_installations_environment_wins() -> None:
     settings = EngineSettings(image="lean:1", environment={"DOTNET_gcServer": "1", "DOTNET_TieredPGO": "1"})
-    environment = LeanEngine().container(REQUEST, settings).environment
+    environment = LeanEngine().container(pack_of(REQUEST), settings).environment
     assert (environment["DOTNET_gcServer"], environment["DOTNET_TieredPGO"]) == ("1", "1")
 
 
 def test_projects_and_data_are_read_where_their_volumes_are() -> None:
-    container = LeanEngine().container(REQUEST, EngineSettings(image="lean:1", mounts=(PROJECTS, DATA)))
+    container = LeanEngine().container(pack_of(REQUEST), EngineSettings(image="lean:1", mounts=(PROJECTS, DATA)))
     assert container.config is not None
     body = json.loads(container.config)
     assert body["algorithm-location"] == "/strategies/STR-000_Noop/main.py"
@@ -138,10 +139,10 @@ def test_further_writable_folders_are_empty_volumes() -> None:
 
 def test_bars_reads_the_same_volume_as_lean() -> None:
     request = replace(REQUEST, engine="bars")
-    container = BarsEngine().container(request, EngineSettings(image="b:1", mounts=(DATA,)))
+    container = BarsEngine().container(pack_of(request), EngineSettings(image="b:1", mounts=(DATA,)))
     assert container.environment["BACKFLEET_DATA_FOLDER"] == "/market"
     own = EngineSettings(image="b:1", mounts=(DATA,), environment={"BACKFLEET_DATA_FOLDER": "/market/lean"})
-    assert BarsEngine().container(request, own).environment["BACKFLEET_DATA_FOLDER"] == "/market/lean"
+    assert BarsEngine().container(pack_of(request), own).environment["BACKFLEET_DATA_FOLDER"] == "/market/lean"
     bars = {"image": "b:1", "mounts": [mount("data", "/market")], "environment": {"BACKFLEET_DATA_FOLDER": "/market/x"}}
     create = build_create(request, data_volume=ClaimRef(claim_name="d"))
     job = build_job(create, BarsEngine(), build_settings(engines={"bars": bars}))

@@ -12,6 +12,7 @@ from backfleet.engines.program import parse_texts
 from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
 from backfleet.engines.registry import ENGINES
 from tests.support.engines import make_request
+from tests.support.packs import pack_of
 
 SETTINGS = EngineSettings(
     image="registry.example/backfleet:1",
@@ -36,7 +37,7 @@ def test_a_container_is_the_product_s_image_with_the_request_in_a_variable(
     engine: str, command: tuple[str, ...]
 ) -> None:
     request = replace(make_request(parameter_texts={"rsi_period": "14"}), engine=engine)
-    container = ENGINES[engine].container(request, SETTINGS)
+    container = ENGINES[engine].container(pack_of(request), SETTINGS)
     assert container == EngineContainer(
         image="registry.example/backfleet:1",
         command=command,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from backfleet.core.backtests import BacktestRequest
 from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import sentence_of
+from backfleet.core.packs import PackRequest
 from backfleet.core.planning.observation import RefusedBatch, SeenBatch
 from backfleet.core.records import AttemptRecord
 from backfleet.core.spec.snapshot import AcceptedWork
@@ -42,6 +42,8 @@ class JobShape:
     backtest_timeout_seconds: int
     deadline_seconds: int
     ttl_seconds: int
+    pack_seconds: int = 10
+    """For so long after its engine's start the Job begins further backtests."""
     image: str | None = None
     requests: Mapping[str, str] | None = None
     data_volume: ClaimRef | None = None
@@ -50,11 +52,11 @@ class JobShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateJob:
-    """Create the Job of a launching attempt. One that exists with our owner is success."""
+    """Create the Job of a launching attempt, which is the first of its pack. One that exists with our owner is success."""
 
     batch: BatchRef
     attempt: AttemptRecord
-    request: BacktestRequest
+    pack: PackRequest
     shape: JobShape
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from backfleet.core.backtests import BacktestRequest, BacktestState
 from backfleet.core.changes import AttemptChange, LaunchAttempt
+from backfleet.core.packs import Member, PackRequest
 from backfleet.core.planning.attempt_changes import marked
 from backfleet.core.planning.decision import Decision, join
 from backfleet.core.planning.draft import Draft
@@ -79,6 +80,7 @@ def job_shape(draft: Draft) -> JobShape:
         backtest_timeout_seconds=spec.failure_policy.backtest_timeout_seconds,
         deadline_seconds=_deadline_seconds(draft),
         ttl_seconds=spec.ttl_seconds_after_finished,
+        pack_seconds=draft.limits.pack_seconds,
         image=spec.engine.image,
         requests=spec.resources.requests.model_dump(exclude_none=True),
         data_volume=_claim(spec.data.volume),
@@ -127,15 +129,23 @@ def _launch(draft: Draft, index: int, previous: AttemptRecord | None) -> Decisio
 
 def _create(draft: Draft, attempt: AttemptRecord) -> Decision:
     try:
-        request = _request(draft, attempt)
+        pack = _pack(draft, attempt)
     except Exception as error:  # noqa: BLE001 - whatever it is, the attempt waits with a deadline as for any other refusal
         problem = StartProblem(kind=RefusalKind.NOT_BUILT, message=f"{type(error).__name__}: {error}")
         return postpone(draft, attempt, problem)
-    create = CreateJob(batch=draft.ref, attempt=attempt, request=request, shape=job_shape(draft))
+    create = CreateJob(batch=draft.ref, attempt=attempt, pack=pack, shape=job_shape(draft))
     return Decision(creates=(create,))
 
 
-def _request(draft: Draft, attempt: AttemptRecord) -> BacktestRequest:
+def _pack(draft: Draft, attempt: AttemptRecord) -> PackRequest:
+    member = Member(index=attempt.index, number=attempt.number, parameter_texts=attempt.parameter_texts)
+    return PackRequest(
+        batch_uid=draft.seen.uid, common=_common_request(draft), members=(member,), space=draft.work.space
+    )
+
+
+def _common_request(draft: Draft) -> BacktestRequest:
+    """Return the request of every backtest, without its parameters."""
     spec = draft.work.spec
     return BacktestRequest(
         engine=spec.engine.name.value,
@@ -143,7 +153,7 @@ def _request(draft: Draft, attempt: AttemptRecord) -> BacktestRequest:
         lean_project_path=spec.strategy.lean_project_path,
         lean_algorithm_file=spec.strategy.lean_algorithm_file,
         lean_algorithm_type=spec.strategy.lean_algorithm_type,
-        parameter_texts=attempt.parameter_texts,
+        parameter_texts={},
         symbols=tuple(spec.data.symbols),
         start_date=spec.data.start_date,
         end_date=spec.data.end_date,

@@ -171,6 +171,7 @@ class Limits:
     room_timeout_seconds: int = 3_600
     never_started_attempts: int = 3
     recorder_start_seconds: int = 300
+    pack_seconds: int = 10
     first_back_off_seconds: float = 5.0
     last_back_off_seconds: float = 60.0
     room_back_off_seconds: float = 15.0

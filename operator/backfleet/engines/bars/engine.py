@@ -5,6 +5,7 @@ from pathlib import Path
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Outcome
+from backfleet.core.packs import PackRequest
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.outcomes import outcome_of_program
@@ -28,14 +29,14 @@ class BarsEngine:
             for name, strategy in STRATEGIES.items()
         }
 
-    def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
+    def container(self, pack: PackRequest, settings: EngineSettings) -> EngineContainer:
         """Run Backfleet's image and command with the request in a variable. A mount named `data` is the market data."""
         folder = mount_path(settings.mounts, wire.VOLUME_DATA)
         data = {wire.ENV_DATA_FOLDER: folder} if folder else {}
         return EngineContainer(
             image=settings.image,
             command=("backfleet-bars",),
-            environment={**data, **settings.environment, wire.ENV_REQUEST: request.to_json()},
+            environment={**data, **settings.environment, wire.ENV_REQUEST: next(pack.requests).to_json()},
             mounts=settings.mounts,
         )
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Outcome
+from backfleet.core.packs import PackRequest
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.lean.configuration import build_configuration, render
 from backfleet.engines.lean.data_folder import prepared
@@ -40,11 +41,11 @@ class LeanEngine:
         """Return None: any project may run, and only the project knows its parameters."""
         return None
 
-    def container(self, request: BacktestRequest, settings: EngineSettings) -> EngineContainer:
+    def container(self, pack: PackRequest, settings: EngineSettings) -> EngineContainer:
         """Run the image's launcher with our configuration. It reads the volumes named `projects` and `data`."""
         data_folder = mount_path(settings.mounts, wire.VOLUME_DATA) or IMAGE_DATA_FOLDER
         configuration = build_configuration(
-            request,
+            next(pack.requests),
             projects_folder=mount_path(settings.mounts, wire.VOLUME_PROJECTS) or wire.PROJECTS_PATH,
             data_folder=data_folder,
         )

@@ -148,10 +148,12 @@ def test_a_job_has_the_shape_that_the_present_spec_gives() -> None:
         "ttlSecondsAfterFinished": 90,
         "resources": {"requests": {"cpu": "250m"}},
     }
-    assert job_shape(build_draft(spec=spec)) == JobShape(
+    draft = build_draft(spec=spec)
+    assert job_shape(replace(draft, limits=replace(draft.limits, pack_seconds=20))) == JobShape(
         backtest_timeout_seconds=100,
         deadline_seconds=100 + 200 + 300 + 900 + 60,
         ttl_seconds=90,
+        pack_seconds=20,
         requests={"cpu": "250m"},
     )
 
