@@ -88,7 +88,7 @@ suites: preflight setup
 test-ahead: setup ## Run unit, property and contract tests and scenarios with the clock 400 days ahead (needs Debian's faketime)
 	@command -v faketime > /dev/null || { echo "faketime is missing: apt-get install faketime"; exit 1; }
 	@faketime -f +400d $(BIN)/python -m pytest -q -n 2 -m "not postgres" tests/unit tests/properties tests/scenarios tests/contract \
-	  --ignore tests/unit/controller/test_loop.py --ignore tests/unit/engines/test_shim.py
+	  --ignore tests/unit/controller/test_loop_thread.py --ignore tests/unit/engines/test_shim.py
 
 .PHONY: soak soak-nodes
 soak: preflight setup ## Run all 486 combinations of a strategy on a real Kubernetes (about 6 minutes, not in CI)

@@ -3,8 +3,11 @@
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from backfleet.core.backtests import BacktestRequest, Failure, Result
+from backfleet.engines.lean.document import parse_document
+from backfleet.engines.lean.metrics import LeanMetrics, measure
 from backfleet.engines.lean.outcome import outcome_of_run
 from tests.support.engines import make_request
 from tests.support.lean_results import STATE, equity_values
@@ -34,3 +37,7 @@ def state(**changes: str) -> dict[str, str]:
 RUNTIME_ERROR = state(
     Status="RuntimeError", RuntimeError="Runtime Error: boom\n  at main.py", StackTrace="boom\n  at main.py"
 )
+
+
+def measured(body: dict[str, Any]) -> LeanMetrics:
+    return measure(parse_document("x.json", body))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from backfleet.controller.cluster import Cluster
 from tests.world.api_server import ApiServer
 
 
@@ -11,3 +12,8 @@ from tests.world.api_server import ApiServer
 def api() -> Iterator[ApiServer]:
     with ApiServer.running() as server:
         yield server
+
+
+@pytest.fixture
+def cluster(api: ApiServer) -> Cluster:
+    return Cluster(api.client())

@@ -1,4 +1,4 @@
-"""The few Kubernetes calls against a fake API server: what is sent, and what every answer means."""
+"""The calls that list objects and write status and events: what is sent, and what every answer means."""
 
 import time
 from collections.abc import Callable
@@ -7,44 +7,15 @@ from typing import Any
 
 import pytest
 
-from backfleet.controller.cluster import PAGE_SIZE, SETTLED_PAGE_SIZE, Cluster, NotAllowed, Refused, build_event
+from backfleet.controller.cluster import PAGE_SIZE, SETTLED_PAGE_SIZE, Cluster, build_event
 from backfleet.core import wire
-from backfleet.core.errors import Conflict, NotFound, Unavailable
+from backfleet.core.errors import NotFound, Unavailable
+from tests.support.api_objects import NAMESPACE, add_batch, job, names, status_of
 from tests.world.api_server import TOKEN, ApiServer
 from tests.world.faults import Fault
 
-NAMESPACE = "research"
-LABELS = {wire.LABEL_MANAGED_BY: wire.MANAGED_BY, wire.LABEL_COMPONENT: wire.COMPONENT_BACKTEST}
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 READ_SECONDS = 0.5
-
-
-@pytest.fixture
-def cluster(api: ApiServer) -> Cluster:
-    return Cluster(api.client())
-
-
-def job(name: str = "demo-1", owner: str = "batch-uid", **labels: str) -> dict[str, Any]:
-    owners = [{"uid": owner, "name": "demo", "controller": True}]
-    meta = {"name": name, "namespace": NAMESPACE, "labels": LABELS | labels, "ownerReferences": owners}
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"template": {"spec": {}}}}
-
-
-def add_batch(api: ApiServer, name: str = "demo", status: dict[str, Any] | None = None) -> str:
-    created = api.objects.create(wire.PLURAL, NAMESPACE, {"metadata": {"name": name}, "spec": {}})
-    api.objects.set_status(wire.PLURAL, NAMESPACE, name, status or {})
-    return str(created["metadata"]["uid"])
-
-
-def names(items: list[dict[str, Any]]) -> list[str]:
-    return [item["metadata"]["name"] for item in items]
-
-
-def status_of(api: ApiServer) -> dict[str, Any]:
-    return api.objects.get(wire.PLURAL, NAMESPACE, "demo")["status"]
-
-
-# lists
 
 
 def test_a_list_is_read_page_by_page_to_its_end(api: ApiServer, cluster: Cluster) -> None:
@@ -180,126 +151,6 @@ def test_a_server_that_is_not_there_is_unavailable() -> None:
         Cluster(client).list_jobs(NAMESPACE)
 
 
-# Jobs
-
-
-def test_a_job_is_created_as_it_was_built(api: ApiServer, cluster: Cluster) -> None:
-    wanted = job()
-    wanted["spec"]["template"]["spec"] = {"containers": [{"env": [{"name": "EMPTY", "value": ""}]}], "nodeSelector": {}}
-    cluster.create_job(wanted)
-    (call,) = api.calls
-    assert (call.method, call.path) == ("POST", f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs")
-    assert call.body == wanted
-
-
-def test_creating_a_job_again_is_success_under_the_same_owner(api: ApiServer, cluster: Cluster) -> None:
-    cluster.create_job(job())
-    cluster.create_job(job())
-    assert len(cluster.list_jobs(NAMESPACE)) == 1
-
-
-@pytest.mark.parametrize(
-    "owners",
-    [
-        pytest.param([{"uid": "another", "controller": True}], id="another batch"),
-        pytest.param([], id="nobody"),
-        pytest.param([{"uid": "batch-uid", "controller": False}], id="ours, but not as controller"),
-    ],
-)
-def test_a_name_taken_by_another_owner_is_a_conflict(api: ApiServer, cluster: Cluster, owners: list[Any]) -> None:
-    taken = job()
-    taken["metadata"]["ownerReferences"] = owners
-    api.objects.create("jobs", NAMESPACE, taken)
-    with pytest.raises(Conflict, match="demo-1 exists and has another owner"):
-        cluster.create_job(job())
-    assert len(api.objects.stored) == 1
-
-
-def test_a_taken_name_that_is_free_a_moment_later_is_left_to_the_next_pass(api: ApiServer, cluster: Cluster) -> None:
-    api.faults.append(Fault("/jobs", "POST", code=409, message="already exists"))
-    cluster.create_job(job())
-    assert [call.method for call in api.calls] == ["POST", "GET"]
-    assert api.objects.stored == {}
-
-
-QUOTA = 'jobs.batch "demo-1" is forbidden: exceeded quota: compute, requested: count/jobs.batch=1'
-WEBHOOK = 'Internal error occurred: failed calling webhook "policy.example": Post "https://policy": connection refused'
-POD_SECURITY = 'jobs.batch "demo-1" is forbidden: violates PodSecurity "restricted:latest"'
-
-
-@pytest.mark.parametrize(
-    ("code", "message", "is_quota"),
-    [
-        pytest.param(403, QUOTA, True, id="quota"),
-        pytest.param(403, POD_SECURITY, False, id="pod security"),
-        pytest.param(403, "cannot create resource jobs", False, id="no right"),
-        pytest.param(422, 'Job "demo-1" is invalid: spec', False, id="invalid"),
-        pytest.param(400, "strict decoding error", False, id="not understood"),
-        pytest.param(404, 'namespaces "research" not found', False, id="no namespace"),
-        pytest.param(500, WEBHOOK, False, id="a webhook that is away"),
-    ],
-)
-def test_a_refused_job_says_why(api: ApiServer, cluster: Cluster, code: int, message: str, is_quota: bool) -> None:
-    api.faults.append(Fault("/jobs", "POST", code=code, message=message))
-    with pytest.raises(Refused) as caught:
-        cluster.create_job(job())
-    assert (str(caught.value), caught.value.is_quota) == (message, is_quota)
-
-
-@pytest.mark.parametrize("code", [401, 429, 500, 503])
-def test_a_server_in_trouble_refuses_no_job(api: ApiServer, cluster: Cluster, code: int) -> None:
-    api.faults.append(Fault("/jobs", "POST", code=code))
-    with pytest.raises(Unavailable):
-        cluster.create_job(job())
-
-
-def test_a_job_is_deleted_with_its_pods_and_only_if_it_is_the_one(api: ApiServer, cluster: Cluster) -> None:
-    there = api.objects.create("jobs", NAMESPACE, job())
-    cluster.delete_job(NAMESPACE, "demo-1", "its predecessor's")
-    assert names(cluster.list_jobs(NAMESPACE)) == ["demo-1"]
-    uid = there["metadata"]["uid"]
-    cluster.delete_job(NAMESPACE, "demo-1", uid)
-    assert cluster.list_jobs(NAMESPACE) == []
-    cluster.delete_job(NAMESPACE, "demo-1", uid)
-    body = {"propagationPolicy": "Background", "preconditions": {"uid": uid}}
-    assert [call.body for call in api.calls_of("DELETE", "/jobs/demo-1")][1:] == [body, body]
-
-
-def test_a_job_is_labelled_only_if_it_is_the_one(api: ApiServer, cluster: Cluster) -> None:
-    made = api.objects.create("jobs", NAMESPACE, job())
-    for name, uid in (("demo-1", "another's"), ("gone", "u")):
-        cluster.label_job(NAMESPACE, name, uid, "1767603600")
-    assert wire.LABEL_SETTLED not in api.objects.get("jobs", NAMESPACE, "demo-1")["metadata"]["labels"]
-    for _ in range(2):
-        cluster.label_job(NAMESPACE, "demo-1", made["metadata"]["uid"], "1767603600")
-    labelled = api.objects.get("jobs", NAMESPACE, "demo-1")
-    assert labelled["metadata"]["labels"] == {**LABELS, wire.LABEL_SETTLED: "1767603600"}
-    assert labelled["spec"] == made["spec"]
-
-
-def test_a_label_that_the_server_finds_invalid_is_an_error(api: ApiServer, cluster: Cluster) -> None:
-    made = api.objects.create("jobs", NAMESPACE, job())
-    api.faults.append(Fault("/jobs/demo-1", "PATCH", code=422, message="invalid"))
-    with pytest.raises(Unavailable, match="invalid"):
-        cluster.label_job(NAMESPACE, "demo-1", made["metadata"]["uid"], "1")
-
-
-def test_a_label_that_the_role_does_not_allow_is_told_apart(api: ApiServer, cluster: Cluster) -> None:
-    api.faults.append(Fault("/jobs/demo-1", "PATCH", code=403, message="cannot patch"))
-    with pytest.raises(NotAllowed):
-        cluster.label_job(NAMESPACE, "demo-1", "u", "1")
-
-
-@pytest.mark.parametrize("code", [403, 500])
-def test_a_job_that_could_not_be_deleted_is_told(api: ApiServer, cluster: Cluster, code: int) -> None:
-    api.faults.append(Fault("/jobs", "DELETE", code=code))
-    with pytest.raises(Unavailable):
-        cluster.delete_job(NAMESPACE, "demo-1", "uid")
-
-
-# status and events
-
-
 def test_status_is_merged_and_none_removes_a_key(api: ApiServer, cluster: Cluster) -> None:
     uid = add_batch(api, status={"total": 6, "best": {"index": 1}, "other": "kept"})
     cluster.patch_status(NAMESPACE, "demo", uid, {"total": 7, "best": None})
@@ -317,7 +168,7 @@ def test_an_empty_text_arrives_as_an_empty_text(api: ApiServer, cluster: Cluster
     assert status_of(api) == status
 
 
-def test_status_of_a_batch_that_is_gone_or_was_made_anew_is_not_written(api: ApiServer, cluster: Cluster) -> None:
+def test_status_of_a_batch_that_is_gone_or_was_made_again_is_not_written(api: ApiServer, cluster: Cluster) -> None:
     cluster.patch_status(NAMESPACE, "demo", "gone", {"total": 1})
     add_batch(api)
     cluster.patch_status(NAMESPACE, "demo", "its predecessor's", {"total": 1})
@@ -325,7 +176,7 @@ def test_status_of_a_batch_that_is_gone_or_was_made_anew_is_not_written(api: Api
 
 
 @pytest.mark.parametrize("code", [403, 422, 500])
-def test_a_status_that_could_not_be_written_is_told(api: ApiServer, cluster: Cluster, code: int) -> None:
+def test_a_status_that_could_not_be_written_is_an_error(api: ApiServer, cluster: Cluster, code: int) -> None:
     api.faults.append(Fault("/status", "PATCH", code=code))
     with pytest.raises(Unavailable):
         cluster.patch_status(NAMESPACE, "demo", "uid", {})
@@ -348,7 +199,7 @@ def test_the_name_of_an_event_fits_for_the_longest_batch_name() -> None:
     assert ".." not in name
 
 
-def test_an_event_that_could_not_be_posted_is_told(api: ApiServer, cluster: Cluster) -> None:
+def test_an_event_that_could_not_be_posted_is_an_error(api: ApiServer, cluster: Cluster) -> None:
     api.faults.append(Fault("/events", "POST", code=500))
     with pytest.raises(Unavailable):
         cluster.create_event(build_event({"uid": "u", "name": "n", "namespace": NAMESPACE}, "R", "m", "Normal", NOW))

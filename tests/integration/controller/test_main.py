@@ -11,62 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 
 from backfleet.controller.cluster import RULES
 from backfleet.core import wire
-from backfleet.recorder.appending import INSERT, row
 from tests.support.databases import Database
-from tests.support.operator import batch_spec, result, values
-from tests.support.processes import PROGRAM, START_SECONDS, OperatorProcess, program_environment, wait_for
+from tests.support.launcher import NAMESPACE, SETTINGS, SOON_SECONDS, Launcher, said, watched
+from tests.support.operator import values
+from tests.support.processes import PROGRAM, START_SECONDS, program_environment, wait_for
 from tests.world.api_server import TOKEN, ApiServer
 from tests.world.faults import Fault
-
-NAMESPACE = "research"
-SOON_SECONDS = 45.0
-"""A deadline, not a measure: below the end-to-end tests this suite gets a tenth of the processor at times."""
-SETTINGS: dict[str, Any] = {
-    "installation": "research/backfleet",
-    "namespaces": [NAMESPACE],
-    "tickSeconds": 300,  # so that nothing happens by the clock alone
-    "engines": {"noop": {"image": "localhost/backfleet:test"}},
-    "recorder": {"image": "localhost/backfleet:test", "secretName": "backfleet-recorder"},
-}
-
-
-class Launcher:
-    """Starts operators over one API server and one database."""
-
-    def __init__(self, api: ApiServer, database: Database, folder: Path) -> None:
-        self.api, self.database, self.folder = api, database, folder
-        self.kubeconfig = api.write_kubeconfig(folder / "kubeconfig")
-        self.started: list[OperatorProcess] = []
-
-    def start(self, **settings: Any) -> OperatorProcess:
-        variables = {"KUBECONFIG": str(self.kubeconfig), "BACKFLEET_DATABASE_URL": self.database.operator_url}
-        operator = OperatorProcess.start(self.folder, SETTINGS | settings, **variables)
-        self.started.append(operator)
-        return operator
-
-    def add_batch(self, namespace: str = NAMESPACE, **spec: Any) -> None:
-        self.api.objects.create(wire.PLURAL, namespace, {"metadata": {"name": "demo"}, "spec": batch_spec(**spec)})
-
-    def jobs(self, namespace: str = NAMESPACE) -> list[dict[str, Any]]:
-        return [item for key, item in list(self.api.objects.stored.items()) if key[:2] == ("jobs", namespace)]
-
-    def progress(self) -> str:
-        status = self.api.objects.get(wire.PLURAL, NAMESPACE, "demo").get("status", {})
-        return str(status.get("progress"))
-
-    def record(self, job: dict[str, Any]) -> None:
-        """What a recorder does, with its own rights."""
-        env = job["spec"]["template"]["spec"]["containers"][0]["env"]
-        attempt = next(each["value"] for each in env if each["name"] == wire.ENV_ATTEMPT_ID)
-        connection = psycopg2.connect(self.database.recorder_url)
-        with connection, connection.cursor() as cursor:
-            cursor.execute(INSERT, row(attempt, result()))
-        connection.close()
 
 
 @pytest.fixture
@@ -75,10 +29,6 @@ def launcher(api: ApiServer, database: Database, tmp_path: Path) -> Iterator[Lau
     yield launcher
     for operator in launcher.started:
         operator.kill()
-
-
-def watched(api: ApiServer) -> set[str]:
-    return {call.path.rpartition("/")[2] for call in list(api.calls) if "watch" in call.query}
 
 
 def test_it_starts_watches_works_and_ends(launcher: Launcher, api: ApiServer) -> None:
@@ -151,13 +101,13 @@ def is_labelled(api: ApiServer, name: str) -> bool:
 
 
 def no_calls_for(api: ApiServer, seconds: float) -> bool:
-    """Nothing was asked of the API server for that long."""
+    """Return whether nothing was asked of the API server for that long."""
     before = len(api.calls)
     time.sleep(seconds)
     return len(api.calls) == before
 
 
-def test_edited_criteria_of_a_finished_batch_judge_its_result_anew(launcher: Launcher, api: ApiServer) -> None:
+def test_edited_criteria_of_a_finished_batch_judge_its_result_again(launcher: Launcher, api: ApiServer) -> None:
     def shown(kind: str) -> tuple[str | None, int | None, int | None]:
         status = api.objects.get(wire.PLURAL, NAMESPACE, "demo").get("status", {})
         found: dict[str, Any] = next((each for each in status.get("conditions", []) if each["type"] == kind), {})
@@ -175,8 +125,11 @@ def test_edited_criteria_of_a_finished_batch_judge_its_result_anew(launcher: Lau
     assert shown("Finished") == ("True", 2, 0)
     assert shown("SpecDrift") == (None, None, 0)
     assert launcher.jobs() == [job]
-    told = [item["reason"] for key, item in api.objects.stored.items() if key[0] == "events"]
-    assert [reason for reason in told if reason in ("CriteriaChanged", "Rejudged")] == ["CriteriaChanged", "Rejudged"]
+    reasons = [item["reason"] for key, item in api.objects.stored.items() if key[0] == "events"]
+    assert [reason for reason in reasons if reason in ("CriteriaChanged", "Rejudged")] == [
+        "CriteriaChanged",
+        "Rejudged",
+    ]
     assert operator.terminate(SOON_SECONDS) == 0
 
 
@@ -198,7 +151,7 @@ def test_a_second_one_stands_by_and_takes_over_from_one_that_was_killed(launcher
 
 
 @pytest.mark.parametrize("code", [403, 404])
-def test_a_namespace_that_is_refused_is_left_out_and_told_and_served_once_it_answers(
+def test_a_namespace_that_is_refused_is_reported_as_left_out_and_served_once_it_answers(
     launcher: Launcher, api: ApiServer, code: int
 ) -> None:
     refusal = Fault("/namespaces/team/", code=code, message="no such right", times=10**6)
@@ -214,8 +167,8 @@ def test_a_namespace_that_is_refused_is_left_out_and_told_and_served_once_it_ans
     assert (status, list(facts["namespacesLeftOut"])) == (200, ["team"])
     assert "no such right" in facts["namespacesLeftOut"]["team"]
     assert "backfleet_namespaces_left_out 1.0" in operator.metrics()
-    told = [line for line in operator.log() if line["message"].startswith("namespace left out")]
-    assert [line["namespace"] for line in told] == ["team"], "once, not in every pass"
+    lines = [line for line in operator.log() if line["message"].startswith("namespace left out")]
+    assert [line["namespace"] for line in lines] == ["team"], "once, not in every pass"
     assert launcher.jobs("team") == []
 
     api.faults.remove(refusal)
@@ -254,11 +207,6 @@ def test_a_signal_while_kopf_is_ending_is_heard(launcher: Launcher, api: ApiServ
     wait_for("a watch that failed", lambda: said(operator, "Watcher for"), START_SECONDS)
     operator.process.send_signal(sign)
     assert operator.process.wait(SOON_SECONDS) == 0
-
-
-def said(operator: OperatorProcess, start: str) -> int:
-    """How many lines of its log begin so."""
-    return sum(line["message"].startswith(start) for line in operator.log())
 
 
 def run_to_its_end(**variables: str) -> tuple[int, str]:

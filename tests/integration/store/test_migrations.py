@@ -1,4 +1,4 @@
-"""Migrating: what arrives, what a second run does, and what it says when it cannot."""
+"""Migrating: the schema that results, what a second run changes, and which roles get which rights."""
 
 import re
 import threading
@@ -8,17 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from backfleet import catalog
-from backfleet.core.criteria import SuccessCriteria
 from backfleet.core.errors import Conflict, SpecInvalid, Unavailable
-from backfleet.store.migration import grants, revisions, seeding
-from backfleet.store.migration.command import MigrationSettings, main, migrate
+from backfleet.store.migration import grants, revisions
+from backfleet.store.migration.command import MigrationSettings, migrate
 from backfleet.store.migration.grants import Roles
 from backfleet.store.passes.observe import observe
 from backfleet.store.postgres.session import open_engine
 from backfleet.store.tables.backtests import BacktestResult
 from backfleet.store.tables.base import OUTCOMES_CHANNEL
-from backfleet.store.tables.strategies import ensure_strategy, load_catalog
+from backfleet.store.tables.strategies import load_catalog
 from tests.integration.store.conftest import QUICK
 from tests.support.databases import ROLES, Database
 from tests.support.filling import BIG_UID, fill, migrate_to_released
@@ -52,16 +50,6 @@ SCHEMA = {
 @pytest.fixture
 def settings(empty_database: Database) -> MigrationSettings:
     return MigrationSettings(url=empty_database.operator_url, wait_seconds=10, roles=ROLES)
-
-
-def environment(database: Database, **changes: str) -> dict[str, str]:
-    given = {
-        "BACKFLEET_DATABASE_URL": database.operator_url,
-        "BACKFLEET_MIGRATE_WAIT_SECONDS": "10",
-        "BACKFLEET_DB_ROLE_RECORDER": RECORDER,
-        "BACKFLEET_DB_ROLE_API": API,
-    }
-    return given | changes
 
 
 def described(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
@@ -212,59 +200,12 @@ def test_a_newer_database_is_left_alone(database: Database, engine: Engine) -> N
         migrate(MigrationSettings(url=database.operator_url, wait_seconds=5), lambda _: None)
 
 
-def test_the_command_migrates_and_then_says_that_it_is_current(
-    empty_database: Database, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = environment(empty_database)
-    assert main(["--check"], given) == 4
-    assert "got none. Run backfleet-migrate" in capsys.readouterr().err
-    assert main([], given) == 0
-    assert main(["--check"], given) == 0
-    assert "as this version needs" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("change", "code", "message"),
-    [
-        ({"BACKFLEET_DATABASE_URL": ""}, 2, "BACKFLEET_DATABASE_URL: expected the Postgres URL"),
-        ({"BACKFLEET_DATABASE_URL": "mysql://u:hunter2@h/d"}, 2, "expected a Postgres URL, got the scheme 'mysql'"),
-        ({"BACKFLEET_MIGRATE_WAIT_SECONDS": "soon"}, 2, "expected seconds from 0 to 86400, got 'soon'"),
-        ({"BACKFLEET_MIGRATE_WAIT_SECONDS": "-1"}, 2, "BACKFLEET_MIGRATE_WAIT_SECONDS"),
-        ({"BACKFLEET_DB_ROLE_API": "nobody_such"}, 2, "BACKFLEET_DB_ROLE_API: the database has no role 'nobody_such'"),
-        (
-            {"BACKFLEET_DATABASE_URL": "postgresql://u:hunter2@127.0.0.1:1/d", "BACKFLEET_MIGRATE_WAIT_SECONDS": "0.1"},
-            3,
-            "Postgres does not answer",
-        ),
-    ],
-    ids=["no url", "wrong scheme", "wrong wait", "negative wait", "missing role", "nobody listens"],
-)
-def test_what_is_wrong_is_named_with_its_exit_code(
-    empty_database: Database, capsys: pytest.CaptureFixture[str], change: dict[str, str], code: int, message: str
-) -> None:
-    assert main([], environment(empty_database, **change)) == code
-    said = capsys.readouterr()
-    assert message in said.err
-    assert "hunter2" not in said.err + said.out
-
-
 def test_a_missing_role_leaves_the_database_as_it_was(settings: MigrationSettings) -> None:
     with pytest.raises(SpecInvalid):
         migrate(MigrationSettings(url=settings.url, wait_seconds=5, roles=Roles(api="nobody_such")), lambda _: None)
     engine = open_engine(settings.url, application_name="test", timeouts=QUICK)
     assert described(engine)["columns"] == []
     engine.dispose()
-
-
-def test_the_command_waits_for_a_postgres_that_comes(
-    empty_database: Database, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with empty_database.behind_proxy() as proxy:
-        proxy.cut()
-        threading.Timer(0.3, proxy.restore).start()
-        url = proxy.url_of(empty_database.operator_url)
-        assert main([], environment(empty_database, BACKFLEET_DATABASE_URL=url)) == 0
-    assert "waiting for Postgres" in capsys.readouterr().out
 
 
 def test_roles_that_are_not_named_get_a_warning(settings: MigrationSettings) -> None:
@@ -286,60 +227,3 @@ def test_rights_that_a_role_had_before_are_taken(database: Database, engine: Eng
             {"role": RECORDER},
         ).all()
     assert rights == []
-
-
-def test_the_catalog_is_read_back_as_it_was_seeded(engine: Engine) -> None:
-    shipped, stored = catalog.load(), load_catalog(engine)
-    assert stored.default_criteria == shipped.default_criteria.to_json()
-    assert {name: (each.status, each.lean_project_path, each.criteria) for name, each in stored.strategies.items()} == {
-        each.name: (
-            each.status.value,
-            each.lean_project_path,
-            None if each.criteria is None else each.criteria.to_json(),
-        )
-        for each in shipped.strategies
-    }
-
-
-def test_seeding_keeps_what_a_user_changed_and_updates_the_rest(engine: Engine) -> None:
-    shipped = catalog.load()
-    first, second, third, *_ = shipped.strategies
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE strategies SET status = 'deployed' WHERE name = :name"), {"name": first.name})
-        connection.execute(
-            text("UPDATE success_criteria SET min_trades = 7 WHERE strategy_name = :name"), {"name": second.name}
-        )
-        newer = catalog.Catalog(
-            strategies=tuple(
-                _with(each, status=catalog.StrategyStatus.ON_HOLD, criteria=SuccessCriteria(min_trades=1))
-                for each in (first, second, third)
-            ),
-            default_criteria=SuccessCriteria(min_sharpe=2.0),
-        )
-        seeding.seed(connection, newer)
-    stored = load_catalog(engine)
-    assert stored.strategies[first.name].status == "deployed"
-    assert stored.strategies[third.name].status == "on_hold"
-    kept = stored.strategies[second.name].criteria
-    assert kept is not None
-    assert kept["minTrades"] == 7
-    assert stored.strategies[third.name].criteria == {"minTrades": 1}
-    assert stored.default_criteria == {"minSharpe": 2.0}
-
-
-def test_a_registered_strategy_stays_as_a_user_made_it(engine: Engine) -> None:
-    with engine.begin() as connection:
-        ensure_strategy(connection, "Mine")
-    with engine.begin() as connection:
-        connection.execute(
-            text("UPDATE strategies SET status = 'deployed', lean_project_path = 'a' WHERE name = 'Mine'")
-        )
-    with engine.begin() as connection:
-        ensure_strategy(connection, "Mine")
-    mine = load_catalog(engine).strategies["Mine"]
-    assert (mine.status, mine.lean_project_path, mine.criteria) == ("deployed", "a", None)
-
-
-def _with(strategy: catalog.CatalogStrategy, **changes: object) -> catalog.CatalogStrategy:
-    values = {name: getattr(strategy, name) for name in strategy.__slots__}
-    return catalog.CatalogStrategy(**(values | changes))

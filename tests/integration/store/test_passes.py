@@ -1,18 +1,16 @@
-"""What a pass reads and writes: every change, repeated without effect, on a real Postgres."""
+"""What a pass writes, and what the next one reads of it, on a real Postgres."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, text
 
 from backfleet.core.backtests import BacktestState, Outcome
 from backfleet.core.changes import BatchChanges
-from backfleet.core.errors import Conflict, FenceLost, Unavailable, ValuesRefused
+from backfleet.core.errors import Unavailable, ValuesRefused
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import AttemptRecord, BatchState, Best, Counters, StoreView
+from backfleet.core.records import Best, Counters
 from backfleet.store.passes.closing import close_in_pieces
-from backfleet.store.passes.observe import OUTCOMES_PER_LOOK, observe
 from backfleet.store.passes.save import save
 from tests.support.changes import (
     INSTALLATION,
@@ -22,25 +20,17 @@ from tests.support.changes import (
     append_outcome,
     attempt,
     batch,
-    close,
     fail,
     failure,
     launch,
     mark,
     outcome_of,
-    record_results,
     recorded,
-    result,
     succeed,
 )
 from tests.support.databases import Database
-from tests.support.rows import seen_outcome
 
 pytestmark = pytest.mark.postgres
-
-
-def seen(view: StoreView) -> dict[str, AttemptRecord]:
-    return {each.id: each for each in view.attempts}
 
 
 def test_an_empty_database_shows_nothing_but_its_clock(life: Life) -> None:
@@ -200,46 +190,6 @@ def test_a_failure_and_the_next_launch_may_be_one_pass(life: Life) -> None:
     assert life.snapshot() == before
 
 
-def test_an_outcome_is_seen_until_it_is_settled(life: Life, database: Database) -> None:
-    life.save(launch(attempt()))
-    append_outcome(database.recorder_url, attempt().id, recorded())
-    view = life.look()
-    (outcome,) = view.outcomes
-    assert outcome == seen_outcome(attempt().id, outcome.recorded_at, recorded())
-    assert abs(view.now - outcome.recorded_at) < timedelta(seconds=30)
-    life.save(succeed(attempt()))
-    assert life.look().outcomes == ()
-
-
-def test_a_late_result_turns_failed_into_succeeded(life: Life, database: Database) -> None:
-    life.save(launch(attempt()))
-    life.save(fail(attempt()), counters=Counters(failed=1))
-    append_outcome(database.recorder_url, attempt().id, recorded())
-    view = life.look()
-    (late,) = view.attempts
-    assert (late.backtest_state, late.is_open, late.is_deciding) == (BacktestState.FAILED, True, True)
-    life.save(succeed(late), counters=Counters(succeeded=1))
-    assert life.query("SELECT state, reason, message FROM backtest_jobs") == [
-        {"state": "succeeded", "reason": None, "message": None}
-    ]
-    assert life.query("SELECT reason, is_open FROM backtest_attempts") == [{"reason": None, "is_open": False}]
-
-
-def test_an_outcome_of_a_superseded_attempt_is_seen_beside_the_latest_and_closed(
-    life: Life, database: Database
-) -> None:
-    life.save(launch(attempt()))
-    life.save(fail(attempt(), BacktestState.QUEUED), launch(attempt(number=2, charged=1)))
-    append_outcome(database.recorder_url, attempt().id, recorded(failure()))
-    view = life.look()
-    assert {key: each.is_deciding for key, each in seen(view).items()} == {f"{UID}-0.1": False, f"{UID}-0.2": True}
-    life.save(close(seen(view)[f"{UID}-0.1"]))
-    assert life.look().outcomes == ()
-    assert life.query("SELECT is_open, reason FROM backtest_attempts WHERE number = 1") == [
-        {"is_open": False, "reason": "OOMKilled"}
-    ]
-
-
 def test_a_finished_batch_cancels_what_lives_and_closes_every_attempt(life: Life, database: Database) -> None:
     life.save(*(launch(attempt(index)) for index in range(3)))
     life.save(succeed(attempt(0)), fail(attempt(1)))
@@ -279,183 +229,3 @@ def test_the_attempts_of_a_batch_that_ends_are_closed_in_pieces(life: Life) -> N
         close_in_pieces(life.engine, INSTALLATION, life.epoch, ending, piece=1)
     life.finish()
     assert life.query(open_ids) == []
-
-
-def test_an_outcome_after_the_end_changes_nothing(life: Life, database: Database) -> None:
-    life.save(launch(attempt()))
-    life.finish("Cancelled")
-    append_outcome(database.recorder_url, attempt().id, recorded())
-    assert life.look(UID).outcomes == ()
-    life.save()
-    assert life.query("SELECT * FROM outcome_inbox") == []
-
-
-def test_an_outcome_of_a_closed_attempt_is_not_shown_and_swept_away(life: Life, database: Database) -> None:
-    life.save(launch(attempt()))
-    with life.engine.begin() as connection:
-        connection.execute(text("UPDATE backtest_attempts SET is_open = false, ended_at = now()"))
-    append_outcome(database.recorder_url, attempt().id, recorded())
-    assert life.look().outcomes == ()
-    life.save()
-    assert life.query("SELECT * FROM outcome_inbox") == []
-
-
-def test_nothing_reopens_a_finished_batch(life: Life) -> None:
-    life.save()
-    life.finish()
-    with pytest.raises(Conflict, match="finished"):
-        life.save(state=BatchState.LIVE, finished_at=None)
-
-
-@pytest.mark.parametrize("moment", ["launched", "running", "settled", "failed", "closed", "finished"])
-def test_saving_the_same_again_changes_no_row(life: Life, database: Database, moment: str) -> None:
-    made = life.save(*(launch(attempt(index)) for index in range(2)), next_index=2)
-    if moment != "launched":
-        made = life.save(mark(attempt(0)), mark(attempt(1)))
-    if moment in ("settled", "closed", "finished"):
-        append_outcome(database.recorder_url, attempt(0).id, recorded())
-        made = life.save(succeed(attempt(0)), mark(attempt(1), pod_name="pod-2"), counters=Counters(succeeded=1))
-    if moment == "failed":
-        made = life.save(fail(attempt(0)), fail(attempt(1), BacktestState.QUEUED))
-    if moment == "closed":
-        life.save(fail(attempt(1), BacktestState.QUEUED), launch(attempt(1, 2, charged=1)))
-        append_outcome(database.recorder_url, attempt(1).id, recorded(failure()))
-        made = life.save(close(attempt(1)))
-    if moment == "finished":
-        made = life.finish()
-    before = life.snapshot()
-    with pytest.raises(Conflict, match="expected version"):
-        save(life.engine, INSTALLATION, life.epoch, made)
-    assert life.snapshot() == before
-    life.save_again(made)
-    assert life.snapshot() == before
-
-
-def test_the_version_goes_up_with_every_change_and_only_then(life: Life) -> None:
-    def version() -> int:
-        return int(life.query("SELECT version FROM optimization_batches")[0]["version"])
-
-    life.save()
-    assert version() == 1
-    life.save()
-    assert version() == 1
-    life.save(launch(attempt()))
-    assert version() == 2
-    life.save(mark(attempt()))
-    assert version() == 3
-    life.save(total=4)
-    assert version() == 4
-
-
-def test_what_was_planned_before_a_late_commit_is_refused(life: Life) -> None:
-    """The client gave up on a commit and planned again on the old rows; then the server carried the commit out."""
-    life.save(*(launch(attempt(index)) for index in range(2)))
-    seen = life.record
-    settled = BatchChanges(
-        before=seen, after=replace(seen, counters=Counters(succeeded=1, passed=1)), changes=(succeed(attempt(0)),)
-    )
-    again = BatchChanges(
-        before=seen,
-        after=replace(seen, counters=Counters(succeeded=2, passed=2)),
-        changes=(succeed(attempt(0)), succeed(attempt(1))),
-    )
-    record_results(life.engine, again.changes, result())
-    save(life.engine, INSTALLATION, life.epoch, settled)
-    before = life.snapshot()
-    with pytest.raises(Conflict, match="expected version 1, got version 2"):
-        save(life.engine, INSTALLATION, life.epoch, again)
-    assert life.snapshot() == before
-    assert life.look().batches[0].version == 2
-
-
-def test_a_batch_that_got_its_row_late_is_not_begun_twice(life: Life) -> None:
-    life.save(launch(attempt()))
-    with pytest.raises(Conflict, match="expected version 0"):
-        save(life.engine, INSTALLATION, life.epoch, BatchChanges(before=None, after=batch(total=9)))
-    assert life.query("SELECT total FROM optimization_batches") == [{"total": 3}]
-
-
-def test_a_succeeded_backtest_never_changes(life: Life) -> None:
-    life.save(launch(attempt()))
-    life.save(succeed(attempt(), 1.5))
-    before = life.snapshot()
-    outcome = outcome_of(attempt())
-    later = replace(succeed(attempt(), 9.0), outcome=replace(outcome, recorded_at=START + timedelta(hours=1)))
-    life.save(fail(attempt()), mark(attempt()), later)
-    assert life.snapshot() == before
-    with pytest.raises(Conflict):
-        life.save(launch(attempt(number=2)))
-    assert life.snapshot() == before
-
-
-def test_an_attempt_that_cannot_be_launched_saves_nothing_at_all(life: Life) -> None:
-    life.save(launch(attempt()))
-    with pytest.raises(Conflict, match="cannot be launched"):
-        life.save(launch(attempt(1)), launch(attempt(number=2)), next_index=9)
-    assert life.query("SELECT index FROM backtest_jobs") == [{"index": 0}]
-    assert life.query("SELECT next_index FROM optimization_batches") == [{"next_index": 0}]
-
-
-def test_an_old_epoch_cannot_write(life: Life) -> None:
-    life.save()
-    with pytest.raises(FenceLost, match=r"expected epoch 0, got 1"):
-        save(life.engine, INSTALLATION, 0, BatchChanges(before=life.record, after=replace(life.record, total=9)))
-    with pytest.raises(FenceLost):
-        save(life.engine, "unknown", 1, BatchChanges(before=life.record, after=life.record))
-    assert life.query("SELECT total FROM optimization_batches") == [{"total": 3}]
-
-
-def test_installations_do_not_see_or_write_each_others_batches(life: Life, engine: Engine) -> None:
-    life.save(launch(attempt()))
-    with engine.begin() as connection:
-        connection.execute(text("INSERT INTO installations (id, epoch) VALUES ('other', 1)"))
-    assert observe(engine, "other", [UID]).batches == ()
-    assert observe(engine, "other", [UID]).attempts == ()
-    with pytest.raises(Conflict, match="belongs to installation backfleet/test"):
-        save(engine, "other", 1, BatchChanges(before=life.record, after=life.record))
-
-
-def test_a_batch_whose_row_was_purged_is_a_conflict(life: Life) -> None:
-    life.is_new = False
-    with pytest.raises(Conflict, match="is gone"):
-        life.save()
-
-
-def test_a_look_holds_the_oldest_outcomes_up_to_its_limit(life: Life, engine: Engine) -> None:
-    count = OUTCOMES_PER_LOOK + 20
-    life.save(*(launch(attempt(index)) for index in range(count)), total=count)
-    with engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO backtest_outcomes (attempt_id, kind, reason, message, recorded_at) "
-                "SELECT attempt_id, 'failed', 'NoData', 'none', now() - split_part(backtest_id, '-', 6)::int * "
-                "interval '1 second' FROM backtest_attempts"
-            )
-        )
-    for view, is_seen in ((life.look(UID), True), (life.look(), False)):
-        assert [outcome.attempt_id for outcome in view.outcomes[:2]] == [f"{UID}-{count - 1}.1", f"{UID}-{count - 2}.1"]
-        assert len(view.outcomes) == OUTCOMES_PER_LOOK
-        assert len(view.attempts) == count
-        # Those of a batch that is out of sight are not settled, so more of them are no reason to look again.
-        assert view.has_more_outcomes is is_seen
-
-
-def test_an_unreadable_body_is_an_invalid_result(life: Life, engine: Engine) -> None:
-    life.save(launch(attempt()))
-    with engine.begin() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO backtest_outcomes (attempt_id, kind, body) VALUES (:id, 'succeeded', '{\"metrics\": 1}')"
-            ),
-            {"id": attempt().id},
-        )
-    (outcome,) = life.look().outcomes
-    assert getattr(outcome.ending, "reason", None) is FailureReason.RESULT_INVALID
-
-
-def test_a_result_survives_the_recorder_and_the_pass_unchanged(life: Life, database: Database) -> None:
-    measured = result(sharpe_ratio=1 / 3, sortino_ratio=None, total_fees=1e-17)
-    life.save(launch(attempt()))
-    append_outcome(database.recorder_url, attempt().id, Outcome(ending=measured))
-    (outcome,) = life.look().outcomes
-    assert outcome == seen_outcome(attempt().id, outcome.recorded_at, Outcome(ending=measured))

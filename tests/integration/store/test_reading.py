@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from backfleet.core.backtests import BacktestState
+from backfleet.core.changes import SettleResult
 from backfleet.core.errors import NotFound, SpecInvalid
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
@@ -20,7 +21,6 @@ from backfleet.store.queries.answers import (
     BatchAnswer,
     BatchQuery,
     CombinationAnswer,
-    RankedResult,
     ResultAnswer,
     ResultQuery,
 )
@@ -38,7 +38,6 @@ from tests.support.changes import (
     mark,
     succeed,
 )
-from tests.support.ranking import rank
 
 pytestmark = pytest.mark.postgres
 
@@ -47,7 +46,7 @@ def other_uid(number: int) -> str:
     return f"0f1e2d3c-0000-4000-8000-0000000001{number:02}"
 
 
-def test_a_batch_is_told_in_full(life: Life, api_engine: Engine) -> None:
+def test_a_batch_is_read_in_full(life: Life, api_engine: Engine) -> None:
     best = Best(index=0, value=1.25, parameter_texts={"rsi_period": "14", "entry_threshold": "25.5"})
     life.save(launch(attempt(0)), launch(attempt(1)), launch(attempt(2)), total=5)
     life.save(
@@ -59,8 +58,8 @@ def test_a_batch_is_told_in_full(life: Life, api_engine: Engine) -> None:
         first_engine_started_at=START,
         recent_ends=((START, 0),),
     )
-    told = reading.get_batch(api_engine, INSTALLATION, UID)
-    assert told == BatchAnswer(
+    found = reading.get_batch(api_engine, INSTALLATION, UID)
+    assert found == BatchAnswer(
         record=batch(
             state=BatchState.LIVE,
             total=5,
@@ -76,7 +75,7 @@ def test_a_batch_is_told_in_full(life: Life, api_engine: Engine) -> None:
         objective=Objective("sharpe_ratio", Direction.MAXIMIZE),
         active=1,
     )
-    assert told.record.version == 2
+    assert found.record.version == 2
 
 
 def test_a_name_finds_the_newest_batch_in_its_namespace(life: Life, api_engine: Engine) -> None:
@@ -128,79 +127,6 @@ def test_a_place_that_is_none_is_refused(api_engine: Engine) -> None:
         reading.list_batches(api_engine, INSTALLATION, BatchQuery(after=("yesterday", "x")))
 
 
-VALUES = [1.5, None, -0.5, 1.5, 0.0, None, 9.25]
-
-
-def save_results(life: Life, objective: dict[str, str]) -> None:
-    life.save(*(launch(attempt(index)) for index in range(len(VALUES))), spec=dict(SPEC) | {"objective": objective})
-    life.save(
-        *(
-            succeed(attempt(index), value, () if index % 2 else ("low_sharpe_ratio",))
-            for index, value in enumerate(VALUES)
-        )
-    )
-
-
-@pytest.mark.parametrize("direction", list(Direction))
-@pytest.mark.parametrize("own", [True, False], ids=["the batch's own objective", "another objective"])
-@pytest.mark.parametrize("limit", [1, 2, 3, 50])
-def test_pages_of_results_follow_the_one_ranking(
-    life: Life, api_engine: Engine, direction: Direction, own: bool, limit: int
-) -> None:
-    save_results(life, {"metric": "sharpe_ratio", "direction": direction.value} if own else {"metric": "drawdown"})
-    objective = Objective("sharpe_ratio", direction)
-    expected = rank([(value, index) for index, value in enumerate(VALUES)], objective)
-    query = ResultQuery(objective=None if own else objective, limit=limit)
-    seen: list[tuple[int, float | int | None, int]] = []
-    while True:
-        page = reading.list_results(api_engine, INSTALLATION, UID, query)
-        assert len(page.items) <= limit
-        seen += [(each.rank, each.value, each.index) for each in page.items]
-        if page.next_place is None:
-            break
-        query = replace(query, after=page.next_place)
-    assert seen == [(place + 1, value, index) for place, (value, index) in enumerate(expected)]
-
-
-def test_only_passed_results_are_ranked_among_themselves(life: Life, api_engine: Engine) -> None:
-    save_results(life, {"metric": "sharpe_ratio"})
-    page = reading.list_results(api_engine, INSTALLATION, UID, ResultQuery(only_passed=True))
-    assert [(each.rank, each.index, each.passed) for each in page.items] == [(1, 3, True), (2, 1, True), (3, 5, True)]
-
-
-def test_results_rank_by_a_metric_without_a_column(life: Life, api_engine: Engine) -> None:
-    life.save(launch(attempt(0)), launch(attempt(1)))
-    life.save(succeed(attempt(0)), succeed(attempt(1), total_orders=12))
-    page = reading.list_results(
-        api_engine, INSTALLATION, UID, ResultQuery(objective=Objective("total_orders", Direction.MAXIMIZE))
-    )
-    assert [(each.index, each.value) for each in page.items] == [(1, 12), (0, None)]
-
-
-def test_a_ranked_result_tells_all_of_its_row(life: Life, api_engine: Engine) -> None:
-    life.save(launch(attempt(0)))
-    settled = succeed(attempt(0), 1.25, ("high_drawdown",))
-    life.save(settled)
-    (told,) = reading.list_results(api_engine, INSTALLATION, UID, ResultQuery()).items
-    assert told == RankedResult(
-        rank=1,
-        backtest_id=f"{UID}-0",
-        index=0,
-        value=1.25,
-        combination=CombinationAnswer(
-            values={"rsi_period": 14, "entry_threshold": 25.5}, texts={"rsi_period": "14", "entry_threshold": "25.5"}
-        ),
-        metrics=settled.metrics,
-        passed=False,
-        rejections=("high_drawdown",),
-        criteria_version=1,
-        warnings=("one bar was missing",),
-        provenance={"engine": "bars", "engineVersion": "1"},
-        recorded_at=START + timedelta(seconds=10),
-    )
-    assert list(told.combination.texts) == ["rsi_period", "entry_threshold"], "in the order of the axes"
-
-
 @pytest.mark.parametrize("verb", [reading.list_results, reading.list_backtests])
 def test_an_unknown_batch_is_not_found(api_engine: Engine, verb: object) -> None:
     arguments = (ResultQuery(),) if verb is reading.list_results else ()
@@ -208,25 +134,32 @@ def test_an_unknown_batch_is_not_found(api_engine: Engine, verb: object) -> None
         verb(api_engine, INSTALLATION, "unknown", *arguments)  # type: ignore[operator]
 
 
-def test_a_backtest_is_told_with_its_attempts_and_result(life: Life, api_engine: Engine) -> None:
-    second = attempt(number=2, charged=1)
-    life.save(launch(attempt()))
-    life.save(fail(attempt(), BacktestState.QUEUED), launch(second))
+COMBINATION = CombinationAnswer(
+    values={"rsi_period": 14, "entry_threshold": 25.5}, texts={"rsi_period": "14", "entry_threshold": "25.5"}
+)
+
+
+def succeed_at_the_second(life: Life) -> SettleResult:
+    """Let the first attempt fail and the next one succeed. Return what the pass saved last."""
+    first, second = attempt(), attempt(number=2, charged=1)
+    life.save(launch(first))
+    life.save(fail(first, BacktestState.QUEUED), launch(second))
     life.save(mark(second))
     settled = succeed(second)
     life.save(settled)
-    told = reading.get_backtest(api_engine, INSTALLATION, f"{UID}-0")
-    combination = CombinationAnswer(
-        values={"rsi_period": 14, "entry_threshold": 25.5}, texts={"rsi_period": "14", "entry_threshold": "25.5"}
-    )
-    first_answer, second_answer = told.attempts
-    assert told == BacktestAnswer(
+    return settled
+
+
+def test_a_backtest_is_read_with_its_attempts_and_result(life: Life, api_engine: Engine) -> None:
+    settled = succeed_at_the_second(life)
+    found = reading.get_backtest(api_engine, INSTALLATION, f"{UID}-0")
+    assert found == BacktestAnswer(
         backtest=BacktestSummary(
             id=f"{UID}-0",
             index=0,
             window_no=0,
             state=BacktestState.SUCCEEDED,
-            combination=combination,
+            combination=COMBINATION,
             attempt_count=2,
             reason=None,
             message=None,
@@ -236,7 +169,7 @@ def test_a_backtest_is_told_with_its_attempts_and_result(life: Life, api_engine:
         batch_uid=UID,
         batch_name="rsi-small",
         namespace="research",
-        attempts=(first_answer, second_answer),
+        attempts=found.attempts,
         result=ResultAnswer(
             metrics=settled.metrics,
             objective_value=1.25,
@@ -252,6 +185,12 @@ def test_a_backtest_is_told_with_its_attempts_and_result(life: Life, api_engine:
             recorded_at=START + timedelta(seconds=10),
         ),
     )
+
+
+def test_the_attempts_of_a_backtest_are_read_in_their_order(life: Life, api_engine: Engine) -> None:
+    second = attempt(number=2, charged=1)
+    succeed_at_the_second(life)
+    first_answer, second_answer = reading.get_backtest(api_engine, INSTALLATION, f"{UID}-0").attempts
     assert (first_answer.number, first_answer.reason, first_answer.is_charged) == (1, FailureReason.OOM_KILLED, True)
     assert second_answer == AttemptAnswer(
         number=2,

@@ -1,6 +1,5 @@
 """LEAN's own optimizer config becomes a batch. What LEAN's file does not give may stand next to LEAN's keys."""
 
-import json
 from typing import Any
 
 import pytest
@@ -9,37 +8,7 @@ from backfleet.configs.documents import ConfigInvalid
 from backfleet.core.space.parameters import build_space
 from backfleet.core.spec.model import parse_spec
 from tests.support.configs import read
-
-TEXT = """\
-{
-    // what is ranked by
-    "optimization-criterion": {"target": "TotalPerformance.PortfolioStatistics.SharpeRatio", "extremum": "max"},
-    "optimization-strategy": "QuantConnect.Optimizer.Strategies.GridSearchOptimizationStrategy",
-    "optimization-strategy-settings": {"$type": "Settings, Optimizer", "default-segment-amount": 10},
-    "algorithm-language": "Python",
-    "algorithm-location": "../STR-003_SMA_Crossover_ETF/main.py", // with a comment
-    "algorithm-type-name": "main",
-    "maximum-concurrent-backtests": 2,
-    "results-destination-folder": "/Results", "optimizer-close-automatically": true,
-    "parameters": [
-        {"name": "fast_sma", "min": 20, "max": 50, "step": 15},
-        {"key": "slow_sma", "min": 100, "max": 200, "step": 50, "min-step": 50},
-        {"name": "stop_loss_pct", "value": 0.01}
-    ],
-    /* what a result
-       must meet */
-    "constraints": [{"target": "Drawdown", "operator": "lessOrEqual", "target-value": 0.15},
-                    {"target": "Total Trades", "operator": "greater", "target-value": 20}],
-\t"optimization-update-interval": 10
-}
-"""
-
-
-def changed(**fields: Any) -> str:
-    """Return the same config without comments, with these fields replaced. Underscores in their names become hyphens."""
-    lines = [line.partition("//")[0] for line in TEXT.replace("/* what a result\n       must meet */", "").splitlines()]
-    body = json.loads("\n".join(lines), strict=False)
-    return json.dumps(body | {name.replace("_", "-"): value for name, value in fields.items()})
+from tests.support.lean_config import TEXT, changed
 
 
 def test_lean_s_own_file_is_a_batch() -> None:
@@ -177,121 +146,6 @@ def test_what_is_ignored_is_a_warning(fields: dict[str, Any], said: str) -> None
     assert any(f"line 1: {said}" in each for each in read(changed(**fields)).warnings)
 
 
-CONSTRAINT = {"target": "Drawdown", "operator": "less", "target-value": 0.1}
-BAD = {
-    "misspelt key": (
-        {"optimization_criterium": {}},
-        "optimization-criterium: the key is unknown",
-        "Did you mean optimization-c",
-    ),
-    "misspelt target": (
-        {"optimization_criterion": {"traget": "x"}},
-        "optimization-criterion.traget: the key is",
-        "Did you mean t",
-    ),
-    "extremum": (
-        {"optimization_criterion": {"extremum": "most"}},
-        "optimization-criterion.extremum: expected a direction, got 'most'",
-        "Write max or",
-    ),
-    "no metric": (
-        {"optimization_criterion": {"target": "x"}},
-        "optimization-criterion.target: expected a metric, got 'x'",
-        "Use one of: ",
-    ),
-    "no such search": (
-        {"optimization_strategy": "Random"},
-        "optimization-strategy: expected a type of search, got 'Random'",
-        "Write Grid",
-    ),
-    "no parameters": ({"parameters": []}, "parameters: the list is empty", "Give at least 1"),
-    "no name": ({"parameters": [{"min": 1}]}, "parameters[0]: the parameter has no name", "Add name"),
-    "no step, and nothing to make one of": (
-        {"optimization_strategy_settings": {}, "parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
-        "parameters[0]: the range has no step, and optimization-strategy-settings has no default-segment-amount",
-        "Add step or default-segment-amount",
-    ),
-    "no segments": (
-        {
-            "optimization_strategy_settings": {"default-segment-amount": 0},
-            "parameters": [{"name": "fast_sma", "min": 1, "max": 2}],
-        },
-        "optimization-strategy-settings.default-segment-amount: expected a number of segments, got 0",
-        "Write a whole number, 1 or more",
-    ),
-    "a fraction for a whole parameter": (
-        {"parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
-        "parameters[0]: 0.1 is not whole",
-        "Write a whole number",
-    ),
-    "a target of closed trades": (
-        {"optimization_criterion": {"target": "TotalPerformance.TradeStatistics.SharpeRatio"}},
-        "optimization-criterion.target: expected a metric, got 'TotalPerformance.TradeStatistics.Shar...'",
-        "Use a figure of TotalPerformance.PortfolioStatistics, or its name alone, such as SharpeRatio",
-    ),
-    "a constraint on closed trades": (
-        {"constraints": [{"target": "TotalPerformance.TradeStatistics.WinRate", "operator": "less", "targetValue": 1}]},
-        "constraints[0]: expected a statistic or a parameter, got 'TotalPerformance.TradeStatistics.WinRate'",
-        "Use a figure of TotalPerformance.PortfolioStatistics, or its name alone, such as WinRate",
-    ),
-    "step zero": (
-        {"parameters": [{"name": "fast_sma", "min": 1, "max": 2, "step": 0}]},
-        "parameters[0].step: step is 0",
-        "Write a positive step",
-    ),
-    "name twice": (
-        {"parameters": [{"name": "a", "value": 1}, {"key": "a", "value": 2}]},
-        "parameters[1]: 'a' is already declared in line 1",
-        "Declare each parameter once",
-    ),
-    "min twice": (
-        {"parameters": [{"name": "a", "min": 1, "start": 1, "max": 2, "step": 1}]},
-        "parameters[0].start: line 1 already sets this under another name",
-        "Keep one",
-    ),
-    "a misspelt part": (
-        {"parameters": [{"name": "a", "mim": 1}]},
-        "parameters[0].mim: the key is unknown",
-        "Did you mean min",
-    ),
-    "values, which LEAN has not": (
-        {"parameters": [{"name": "a", "xyz": 1}]},
-        "parameters[0].xyz: the key is unknown",
-        "Use one of: ",
-    ),
-    "a text": ({"parameters": ["a"]}, "parameters[0]: expected a section, got 'a'", "Write `key: value`"),
-    "no operator": (
-        {"constraints": [{"target": "x", "target-value": 1}]},
-        "constraints[0]: the constraint has no op",
-        "Add oper",
-    ),
-    "no such operator": (
-        {"constraints": [CONSTRAINT | {"operator": "about"}]},
-        "constraints[0].operator: expected an operator, got 'about'",
-        "Write less, lessOrEqual",
-    ),
-    "equals": (
-        {"constraints": [CONSTRAINT | {"operator": "equals"}]},
-        "constraints[0]: a bound of a statistic cannot use ==",
-        "Write <",
-    ),
-    "no statistic": (
-        {"constraints": [CONSTRAINT | {"target": "x"}]},
-        "constraints[0]: expected a statistic or a parameter, got 'x'",
-        "Use one of: ",
-    ),
-    "at once": ({"maximum_concurrent_backtests": 0}, "maximum-concurrent-backtests: 0 is not valid", "Input should be"),
-}
-
-
-@pytest.mark.parametrize(("fields", "problem", "hint"), BAD.values(), ids=BAD)
-def test_a_fault_names_lean_s_key(fields: dict[str, Any], problem: str, hint: str) -> None:
-    with pytest.raises(ConfigInvalid) as caught:
-        read(changed(**fields))
-    assert caught.value.problem.startswith(f"line 1: {problem}")
-    assert caught.value.hint.startswith(hint)
-
-
 def divided(segments: int, **fields: Any) -> list[str]:
     """Return the values of a parameter that is divided into this many segments. The catalog does not have its strategy."""
     text = changed(
@@ -348,17 +202,3 @@ def test_the_number_of_closed_trades_is_a_metric_of_ours() -> None:
         "target-value": 9,
     }
     assert read(changed(constraints=[constraint])).spec["successCriteria"] == {"minTrades": 10}
-
-
-def test_the_line_is_that_of_the_file_in_spite_of_comments() -> None:
-    with pytest.raises(ConfigInvalid) as caught:
-        read(TEXT.replace('"max": 200', '"max": 2'))
-    assert caught.value.problem == "line 13: parameters[1].max: end 2 is before start 100"
-
-
-@pytest.mark.parametrize(
-    "text", ['{"optimization-criterion": "/*', '{"optimization-criterion": {} /*', "{ // ", "/* {", "{"]
-)
-def test_a_file_that_is_cut_off_is_an_error(text: str) -> None:
-    with pytest.raises(ConfigInvalid):
-        read(text)

@@ -4,7 +4,7 @@ import time
 
 from backfleet.controller.loop import Loop
 from backfleet.controller.main import listen
-from tests.unit.controller.test_loop import FakeFence, FakePasses
+from tests.support.loop import FakeFence, FakePasses
 
 
 class Announcements:

@@ -1,95 +1,16 @@
-"""The loop over a fence and passes that a test leads by the hand."""
+"""The turns of the loop: what each one does, how long it waits then, and what health shows."""
 
-import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
 
 from backfleet.controller.applying import PassOverdue
-from backfleet.controller.loop import LONGEST_PAUSE_SECONDS, RETRY_SECONDS, STANDBY_SECONDS, Loop
+from backfleet.controller.loop import LONGEST_PAUSE_SECONDS, RETRY_SECONDS, STANDBY_SECONDS
 from backfleet.controller.passes import PassReport
 from backfleet.core.errors import Busy, DatabaseUnavailable, FenceLost, NotFound, SpecInvalid, Unavailable, sentence_of
 from backfleet.core.planning.effects import Plan
-
-TICK_SECONDS = 15.0
-
-
-def report(due_seconds: float | None = None, **errors: str) -> PassReport:
-    return PassReport(plan=Plan(), errors=errors, seconds=0.1, live_batches=1, due_seconds=due_seconds)
-
-
-@dataclass
-class FakeFence:
-    """`is_free`: nobody else holds it; `is_away`: Postgres does not answer."""
-
-    is_free: bool = True
-    is_away: bool = False
-    is_mine: bool = False
-    epoch: int = 0
-    closed: int = 0
-
-    def acquire(self) -> int | None:
-        if self.is_away:
-            raise Unavailable("Postgres does not answer")
-        if not self.is_free:
-            return None
-        self.is_mine = True
-        self.epoch += 1
-        return self.epoch
-
-    def is_held(self) -> bool:
-        self.is_mine = self.is_mine and not self.is_away
-        return self.is_mine
-
-    def close(self) -> None:
-        self.is_mine = False
-        self.closed += 1
-
-
-@dataclass
-class FakePasses:
-    """Every pass does what `do` says; `told` are the outages shown on batches."""
-
-    do: Callable[[], PassReport] = report
-    runs: int = 0
-    told: list[str] = field(default_factory=list)
-    epochs: list[int] = field(default_factory=list)
-    tell_error: Exception | None = None
-
-    def run(self) -> PassReport:
-        self.runs += 1
-        return self.do()
-
-    def show_database_unavailable(self, message: str) -> None:
-        if self.tell_error is not None:
-            raise self.tell_error
-        self.told.append(message)
-
-    def start(self, epoch: int) -> "FakePasses":
-        self.epochs.append(epoch)
-        return self
-
-
-@dataclass
-class Scene:
-    fence: FakeFence = field(default_factory=FakeFence)
-    passes: FakePasses = field(default_factory=FakePasses)
-
-    def __post_init__(self) -> None:
-        self.loop = Loop(fence=self.fence, start_passes=self.passes.start, tick_seconds=TICK_SECONDS)
-
-    @property
-    def state(self) -> tuple[bool, str | None]:
-        return self.loop.health.is_holder, self.loop.health.problem
-
-    def fail(self, error: Exception) -> None:
-        def do() -> PassReport:
-            raise error
-
-        self.passes.do = do
+from tests.support.loop import TICK_SECONDS, Scene, report
 
 
 @pytest.fixture
@@ -135,7 +56,7 @@ def test_a_fence_lost_in_a_pass_is_dropped_and_taken_again_at_once_with_a_new_ep
     scene.fail(FenceLost("epoch 2 is there"))
     assert scene.loop.turn() == 0.0
     assert (scene.state, scene.fence.closed) == ((False, "epoch 2 is there"), 1)
-    assert scene.passes.told == [], "Postgres is there, and another operator writes"
+    assert scene.passes.shown == [], "Postgres is there, and another operator writes"
     scene.passes.do = report
     assert scene.loop.turn() == TICK_SECONDS
     assert (scene.passes.epochs, scene.state) == ([1, 2], (True, None))
@@ -148,7 +69,7 @@ def test_a_fence_whose_connection_broke_between_passes_is_taken_again_before_the
     assert (scene.passes.epochs, scene.passes.runs, scene.fence.closed) == ([1, 2], 2, 1)
 
 
-def test_postgres_away_is_told_once_per_change_by_the_holder(scene: Scene) -> None:
+def test_the_holder_shows_once_per_change_that_postgres_is_away(scene: Scene) -> None:
     scene.loop.turn()
     for _ in range(2):
         scene.fail(Unavailable("the connection broke"))
@@ -159,32 +80,32 @@ def test_postgres_away_is_told_once_per_change_by_the_holder(scene: Scene) -> No
         scene.passes.do = report
         scene.loop.turn()
         assert scene.state == (True, None)
-    assert len(scene.passes.told) == 2
+    assert len(scene.passes.shown) == 2
 
 
-def test_postgres_lost_within_a_pass_is_told_in_that_turn(scene: Scene) -> None:
+def test_postgres_lost_within_a_pass_is_shown_in_that_turn(scene: Scene) -> None:
     def do() -> PassReport:
         scene.fence.is_away = True
         raise Unavailable("the statement was cut off")
 
     scene.passes.do = do
     scene.loop.turn()
-    assert scene.passes.told == [DatabaseUnavailable().public]
+    assert scene.passes.shown == [DatabaseUnavailable().public]
 
 
-def test_kubernetes_away_is_not_told_as_postgres_away(scene: Scene) -> None:
+def test_kubernetes_away_is_not_shown_as_postgres_away(scene: Scene) -> None:
     scene.fail(Unavailable("the API server does not answer"))
     assert scene.loop.turn() == RETRY_SECONDS
-    assert (scene.passes.told, scene.state) == ([], (True, "the API server does not answer"))
+    assert (scene.passes.shown, scene.state) == ([], (True, "the API server does not answer"))
 
 
-def test_an_operator_that_never_held_the_fence_tells_nothing(scene: Scene) -> None:
+def test_an_operator_that_never_held_the_fence_shows_nothing(scene: Scene) -> None:
     scene.fence.is_away = True
     assert scene.loop.turn() == RETRY_SECONDS
-    assert (scene.passes.told, scene.state) == ([], (False, "Postgres does not answer"))
+    assert (scene.passes.shown, scene.state) == ([], (False, "Postgres does not answer"))
 
 
-def test_one_that_lost_the_fence_to_another_tells_nothing(scene: Scene) -> None:
+def test_one_that_lost_the_fence_to_another_shows_nothing(scene: Scene) -> None:
     scene.fail(FenceLost("another took over"))
     scene.loop.turn()
     scene.fence.is_free = False
@@ -192,7 +113,7 @@ def test_one_that_lost_the_fence_to_another_tells_nothing(scene: Scene) -> None:
     assert scene.state == STANDING_BY
     scene.fence.is_away = True
     scene.loop.turn()
-    assert scene.passes.told == []
+    assert scene.passes.shown == []
 
 
 @pytest.mark.parametrize(
@@ -202,11 +123,11 @@ def test_one_that_lost_the_fence_to_another_tells_nothing(scene: Scene) -> None:
 def test_an_outage_that_could_not_be_shown_ends_nothing_and_is_tried_again(scene: Scene, error: Exception) -> None:
     scene.loop.turn()
     scene.fence.is_away = True
-    scene.passes.tell_error = error
+    scene.passes.show_error = error
     assert scene.loop.turn() == RETRY_SECONDS
-    scene.passes.tell_error = None
+    scene.passes.show_error = None
     scene.loop.turn()
-    assert len(scene.passes.told) == 1
+    assert len(scene.passes.shown) == 1
 
 
 @pytest.mark.parametrize(
@@ -267,11 +188,11 @@ def test_what_is_shown_of_an_outage_names_no_host_and_no_user(scene: Scene) -> N
     scene.fence.is_away = True
     scene.loop.turn()
     scene.loop.turn()
-    for shown in (*scene.passes.told, str(scene.loop.health.problem)):
+    for shown in (*scene.passes.shown, str(scene.loop.health.problem)):
         assert "10.0.0.7" not in shown
         assert "backfleet_operator" not in shown
-    (told,) = scene.passes.told
-    assert "Check that Postgres runs" in told
+    (text,) = scene.passes.shown
+    assert "Check that Postgres runs" in text
 
 
 def test_the_log_has_all_of_a_problem_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
@@ -294,87 +215,3 @@ def test_the_log_has_all_of_a_problem_once(scene: Scene, caplog: pytest.LogCaptu
 def test_the_next_turn_is_when_something_is_due(scene: Scene, seconds: int, least: float, most: float) -> None:
     scene.passes.do = lambda: report(due_seconds=seconds)
     assert least <= scene.loop.turn() <= most
-
-
-# the thread
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 5.0) -> None:
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, "it did not come to hold"
-        time.sleep(0.005)
-
-
-@pytest.fixture
-def running(scene: Scene):
-    thread = threading.Thread(target=scene.loop.run, daemon=True)
-    thread.start()
-    wait_until(lambda: scene.passes.runs == 1)
-    yield thread
-    scene.loop.stop()
-    thread.join(5)
-
-
-def test_a_burst_of_wakes_is_one_pass(scene: Scene, running: threading.Thread) -> None:
-    for _ in range(100):
-        scene.loop.wake()
-    wait_until(lambda: scene.passes.runs >= 2)
-    time.sleep(0.1)  # nothing to wait for: a third pass must not come
-    assert scene.passes.runs <= 3, "a wake during a pass may cost one more, a hundred may not"
-
-
-def test_a_wake_during_a_pass_is_not_lost(scene: Scene, running: threading.Thread) -> None:
-    is_in_pass, may_end = threading.Event(), threading.Event()
-
-    def do() -> PassReport:
-        is_in_pass.set()
-        assert may_end.wait(5)
-        return report()
-
-    scene.passes.do = do
-    scene.loop.wake()
-    assert is_in_pass.wait(5)
-    before = scene.passes.runs
-    scene.loop.wake()
-    may_end.set()
-    wait_until(lambda: scene.passes.runs == before + 1)
-
-
-def test_what_may_wait_waits_for_what_may_not(scene: Scene, running: threading.Thread) -> None:
-    scene.loop.wake(3600.0)
-    time.sleep(0.1)  # nothing to wait for: no pass must come
-    assert scene.passes.runs == 1
-    scene.loop.wake()
-    wait_until(lambda: scene.passes.runs == 2)
-
-
-def test_what_may_wait_comes_when_its_time_is_over(scene: Scene, running: threading.Thread) -> None:
-    scene.loop.wake(0.05)
-    wait_until(lambda: scene.passes.runs == 2)
-
-
-def test_no_wake_shortens_the_pause_of_a_busy_api_server(scene: Scene, running: threading.Thread) -> None:
-    scene.fail(Busy("429 too many requests", retry_after_seconds=3600.0))
-    scene.loop.wake()
-    wait_until(lambda: scene.passes.runs == 2)
-    for _ in range(10):
-        scene.loop.wake()
-        time.sleep(0.01)  # nothing to wait for: no pass must come
-    assert scene.passes.runs == 2
-
-
-def test_a_due_moment_wakes_it(scene: Scene, running: threading.Thread) -> None:
-    scene.passes.do = lambda: report(due_seconds=0.05)
-    scene.loop.wake()
-    wait_until(lambda: scene.passes.runs >= 4)
-
-
-def test_stop_ends_it_within_a_second_and_gives_the_fence_up(scene: Scene, running: threading.Thread) -> None:
-    started = time.monotonic()
-    scene.loop.stop()
-    running.join(1)
-    assert not running.is_alive()
-    assert time.monotonic() - started < 1
-    assert (scene.loop.is_stopping, scene.loop.health.is_holder, scene.fence.is_mine) == (True, False, False)
-    assert scene.passes.runs == 1

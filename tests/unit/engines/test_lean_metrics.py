@@ -1,28 +1,20 @@
-from datetime import UTC, date, datetime, timedelta
-from math import isfinite, sqrt
-from pathlib import Path
-from statistics import mean, stdev
+from math import isfinite
 from typing import Any
 
 import pytest
 
 from backfleet.core.metrics import METRICS
-from backfleet.engines.lean.curve import chart_points, daily_returns
-from backfleet.engines.lean.document import parse_document
-from backfleet.engines.lean.metrics import LeanMetrics, measure
-from backfleet.engines.lean.placeholders import OF_PERFORMANCE
-from tests.support.lean_outcomes import result
+from backfleet.engines.lean.metrics import LeanMetrics
+from tests.support.lean_outcomes import measured
 from tests.support.lean_results import (
     CONFIGURATION,
     PORTFOLIO,
     STATISTICS,
     TRADES,
-    make_empty_run,
     make_old_result,
     make_performance,
     make_result,
     pascal,
-    write_run,
 )
 
 MORE_DIGITS = {
@@ -63,10 +55,6 @@ FEWER_DIGITS = {
     "lean_win_rate": 0.65,
     "lean_profit_loss_ratio": 1.6,
 }
-
-
-def measured(body: dict[str, Any]) -> LeanMetrics:
-    return measure(parse_document("x.json", body))
 
 
 def test_per_metric_the_field_with_more_digits_is_taken() -> None:
@@ -151,82 +139,6 @@ def test_what_is_computed_of_huge_trades_and_returns_is_a_number_or_absent() -> 
     assert found["win_rate"] == 1.0
 
 
-def test_a_run_without_orders_has_no_ratios_and_no_rates() -> None:
-    numbers = {
-        "net_profit": 0.0,
-        "annual_return": 0.0,
-        "drawdown": 0.0,
-        "annual_standard_deviation": 0.0,
-        "total_orders": 0,
-        "total_trades": 0,
-        "total_fees": 0.0,
-        "gross_profit": 0.0,
-        "start_equity": 250000.0,
-        "end_equity": 250000.0,
-    }
-    assert measured(make_empty_run()) == LeanMetrics(dict.fromkeys(METRICS) | numbers)
-
-
-@pytest.mark.parametrize(("text", "value"), [("0", None), ("0.0000", 0.0), ("-0.0000", 0.0), ("0.5", 0.5)])
-def test_a_sortino_ratio_of_a_bare_0_is_leans_placeholder_and_a_computed_one_is_kept(
-    text: str, value: float | None
-) -> None:
-    performance = make_performance(PORTFOLIO | {"sortinoRatio": text})
-    assert measured(make_result(totalPerformance=performance)).metrics["sortino_ratio"] == value
-
-
-def test_without_the_finer_field_a_sortino_ratio_of_0_is_the_placeholder() -> None:
-    body = make_result(totalPerformance=None, statistics={**STATISTICS, "Sortino Ratio": "0"})
-    assert measured(body).metrics["sortino_ratio"] is None
-
-
-def test_a_win_rate_of_0_is_kept_where_there_were_trades() -> None:
-    performance = make_performance(PORTFOLIO | {"winRate": "0"})
-    assert measured(make_result(totalPerformance=performance)).metrics["win_rate"] == 0.0
-
-
-RATIOS = ("sharpe_ratio", "sortino_ratio", "probabilistic_sharpe_ratio")
-
-
-@pytest.mark.parametrize(("sharpe", "are_there"), [("-590.1", True), ("0", False)], ids=["rounds to 0", "is 0"])
-def test_one_rule_decides_for_all_ratios_whether_there_was_any_deviation(sharpe: str, are_there: bool) -> None:
-    figures = {"annualStandardDeviation": "0", "sharpeRatio": sharpe, "sortinoRatio": "-0.0000"}
-    statistics = {**STATISTICS, "Sharpe Ratio": sharpe, "Sortino Ratio": "0", "Probabilistic Sharpe Ratio": "0%"}
-    found = measured(make_result(statistics=statistics, totalPerformance=make_performance(PORTFOLIO | figures))).metrics
-    assert [found[name] is not None for name in RATIOS] == [are_there] * 3
-
-
-SHORT = dict.fromkeys(PORTFOLIO, "0") | {"startEquity": "100000"}
-SHORT_STATISTICS = {
-    key: "0%" if "%" in text else "0" if key not in ("Total Orders", "Total Fees") else text
-    for key, text in STATISTICS.items()
-    if "Equity" not in key
-}
-
-
-@pytest.mark.parametrize(("end", "drawdown", "warned"), [("101250", None, False), ("60000", 0.4, True)])
-def test_a_run_too_short_for_any_figure_has_only_what_its_equities_say(
-    end: str, drawdown: float | None, warned: bool
-) -> None:
-    performance = make_performance(SHORT | {"endEquity": end})
-    found = measured(make_result(statistics=SHORT_STATISTICS, totalPerformance=performance))
-    profit = float(end) / 100_000 - 1
-    computed = {"net_profit": pytest.approx(profit), "drawdown": drawdown, "total_orders": 41, "total_trades": 20}
-    assert {name: found.metrics[name] for name in OF_PERFORMANCE} == dict.fromkeys(OF_PERFORMANCE) | {
-        name: value for name, value in computed.items() if name in OF_PERFORMANCE
-    }
-    assert found.metrics["total_trades"] == 20
-    assert bool(found.warnings) is warned
-
-
-def test_a_run_of_one_sample_without_a_move_has_no_figures_either() -> None:
-    curve = {"Strategy Equity": {"series": {"Return": {"values": [[1577941200, 0.0]]}}}}
-    performance = make_performance(SHORT | {"endEquity": "100000"})
-    body = make_result(statistics=SHORT_STATISTICS, totalPerformance=performance, charts=curve)
-    found = measured(body).metrics
-    assert {name: found[name] for name in OF_PERFORMANCE} == dict.fromkeys(OF_PERFORMANCE) | {"net_profit": 0.0}
-
-
 @pytest.mark.parametrize(
     ("end", "drawdown"),
     [("231500", 0.074), ("232125", 0.071), ("280000", 0.071)],
@@ -290,46 +202,3 @@ def test_no_profit_is_computed_from_an_equity_that_is_none(start: str) -> None:
 def test_a_negative_zero_is_zero() -> None:
     performance = make_performance(PORTFOLIO | {"sortinoRatio": "-0.0000"})
     assert str(measured(make_result(totalPerformance=performance)).metrics["sortino_ratio"]) == "0.0"
-
-
-def returns_of(percents: list[float], name: str = "Return") -> dict[str, Any]:
-    """A value for every calendar day from Thursday, January 2, 2020, stamped at the next midnight in New York."""
-    start = datetime(2020, 1, 3, 5, tzinfo=UTC)
-    values = [[int((start + timedelta(days=day)).timestamp()), percent] for day, percent in enumerate(percents)]
-    return {"Strategy Equity": {"series": {name: {"values": values}}}}
-
-
-@pytest.mark.parametrize("name", ["Return", "Daily Performance"])
-def test_comparable_figures_come_from_the_daily_returns_without_their_idle_weekends(name: str) -> None:
-    """Fourteen days with two weekends are ten weekdays, from a Thursday to a Wednesday: nine of them in thirteen days."""
-    percents = [1.0, -0.5, 0.0, 0.0, 0.25, 0.0, -1.5, 2.0, 0.5, 0.0, 0.0, -0.25, 1.25, 0.75]
-    weekdays = [value / 100 for day, value in enumerate(percents) if day not in (2, 3, 9, 10)]
-    found = measured(make_result(charts=returns_of(percents, name))).metrics
-    year = 9 / 13 * 365.25
-    deviation = stdev(weekdays)
-    assert found["comparable_sharpe_ratio"] == pytest.approx(mean(weekdays) / deviation * sqrt(year))
-    assert found["comparable_annual_standard_deviation"] == pytest.approx(deviation * sqrt(year))
-    assert found["comparable_drawdown"] == pytest.approx(1 - 0.995 * 1.0025 * 0.985)
-
-
-def test_two_returns_of_one_day_are_one() -> None:
-    charts = returns_of([1.0, 2.0])
-    charts["Strategy Equity"]["series"]["Return"]["values"].append(
-        [int(datetime(2020, 1, 3, 21, tzinfo=UTC).timestamp()), 3.0]
-    )
-    assert daily_returns(chart_points(charts, "Strategy Equity", "Return")) == (
-        (date(2020, 1, 2), pytest.approx(0.01)),
-        (date(2020, 1, 3), pytest.approx(1.02 * 1.03 - 1)),
-    )
-
-
-def test_comparable_figures_take_the_daily_rates_that_the_shim_kept(tmp_path: Path) -> None:
-    write_run(tmp_path, make_result(charts=returns_of([1.0, -0.5, 0.0, 0.0, 0.25])))
-    plain = result(tmp_path)
-    (tmp_path / "backfleet-kept").write_text("date,rate\n2020-01-01,10\n")
-    found = result(tmp_path)
-    year = 2 / 4 * 365.25
-    excess = [value - 0.1 / year for value in (0.01, -0.005, 0.0025)]
-    assert found.metrics["comparable_sharpe_ratio"] == pytest.approx(mean(excess) / stdev(excess) * sqrt(year))
-    assert (found.provenance["riskFreeRate"], "riskFreeRate" in plain.provenance) == ("file", False)
-    assert found.metrics["sharpe_ratio"] == plain.metrics["sharpe_ratio"]
