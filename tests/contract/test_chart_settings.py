@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import kubernetes_validate
+import pytest
 
 from backfleet.controller.job_manifest import build_job
 from backfleet.engines.lean.engine import LeanEngine
@@ -58,66 +59,75 @@ def test_every_setting_is_rendered_so_that_a_new_one_cannot_be_forgotten():
     assert set(body["recorder"]) == aliases(RecorderSettings)
 
 
+MOUNT = {"name": "data", "mountPath": "/data", "subPath": "us", "source": {"hostPath": {"path": "/x"}}}
+ENGINE = {
+    "image": "registry.example/bars:1",
+    "imagePullPolicy": "Never",
+    "requests": {"cpu": "1", "memory": "64Mi"},
+    "environment": {"A": "b"},
+    "securityContext": {"runAsUser": 1},
+    "writablePaths": ["/cache"],
+    "mounts": [MOUNT],
+}
+OPERATOR = {
+    "maxConcurrent": 7,
+    "maxCombinations": 2_000_000,
+    "tickSeconds": 2.5,
+    "passSeconds": 30,
+    "resultGraceSeconds": 9,
+    "missingSeconds": 61,
+    "roomTimeoutSeconds": 7200,
+    "neverStartedAttempts": 5,
+}
+PODS = {
+    "nodeSelector": {"disk": "ssd"},
+    "tolerations": [{"operator": "Exists"}],
+    "limits": {"cpu": "2", "memory": "3Gi"},
+    "recorderLimits": {"cpu": "500m", "memory": "128Mi"},
+    "resultsSizeLimit": "1Gi",
+    "terminationGraceSeconds": 5,
+    "packSeconds": 20,
+    "runAsUser": 4000,
+    "priorityClassName": "low",
+}
+CEILINGS = {"ttlSecondsAfterFinished": 3600, "startTimeoutSeconds": 60, "backtestTimeoutSeconds": 600}
+VALUES = {
+    "installation": "mine",
+    "image": {"pullPolicy": "Always"},
+    "imagePullSecrets": [{"name": "pull"}],
+    "operator": OPERATOR,
+    "backtests": {
+        **PODS,
+        "imagePrefixes": ["r/"],
+        "volumeClaims": ["d"],
+        "recorderPatienceSeconds": 60,
+        "recorderStartSeconds": 90,
+        "ceilings": CEILINGS,
+    },
+    "engines": {"bars": ENGINE, "lean": None, "noop": {}},
+    "database": {"existingSecret": "db", "keys": {"recorder": "writer"}},
+    "evaluationPostgres": {"enabled": False},
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "model"), [(ENGINE, EngineImageSettings), (MOUNT, MountSettings), (CEILINGS, CeilingSettings)]
+)
+def test_the_values_have_every_field_of_their_setting(values: dict[str, Any], model: type[Any]):
+    assert set(values) == aliases(model)
+
+
 def test_values_arrive():
-    mount = {"name": "data", "mountPath": "/data", "subPath": "us", "source": {"hostPath": {"path": "/x"}}}
-    engine = {
-        "image": "registry.example/bars:1",
-        "imagePullPolicy": "Never",
-        "requests": {"cpu": "1", "memory": "64Mi"},
-        "environment": {"A": "b"},
-        "securityContext": {"runAsUser": 1},
-        "writablePaths": ["/cache"],
-        "mounts": [mount],
-    }
-    assert set(engine) == aliases(EngineImageSettings)
-    assert set(mount) == aliases(MountSettings)
-    operator = {
-        "maxConcurrent": 7,
-        "maxCombinations": 2_000_000,
-        "tickSeconds": 2.5,
-        "passSeconds": 30,
-        "resultGraceSeconds": 9,
-        "missingSeconds": 61,
-        "roomTimeoutSeconds": 7200,
-        "neverStartedAttempts": 5,
-    }
-    pods = {
-        "nodeSelector": {"disk": "ssd"},
-        "tolerations": [{"operator": "Exists"}],
-        "limits": {"cpu": "2", "memory": "3Gi"},
-        "recorderLimits": {"cpu": "500m", "memory": "128Mi"},
-        "resultsSizeLimit": "1Gi",
-        "terminationGraceSeconds": 5,
-        "packSeconds": 20,
-        "runAsUser": 4000,
-        "priorityClassName": "low",
-    }
-    ceilings = {"ttlSecondsAfterFinished": 3600, "startTimeoutSeconds": 60, "backtestTimeoutSeconds": 600}
-    assert set(ceilings) == aliases(CeilingSettings)
-    backtests = {**pods, "imagePrefixes": ["r/"], "volumeClaims": ["d"], "recorderPatienceSeconds": 60}
-    backtests["recorderStartSeconds"] = 90
-    backtests["ceilings"] = ceilings
-    body = rendered(
-        {
-            "installation": "mine",
-            "image": {"pullPolicy": "Always"},
-            "imagePullSecrets": [{"name": "pull"}],
-            "operator": operator,
-            "backtests": backtests,
-            "engines": {"bars": engine, "lean": None, "noop": {}},
-            "database": {"existingSecret": "db", "keys": {"recorder": "writer"}},
-            "evaluationPostgres": {"enabled": False},
-        }
-    )
+    body = rendered(VALUES)
     Settings.model_validate(body)
     assert body == {
-        **operator,
+        **OPERATOR,
         "installation": "mine",
         "namespaces": ["prod"],
         "imagePrefixes": ["r/"],
         "volumeClaims": ["d"],
-        "ceilings": ceilings,
-        "engines": {"bars": engine, "noop": {"image": "backfleet:0.2.0", "imagePullPolicy": "Always"}},
+        "ceilings": CEILINGS,
+        "engines": {"bars": ENGINE, "noop": {"image": "backfleet:0.2.0", "imagePullPolicy": "Always"}},
         "recorder": {
             "image": "backfleet:0.2.0",
             "imagePullPolicy": "Always",
@@ -126,7 +136,7 @@ def test_values_arrive():
             "patienceSeconds": 60,
             "startSeconds": 90,
         },
-        "pods": {**pods, "serviceAccountName": "demo-backfleet-backtest", "imagePullSecrets": ["pull"]},
+        "pods": {**PODS, "serviceAccountName": "demo-backfleet-backtest", "imagePullSecrets": ["pull"]},
     }
 
 

@@ -28,6 +28,26 @@ REQUEST = BacktestRequest(
 )
 LARGEST_VARIABLE = 128 * 1024
 """Linux' MAX_ARG_STRLEN: the name, the equals sign, the value and the NUL at its end."""
+HANDLERS = {
+    "setup-handler": "QuantConnect.Lean.Engine.Setup.ConsoleSetupHandler",
+    "result-handler": "QuantConnect.Lean.Engine.Results.BacktestingResultHandler",
+    "data-feed-handler": "QuantConnect.Lean.Engine.DataFeeds.FileSystemDataFeed",
+    "real-time-handler": "QuantConnect.Lean.Engine.RealTime.BacktestingRealTimeHandler",
+    "history-provider": "QuantConnect.Lean.Engine.HistoricalData.SubscriptionDataReaderHistoryProvider",
+    "transaction-handler": "QuantConnect.Lean.Engine.TransactionHandlers.BacktestingTransactionHandler",
+}
+"""What LEAN runs a backtest with."""
+PARTS = {
+    "log-handler": "QuantConnect.Logging.CompositeLogHandler",
+    "messaging-handler": "QuantConnect.Messaging.Messaging",
+    "job-queue-handler": "QuantConnect.Queues.JobQueue",
+    "api-handler": "QuantConnect.Api.Api",
+    "map-file-provider": "QuantConnect.Data.Auxiliary.LocalDiskMapFileProvider",
+    "factor-file-provider": "QuantConnect.Data.Auxiliary.LocalDiskFactorFileProvider",
+    "data-provider": "QuantConnect.Lean.Engine.DataFeeds.DefaultDataProvider",
+    "alpha-handler": "QuantConnect.Lean.Engine.Alphas.DefaultAlphaHandler",
+}
+"""What LEAN needs in every environment: nothing of it calls QuantConnect."""
 
 
 def build(request: BacktestRequest = REQUEST) -> dict:
@@ -37,17 +57,7 @@ def build(request: BacktestRequest = REQUEST) -> dict:
 def test_the_whole_configuration_of_a_python_project() -> None:
     assert build() == {
         "environment": "backtesting",
-        "environments": {
-            "backtesting": {
-                "live-mode": False,
-                "setup-handler": "QuantConnect.Lean.Engine.Setup.ConsoleSetupHandler",
-                "result-handler": "QuantConnect.Lean.Engine.Results.BacktestingResultHandler",
-                "data-feed-handler": "QuantConnect.Lean.Engine.DataFeeds.FileSystemDataFeed",
-                "real-time-handler": "QuantConnect.Lean.Engine.RealTime.BacktestingRealTimeHandler",
-                "history-provider": "QuantConnect.Lean.Engine.HistoricalData.SubscriptionDataReaderHistoryProvider",
-                "transaction-handler": "QuantConnect.Lean.Engine.TransactionHandlers.BacktestingTransactionHandler",
-            }
-        },
+        "environments": {"backtesting": {"live-mode": False, **HANDLERS}},
         "live-mode": False,
         "close-automatically": True,
         "debugging": False,
@@ -74,14 +84,7 @@ def test_the_whole_configuration_of_a_python_project() -> None:
         "data-feed-workers-count": 1,
         "algorithm-creation-timeout": 300,
         "initialization-timeout": 300,
-        "log-handler": "QuantConnect.Logging.CompositeLogHandler",
-        "messaging-handler": "QuantConnect.Messaging.Messaging",
-        "job-queue-handler": "QuantConnect.Queues.JobQueue",
-        "api-handler": "QuantConnect.Api.Api",
-        "map-file-provider": "QuantConnect.Data.Auxiliary.LocalDiskMapFileProvider",
-        "factor-file-provider": "QuantConnect.Data.Auxiliary.LocalDiskFactorFileProvider",
-        "data-provider": "QuantConnect.Lean.Engine.DataFeeds.DefaultDataProvider",
-        "alpha-handler": "QuantConnect.Lean.Engine.Alphas.DefaultAlphaHandler",
+        **PARTS,
         "job-user-id": "0",
         "api-access-token": "",
         "job-organization-id": "",
