@@ -30,6 +30,7 @@ PAGE_SIZE = 500
 SETTLED_PAGE_SIZE = 100
 NAMES_PER_CALL = 50
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+JSON_TYPE = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 WEBHOOK_FAILED = "failed calling webhook"
 """The beginning of a 500 which proves that nothing was created: admission webhooks run before storage."""
@@ -150,7 +151,7 @@ class Cluster:
         """Label a Job as settled. A missing or replaced Job is success. Raise NotAllowed if the Role lacks the verb."""
         path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{quote(name)}"
         patch = {"metadata": {"uid": uid, "labels": {wire.LABEL_SETTLED: finished}}}
-        status, body = self._call("PATCH", path, body=patch, content_type=MERGE_PATCH)
+        status, body = self._call("PATCH", path, body=patch)
         if status == 422:
             # What a Job's validation makes of another's uid, before any precondition is looked at.
             there = self.get_job(namespace, name)
@@ -171,7 +172,7 @@ class Cluster:
         """Merge into the status subresource; None removes a key. A missing or replaced batch is success."""
         path = f"/apis/{wire.API_VERSION}/namespaces/{namespace}/{wire.PLURAL}/{quote(name)}/status"
         patch = {"metadata": {"uid": uid}, "status": status}
-        code, body = self._call("PATCH", path, body=patch, content_type=MERGE_PATCH)
+        code, body = self._call("PATCH", path, body=patch)
         if code not in (404, 409):
             _raise_unless_ok(code, body, path)
 
@@ -214,10 +215,11 @@ class Cluster:
         *,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        accept: str = "application/json",
+        accept: str = JSON_TYPE,
     ) -> tuple[int, Json]:
-        headers = {"Accept": accept} | ({"Content-Type": content_type} if body is not None else {})
+        headers = {"Accept": accept}
+        if body is not None:
+            headers["Content-Type"] = MERGE_PATCH if method == "PATCH" else JSON_TYPE
         request = self._client.param_serialize(
             method,
             path,
