@@ -38,6 +38,7 @@ HEAD = """\
 strategy: {name: RSI_MeanReversion_ETF}
 backtest: {start_date: 2020-01-01, end_date: 2024-12-31}
 """
+GOOD = HEAD + PARAMETERS
 
 
 def read(text: str, **wishes: Any) -> Converted:

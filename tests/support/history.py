@@ -13,6 +13,7 @@ from backfleet.core.records import BatchRecord
 from tests.support.clocked import ClockedDatabase
 from tests.support.cluster import FakeCluster, Json
 from tests.support.faults import engine_started_at
+from tests.support.manifests.specs import SIX_COMBINATIONS
 from tests.support.operator import World
 from tests.support.postgres_rows import PostgresRows
 
@@ -22,16 +23,7 @@ START = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 NOW = START + timedelta(minutes=61)
 """When the batches are asked for: an hour after the first engine started."""
 MINUTE = 60.0
-SPEC: dict[str, Any] = {
-    "strategy": {"name": "RSI_MeanReversion_ETF"},
-    "engine": {"name": "bars"},
-    "data": {"symbols": ["AAPL"], "startDate": "2000-03-01", "endDate": "2013-03-01"},
-    "parameters": [
-        {"name": "rsi_period", "type": "int", "range": {"start": 14, "end": 16, "step": 1}},
-        {"name": "entry_threshold", "type": "float", "values": [0.005, "25"]},
-    ],
-    "successCriteria": {"minTrades": 5},
-}
+SPEC: dict[str, Any] = {**SIX_COMBINATIONS, "successCriteria": {"minTrades": 5}}
 LEFT_EMPTY = ["rsi_period > 100"]
 
 

@@ -13,6 +13,7 @@ from backfleet.core import wire
 from backfleet_api.app import create_app
 from backfleet_api.cluster import connect_cluster
 from backfleet_api.settings import ApiSettings
+from tests.support.manifests.specs import SIX_COMBINATIONS
 from tests.world.api_server import ApiServer
 
 TOKEN = "a-token-of-these-tests"
@@ -20,15 +21,7 @@ NAMESPACE = "backfleet"
 RUN = "/api/optimization/run-parallel"
 BATCHES = "/api/optimization/batches"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-SPEC: dict[str, Any] = {
-    "strategy": {"name": "RSI_MeanReversion_ETF"},
-    "engine": {"name": "bars"},
-    "data": {"symbols": ["AAPL"], "startDate": "2000-03-01", "endDate": "2013-03-01"},
-    "parameters": [
-        {"name": "rsi_period", "type": "int", "range": {"start": 14, "end": 16, "step": 1}},
-        {"name": "entry_threshold", "type": "float", "values": [0.005, "25"]},
-    ],
-}
+SPEC: dict[str, Any] = SIX_COMBINATIONS
 
 
 @dataclass(frozen=True)
@@ -48,13 +41,13 @@ class Written:
         return self.client.delete(f"{BATCHES}/{batch}", params=query, headers=BEARER)
 
     def stored(self) -> list[dict[str, Any]]:
-        """The custom resources of all namespaces."""
+        """Return the custom resources of all namespaces."""
         return [item for key, item in self.kubernetes.objects.stored.items() if key[0] == wire.PLURAL]
 
 
 @contextmanager
 def writing_app(kubernetes: ApiServer, folder: Path, database_url: str, **settings: Any) -> Iterator[Written]:
-    """The app as it runs in a cluster: both doors open."""
+    """Run the app as it runs in a cluster, with both a database and a Kubernetes."""
     path = str(kubernetes.write_kubeconfig(folder / "kubeconfig"))
     given = ApiSettings(**{"database_url": database_url, "namespace": NAMESPACE, "token": TOKEN, **settings})
     cluster = connect_cluster({"KUBECONFIG": path}, given.cluster_seconds, given.cluster_write_seconds)

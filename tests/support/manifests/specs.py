@@ -28,3 +28,8 @@ def spec_body(**fields: Any) -> dict[str, Any]:
         "parameters": [RSI_PERIOD],
     } | fields
     return {name: value for name, value in body.items() if value is not None}
+
+
+SIX_COMBINATIONS = spec_body(
+    parameters=[RSI_PERIOD, {"name": "entry_threshold", "type": "float", "values": [0.005, "25"]}]
+)

@@ -4,9 +4,7 @@ import pytest
 
 from backfleet.configs.converting import convert, is_config
 from backfleet.configs.documents import MAX_CONFIG_BYTES, MAX_FAULTS, ConfigInvalid
-from tests.support.configs import CATALOG, HEAD, PARAMETERS, read, read_fault
-
-GOOD = HEAD + PARAMETERS
+from tests.support.configs import CATALOG, GOOD, read, read_fault
 
 
 @pytest.mark.parametrize(

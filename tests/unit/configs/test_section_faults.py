@@ -3,9 +3,7 @@
 import pytest
 
 from backfleet.configs.documents import ConfigInvalid
-from tests.support.configs import HEAD, PARAMETERS, read_axes, read_fault
-
-GOOD = HEAD + PARAMETERS
+from tests.support.configs import GOOD, HEAD, PARAMETERS, read_axes, read_fault
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.planning.observation import JobState, Limits, SeenContainer, SeenJob, SeenPod
+from backfleet.core.planning.observation import Limits, SeenContainer, SeenJob, SeenPod
 from backfleet.core.planning.start import (
     Patience,
     StartProblem,
@@ -18,29 +18,11 @@ from backfleet.core.planning.start import (
     silence,
 )
 from backfleet.core.reasons import FailureReason
-from tests.support.cluster import NAMESPACE, START
-from tests.support.jobs import build_attempt
+from tests.support.jobs import NOW, build_attempt
+from tests.support.planning import build_job, build_pod
 
-JOB = SeenJob(
-    name="demo-0-1",
-    namespace=NAMESPACE,
-    uid="job",
-    owner_uid="batch",
-    key=("batch", 0, 1),
-    state=JobState.ACTIVE,
-    created_at=START,
-    deadline_at=START,
-)
-POD = SeenPod(
-    name="demo-0-1-x",
-    namespace=NAMESPACE,
-    key=("batch", 0, 1),
-    is_terminal=False,
-    created_at=START,
-    deadline_at=START,
-    owner_uid="job",
-    owner_name="demo-0-1",
-)
+JOB = build_job(build_attempt(), uid="job", created_at=NOW)
+POD = build_pod(JOB)
 FORBIDDEN = 'violates PodSecurity "restricted:latest": runAsNonRoot != true'
 QUOTA = "exceeded quota: pods, requested: pods=1, used: pods=5, limited: pods=5"
 NO_IMAGE = SeenContainer(waiting_reason="ErrImagePull", waiting_message="no such image")
@@ -92,20 +74,20 @@ def test_silence_is_no_problem_yet(job: SeenJob, pod: SeenPod | None, words: str
 
 def test_a_recorder_is_waited_for_only_after_its_engine() -> None:
     stuck = SeenContainer(waiting_reason="CreateContainerConfigError", waiting_message="no secret")
-    ended = SeenContainer(started_at=START, exit_code=0)
-    assert recorder_problem(replace(POD, engine=SeenContainer(started_at=START), recorder=stuck)) is None
+    ended = SeenContainer(started_at=NOW, exit_code=0)
+    assert recorder_problem(replace(POD, engine=SeenContainer(started_at=NOW), recorder=stuck)) is None
     assert recorder_problem(replace(POD, engine=ended, recorder=ended)) is None
     assert str(recorder_problem(replace(POD, engine=ended, recorder=stuck))) == "CreateContainerConfigError: no secret"
 
 
 def test_a_problem_counts_from_the_look_that_found_it_and_a_refused_pod_from_its_jobs_creation() -> None:
-    now = START + timedelta(seconds=40)
+    now = NOW + timedelta(seconds=40)
     later = now + timedelta(seconds=5)
     found = problems_since({}, [JOB], [replace(POD, engine=NO_IMAGE)], now)
     assert found == {"job": now}
     assert problems_since(found, [JOB], [replace(POD, engine=NO_IMAGE)], later) == found
     assert problems_since(found, [JOB], [POD], later) == {}
-    assert problems_since({}, [replace(JOB, pod_refusal=QUOTA)], [], now) == {"job": START}
+    assert problems_since({}, [replace(JOB, pod_refusal=QUOTA)], [], now) == {"job": NOW}
     old = replace(POD, owner_uid="an earlier Job of the same attempt", engine=NO_IMAGE)
     assert problems_since({}, [JOB], [old], now) == {}
 
@@ -119,9 +101,9 @@ def test_the_back_off_doubles_up_to_a_minute_and_stays_short_for_room() -> None:
     def waits(problem: StartProblem) -> list[float]:
         attempt, found = build_attempt(), []
         for _ in range(6):
-            attempt = postponed(attempt, problem, START, Limits())
+            attempt = postponed(attempt, problem, NOW, Limits())
             assert attempt.retry_at is not None
-            found.append((attempt.retry_at - START).total_seconds())
+            found.append((attempt.retry_at - NOW).total_seconds())
         return found
 
     assert waits(IMAGE) == [5, 10, 20, 40, 60, 60]
@@ -129,25 +111,25 @@ def test_the_back_off_doubles_up_to_a_minute_and_stays_short_for_room() -> None:
 
 
 def test_an_attempt_that_did_not_start_is_launching_again_without_a_job() -> None:
-    attempt = build_attempt(backtest_state=BacktestState.RUNNING, job_seen_at=START)
-    after = postponed(attempt, IMAGE, START, Limits(), not_before=START + timedelta(seconds=90))
+    attempt = build_attempt(backtest_state=BacktestState.RUNNING, job_seen_at=NOW)
+    after = postponed(attempt, IMAGE, NOW, Limits(), not_before=NOW + timedelta(seconds=90))
     assert after == replace(
         attempt,
         backtest_state=BacktestState.LAUNCHING,
         job_seen_at=None,
         start_tries=1,
-        waiting_since=START,
+        waiting_since=NOW,
         waiting_reason="ErrImagePull: no such image",
-        retry_at=START + timedelta(seconds=90),
+        retry_at=NOW + timedelta(seconds=90),
     )
     assert StartProblem.of(after) == IMAGE
 
 
 def moments(*problems: tuple[float, StartProblem]) -> list[bool]:
     """Whether an attempt with 600 s to start is given up at each of these problems, with an hour for room."""
-    attempt, found = build_attempt(launched_at=START, start_deadline_at=START + timedelta(seconds=600)), []
+    attempt, found = build_attempt(launched_at=NOW, start_deadline_at=NOW + timedelta(seconds=600)), []
     for seconds, problem in problems:
-        now = START + timedelta(seconds=seconds)
+        now = NOW + timedelta(seconds=seconds)
         attempt = postponed(attempt, problem, now, Limits())
         found.append(is_given_up(attempt, now, 3600))
     return found
