@@ -19,9 +19,10 @@ CLUSTER_WIDE = {"Namespace", "CustomResourceDefinition"}
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_object_is_valid(version: str):
-    for each in OBJECTS:
-        if each["kind"] != "CustomResourceDefinition":
-            kubernetes_validate.validate(each, version, strict=True)
+    objects = [each for each in OBJECTS if each["kind"] != "CustomResourceDefinition"]
+    assert {"Deployment", "Role", "ConfigMap"} <= {each["kind"] for each in objects}
+    for each in objects:
+        kubernetes_validate.validate(each, version, strict=True)
 
 
 def test_namespace_and_definition_come_first_and_everything_else_is_in_the_namespace():

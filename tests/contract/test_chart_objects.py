@@ -83,6 +83,7 @@ def test_every_object_is_valid_from_kubernetes_1_25_to_the_newest_schema(values:
 
 def test_the_defaults_are_valid_in_every_offline_version():
     objects = [each for each in render_objects({}) if each["kind"] not in KINDS_WITHOUT_SCHEMA]
+    assert {"Deployment", "Role", "ConfigMap"} <= {each["kind"] for each in objects}
     for version in VERSIONS:
         for each in objects:
             kubernetes_validate.validate(each, version, strict=True)

@@ -253,6 +253,8 @@ def test_the_api_may_not_write(api_engine: Engine, statement: str) -> None:
 @pytest.mark.parametrize(
     "view", ["strategy_leaderboard", "parameter_performance", "fee_analysis", "daily_summary", "strategies"]
 )
-def test_the_api_may_read_tables_and_views(api_engine: Engine, view: str) -> None:
+def test_the_api_may_read_tables_and_views(life: Life, api_engine: Engine, view: str) -> None:
+    life.save(launch(attempt()))
+    life.save(succeed(attempt()))
     with api_engine.connect() as connection:
-        connection.execute(text(f"SELECT * FROM {view}")).all()
+        assert connection.execute(text(f"SELECT * FROM {view}")).all() != []

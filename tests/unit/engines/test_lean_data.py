@@ -91,7 +91,7 @@ def test_a_benchmark_of_the_strategys_own_is_no_symbol_of_the_batch(tmp_path: Pa
     write_requests(write_run(tmp_path, make_empty_run()), (*OTHERS, "/equity/usa/hour/qqq.zip"), ())
     line = "TRACE:: UniverseSelection.AddPendingInternalDataFeeds(): Adding internal benchmark data feed {},#0,QQQ,Hour"
     write_log(tmp_path, [line.format("QQQ")])
-    no_data(tmp_path, asking("GOOG"))
+    assert no_data(tmp_path, asking("GOOG")).startswith("LEAN did not find data for any of the symbols")
 
 
 def test_a_run_with_orders_had_data_and_the_symbol_that_had_none_is_named(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from backfleet.core.space.constraints import compile_constraints
 from backfleet.core.space.parameters import build_space
-from backfleet.core.spec.model import parse_spec
+from backfleet.core.spec.model import VolumeSpec, parse_spec
 from backfleet.core.spec.validation import AcceptanceLimits, validate_spec
 from tests.support.acceptance import CLAIM, DATA, accept, refusal
 from tests.support.manifests import invalid_manifests
@@ -80,7 +80,7 @@ def test_an_empty_prefix_allows_no_image():
 def test_an_allowed_claim_is_accepted_and_another_refused():
     limits = replace(LIMITS, volume_claims=("market-data",))
     accepted = accept(limits, data=DATA | {"volume": CLAIM})
-    assert accepted.spec.data.volume.sub_path == "daily/usa"
+    assert accepted.spec.data.volume == VolumeSpec.model_validate(CLAIM)
     error = refusal(limits, data=DATA | {"volume": {"claimName": "market-data2"}})
     assert error.hint == "Leave it out, or use one of the allowed claims (market-data)."
 
