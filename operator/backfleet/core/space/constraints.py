@@ -1,4 +1,4 @@
-"""Constraints between parameters: which combinations of a space are run, counted and found in bounded steps.
+"""Constraints between parameters: counts and finds the combinations of a space that satisfy them, in bounded steps.
 
 A combination on which a constraint divides by zero does not satisfy it.
 """
@@ -15,22 +15,22 @@ from backfleet.core.space.parameters import Axis, ParameterSpace
 from backfleet.core.space.scalars import ParameterType, Value, is_whole
 
 OPERATIONS_PER_UNIT = 10
-"""Operations on whole numbers that take as long as decoding one index: either is a unit of work, some 5 microseconds."""
+"""So many operations on whole numbers take as long as decoding one index: a unit of work, about 5 microseconds."""
 FRACTION_OPERATIONS = 7
-"""An operation on fractions costs as many as this on whole numbers."""
+"""An operation on fractions costs as much as so many operations on whole numbers."""
 
 COMPILED = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """One compiled constraint; equal texts over the same parameters are equal."""
+    """One compiled constraint. Two of the same text over the same parameters are equal."""
 
     text: str
     names: tuple[str, ...]
     expression: Expression = field(compare=False, repr=False)
     operations: int = field(default=1, compare=False)
-    """What testing one combination costs at most, in operations on whole numbers."""
+    """The highest cost of testing one combination, in operations on whole numbers."""
 
     def is_satisfied(self, values: Mapping[str, Value]) -> bool:
         """Report whether an assignment meets the constraint."""
@@ -44,7 +44,7 @@ class Constraint:
 
 
 def compile_constraints(texts: Sequence[str], space: ParameterSpace) -> tuple[Constraint, ...]:
-    """Compile `spec.constraints` over the parameters of a space; SpecInvalid names item, position and hint."""
+    """Compile `spec.constraints` over the parameters of a space. SpecInvalid names item, position and fix."""
     return _compile(texts, dict(space.types))
 
 
@@ -60,7 +60,7 @@ def _compile(texts: Sequence[str], types: Mapping[str, ParameterType]) -> tuple[
 
 @lru_cache(maxsize=COMPILED)
 def compile_known(texts: tuple[str, ...], types: tuple[tuple[str, ParameterType], ...]) -> tuple[Constraint, ...]:
-    """Compile texts that have been compiled before. A cache keeps the latest, so that a pass need not compile them again."""
+    """Compile texts that were compiled before. A cache keeps the latest ones, so most passes compile nothing."""
     return _compile(texts, dict(types))
 
 
@@ -69,8 +69,8 @@ def count_satisfying(
 ) -> tuple[int, int]:
     """Count the next indexes from `cursor` on that satisfy all constraints. Return the count and the next cursor.
 
-    At most `limit` units of work are done, but at least one test. The count is complete when the returned cursor is
-    `space.total`; without constraints it is so at once.
+    Do at most `limit` units of work, but at least one test. The count is complete when the returned cursor equals
+    `space.total`. Without constraints, one call is enough.
     """
     if not constraints:
         return max(space.total - cursor, 0), space.total
@@ -83,8 +83,8 @@ def next_satisfying(
 ) -> tuple[tuple[int, ...], int]:
     """Return the next satisfying indexes from `cursor` on, at most `wanted`, and the next cursor.
 
-    At most `limit` units of work are done, but at least one test; so fewer may come back while the cursor is still below
-    `space.total`.
+    Do at most `limit` units of work, but at least one test. So the result may be shorter than `wanted` while the cursor is
+    still below `space.total`.
     """
     if not constraints:
         end = min(cursor + wanted, space.total)
@@ -142,8 +142,8 @@ def _satisfying_runs(
 ) -> Iterator[tuple[int, int]]:
     """Yield the runs [first, after) of satisfying indexes within [cursor, end).
 
-    Only the axes that constraints name are decoded. Indexes that differ only in faster axes share their answer, so the
-    walk moves by whole runs of those.
+    Decode only the axes that constraints name. Indexes that differ only in faster axes have the same answer, so the walk
+    advances by whole runs of them.
     """
     strides = _strides(space)
     columns: dict[str, _Column] = {}

@@ -2,8 +2,8 @@
 
     or > and > not > one comparison (== != < <= > >=) > + - > * / > unary minus > number, "text", true, false, name, (…)
 
-Names with a hyphen, or with a digit at their beginning, stand in backticks. Nothing here evaluates Python: what the grammar
-does not know is an error.
+Names that contain a hyphen or begin with a digit are written in backticks. Nothing here evaluates Python: everything that is
+not in the grammar is an error.
 """
 
 import operator
@@ -20,7 +20,7 @@ from backfleet.core.space.scalars import ParameterType, is_whole, parse_number, 
 MAX_LENGTH = 256
 MAX_DEPTH = 20
 MAX_OPERATIONS = 50
-"""Exact numbers grow with every product and quotient, and so does the time that a combination takes."""
+"""Exact numbers grow with every product and quotient, and so does the time to test a combination."""
 
 Operand = int | Fraction | bool | str
 Evaluate = Callable[[Sequence[Operand]], Operand]
@@ -29,7 +29,7 @@ Evaluate = Callable[[Sequence[Operand]], Operand]
 
 @unique
 class Kind(StrEnum):
-    """What an expression yields; known before any combination is."""
+    """The type of an expression's value, known before any combination is tested."""
 
     NUMBER = "a number"
     BOOL = "a bool"
@@ -46,9 +46,9 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression that yields a bool; `names` are the parameters it reads, in the order of its operands.
+    """A compiled expression of type bool. `names` are the parameters that it reads, in the order of its operands.
 
-    `is_fractional`: it makes fractions of whole numbers, by a quotient or a constant.
+    `is_fractional` is true if a quotient or a constant makes fractions of whole numbers.
     """
 
     names: tuple[str, ...]
@@ -85,7 +85,7 @@ _SPLIT = "split it: every constraint must hold anyway"
 
 
 def compile_expression(text: str, types: Mapping[str, ParameterType], field: str) -> Expression:
-    """Compile a constraint over parameters of known types; SpecInvalid names `field`, the position and the hint."""
+    """Compile a constraint over parameters of known types. SpecInvalid names `field`, the position and the fix."""
     if len(text) > MAX_LENGTH:
         raise SpecInvalid(field, f"longer than {MAX_LENGTH} characters", _SPLIT)
     return _Parser(text, types, field).parse()
@@ -109,7 +109,7 @@ def _tokens(text: str, field: str) -> list[_Token]:
 
 
 class _Parser:
-    """Recursive descent; every method reads one level of the grammar and returns a typed node."""
+    """A recursive descent parser. Every method reads one level of the grammar and returns a typed node."""
 
     def __init__(self, text: str, types: Mapping[str, ParameterType], field: str) -> None:
         self._types = types
@@ -235,7 +235,7 @@ class _Parser:
         return _Node(KINDS[self._types[name]], operator.itemgetter(self._names.index(name)))
 
     def _nested(self, inner: Callable[[], _Node]) -> _Node:
-        """Consume a token and go one level deeper, within bounds: Python's own stack is one, too."""
+        """Consume a token and go one level deeper. The depth is bounded, because Python's stack is."""
         token = self._peek()
         self._depth += 1
         if self._depth > MAX_DEPTH:

@@ -1,4 +1,4 @@
-"""The parameter space: declared axes, and index to combination by arithmetic in exact decimals; nothing is enumerated.
+"""The parameter space: computes a combination from its index, in exact decimals, without enumerating the space.
 
 The last axis varies fastest: index 0 is the first value of every axis, index 1 differs from it in the last axis only.
 """
@@ -29,7 +29,7 @@ MAX_COMBINATIONS = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RangeDeclaration:
-    """start, end and step of a range as they stand in the custom resource: any JSON."""
+    """The start, end and step of a range as in the custom resource: any JSON."""
 
     start: object
     end: object
@@ -38,7 +38,7 @@ class RangeDeclaration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterDeclaration:
-    """One parameter as it stands in the custom resource; `values` wins over `range`, `value` stands alone."""
+    """One parameter as in the custom resource. `values` takes precedence over `range`; `value` excludes both."""
 
     name: str
     type: ParameterType
@@ -73,7 +73,7 @@ class RangeAxis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListAxis:
-    """Explicit values in their declared order; a fixed value is a list of one."""
+    """Explicit values in their declared order. A fixed value is a list with one item."""
 
     name: str
     type: ParameterType
@@ -147,7 +147,7 @@ class ParameterSpace:
         return Combination(index, dict(reversed(values)))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the snapshot kept from acceptance on. `from_json` reads it back equal."""
+        """Return the snapshot that is kept from acceptance on. `from_json` restores an equal space."""
         return {"axes": [axis.to_json() for axis in self.axes]}
 
     @staticmethod

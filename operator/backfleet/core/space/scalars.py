@@ -1,7 +1,7 @@
-"""Scalars of a parameter: JSON as an API server stores it becomes an exact value, a value the text that engines read.
+"""Scalars of a parameter: parses JSON from an API server to exact values, and writes values as the texts that engines read.
 
-A number may come back from the API server altered (14.0 as 14, 1e21 as 1e+21), so its spelling never matters: a float
-is read by its shortest form, which is exact up to 15 significant digits; the text comes from type and value alone.
+An API server may return a number in another spelling (14.0 as 14, 1e21 as 1e+21), so the spelling never matters. A float
+is read by its shortest form, which is exact up to 15 significant digits. The text depends only on type and value.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The beginning of a batch's name, where its request or config names none."""
+"""Builds the beginning of a batch's name if the request or config gives no name."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The installation's ceilings for times that a batch asks for: a new batch above one is refused, an older one held to it."""
+"""The installation's ceilings for times in a spec. A new batch above one is refused; an older batch gets the ceiling."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from backfleet.core.spec.model import BatchSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceilings:
-    """The most seconds that a batch may ask for.
+    """The most seconds that a batch may request.
 
-    Four slots of backtests of 30 s leave 11,520 finished pods in a day, and from 12,500 in a cluster on Kubernetes begins to
-    remove finished pods itself: so a day is as long as a finished Job can be promised to stay.
+    Backtests of 30 s in four slots leave 11,520 finished pods in a day. From 12,500 finished pods in a cluster on, Kubernetes
+    deletes some of them. So a day is the longest time for which a finished Job can be kept reliably.
     """
 
     ttl_seconds_after_finished: int = 86_400
@@ -23,7 +23,7 @@ class Ceilings:
 NO_CEILINGS = Ceilings(
     ttl_seconds_after_finished=31_536_000, start_timeout_seconds=86_400, backtest_timeout_seconds=604_800
 )
-"""The schema's own bounds: for those who validate a batch without knowing the installation."""
+"""The bounds of the schema, to validate a batch without knowing the installation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class _Excess:
     asked: int
     ceiling: int
     is_asked: bool
-    """It is not the default, which the API server writes into a batch that leaves the field out."""
+    """False for the default, which the API server writes into a batch without this field."""
 
 
 def validate_ceilings(spec: BatchSpec, ceilings: Ceilings) -> None:

@@ -1,6 +1,6 @@
-"""What a batch gets where its spec leaves a field out; the CRD repeats it, and a contract test compares the two.
+"""The defaults of fields that a spec leaves out. The CRD repeats them; a contract test compares the two.
 
-The objective's default is `core.ranking.Objective`, and that of a time to start or run is in the model alone.
+The default objective is in `core.ranking.Objective`. The defaults of the times to start and to run are only in the model.
 """
 
 MAX_CONCURRENT = 4

@@ -1,6 +1,6 @@
-"""The one pydantic model: `spec` of an OptimizationBatch, field by field as the CRD has it; `parse_spec` is its door.
+"""The pydantic model of an OptimizationBatch's `spec`, with the fields of the CRD. `parse_spec` reads it.
 
-What needs the catalog, the settings or arithmetic is validated by `core.spec.validation`.
+`core.spec.validation` validates what depends on the catalog, the settings or arithmetic.
 """
 
 from collections.abc import Mapping
@@ -83,7 +83,7 @@ Quantity = Annotated[
 
 
 class _Model(BaseModel):
-    """Camel case outside, nothing unknown, nothing coerced: a typo or a quoted number is an error, not a guess."""
+    """The base of the model: camelCase names, no unknown fields, no coercion. A typo or a quoted number is an error."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -95,14 +95,14 @@ class _Model(BaseModel):
 
 
 class VolumeSpec(_Model):
-    """A claim with market data or projects in place of the installation's."""
+    """A claim whose market data or projects replace those of the installation."""
 
     claim_name: str = Field(min_length=1, max_length=253, pattern=CLAIM_PATTERN)
     sub_path: str | None = Field(default=None, min_length=1, max_length=512, pattern=PATH_PATTERN)
 
 
 class StrategySpec(_Model):
-    """Which strategy runs; all but the name is for the engine lean."""
+    """The strategy that runs. All fields except the name are for the engine `lean`."""
 
     name: str = Field(min_length=1, max_length=100, pattern=NAME_PATTERN)
     lean_project_path: str | None = Field(default=None, min_length=1, max_length=255, pattern=PATH_PATTERN)
@@ -132,7 +132,7 @@ class DataSpec(_Model):
 
 
 class RangeSpec(_Model):
-    """Any JSON: `core.space.parameters` reads the scalars."""
+    """The start, end and step of a range: numbers, or texts of numbers."""
 
     start: Any
     end: Any
@@ -163,7 +163,7 @@ class SearchSpec(_Model):
 
 
 class ObjectiveSpec(_Model):
-    """What is ranked; without a direction the metric's own better end counts."""
+    """The metric that ranks results. Without a direction, the better direction of the metric applies."""
 
     metric: str = Field(default=Objective().metric, min_length=1, max_length=64, pattern=METRIC_PATTERN)
     direction: Annotated[Direction, Field(strict=False)] = Field(
@@ -172,7 +172,7 @@ class ObjectiveSpec(_Model):
 
 
 class CriteriaSpec(_Model):
-    """What a result must meet to pass; a criterion that is not given is not judged."""
+    """The criteria of a result. A criterion that is not set does not apply."""
 
     min_trades: TradeCount | None = None
     max_trades: TradeCount | None = None
@@ -193,7 +193,7 @@ class CriteriaSpec(_Model):
 
 
 class _CriteriaAlone(_Model):
-    """The one field of the spec that is read again when it is edited; its errors have the spec's own paths."""
+    """A spec with only its criteria, which are read again after an edit. Its errors have the paths of the spec."""
 
     success_criteria: CriteriaSpec | None = None
 
@@ -216,7 +216,7 @@ class RequestsSpec(_Model):
 
 
 class ResourcesSpec(_Model):
-    """What the pods ask of the scheduler; limits are the installation's."""
+    """The resources that the pods request. The installation sets the limits."""
 
     requests: RequestsSpec = RequestsSpec()
 
@@ -251,10 +251,10 @@ class BatchSpec(_Model):
 
 
 def parse_spec(spec: object) -> BatchSpec:
-    """Read the `spec` of a custom resource (any JSON); SpecInvalid names the first field at fault and the hint.
+    """Parse the `spec` of a custom resource (any JSON). SpecInvalid names the first invalid field and the fix.
 
-    Whatever passes can be stored: no text holds a character, and no number is of a size, that Postgres does not take.
-    `core.spec.validation` validates scalars of parameters, constraints and all that depends on the installation.
+    Postgres can store every spec that this accepts: it refuses characters and numbers that Postgres does not accept.
+    `core.spec.validation` validates values of parameters, constraints, and everything that depends on the installation.
     """
     if not isinstance(spec, Mapping):
         raise SpecInvalid("spec", f"{shown(spec)} is not a spec", "write strategy, engine, data and parameters")
@@ -276,7 +276,7 @@ def find_faults(spec: Mapping[str, Any]) -> list[SpecInvalid]:
 
 
 def parse_criteria(declared: object) -> SuccessCriteria | None:
-    """Read `spec.successCriteria` alone (any JSON; None when there is none); SpecInvalid names the field and the hint."""
+    """Parse only `spec.successCriteria` (any JSON; None if there is none). SpecInvalid names the field and the fix."""
     try:
         parsed = _CriteriaAlone.model_validate({"successCriteria": declared}).success_criteria
     except ValidationError as error:

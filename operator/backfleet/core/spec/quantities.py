@@ -4,9 +4,9 @@ import re
 from decimal import Decimal
 
 PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,3})?(m|k|M|G|Ki|Mi|Gi)?$"
-"""What a batch may ask for."""
+"""Quantities that a batch may request."""
 SIZE_PATTERN = r"^[0-9]{1,12}(\.[0-9]{1,3})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
-"""What `parse_quantity` reads."""
+"""Quantities that `parse_quantity` reads."""
 
 _PARTS = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,3})?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
 _UNITS = {

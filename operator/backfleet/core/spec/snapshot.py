@@ -1,4 +1,4 @@
-"""The batch as it runs: the definition as accepted, under the controls as they are now."""
+"""The batch as it runs: its definition from acceptance, with its present controls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from backfleet.core.spec.model import BatchSpec, EngineName, parse_spec
 from backfleet.core.spec.validation import ControlLimits, validate_controls
 
 CONTROLS = ("maxConcurrent", "suspend", "cancel", "failurePolicy", "ttlSecondsAfterFinished", "resources")
-"""Fields of the spec that stay editable after acceptance; all others but `CRITERIA` define the work."""
+"""Fields of the spec that can be edited after acceptance. All others except `CRITERIA` define the work."""
 SWITCHES = ("suspend", "cancel")
-"""Controls that are taken as they are now, whatever is wrong with the others."""
+"""Controls that apply at once, even if others are not valid."""
 CRITERIA = "successCriteria"
-"""Editable too, and kept next to the controls: an edit of it is handled alone, see `core.planning.rejudge`."""
+"""Can be edited too, and is stored with the controls. `core.planning.rejudge` handles its edits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """Everything that deciding and launching need of a batch's spec."""
+    """The parts of a batch's spec that decisions and launches need."""
 
     spec: BatchSpec
     space: ParameterSpace
@@ -36,7 +36,7 @@ class Work:
 
     @property
     def constraints(self) -> tuple[Constraint, ...]:
-        """Compiled only when they are needed, which most batches do not in most passes."""
+        """The compiled constraints. Most passes do not need them for most batches, so the first use compiles them."""
         return compile_known(tuple(self.spec.constraints), self.space.types)
 
     @property
@@ -46,7 +46,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkSource:
-    """All that the work of an accepted batch is made from: its row, the present spec and the installation's limits."""
+    """The sources of an accepted batch's work: its row, its present spec and the installation's limits."""
 
     spec: Mapping[str, Any]
     controls: Mapping[str, Any]
@@ -69,9 +69,9 @@ class WorkSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedWork:
-    """The work of an accepted batch with the controls in force; it stands as long as its source is the same.
+    """The work of an accepted batch with the controls in force. It is valid while its source stays the same.
 
-    `drift` names what of the present spec is not in force: ignored edits of the definition, or controls that are not valid.
+    `drift` names the parts of the present spec that are not in force: edits of the definition, and controls that are not valid.
     """
 
     source: WorkSource
@@ -95,7 +95,7 @@ def _switches(present: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def declared_criteria(record: BatchRecord) -> Any:  # noqa: ANN401 - any JSON
-    """Return `spec.successCriteria` as last taken, or None. A batch of 0.1.0 has it only in its accepted spec."""
+    """Return the last valid `spec.successCriteria`, or None. A batch of 0.1.0 has it only in its accepted spec."""
     return record.controls[CRITERIA] if CRITERIA in record.controls else record.spec.get(CRITERIA)
 
 
@@ -118,11 +118,11 @@ def edits_of(accepted: Mapping[str, Any], present: Mapping[str, Any]) -> list[st
 def restore(
     record: BatchRecord, present: Mapping[str, Any], limits: ControlLimits, known: AcceptedWork | None = None
 ) -> AcceptedWork:
-    """Return the work of an accepted batch under the present spec's controls; `known` as it is, if its source is the same.
+    """Return the work of an accepted batch with the controls of the present spec. If the source is the same, return `known`.
 
-    Controls that are not valid leave the last valid ones in force: a typo never stops a running batch, and never keeps it from
-    being stopped. Times above the installation's ceilings are held to them, since the ceilings may be younger than the
-    batch. The criteria are the record's, whatever the present spec says of them.
+    If controls are not valid, the last valid ones stay in force: a typo does not stop a running batch, and does not prevent
+    stopping it. Times above the installation's ceilings are lowered to them, because the ceilings may be newer than the
+    batch. The criteria always come from the record, not from the present spec.
     """
     source = WorkSource.of(record, present, limits)
     if known is not None and known.source == source:

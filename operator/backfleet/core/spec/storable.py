@@ -1,4 +1,4 @@
-"""What Postgres can hold of texts and numbers: a spec with anything else is refused, and messages of others are cleaned."""
+"""Finds texts and numbers that Postgres cannot store. A spec with one is refused; messages of other programs are cleaned."""
 
 import json
 import math
@@ -10,13 +10,13 @@ from backfleet.core.space.scalars import shown
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _SUSPICIOUS = re.compile(r"\\u0000|\\ud[89a-f]|NaN|Infinity|[0-9]{300}")
-"""In JSON as Python writes it; a hit may be harmless, such as the halves of an emoji."""
+"""Escapes in Python's JSON that Postgres may refuse. A match can be harmless, such as the two halves of an emoji."""
 _HINT = "remove it: a text may hold any character but NUL (U+0000) and half of a surrogate pair"
 _LONGEST_INTEGER_BITS = 1_000
 
 
 def storable_text(text: str) -> str:
-    """Replace NUL and lone surrogates in a text, which Postgres cannot hold."""
+    """Replace NUL and lone surrogates in a text. Postgres cannot store them."""
     return _UNSTORABLE.sub("�", text)
 
 
@@ -40,7 +40,7 @@ def dump_storable(value: object) -> str:
 
 
 def check_storable(value: object, field: str) -> None:
-    """Raise SpecInvalid for the first text or number in a JSON value that Postgres cannot hold."""
+    """Raise SpecInvalid for the first text or number in a JSON value that Postgres cannot store."""
     try:
         written = json.dumps(value, default=str)
     except ValueError:  # an integer of thousands of digits

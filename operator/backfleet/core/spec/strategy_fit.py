@@ -1,4 +1,4 @@
-"""Does a batch fit a strategy that its engine knows: the names and types of its parameters, and its symbols."""
+"""Validates a batch against a strategy that its engine knows: names and types of parameters, and symbols."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -14,7 +14,7 @@ _TAKEN: dict[ParameterType, tuple[ParameterType, ...]] = {
     ParameterType.INT: (ParameterType.INT, ParameterType.FLOAT),
     ParameterType.FLOAT: (ParameterType.INT, ParameterType.FLOAT),
 }
-"""Declared types whose texts a parameter of a type reads; the values of a float may still not be whole."""
+"""For each type of a parameter, the declared types that it can read. An int still refuses fractions of a float."""
 
 
 def validate_names(spec: BatchSpec, strategy: StrategyInfo) -> None:

@@ -1,4 +1,4 @@
-"""What an engine says of a strategy that it knows: enough to refuse a batch that cannot run, and no more."""
+"""The description of a strategy by its engine: what acceptance needs to refuse a batch that cannot run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +12,6 @@ class StrategyInfo:
 
     parameters: Mapping[str, ParameterType]
     symbols: tuple[str, ...] | None = None
-    """What each symbol of a batch is to the strategy, in order; None takes any number of symbols."""
+    """The role of each symbol of a batch, in order. None allows any number of symbols."""
     symbol_parameter: str | None = None
-    """A parameter that, where a batch sets it, chooses the one symbol to trade among the batch's."""
+    """A parameter that chooses the traded symbol among those of the batch, if the batch sets it."""

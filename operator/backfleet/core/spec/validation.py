@@ -1,4 +1,4 @@
-"""Acceptance: what a schema cannot say of a batch, validated once against the catalog and the installation's limits."""
+"""Acceptance: validates what a schema cannot express, against the catalog and the installation's limits."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ from backfleet.core.wire import LEAN_PARAMETERS
 
 ON_HOLD = "on_hold"
 Strategies = Mapping[str, Mapping[str, StrategyInfo] | None]
-"""By engine's name: the strategies it knows, or None where any project may run."""
+"""The strategies that each engine knows, by the engine's name. None: it runs any project."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlLimits:
-    """What this installation allows of what stays editable after acceptance."""
+    """What this installation allows in fields that can be edited after acceptance."""
 
     cpu_ceiling: str = "1"
     memory_ceiling: str = "2Gi"
@@ -32,7 +32,7 @@ class ControlLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptanceLimits(ControlLimits):
-    """What this installation allows a batch; `on_hold` and `project_paths` are the catalog's, by strategy name."""
+    """What this installation allows in a batch. `on_hold` and `project_paths` come from the catalog, by strategy."""
 
     max_combinations: int = MAX_COMBINATIONS
     image_prefixes: tuple[str, ...] = ()
@@ -41,12 +41,12 @@ class AcceptanceLimits(ControlLimits):
     """Strategies that must not run, with the reason why."""
     project_paths: Mapping[str, str] = field(default_factory=dict)
     has_projects_volume: bool = True
-    """The engine lean has projects without a batch bringing them."""
+    """True if the engine `lean` has a volume of projects, so that a batch need not bring one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedBatch:
-    """A batch that may run, unless counting shows that its constraints leave nothing."""
+    """A batch that may run, unless counting shows that no combination satisfies its constraints."""
 
     spec: BatchSpec
     space: ParameterSpace
@@ -55,7 +55,7 @@ class AcceptedBatch:
     """The declared project, or else the catalog's."""
 
     def spec_with_project(self) -> BatchSpec:
-        """Return the spec with the project of a batch for LEAN, wherever it is from."""
+        """Return the spec with the project of a batch for LEAN, from the spec or the catalog."""
         if self.spec.engine.name is not EngineName.LEAN:
             return self.spec
         strategy = self.spec.strategy.model_copy(update={"lean_project_path": self.lean_project_path})
@@ -63,10 +63,10 @@ class AcceptedBatch:
 
 
 def validate_spec(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLimits) -> AcceptedBatch:
-    """Validate a spec. SpecInvalid names the first field that is not valid, and the hint.
+    """Validate a spec. SpecInvalid names the first field that is not valid, and the fix.
 
-    Costs nothing that grows with the space. With constraints, `core.space.constraints.count_satisfying` must follow, and
-    `nothing_satisfies` makes the error when it finds none.
+    The cost does not grow with the space. If there are constraints, call `core.space.constraints.count_satisfying` afterwards.
+    If it counts none, `nothing_satisfies` builds the error.
     """
     strategy = _known_strategy(spec, strategies, limits)
     validate_ceilings(spec, limits.ceilings)
@@ -87,7 +87,7 @@ def validate_spec(spec: BatchSpec, strategies: Strategies, limits: AcceptanceLim
 
 
 def validate_controls(spec: BatchSpec, limits: ControlLimits) -> None:
-    """Validate what stays editable after acceptance, as `validate_spec` did. SpecInvalid names the field."""
+    """Validate the fields that can be edited after acceptance, as `validate_spec` does. SpecInvalid names the field."""
     _validate_timeouts(spec, limits)
     _validate_resources(spec, limits)
 
