@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
-from backfleet.core.errors import SpecInvalid
+from backfleet.core.errors import SpecInvalid, as_sentence
+from backfleet.core.spec.expectations import explain, fault, join_path
 from backfleet.core.spec.quantities import SIZE_PATTERN
 
 ENV_SETTINGS_FILE = "BACKFLEET_SETTINGS_FILE"
@@ -114,7 +115,7 @@ class Settings(_Settings):
     @classmethod
     def _are_different(cls, namespaces: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(namespaces)) < len(namespaces):
-            raise ValueError("expected different namespaces, got one of them twice")
+            raise fault("expected different namespaces, got one of them twice", "list each namespace once")
         return namespaces
 
 
@@ -136,6 +137,7 @@ def load_settings(environment: Mapping[str, str]) -> tuple[Settings, str]:
     try:
         return Settings.model_validate(body), url
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise SpecInvalid(where, first["msg"], f"fix it in {path} (the chart's values)") from error
+        first = error.errors(include_url=False)[0]
+        problem, hint = explain(first)
+        where = join_path(first["loc"]) or "settings"
+        raise SpecInvalid(where, problem, f"{as_sentence(hint)} The file is {path} (the chart's values)") from error

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from backfleet.core.errors import SpecInvalid
+from backfleet.core.space.scalars import shown
 
 MAX_CURSOR_LENGTH = 512
 Place = Sequence[str | int | float | bool | None]
@@ -24,7 +25,7 @@ def read_cursor(query: Sequence[object], cursor: str) -> list[str | int | float 
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         body = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, RecursionError) as error:
-        raise SpecInvalid("cursor", "the text is not a cursor of this API", hint) from error
+        raise SpecInvalid("cursor", f"expected a cursor of this API, got {shown(cursor)}", hint) from error
     if not isinstance(body, list) or not body or body[0] != _digest(query):
         raise SpecInvalid("cursor", "the cursor belongs to another query", hint)
     return body[1:]

@@ -8,10 +8,12 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid, Unavailable
+from backfleet.core.errors import BackfleetError, Conflict, NotFound, SpecInvalid, Unavailable, as_sentence
+from backfleet.core.spec.expectations import explain, join_path
 from backfleet_api.refusals import (
     BodyOfAnotherKind,
     BodyTooLarge,
@@ -93,19 +95,18 @@ def _challenge(error: Unauthenticated) -> str:
 
 def _translate_validation(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [_field_problem(detail["loc"], detail["type"], detail["msg"]) for detail in error.errors()]
-    detail = "; ".join(f"{problem.field}: {problem.problem}" for problem in problems)
+    problems = [_field_problem(detail) for detail in error.errors()]
+    detail = " ".join(f"{each.field}: {each.problem}. {each.hint}" for each in problems)
     return problem_response(HTTPStatus.UNPROCESSABLE_ENTITY, detail, problems)
 
 
-def _field_problem(loc: tuple[int | str, ...], kind: str, message: str) -> FieldProblem:
-    field = ".".join(str(part)[:64] for part in loc[1:]) or str(loc[0])
-    if kind == "extra_forbidden":
+def _field_problem(detail: ErrorDetails) -> FieldProblem:
+    loc = detail["loc"]
+    problem, hint = explain(detail)
+    if detail["type"] == "extra_forbidden":
         what = "field" if loc[0] == "body" else f"{loc[0]} parameter"
-        return FieldProblem(
-            field=field, problem=f"unknown {what}", hint="Remove it. See /openapi.json for the allowed names."
-        )
-    return FieldProblem(field=field, problem=message[:1].lower() + message[1:])
+        problem, hint = f"the {what} is unknown", "remove it. See /openapi.json for the allowed names"
+    return FieldProblem(field=join_path(loc[1:]) or str(loc[0]), problem=problem, hint=as_sentence(hint))
 
 
 def _methods_of(request: Request, routers: Sequence[APIRouter]) -> str:

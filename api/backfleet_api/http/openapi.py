@@ -110,8 +110,14 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
         "The request is not valid; `errors` names the fields",
         "Unprocessable Content",
         {
-            "detail": "limit: input should be less than or equal to 200",
-            "errors": [{"field": "limit", "problem": "input should be less than or equal to 200", "hint": None}],
+            "detail": "limit: expected a number of at most 200, got '500'. Lower it to at most 200.",
+            "errors": [
+                {
+                    "field": "limit",
+                    "problem": "expected a number of at most 200, got '500'",
+                    "hint": "Lower it to at most 200.",
+                }
+            ],
         },
     ),
     503: (

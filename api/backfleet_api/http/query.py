@@ -5,9 +5,12 @@ from typing import Annotated
 from fastapi import Path, Query, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import ErrorDetails
 
 from backfleet.core.metrics import METRICS
 from backfleet.core.ranking import Direction
+from backfleet.core.space.scalars import shown
+from backfleet.core.spec.expectations import fault
 from backfleet_api.http.cursors import MAX_CURSOR_LENGTH
 from backfleet_api.schemas.reading import BatchPhase
 
@@ -30,7 +33,7 @@ Namespace = Annotated[
 
 def _known_metric(name: str) -> str:
     if name not in METRICS:
-        raise ValueError(f"unknown metric. Use one of: {', '.join(METRICS)}")
+        raise fault(f"expected a metric, got {shown(name)}", f"use one of: {', '.join(METRICS)}")
     return name
 
 
@@ -96,17 +99,18 @@ def strict_query(request: Request) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise RequestValidationError([_error(name, "repeated", "Given more than once") for name in twice])
+        problem = {"problem": "expected one value, got several", "hint": "give it once"}
+        raise RequestValidationError([_error(name, "field", problem) for name in twice])
 
 
 def no_query(request: Request) -> None:
     """Raise an error for every query parameter. For routes that have none."""
     if names := sorted(request.query_params.keys()):
-        raise RequestValidationError([_error(name, "extra_forbidden", "Unknown") for name in names])
+        raise RequestValidationError([_error(name, "extra_forbidden", {}) for name in names])
 
 
-def _error(name: str, kind: str, message: str) -> dict[str, object]:
-    return {"type": kind, "loc": ("query", name), "msg": message, "input": None}
+def _error(name: str, kind: str, context: dict[str, str]) -> ErrorDetails:
+    return ErrorDetails(type=kind, loc=("query", name), msg="", input=None, ctx=context)
 
 
 BatchParameters = Annotated[BatchLookup, Query()]

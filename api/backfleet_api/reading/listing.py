@@ -154,5 +154,5 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 def _forged() -> SpecInvalid:
     return SpecInvalid(
-        "cursor", "the text is not a cursor of this API", "pass next_cursor of the previous page unchanged"
+        "cursor", "expected a cursor of this API, got another text", "pass next_cursor of the previous page unchanged"
     )

@@ -72,7 +72,7 @@ def _parse_request(body: object) -> RunRequest:
     try:
         return RunRequest.model_validate(body)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=False, include_input=False)
+        details = error.errors(include_url=False)
         raise RequestValidationError([{**detail, "loc": ("body", *detail["loc"])} for detail in details]) from error
 
 

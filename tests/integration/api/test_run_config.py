@@ -106,19 +106,25 @@ def test_lean_s_own_config_runs_too(configs: Written) -> None:
         pytest.param({"config": "a: &x [*x]"}, 422, "config", "line 1: anchors", id="a bomb"),
         pytest.param({"config": "[" * 100_000}, 422, "config", "line 1: [0]", id="deep"),
         pytest.param({"config": "a"}, 422, "config", "line 1: expected a config, got 'a'", id="words"),
-        pytest.param({"config": ""}, 422, "config", "string should have at least 1", id="empty"),
-        pytest.param({"config": "#" * 200_000}, 422, "config", "string should have at most 131072", id="too long"),
+        pytest.param({"config": ""}, 422, "config", "expected text of at least 1 character, got 0", id="empty"),
+        pytest.param(
+            {"config": "#" * 200_000},
+            422,
+            "config",
+            "expected text of at most 131072 characters, got 200000",
+            id="too long",
+        ),
         pytest.param(
             {"config": "é" * 100_000}, 422, "config", "line 1: expected at most 131072 bytes", id="too many bytes"
         ),
         pytest.param({"config": None}, 422, "config", "expected a value, got null", id="null"),
-        pytest.param({"config": {"a": 1}}, 422, "config", "input should be a valid string", id="an object"),
+        pytest.param({"config": {"a": 1}}, 422, "config", "expected text, got an object", id="an object"),
         pytest.param({"config_path": "mine/none.yaml"}, 404, "config_path", "the config 'mine/none", id="no file"),
         pytest.param({"config_path": "mine"}, 422, "config_path", "'mine' is not a file", id="a folder"),
         pytest.param({"config_path": "mine/../../x"}, 422, "config_path", "'mine/../../x' leaves", id="dots"),
-        pytest.param({"config_path": "/etc/passwd"}, 422, "config_path", "string should match", id="absolute"),
-        pytest.param({"config_path": "../x"}, 422, "config_path", "string should match", id="dots first"),
-        pytest.param({"config_path": "a\0b"}, 422, "config_path", "string should match", id="NUL"),
+        pytest.param({"config_path": "/etc/passwd"}, 422, "config_path", "expected text that matches", id="absolute"),
+        pytest.param({"config_path": "../x"}, 422, "config_path", "expected text that matches", id="dots first"),
+        pytest.param({"config_path": "a\0b"}, 422, "config_path", "expected text that matches", id="NUL"),
         pytest.param(
             {"config_path": "mine/long.yaml"}, 422, "config_path", "line 1: expected at most", id="a long file"
         ),
@@ -158,10 +164,20 @@ def test_lean_s_own_config_runs_too(configs: Written) -> None:
             "the field is only for configs",
             id="symbols and batch",
         ),
-        pytest.param({"config": SHIPPED, "engine": "excel"}, 422, "engine", "input should be", id="engine"),
-        pytest.param({"config": SHIPPED, "symbols": ["a"]}, 422, "symbols.0", "string should match", id="symbol"),
-        pytest.param({"config": SHIPPED, "symbols": []}, 422, "symbols", "list should have", id="no symbols"),
-        pytest.param({"config": SHIPPED, "name": "Upper"}, 422, "name", "string should match", id="name"),
+        pytest.param(
+            {"config": SHIPPED, "engine": "excel"},
+            422,
+            "engine",
+            "expected 'bars', 'lean' or 'noop', got 'excel'",
+            id="engine",
+        ),
+        pytest.param(
+            {"config": SHIPPED, "symbols": ["a"]}, 422, "symbols[0]", "expected text that matches", id="symbol"
+        ),
+        pytest.param(
+            {"config": SHIPPED, "symbols": []}, 422, "symbols", "expected a list of at least 1 item", id="no symbols"
+        ),
+        pytest.param({"config": SHIPPED, "name": "Upper"}, 422, "name", "expected text that matches", id="name"),
         pytest.param(
             {
                 "config": SHIPPED.replace("RSI_MeanReversion_ETF", "Mine", 1).replace("bars", "lean")
@@ -169,7 +185,7 @@ def test_lean_s_own_config_runs_too(configs: Written) -> None:
             },
             422,
             "config",
-            "line 17: max_concurrent: 999 is not valid",
+            "line 17: max_concurrent: expected a number of at most 256, got 999",
             id="a field of the spec",
         ),
     ],

@@ -100,7 +100,7 @@ EVERY_FAULT = (
     "line 4: parameters.a.end: end 1 is before start 3",
     "line 5: parameters.b[1]: 1 repeats the value at position 0",
     "line 6: parameters.c: the range has no step",
-    "line 7: parameters.d e: 'd e' has characters that are not allowed",
+    "line 7: parameters.d e: expected text that matches",
     "line 9: constraints[0]: expected a statistic or a parameter, got 'Drawdwn'",
     "line 9: constraints[2]: at character 4: a term is due",
     "line 9: constraints[4]: at character 1: unknown parameter 'ghost'",
@@ -111,10 +111,10 @@ EVERY_FAULT = (
     "line 11: optimization.type: expected a type of search, got 'guess'",
     "line 11: optimization.target_metric: expected a metric, got 'beauty'",
     "line 11: optimization.target_direction: expected a direction, got 'up'",
-    "line 12: max_concurrent: 1000 is not valid",
+    "line 12: max_concurrent: expected a number of at most 256, got 1000",
     "line 13: backtest.initial_capital: expected a number, got 'much'",
     "line 13: backtest.end_date: 2020-01-01 is before startDate 2021-01-01",
-    "line 14: symbols[0]: 'spy' has characters that are not allowed",
+    "line 14: symbols[0]: expected text that matches",
 )
 
 

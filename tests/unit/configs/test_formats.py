@@ -135,7 +135,8 @@ def test_a_project_may_name_its_file_and_class() -> None:
     text = f"{PARAMETERS}strategy: {{name: RSI_MeanReversion_ETF, lean_algorithm_file: bin/A.dll, lean_algorithm_type: N.A}}\n"
     strategy = read(f"{text}start_date: 2020-01-01\nend_date: 2020-12-31\n").spec["strategy"]
     assert strategy == SPEC["strategy"] | {"leanAlgorithmFile": "bin/A.dll", "leanAlgorithmType": "N.A"}
-    with pytest.raises(ConfigInvalid, match=r"line 3: strategy\.lean_algorithm_file: 'bin/A\.cs' has characters"):
+    wanted = r"line 3: strategy\.lean_algorithm_file: expected text that matches .*, got 'bin/A\.cs'"
+    with pytest.raises(ConfigInvalid, match=wanted):
         read(text.replace(".dll", ".cs"))
 
 

@@ -35,7 +35,7 @@ BAD = {
         "optimization-strategy: expected a type of search, got 'Random'",
         "Write Grid",
     ),
-    "no parameters": ({"parameters": []}, "parameters: the list is empty", "Give at least 1"),
+    "no parameters": ({"parameters": []}, "parameters: expected a list of at least 1 item", "List at least 1"),
     "no name": ({"parameters": [{"min": 1}]}, "parameters[0]: the parameter has no name", "Add name"),
     "no step, and nothing to make one of": (
         {"optimization_strategy_settings": {}, "parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
@@ -111,7 +111,11 @@ BAD = {
         "constraints[0]: expected a statistic or a parameter, got 'x'",
         "Use one of: ",
     ),
-    "at once": ({"maximum_concurrent_backtests": 0}, "maximum-concurrent-backtests: 0 is not valid", "Input should be"),
+    "at once": (
+        {"maximum_concurrent_backtests": 0},
+        "maximum-concurrent-backtests: expected a number of at least 1, got 0",
+        "Raise it",
+    ),
 }
 
 

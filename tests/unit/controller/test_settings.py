@@ -91,12 +91,12 @@ def test_a_file_that_is_no_text_is_named(path: Path) -> None:
         pytest.param({k: v for k, v in BODY.items() if k != "namespaces"}, "namespaces", id="no namespace"),
         pytest.param({**BODY, "namespaces": []}, "namespaces", id="none of the namespaces"),
         pytest.param({**BODY, "namespaces": ["a", "b", "a"]}, "namespaces", id="a namespace twice"),
-        pytest.param({**BODY, "namespaces": ["a", "All"]}, "namespaces.1", id="a name that no namespace has"),
+        pytest.param({**BODY, "namespaces": ["a", "All"]}, "namespaces[1]", id="a name that no namespace has"),
         pytest.param([], "settings", id="no object"),
     ],
 )
 def test_a_bad_value_is_named_with_the_file(path: Path, body: Any, key: str) -> None:
-    with pytest.raises(SpecInvalid, match=rf"Fix it in {path} \(the chart's values\)\.$") as caught:
+    with pytest.raises(SpecInvalid, match=rf"The file is {path} \(the chart's values\)\.$") as caught:
         load_settings(environment(path, body))
     assert caught.value.field == key
 

@@ -1,24 +1,22 @@
-"""How single fields of the spec are read, and how pydantic's errors become SpecInvalid with a path and a hint."""
+"""Parses single fields of the spec, and converts pydantic's errors to SpecInvalid with a path and a hint."""
 
 import re
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import ErrorDetails
 
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.space.scalars import parse_number, shown, value_text
 from backfleet.core.spec import quantities
+from backfleet.core.spec.expectations import explain, fault, join_path
 
 MAX_CASH = 10**12
-
-
-def fault(problem: str, hint: str) -> PydanticCustomError:
-    """Return a field's own error, in the form that pydantic passes on to `spec_invalid`."""
-    return PydanticCustomError("field", "{problem}", {"problem": problem, "hint": hint})
+DEFAULT_NOT_COMPUTED = "default_factory_not_called"
+"""The type of an error that only follows from another: a default is computed from the field with that error."""
 
 
 def parse_whole(raw: object) -> object:
@@ -27,9 +25,9 @@ def parse_whole(raw: object) -> object:
 
 
 def parse_fraction(raw: object) -> object:
-    """Refuse a share of a whole that can only be meant as a percentage; the strict type validates all else."""
+    """Refuse a number above 1, which must be meant as a percentage. The strict type validates everything else."""
     if isinstance(raw, int | float) and not isinstance(raw, bool) and raw > 1:
-        raise fault(f"{shown(raw)} is more than the whole", "write a fraction: 0.15 for 15 %")
+        raise fault(f"expected a fraction from 0 to 1, got {shown(raw)}", "write a fraction: 0.15 for 15 %")
     return raw
 
 
@@ -39,11 +37,11 @@ def parse_date(raw: object) -> date:
         return raw
     hint = 'write "YYYY-MM-DD" in quotes, a day that exists'
     if not isinstance(raw, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", raw):
-        raise fault(f"{shown(raw)} is not a date", hint)
+        raise fault(f"expected a date, got {shown(raw)}", hint)
     try:
         return date.fromisoformat(raw)
     except ValueError:
-        raise fault(f"{shown(raw)} is not a date", hint) from None
+        raise fault(f"expected a date, got {shown(raw)}", hint) from None
 
 
 def parse_cash(raw: object) -> Decimal:
@@ -57,7 +55,7 @@ def parse_cash(raw: object) -> Decimal:
     except SpecInvalid as error:
         raise fault(error.problem, error.hint) from None
     if not 1 <= amount <= MAX_CASH:
-        raise fault(f"{shown(raw)} is out of bounds", f"write an amount from 1 to {MAX_CASH}")
+        raise fault(f"expected an amount from 1 to {MAX_CASH}, got {shown(raw)}", "write an amount in these bounds")
     return Decimal(value_text(amount))
 
 
@@ -65,56 +63,27 @@ def parse_quantity(raw: object) -> str:
     """Parse a Kubernetes quantity such as 500m, 1, 0.5 or 512Mi, from text or a whole number."""
     text = str(raw) if isinstance(raw, int) and not isinstance(raw, bool) and 0 <= raw < 10**12 else raw
     if not isinstance(text, str) or not re.fullmatch(quantities.PATTERN, text):
-        raise fault(f"{shown(raw)} is not a quantity", "write a quantity such as 500m, 1 or 512Mi")
+        raise fault(f"expected a quantity, got {shown(raw)}", "write a quantity such as 500m, 1 or 512Mi")
     return text
 
 
 def spec_invalid(error: ValidationError, model: type[BaseModel]) -> SpecInvalid:
     """Convert the first of pydantic's errors, misspelt fields before others. The problem says how many more there are."""
     first, *others = spec_faults(error, model)
-    more = f" (and {len(others)} more)" if others else ""
+    more = f" (and {len(others)} more error{'' if len(others) == 1 else 's'})" if others else ""
     return SpecInvalid(first.field, first.problem + more, first.hint)
 
 
 def spec_faults(error: ValidationError, model: type[BaseModel]) -> list[SpecInvalid]:
     """Convert all of pydantic's errors, misspelt fields first."""
-    details = sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
-    return [SpecInvalid(_path(each["loc"]), *_explain(each, model)) for each in details]
-
-
-def _path(loc: tuple[int | str, ...]) -> str:
-    return "spec" + "".join(f"[{part}]" if isinstance(part, int) else f".{_key(part)}" for part in loc)
-
-
-def _key(part: str) -> str:
-    """Return a key as it is, unless it is hostile."""
-    return part if part.isprintable() and 0 < len(part) <= 64 else shown(part)
+    details = [each for each in error.errors(include_url=False) if each["type"] != DEFAULT_NOT_COMPUTED]
+    details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
+    return [SpecInvalid(join_path(("spec", *each["loc"])), *_explain(each, model)) for each in details]
 
 
 def _explain(detail: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
-    kind, context = detail["type"], detail.get("ctx", {})
-    match kind:
-        case "field":
-            return str(context["problem"]), str(context["hint"])
-        case "missing":
-            return "the field is missing", "add it"
-        case "extra_forbidden":
-            return "the field is unknown", _did_you_mean(detail["loc"], model)
-        case "string_pattern_mismatch":
-            return (
-                f"{shown(detail['input'])} has characters that are not allowed",
-                f"match the pattern `{context['pattern']}`",
-            )
-        case "too_short" | "too_long":
-            return _count_problem(kind, context)
-        case _:
-            return f"{shown(detail['input'])} is not valid", f"{detail['msg'][0].lower()}{detail['msg'][1:]}"
-
-
-def _count_problem(kind: str, context: dict[str, Any]) -> tuple[str, str]:
-    if kind == "too_short":
-        return "the list is empty", f"give at least {context['min_length']}"
-    return "the list is too long", f"give at most {context['max_length']}"
+    problem, hint = explain(detail)
+    return problem, _did_you_mean(detail["loc"], model) if detail["type"] == "extra_forbidden" else hint
 
 
 def _did_you_mean(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:

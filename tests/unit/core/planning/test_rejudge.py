@@ -126,7 +126,7 @@ def test_an_empty_set_lets_everything_pass() -> None:
         pytest.param({"minSharp": 1}, "spec.successCriteria.minSharp: the field is unknown. Did you mean", id="typo"),
         pytest.param(
             {"maxDrawdown": 15},
-            "spec.successCriteria.maxDrawdown: 15 is more than the whole. Write a fraction: 0.15 for 15 %",
+            "spec.successCriteria.maxDrawdown: expected a fraction from 0 to 1, got 15. Write a fraction: 0.15 for 15 %",
             id="a percentage",
         ),
         pytest.param({"minTrades": "many"}, "spec.successCriteria.minTrades", id="a text"),

@@ -8,7 +8,7 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.core.ranking import Direction
 from backfleet.core.space.parameters import ParameterDeclaration, RangeDeclaration
 from backfleet.core.space.scalars import ParameterType
-from backfleet.core.spec.model import EngineName, parse_spec
+from backfleet.core.spec.model import EngineName, find_faults, parse_spec
 from tests.support.manifests.specs import spec_body
 
 DATA = spec_body()["data"]
@@ -90,7 +90,7 @@ def test_criteria_are_handed_on_plainly():
         pytest.param(
             {"data": DATA | {"volume": {"claimname": "x"}}},
             "spec.data.volume.claimname",
-            "the field is unknown (and 1 more)",
+            "the field is unknown (and 1 more error)",
             "Did you mean claimName?",
             id="misspelt before missing",
         ),
@@ -102,45 +102,81 @@ def test_criteria_are_handed_on_plainly():
             id="far off",
         ),
         pytest.param(
-            {"engine": {"name": "zipline"}}, "spec.engine.name", "'zipline'", "'bars', 'lean' or 'noop'", id="enum"
+            {"engine": {"name": "zipline"}},
+            "spec.engine.name",
+            "expected 'bars', 'lean' or 'noop', got 'zipline'",
+            "Choose one of them.",
+            id="enum",
         ),
         pytest.param(
-            {"maxConcurrent": 0}, "spec.maxConcurrent", "0 is not valid", "greater than or equal to 1.", id="low"
+            {"maxConcurrent": 0}, "spec.maxConcurrent", "at least 1, got 0", "Raise it to at least 1.", id="low"
         ),
-        pytest.param({"maxConcurrent": "4"}, "spec.maxConcurrent", "'4'", "a valid integer", id="text for int"),
-        pytest.param({"maxConcurrent": True}, "spec.maxConcurrent", "true", "a valid integer", id="bool for int"),
-        pytest.param({"maxConcurrent": 4.5}, "spec.maxConcurrent", "4.5", "a valid integer", id="fraction for int"),
-        pytest.param({"suspend": 1}, "spec.suspend", "1 is not valid", "a valid boolean", id="number for bool"),
+        pytest.param(
+            {"maxConcurrent": "4"}, "spec.maxConcurrent", "got '4'", "a whole number without quotes", id="text for int"
+        ),
+        pytest.param({"maxConcurrent": True}, "spec.maxConcurrent", "got true", "a whole number", id="bool for int"),
+        pytest.param({"maxConcurrent": 4.5}, "spec.maxConcurrent", "got 4.5", "a whole number", id="fraction for int"),
+        pytest.param(
+            {"suspend": 1}, "spec.suspend", "expected true or false, got 1", "Write true or false", id="number for bool"
+        ),
         pytest.param(
             {"successCriteria": {"minPsr": float("nan")}}, "spec.successCriteria.minPsr", "nan", "finite", id="nan"
         ),
-        pytest.param({"parameters": []}, "spec.parameters", "the list is empty", "Give at least 1", id="no parameters"),
-        pytest.param({"constraints": ["a"] * 33}, "spec.constraints", "too long", "Give at most 32", id="too many"),
-        pytest.param({"constraints": [""]}, "spec.constraints[0]", "''", "at least 1 character", id="empty text"),
+        pytest.param({"parameters": []}, "spec.parameters", "got 0 items", "List at least 1 item", id="no parameters"),
+        pytest.param(
+            {"constraints": ["a"] * 33}, "spec.constraints", "got 33 items", "List at most 32 items", id="too many"
+        ),
+        pytest.param(
+            {"constraints": [""]},
+            "spec.constraints[0]",
+            "got 0 characters",
+            "Write at least 1 character",
+            id="empty text",
+        ),
         pytest.param(
             {"strategy": {"name": "a b"}},
             "spec.strategy.name",
-            "characters that are not allowed",
-            "Match the pattern `^[A-Za-z0-9]",
+            "expected text that matches `^[A-Za-z0-9][A-Za-z0-9_.-]*$`, got 'a b'",
+            "Change it to match the pattern.",
             id="pattern",
         ),
         pytest.param(
-            {"data": DATA | {"startDate": "2001-02-29"}}, "spec.data.startDate", "not a date", "exists", id="day"
+            {"data": DATA | {"startDate": "2001-02-29"}},
+            "spec.data.startDate",
+            "expected a date, got",
+            "exists",
+            id="day",
         ),
         pytest.param(
-            {"data": DATA | {"startDate": "20010228"}}, "spec.data.startDate", "not a date", "YYYY", id="compact"
+            {"data": DATA | {"startDate": "20010228"}},
+            "spec.data.startDate",
+            "expected a date, got",
+            "YYYY",
+            id="compact",
         ),
         pytest.param(
-            {"data": DATA | {"endDate": 20010228}}, "spec.data.endDate", "not a date", "in quotes", id="number"
+            {"data": DATA | {"endDate": 20010228}},
+            "spec.data.endDate",
+            "expected a date, got",
+            "in quotes",
+            id="number",
         ),
         pytest.param(
             {"data": DATA | {"initialCash": "1"}}, "spec.data.initialCash", "the text '1'", "quotes", id="cash text"
         ),
         pytest.param(
-            {"data": DATA | {"initialCash": 0.5}}, "spec.data.initialCash", "0.5 is out of", "from 1", id="no cash"
+            {"data": DATA | {"initialCash": 0.5}},
+            "spec.data.initialCash",
+            "an amount from 1 to 1000000000000, got 0.5",
+            "in these bounds",
+            id="no cash",
         ),
         pytest.param(
-            {"data": DATA | {"initialCash": 1e13}}, "spec.data.initialCash", "out of bounds", "to 1000", id="rich"
+            {"data": DATA | {"initialCash": 1e13}},
+            "spec.data.initialCash",
+            "to 1000000000000, got 1",
+            "in these bounds",
+            id="rich",
         ),
         pytest.param(
             {"data": DATA | {"initialCash": 1.1 + 2.2}}, "spec.data.initialCash", "15 significant", "Round", id="cents"
@@ -165,8 +201,12 @@ def test_a_field_at_fault_is_named_with_problem_and_hint(fields, path, problem, 
     assert hint in error.hint
 
 
+def test_a_default_that_another_error_keeps_from_being_computed_is_no_error_of_its_own():
+    assert [each.field for each in find_faults(spec_body(objective={"metric": 5}))] == ["spec.objective.metric"]
+
+
 def test_the_message_of_a_bound_reads_as_one_sentence():
-    expected = "spec.maxConcurrent: 0 is not valid. Input should be greater than or equal to 1."
+    expected = "spec.maxConcurrent: expected a number of at least 1, got 0. Raise it to at least 1."
     assert str(refusal(maxConcurrent=0)) == expected
 
 
