@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def measure_backtest(strategy: str, runs: int) -> dict[str, float]:
-    """Milliseconds of a whole backtest, and of its signals and fills alone."""
+    """Return the milliseconds of a whole backtest, and of its signals and fills alone."""
     symbols = ("AAPL", "MSFT")[: len(STRATEGIES[strategy].symbols)]
     request = make_request(strategy, symbols=symbols, days=PERIOD)
     series = load_bars(request)
@@ -81,7 +81,7 @@ def milliseconds(work: Callable[[], Any], runs: int) -> list[float]:
 
 
 def measure_start(starts: int) -> dict[str, float]:
-    """Seconds of CPU, user and system, of a process that does all that comes before the first bar."""
+    """Return the seconds of CPU, user and system, of a process that does all that comes before the first bar."""
     environment = {wire.ENV_REQUEST: make_request(days=PERIOD).to_json(), "PYTHONPATH": str(ROOT / "operator")}
     seconds = []
     for _ in range(starts + 1):
@@ -98,7 +98,7 @@ def children_cpu() -> float:
 
 
 def passed_limits(report: dict[str, Any]) -> list[str]:
-    """The limits that the report passes, as `what: measured > limit`."""
+    """Return the limits that the report passes, as `what: measured > limit`."""
     limits = yaml.safe_load((Path(__file__).parent / "limits.yaml").read_text())["bars"]
     return [
         f"{name}.{figure}: {report[name][figure]:.3f} > {limit}"

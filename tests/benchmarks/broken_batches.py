@@ -1,4 +1,4 @@
-"""What 200 broken batches cost everybody: processor time per pass, and the passes until a good batch beside them ends.
+"""What 200 broken batches cost everybody: processor time per pass, and the passes until a good batch among them ends.
 
     .venv/bin/python tests/benchmarks/broken_batches.py
 
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def measure(spec: dict[str, Any], expected: int) -> dict[str, float]:
-    """200 batches of that kind and a good one, all applied together, until the good one ends."""
+    """Run 200 batches of that kind and a good one, all applied together, until the good one ends."""
     world, seconds = World(), []
     for number in range(MANY):
         world.cluster.add_batch(spec, name=f"other-{number}")

@@ -28,12 +28,12 @@ LIMITS = Path(__file__).parent / "limits.yaml"
 
 def main() -> int:
     """Measure and print the report."""
-    without, beside = minutes_of_passes()
+    without, among = minutes_of_passes()
     report = {
         "finished_jobs": COUNT,
         "pass_ms_without": round(without / PASSES * 1000, 2),
-        "pass_ms_beside": round(beside / PASSES * 1000, 2),
-        "ratio": round(beside / without, 3),
+        "pass_ms_among": round(among / PASSES * 1000, 2),
+        "ratio": round(among / without, 3),
     }
     print(json.dumps(report, indent=2))
     limit = yaml.safe_load(LIMITS.read_text(encoding="utf-8"))["finished_jobs"]["ratio"]
@@ -44,16 +44,16 @@ def main() -> int:
 
 
 def minutes_of_passes() -> tuple[float, float]:
-    """Processor seconds of passes a second apart with four live backtests: without finished Jobs, and beside them.
+    """Measure the processor seconds of passes a second apart with four live backtests: without finished Jobs, and with them.
 
     A pass of the one follows a pass of the other, so that whatever else the machine does concerns both. The Jobs that the one
     has are of another component, which the operator never asks for: both servers take as long to answer, and a processor
     that waited longer works slower at first.
     """
     spent = [0.0, 0.0]
-    with served(COUNT, "another") as without, served(COUNT) as beside:
+    with served(COUNT, "another") as without, served(COUNT) as among:
         rows = [MemoryRows(now=datetime.now(UTC).replace(microsecond=0)) for _ in spent]
-        passes = [build_passes(client, each) for client, each in zip((without, beside), rows, strict=True)]
+        passes = [build_passes(client, each) for client, each in zip((without, among), rows, strict=True)]
         for number in range(PASSES + 1):
             for which in (0, 1):
                 started = time.process_time()

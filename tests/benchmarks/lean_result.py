@@ -72,7 +72,7 @@ def main() -> int:
 
 
 def measure(folder: Path, runs: int) -> dict[str, float]:
-    """Each run is a process of its own, as in a pod: its first and only reading counts."""
+    """Measure in a process for each run, as in a pod: its first and only reading counts."""
     arguments = [sys.executable, "-c", READ, str(folder), make_request("Trend").to_json()]
     environment = {"PYTHONPATH": str(ROOT / "operator")}
     figures = [
@@ -93,7 +93,7 @@ def measure(folder: Path, runs: int) -> dict[str, float]:
 
 
 def generated(folder: Path) -> Path:
-    """A run with 2,200 closed trades and 1,000 points of equity."""
+    """Return a run with 2,200 closed trades and 1,000 points of equity."""
     trades = [trade(number) for number in range(TRADES)]
     charts = {"Strategy Equity": {"series": {"Equity": {"values": equity_values(days=1000)}}}}
     performance = {**make_performance(), "closedTrades": trades}
@@ -164,7 +164,7 @@ def real(folder: Path) -> Path:
 
 
 def passed_limits(report: dict[str, Any]) -> list[str]:
-    """The limits that the report passes, as `what: measured > limit`."""
+    """Return the limits that the report passes, as `what: measured > limit`."""
     limits = yaml.safe_load((Path(__file__).parent / "limits.yaml").read_text())["lean_result"]
     return [
         f"{name}.{figure}: {figures[figure]:.1f} > {limit}"

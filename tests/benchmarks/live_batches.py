@@ -61,13 +61,13 @@ def main() -> int:
 
 @contextmanager
 def in_memory() -> Iterator[Operator]:
-    """An operator whose rows are in memory."""
+    """Yield an operator whose rows are in memory."""
     yield World().operator
 
 
 @contextmanager
 def in_postgres() -> Iterator[Operator]:
-    """An operator whose rows are in a Postgres of its own."""
+    """Yield an operator whose rows are in a Postgres of its own."""
     with running_server() as server, ClockedDatabase.running(server) as store:
         yield World(rows=PostgresRows(now=START, store=store)).operator
 

@@ -63,7 +63,7 @@ def install(local: LocalBackfleet) -> Live:
 
 
 def report(rounds: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means over the rounds, with the spread where it matters."""
+    """Return the means over the rounds, with the spread where it matters."""
     refills = sorted(latency for each in rounds for latency in each["refills"])
     return {
         "rounds": len(rounds),
@@ -102,7 +102,7 @@ def noop_batch(name: str, count: int) -> dict[str, Any]:
 
 
 def pod_template(live: Live) -> dict[str, Any]:
-    """The pod of a real backtest's Job, recording elsewhere: under its own pod's name, into the scratch database."""
+    """Return the pod of a real backtest's Job, recording elsewhere: under its own pod's name, into the scratch database."""
     uid = live.apply(noop_batch("template", 1))
     live.wait_finished("template", 120)
     job = client.ApiClient().sanitize_for_serialization(live.jobs(uid)[0])
@@ -118,7 +118,7 @@ def pod_template(live: Live) -> dict[str, Any]:
 
 
 def scratch_url(live: Live) -> str:
-    """A table of the same columns in a schema of the recorder role's own, found first by its search path."""
+    """Create a table of the same columns in a schema of the recorder role's own, found first by its search path."""
     live.psql(
         "CREATE SCHEMA IF NOT EXISTS scratch; "
         "CREATE TABLE IF NOT EXISTS scratch.backtest_outcomes (LIKE public.backtest_outcomes INCLUDING DEFAULTS); "
@@ -133,7 +133,7 @@ def scratch_url(live: Live) -> str:
 
 
 def run_native(live: Live, template: dict[str, Any], number: int) -> float:
-    """Seconds from creating a native Job of as many completions to its end as the API server shows it."""
+    """Measure the seconds from creating a native Job of as many completions to its end as the API server shows it."""
     batch, name = client.BatchV1Api(live.api), f"native-{number}"
     body: Any = {
         "apiVersion": "batch/v1",
@@ -161,7 +161,7 @@ def native_pods(live: Live) -> list[Any]:
 
 
 def run_batch(live: Live, number: int) -> dict[str, Any]:
-    """The same by Backfleet, with what the watch saw of slots and what the rows say of stages."""
+    """Measure the same by Backfleet, with the slots that the watch saw and the stages in the rows."""
     name = f"bench-{number}"
     timeline = Timeline(live.api, NAMESPACE)
     timeline.start()
@@ -192,7 +192,7 @@ def run_batch(live: Live, number: int) -> dict[str, Any]:
 
 
 def operator_counters(live: Live) -> dict[str, float]:
-    """The operator's own counts: writing calls to the API server, passes, and the processor's seconds that it took."""
+    """Return the operator's own counts: writing calls to the API server, passes, and the processor's seconds that it took."""
     text = live.kubectl(
         "exec",
         "deploy/backfleet-operator",
@@ -211,7 +211,7 @@ def operator_counters(live: Live) -> dict[str, float]:
 
 
 def stages(live: Live, uid: str, timeline: Timeline) -> dict[str, float]:
-    """Mean seconds of each stage: the watch's moments, the rows' times (one machine, one clock)."""
+    """Return the mean seconds of each stage: the watch's moments, the rows' times (one machine, one clock)."""
     rows = live.psql(
         "SELECT j.index, a.number, extract(epoch FROM a.launched_at), extract(epoch FROM o.recorded_at) "
         "FROM backtest_attempts a JOIN backtest_jobs j ON j.id = a.backtest_id JOIN backtest_outcomes o USING (attempt_id) "
@@ -227,7 +227,7 @@ def stages(live: Live, uid: str, timeline: Timeline) -> dict[str, float]:
 
 
 def exceeded(measured: dict[str, Any], limits: dict[str, float]) -> list[str]:
-    """The figures above their limit."""
+    """Return the figures above their limit."""
     figures = {
         "ratio_mean": measured["ratio_mean"],
         "refill_p95_s": measured["refill_seconds"]["p95"],

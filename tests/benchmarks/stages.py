@@ -49,7 +49,7 @@ class Timeline(threading.Thread):
         self.join(3 * WATCH_SECONDS)
 
     def refills(self, parallel: int) -> list[float]:
-        """Seconds from each freed slot to the next Job beyond those that were there: the n-th slot takes Job n + parallel."""
+        """Return the seconds from each freed slot to the next new Job: the n-th slot takes Job n + parallel."""
         freed = sorted(each["terminal"] for each in self.moments.values() if "terminal" in each)
         made = sorted(each["job"] for each in self.moments.values() if "job" in each)[parallel:]
         return [max(0.0, after - before) for before, after in zip(freed, made, strict=False)]

@@ -23,7 +23,7 @@ COLUMNS = 24
 
 
 def exported() -> dict[str, set[str]]:
-    """Sample name → its labels, for everything of ours that /metrics can hold."""
+    """Return the labels of each sample by its name, for everything of ours that /metrics can hold."""
     assert operator_metrics.PASSES
     found: dict[str, set[str]] = {}
     for metric in set(REGISTRY._collector_to_names):

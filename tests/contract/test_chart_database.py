@@ -26,7 +26,7 @@ def test_passwords_stand_in_secrets_only():
     ]
     assert len(set(secrets)) == 3
     assert all(len(secret) == 32 for secret in secrets)
-    # Rendered anew here, so the old words could never be found: look for the shape of a URL with a password as well.
+    # Rendered again here, so the old words could never be found: look for the shape of a URL with a password as well.
     for name, text in render_texts({}).items():
         if name != "postgres.yaml":
             assert "postgresql://" not in text, name

@@ -31,12 +31,12 @@ COMPLETE = {
 
 
 def released(values: dict[str, Any]) -> list[dict[str, Any]]:
-    """The objects of a release without the hooks of its test."""
+    """Return the objects of a release without the hooks of its test."""
     return [each for each in render_objects(values) if "helm.sh/hook" not in str(each["metadata"].get("annotations"))]
 
 
 def by_namespace(objects: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """What the chart puts into a namespace by name; the rest goes where the release is."""
+    """Return what the chart puts into a namespace by name; the rest goes where the release is."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for each in objects:
         if "namespace" in each["metadata"]:

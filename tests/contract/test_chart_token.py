@@ -14,7 +14,7 @@ URL = "postgresql://api@db/backfleet"
 
 
 def references(objects: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, str]]:
-    """Where a variable is the token: by pod and container, its Secret and key."""
+    """Return the Secret and key of the token, by pod and container."""
     return {
         (name, container["name"]): entry["valueFrom"]["secretKeyRef"]
         for name, pod in pods_of(objects).items()

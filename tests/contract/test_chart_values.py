@@ -37,7 +37,7 @@ REFUSED: list[Any] = [
     pytest.param(
         {"operator": {"podLabels": {"app.kubernetes.io/name": "x"}}}, "app.kubernetes.io/name", id="a selector's label"
     ),
-    pytest.param({"watchNamespaces": "lab"}, "watchNamespaces", id="a namespace that is no list"),
+    pytest.param({"watchNamespaces": "lab"}, "watchNamespaces", id="namespaces that are not a list"),
     pytest.param({"watchNamespaces": ["lab", "lab"]}, "watchNamespaces", id="a namespace twice"),
     pytest.param({"watchNamespaces": ["lab-*"]}, "watchNamespaces", id="a pattern of namespaces"),
     pytest.param({"image": {"repository": ""}}, "repository", id="no repository"),
@@ -65,7 +65,7 @@ REFUSED: list[Any] = [
     pytest.param({"evaluationPostgres": {"runAsUser": 0}}, "runAsUser", id="Postgres as root"),
     pytest.param({"evaluationPostgres": {"image": {"tag": ""}}}, "image", id="Postgres without tag or digest"),
     pytest.param({"metrics": {"serviceMonitor": {"interval": "often"}}}, "interval", id="an interval in words"),
-    pytest.param({"metrics": {"dashboards": {"labels": {"a": 1}}}}, "labels", id="a label that is no text"),
+    pytest.param({"metrics": {"dashboards": {"labels": {"a": 1}}}}, "labels", id="a label that is not text"),
     pytest.param({"metrics": {"dashboards": {"folder": "x"}}}, "folder", id="an unknown part of the dashboards"),
     pytest.param({"networkPolicy": {"dnsPeers": []}}, "dnsPeers", id="no DNS, which would mean any"),
     pytest.param({"networkPolicy": {"databasePeers": [{}]}}, "databasePeers", id="an empty peer"),
@@ -122,7 +122,7 @@ def resolve(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def compare(defaults: dict[str, Any], schema: dict[str, Any], path: str) -> list[str]:
-    """Paths on which the values and their schema do not agree."""
+    """Return the paths on which the values and their schema do not agree."""
     properties = schema["properties"]
     wrong = [f"{path}{key}" for key in set(defaults) ^ (set(properties) - {"global"})]
     if schema.get("additionalProperties") is not False:

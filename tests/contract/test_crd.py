@@ -11,7 +11,7 @@ SCHEMA = load_schema()
 
 
 def fields(schema: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """Every schema in the CRD with its path; items are `[]`."""
+    """Return every schema in the CRD with its path; items are `[]`."""
     found = [(path, schema)]
     for name, field in schema.get("properties", {}).items():
         found += fields(field, f"{path}.{name}" if path else name)

@@ -20,7 +20,7 @@ WIDTHS = {"int32", "int64"}
 
 
 def facts(schema: dict[str, Any]) -> dict[str, Any]:
-    """What a schema says of one value, in a form in which both sides are equal."""
+    """Return the facts of a schema about one value, in a form in which both sides are equal."""
     known = {key: schema[key] for key in FACTS if schema.get(key) is not None}
     if known.get("format") in WIDTHS:
         del known["format"]
@@ -40,7 +40,7 @@ def facts(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def flatten(schema: dict[str, Any], path: str, definitions: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Facts by path."""
+    """Return facts by path."""
     schema = resolve(schema, definitions)
     found = {path: facts(schema)}
     for name, field in schema.get("properties", {}).items():

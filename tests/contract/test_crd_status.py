@@ -50,7 +50,7 @@ STATUSES = {
 
 
 def pruned(body: Any, schema: dict[str, Any], path: str = "status") -> list[str]:
-    """The fields that a server would drop because the schema does not know them."""
+    """Return the fields that a server would drop because the schema does not know them."""
     if isinstance(body, list):
         return [gone for item in body for gone in pruned(item, schema["items"], path)]
     if not isinstance(body, dict) or "additionalProperties" in schema:

@@ -91,7 +91,7 @@ def test_run_blocks_run(block: Block, tmp_path: Path) -> None:
 
 
 def words_of(command: str) -> list[str]:
-    """The words of the first program in a command line, without assignments, pipes and redirections."""
+    """Return the words of the first program in a command line, without assignments, pipes and redirections."""
     if command.startswith("export "):
         command = re.sub(r"^export \w+=(\$\((.*)\)|.*)$", r"\2", command)
     head = re.split(r"\s(?:\||>|&&|#)\s?", command)[0]
@@ -146,7 +146,7 @@ def check_program(program: str, words: list[str]) -> None:
 
 
 def check_command_line(words: list[str]) -> None:
-    """The subcommand and each of its flags are known to the command line itself."""
+    """Check that the command line has the subcommand and each of its flags."""
     command: click.Command = cli
     for word in words:
         if isinstance(command, click.Group) and word in command.commands:
@@ -156,7 +156,7 @@ def check_command_line(words: list[str]) -> None:
 
 
 def check_help(words: list[str]) -> None:
-    """A subcommand of a tool under hack/ answers --help and knows the flags."""
+    """Check that a subcommand of a tool under hack/ answers --help and has the flags."""
     done = subprocess.run(
         [sys.executable, *words[1:3], "--help"], cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False
     )

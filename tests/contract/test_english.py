@@ -9,13 +9,15 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "development.md"
-FOLDERS = ("operator", "api", "hack", "helm", "crds", "manifests", "configs", "docs")
+FOLDERS = ("operator", "api", "hack", "helm", "crds", "manifests", "configs", "docs", "tests")
 ENDINGS = {".py", ".md", ".yaml", ".tpl", ".txt", ".sql", ".sh"}
 HISTORY = ("docs/adr/", "CHANGELOG.md")
-CODE = ("operator", "api", "hack", "tests/support")
+CODE = ("operator", "api", "hack", "tests")
+WORLD = ("tests/world/", "tests/integration/world/", "tests/properties/")
+"""Folders of tests whose helpers are not described in this form yet."""
 NO_VERB = re.compile(
-    "A|All|An|And|At|Best|By|Each|Every|For|From|How|If|In|It|No|None|Nothing|One|Only|Our|That|The|Their|There|Those|Two|"
-    "What|When|Where|Whether|Which|Who|Whole|With|Without"
+    "A|All|An|And|At|Best|By|Each|Every|Everything|Five|For|From|How|If|In|It|Kind|Many|Mean|No|None|Nothing|One|Only|Our|"
+    "Per|Processor|Quiet|Such|That|The|Their|There|Those|Two|Until|What|When|Where|Whether|Which|Who|Whole|With|Without"
 )
 """First words of descriptions. Others are found by their form: a plural or a third person ends in s."""
 
@@ -32,11 +34,11 @@ def listed(*folders: str) -> list[Path]:
     names = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=30
     ).stdout.splitlines()
-    return [path for name in names if not name.startswith(HISTORY) and (path := ROOT / name).is_file()]
+    return [path for name in names if not name.startswith(HISTORY + WORLD) and (path := ROOT / name).is_file()]
 
 
 def texts() -> list[Path]:
-    return [path for path in listed(*FOLDERS, "*.md") if path.suffix in ENDINGS]
+    return [path for path in listed(*FOLDERS, "*.md") if path.suffix in ENDINGS and path != Path(__file__)]
 
 
 @pytest.mark.parametrize("pattern", words(), ids=str)
@@ -64,11 +66,12 @@ def begins_with_verb(docstring: str) -> bool:
 
 
 def docstrings(path: Path) -> list[tuple[int, str]]:
-    """Return line and docstring of every function in a file, but for properties."""
+    """Return line and docstring of every function in a file, but for properties, and tests, whose names describe them."""
     functions = [
         node
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.name.startswith("test_")
         and not any("property" in ast.unparse(decorator) for decorator in node.decorator_list)
     ]
     return [(node.lineno, text) for node in functions if (text := ast.get_docstring(node))]
@@ -91,6 +94,8 @@ def test_a_functions_docstring_begins_with_a_verb() -> None:
         "`spec` as it is.",
         "JSON for Postgres.",
         "50 rows.",
+        "Processor seconds of a pass.",
+        "Until the process has ended.",
     ],
 )
 def test_a_description_does_not_begin_with_a_verb(docstring: str) -> None:

@@ -48,7 +48,7 @@ def build(engine: str, settings: Settings, shape: dict[str, Any]) -> dict[str, A
 
 
 def without_nothing(value: Any) -> Any:
-    """What the client's model says, less the fields that are not set."""
+    """Return what the client's model says, less the fields that are not set."""
     if isinstance(value, dict):
         return {key: without_nothing(each) for key, each in value.items() if each is not None}
     return [without_nothing(each) for each in value] if isinstance(value, list) else value

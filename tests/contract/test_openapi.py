@@ -29,7 +29,7 @@ UPDATE = "BACKFLEET_UPDATE_SNAPSHOTS"
 
 
 def build_document() -> dict[str, Any]:
-    """As it is served."""
+    """Return the document as it is served."""
     app = create_app(ApiSettings(database_url="postgresql://api@127.0.0.1:1/none"), NoCluster())
     with TestClient(app) as client:
         client.get("/openapi.json")

@@ -14,7 +14,7 @@ from tests.world.api_server import ApiServer
 NAMESPACE = "research"
 ALLOWED = {(group, resource, verb) for group, resource, verbs in RULES for verb in verbs}
 BY_KOPF = {(wire.GROUP, wire.PLURAL, "watch"), ("batch", "jobs", "watch"), ("", "pods", "watch")}
-"""What `handlers.register` has kopf do beside listing; test_main.py sees it do so."""
+"""What `handlers.register` makes kopf do in addition to listing. test_main.py shows that it does."""
 REF = {"uid": "u", "name": "demo", "namespace": NAMESPACE}
 
 

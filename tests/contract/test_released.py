@@ -16,7 +16,7 @@ def git(repository: Path, *arguments: str) -> str:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """A repository of two commits, whose file says which one it is."""
+    """Return a repository of two commits, whose file says which one it is."""
     repository = tmp_path / "clone"
     repository.mkdir()
     git(repository, "init", "-q")

@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def local() -> Iterator[LocalBackfleet]:
-    """The cluster, up."""
+    """Yield the running cluster."""
     backfleet = LocalBackfleet(os.environ.get("BACKFLEET_E2E_CLUSTER", "test"), NAMESPACE)
     keep = bool(os.environ.get("BACKFLEET_E2E_KEEP"))
     if not keep:
@@ -57,13 +57,13 @@ def local() -> Iterator[LocalBackfleet]:
 
 
 def install(local: LocalBackfleet, *values: str) -> None:
-    """The release as the tests want it, with further values; LEAN's image is the stand-in."""
+    """Install the release for the tests, with further values. LEAN's image is the stand-in."""
     images = local.images(for_tests=True)
     local.install(images, *VALUES, f"engines.lean.image={images['lean-stand-in']}", *values)
 
 
 def connect(local: LocalBackfleet) -> Live:
-    """The installed release."""
+    """Return the installed release."""
     url = local.forward(PORT)
     environment = local.environment()
     api = config.new_client_from_config(environment["KUBECONFIG"])
@@ -73,6 +73,6 @@ def connect(local: LocalBackfleet) -> Live:
 
 @pytest.fixture(scope="session")
 def live(local: LocalBackfleet) -> Live:
-    """The release, installed and answering."""
+    """Return the release, installed and answering."""
     install(local)
     return connect(local)

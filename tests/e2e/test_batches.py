@@ -26,7 +26,7 @@ def example(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def noop(name: str, count: int, **changes: Any) -> dict[str, Any]:
-    """A batch of quick backtests that each take a second."""
+    """Return a batch of quick backtests that each take a second."""
     spec = {
         "strategy": {"name": "Noop"},
         "engine": {"name": "noop"},
@@ -46,7 +46,7 @@ def noop(name: str, count: int, **changes: Any) -> dict[str, Any]:
 
 
 def direct(manifest: dict[str, Any]) -> dict[int, dict[str, Any]]:
-    """The metrics of every combination, computed in this process without a cluster."""
+    """Return the metrics of every combination, computed in this process without a cluster."""
     spec = parse_spec(manifest["spec"])
     space = build_space(spec.declarations())
     constraints = compile_constraints(spec.constraints, space)
@@ -67,7 +67,7 @@ def direct(manifest: dict[str, Any]) -> dict[int, dict[str, Any]]:
 
 
 def recorded(live: Live, uid: str) -> dict[int, dict[str, Any]]:
-    """The metrics of every result row in Postgres."""
+    """Return the metrics of every result row in Postgres."""
     rows = live.psql(
         "SELECT j.index, r.metrics FROM backtest_results r JOIN backtest_jobs j ON j.id = r.backtest_id "
         f"WHERE j.batch_uid = '{uid}' ORDER BY j.index"
@@ -176,11 +176,11 @@ def clean(live: Live) -> Any:
 
 
 def test_an_edit_of_the_criteria_judges_a_finished_batch_anew_and_runs_nothing(live: Live) -> None:
-    uid = live.apply(noop("judged-anew", 2, successCriteria={"minTrades": 1}))
-    assert live.wait_finished("judged-anew", 60)["status"]["passed"] == 2
-    live.kubectl("patch", "ob", "judged-anew", "--type=merge", "-p", '{"spec":{"successCriteria":{"minSharpe":1.5}}}')
-    wait_until("it is judged", lambda: live.batch("judged-anew")["status"]["passed"] == 1, 30)
+    uid = live.apply(noop("judged-again", 2, successCriteria={"minTrades": 1}))
+    assert live.wait_finished("judged-again", 60)["status"]["passed"] == 2
+    live.kubectl("patch", "ob", "judged-again", "--type=merge", "-p", '{"spec":{"successCriteria":{"minSharpe":1.5}}}')
+    wait_until("it is judged", lambda: live.batch("judged-again")["status"]["passed"] == 1, 30)
     ranked = live.get(f"/api/optimization/batches/{uid}/results")["results"]
     assert [(row["passed"], row["rejections"]) for row in ranked] == [(True, []), (False, ["low_sharpe_ratio"])]
-    assert live.condition("judged-anew", "Finished")["status"] == "True"
+    assert live.condition("judged-again", "Finished")["status"] == "True"
     assert live.psql(f"SELECT count(*) FROM backtest_attempts WHERE attempt_id LIKE '{uid}-%'") == [["2"]]

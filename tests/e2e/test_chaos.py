@@ -18,7 +18,7 @@ POSTGRES: Component = ("app.kubernetes.io/component=postgres", b"/bin/postgres")
 
 
 def hundred() -> dict[str, Any]:
-    """A hundred combinations of a real strategy: the constraint leaves 20 of the 25 pairs of averages, with five stops each."""
+    """Return a hundred combinations of a strategy: the 20 pairs of averages that satisfy the constraint, with five stops each."""
     parameters = [
         {"name": "fast_sma", "type": "int", "values": [20, 25, 35, 50, 55]},
         {"name": "slow_sma", "type": "int", "values": [30, 50, 100, 150, 200]},
@@ -32,7 +32,7 @@ def hundred() -> dict[str, Any]:
 
 
 def processes(live: Live, selector: str, word: bytes) -> list[int]:
-    """A component's main processes as the host sees them; none where the cluster is not on this host."""
+    """Return a component's main processes as the host sees them; none where the cluster is not on this host."""
     names = live.kubectl("get", "pods", "-l", selector, "-o", "jsonpath={.items[*].metadata.name}").stdout.split()
     found = []
     for folder in Path("/proc").iterdir():
@@ -48,7 +48,7 @@ def processes(live: Live, selector: str, word: bytes) -> list[int]:
 
 
 def kill(live: Live, *components: Component) -> None:
-    """SIGKILL to each, in the middle of whatever it does."""
+    """Send SIGKILL to each, in the middle of whatever it does."""
     for component in components:
         pids = processes(live, *component)
         for pid in pids:
@@ -58,7 +58,7 @@ def kill(live: Live, *components: Component) -> None:
 
 
 def replace_pod(live: Live, component: Component) -> None:
-    """SIGKILL from the kubelet, and another pod; what is on a volume stays."""
+    """Let the kubelet kill the pod, and wait for another one. What is on a volume stays."""
     live.kubectl("delete", "pod", "-l", component[0], "--grace-period=0", "--force")
 
 

@@ -1,4 +1,4 @@
-"""A release's life beside its batches: upgraded from the released version, moved to a volume, removed and installed again."""
+"""A release's life with its batches: upgraded from the released version, moved to a volume, removed and installed again."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ COUNT = 8
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, live: Live) -> Iterator[Live]:
-    """A namespace of its own; when it is deleted nothing of ours holds it up, whatever is alive in it."""
+    """Yield a namespace of its own; when it is deleted nothing of ours holds it up, whatever is alive in it."""
     own = make_namespace(live, request.param)
     yield own
     delete_namespace(own)
@@ -47,7 +47,7 @@ def make_namespace(live: Live, name: str) -> Live:
 
 
 def delete_namespace(place: Live) -> None:
-    """Our objects go within a deadline; what else is in it, Kubernetes takes away while other tests run."""
+    """Delete our objects within a deadline. Kubernetes deletes all others while other tests run."""
     place.kubectl("delete", "namespace", place.namespace, "--wait=false")
     wait_until(
         f"no batch and no Job is left in {place.namespace}",
@@ -74,7 +74,7 @@ def slow(name: str, seconds: float = 4.0) -> dict[str, Any]:
 
 
 def secrets_of(place: Live) -> dict[str, Any]:
-    """The data of every Secret that the release made."""
+    """Return the data of every Secret that the release made."""
     body = json.loads(
         place.kubectl("get", "secrets", "-l", f"app.kubernetes.io/instance={RELEASE}", "-o", "json").stdout
     )
@@ -100,7 +100,7 @@ def hand_over_crd(live: Live, namespace: str) -> None:
 
 @pytest.fixture
 def own_crd(live: Live, place: Live) -> Iterator[None]:
-    """The release of this test owns the definition, and the session's has it back afterwards."""
+    """Let the release of this test own the definition. The session's release has it back afterwards."""
     hand_over_crd(live, place.namespace)
     yield
     hand_over_crd(live, live.namespace)
@@ -115,7 +115,7 @@ def schema_of(repository: Path) -> Any:
 
 
 def recorded(place: Live) -> set[tuple[str, ...]]:
-    """Every result as it stands in Postgres."""
+    """Return every result in Postgres."""
     return {tuple(row) for row in place.psql("SELECT backtest_id, attempt_id, metrics FROM backtest_results")}
 
 
@@ -171,7 +171,7 @@ def check_that_the_lack_of_a_volume_is_said(place: Live, notes: str) -> None:
 
 
 def move_under_a_batch(new: LocalBackfleet, place: Live, images: dict[str, str], values: tuple[str, ...]) -> None:
-    """What the page says, while backtests run: nothing is lost, nothing runs twice."""
+    """Follow the page while backtests run: nothing is lost, nothing runs twice."""
     with place.observe() as observer:
         uid = place.apply(slow("moved"))
         wait_succeeded(place, "moved", 1)
@@ -187,7 +187,7 @@ def move_under_a_batch(new: LocalBackfleet, place: Live, images: dict[str, str],
 
 
 def own_postgres(place: Live) -> str:
-    """A Postgres that no release owns, and the name of the Secret with its three URLs."""
+    """Create a Postgres that no release owns, and return the name of the Secret with its three URLs."""
     rendered = render_objects({"evaluationPostgres": {"image": image_of(place)}}, "store", place.namespace)
     component = "app.kubernetes.io/component"
     objects = [each for each in rendered if each["metadata"]["labels"].get(component) == "postgres"]
@@ -199,7 +199,7 @@ def own_postgres(place: Live) -> str:
 
 
 def image_of(place: Live) -> dict[str, str]:
-    """The image of the evaluation Postgres in the cluster's first release."""
+    """Return the image of the evaluation Postgres in the cluster's first release."""
     sets = client.AppsV1Api(place.api).list_stateful_set_for_all_namespaces(_request_timeout=20).items
     reference: Any = next(each for each in sets if each.metadata and each.metadata.name == f"{RELEASE}-postgres")
     repository, _, tag = reference.spec.template.spec.containers[0].image.rpartition(":")

@@ -58,7 +58,7 @@ def default_classes(live: Live) -> list[str]:
 
 @pytest.fixture
 def no_default_class(live: Live) -> Iterator[None]:
-    """No StorageClass of the cluster is its default for a while."""
+    """Leave the cluster without a default StorageClass until the block ends."""
     names = default_classes(live)
     assert names, "the cluster has no default StorageClass"
     live.kubectl("annotate", "storageclass", *names, f"{DEFAULT_CLASS}=false", "--overwrite")

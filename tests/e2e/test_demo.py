@@ -30,7 +30,7 @@ def get(path: str) -> Any:
 
 
 def sharpe_ratios(batch: str) -> dict[tuple[int, int, float], float]:
-    """By fast average, slow average and stop, best first."""
+    """Return the combinations by fast average, slow average and stop, best first."""
     found = [(each["parameters"]["values"], each["value"]) for each in get(f"/{batch}/results?limit=100")["results"]]
     return {(v["fast_sma"], v["slow_sma"], v["stop_loss_pct"]): round(value, 3) for v, value in found}
 

@@ -10,7 +10,7 @@ from tests.support.observer import wait_until
 
 
 def reasons(live: Live, uid: str) -> dict[str, str]:
-    """The last attempt's reason of every failed backtest, by the parameter that made it fail."""
+    """Return the last attempt's reason of every failed backtest, by the parameter that made it fail."""
     rows = live.psql(
         "SELECT j.index, a.reason FROM backtest_jobs j JOIN backtest_attempts a ON a.attempt_id = j.deciding_attempt_id "
         f"WHERE j.batch_uid = '{uid}' AND j.state = 'failed'"
@@ -41,7 +41,7 @@ def name_of(parameters: dict) -> str:
 
 @pytest.fixture(scope="module")
 def uids(live: Live) -> dict[str, str]:
-    """All cases at once: one backtest that fails and one that does not, in a batch each; and one that cannot start."""
+    """Run all cases at once: one backtest that fails and one that does not, in a batch each; and one that cannot start."""
     absent = {"name": "noop", "image": "localhost/backfleet:absent"}
     found = {NO_IMAGE: live.apply(noop(NO_IMAGE, 1, engine=absent, failurePolicy={"startTimeoutSeconds": 15}))}
     for case in CASES:

@@ -38,7 +38,7 @@ FINISHED_SECONDS = 180
 
 
 def lean(name: str, **changes: Any) -> dict[str, Any]:
-    """A batch for LEAN of a strategy whose project only the catalog names."""
+    """Return a batch for LEAN of a strategy whose project only the catalog names."""
     spec = {
         "strategy": {"name": "RSI_MeanReversion_ETF"},
         "engine": {"name": "lean"},
@@ -61,7 +61,7 @@ def lean(name: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def uid(live: Live) -> str:
-    """The mixed batch, finished."""
+    """Return the mixed batch, finished."""
     live.kubectl("apply", "-f", "-", stdin=json.dumps(PROJECTS))
     uid = live.apply(lean("lean-mixed"))
     live.wait_finished("lean-mixed", FINISHED_SECONDS)
@@ -69,7 +69,7 @@ def uid(live: Live) -> str:
 
 
 def rows(live: Live, uid: str) -> dict[str, list[str]]:
-    """Per scenario: state, the deciding attempt's reason and message, and how many attempts there were."""
+    """Return per scenario: state, the deciding attempt's reason and message, and how many attempts there were."""
     found = live.psql(
         "SELECT j.combination->>'scenario', j.state, coalesce(a.reason, ''), coalesce(a.message, '') <> '', "
         "(SELECT count(*) FROM backtest_attempts n WHERE n.backtest_id = j.id) "
@@ -187,7 +187,7 @@ def test_verify_lean_runs_its_cases_on_a_cluster_and_leaves_nothing(live: Live) 
 
 
 def settings_of(live: Live) -> dict[str, Any]:
-    """The operator's settings as they are installed."""
+    """Return the operator's settings as they are installed."""
     path = "jsonpath={.data.settings\\.json}"
     body: dict[str, Any] = json.loads(live.kubectl("get", "configmap", "backfleet-settings", "-o", path).stdout)
     return body

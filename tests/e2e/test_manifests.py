@@ -15,13 +15,13 @@ INVALID = sorted((MANIFESTS / "invalid").glob("*.yaml"))
 
 
 def header(path: Path, key: str) -> str:
-    """The value of a `# key: …` comment."""
+    """Return the value of a `# key: …` comment."""
     lines = [line for line in path.read_text().splitlines() if line.startswith(f"# {key}:")]
     return lines[0].partition(":")[2].strip()
 
 
 def named(path: Path) -> dict:
-    """The manifest under the name of its file, so that all can be there at once."""
+    """Return the manifest under the name of its file, so that all can be there at once."""
     body = yaml.safe_load(path.read_text())
     body["metadata"] = {"name": path.stem}
     return body
@@ -39,7 +39,7 @@ def test_the_api_server_refuses_what_the_schema_forbids(live: Live, path: Path) 
 
 @pytest.fixture(scope="module")
 def good(live: Live) -> str:
-    """A batch that runs beside all the bad ones."""
+    """Return a batch that runs next to all the bad ones."""
     return live.apply(noop("good-neighbour", 6))
 
 

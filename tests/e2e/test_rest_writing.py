@@ -19,7 +19,7 @@ OPERATOR = "deployment/backfleet-operator"
 
 
 def noop(count: int, seconds: float = 1.0) -> dict[str, Any]:
-    """The spec of quick backtests."""
+    """Return the spec of quick backtests."""
     return {
         "strategy": {"name": "Noop"},
         "engine": {"name": "noop"},
@@ -43,7 +43,7 @@ def token(live: Live) -> str:
 
 
 def send(live: Live, method: str, path: str, token: str | None, body: Any = None) -> tuple[int, Any, dict[str, str]]:
-    """Status, body and headers of an answer, whatever it is."""
+    """Return status, body and headers of an answer, whatever it is."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(f"{live.api_url}{path}", data, headers, method=method)
@@ -56,7 +56,7 @@ def send(live: Live, method: str, path: str, token: str | None, body: Any = None
 
 @pytest.fixture
 def without_operator(live: Live) -> Iterator[Any]:
-    """No operator runs until the given function is called, or the test is over."""
+    """Stop the operator until the yielded function is called, or the test is over."""
 
     def scale(replicas: int) -> None:
         live.kubectl("scale", OPERATOR, f"--replicas={replicas}")

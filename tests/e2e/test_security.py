@@ -80,7 +80,7 @@ USERS = ["postgres", "backfleet_operator", "backfleet_recorder", "backfleet_api"
 
 @pytest.fixture(scope="module")
 def sight(live: Live) -> Iterator[dict[str, Any]]:
-    """What a probe beside the strategy reports: kubectl exec runs it as the engine, in its container."""
+    """Yield what a probe next to the strategy reports: kubectl exec runs it as the engine, in its container."""
     manifest = noop("watched", 1)
     manifest["spec"]["parameters"][1]["value"] = 600.0
     uid = live.apply(manifest)

@@ -42,7 +42,7 @@ def run(folder: Path, path: str | None = None) -> subprocess.CompletedProcess[st
 
 
 def tree(folder: Path) -> dict[str, str]:
-    """Every file below a folder through all links, and its text."""
+    """Return every file below a folder through all links, and its text."""
     files = [Path(place) / name for place, _, names in os.walk(folder, followlinks=True) for name in names]
     return {str(path.relative_to(folder)): path.read_text() for path in files if path.suffix == ".csv"}
 

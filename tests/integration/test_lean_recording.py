@@ -32,7 +32,7 @@ PORTFOLIO = {"sortinoRatio": "-4.1599647001098314E+27", "winRate": "0.6471"}
 
 @pytest.fixture
 def life(database: Database) -> Iterator[Life]:
-    """A batch with one launched attempt."""
+    """Yield a batch with one launched attempt."""
     engine = open_engine(database.operator_url, application_name="test-operator")
     fence = Fence(database.operator_url, INSTALLATION)
     epoch = fence.acquire()

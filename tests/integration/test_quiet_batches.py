@@ -1,4 +1,4 @@
-"""A pass beside a thousand finished batches, over a real Postgres: as many statements and rows as beside a single one."""
+"""A pass with a thousand finished batches, over a real Postgres, needs as many statements and rows as with one."""
 
 import copy
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ MANY = 1_000
 
 
 def multiply(world: World, uid: str, count: int) -> None:
-    """As many finished batches more, in Kubernetes and in the rows."""
+    """Add so many finished batches, in Kubernetes and in the rows."""
     others = [world.cluster.next_uid() for _ in range(count)]
     for other in others:
         body = copy.deepcopy(world.cluster.batches[uid])

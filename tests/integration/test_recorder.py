@@ -37,7 +37,7 @@ def engine(database: Database) -> Iterator[Engine]:
 
 @pytest.fixture
 def life(database: Database, engine: Engine) -> Iterator[Life]:
-    """A batch with one launched attempt."""
+    """Yield a batch with one launched attempt."""
     fence = Fence(database.operator_url, INSTALLATION)
     epoch = fence.acquire()
     assert epoch is not None

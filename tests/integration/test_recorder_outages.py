@@ -36,7 +36,7 @@ NEVER_SLEEPS = Clock(now=time.monotonic, sleep=lambda _: pytest.fail("it sleeps"
 
 @pytest.fixture
 def url(database: Database) -> Iterator[str]:
-    """The recorder's own URL of a database in which one attempt was launched."""
+    """Yield the recorder's own URL of a database in which one attempt was launched."""
     engine = open_engine(database.operator_url, application_name="test-operator")
     fence = Fence(database.operator_url, INSTALLATION)
     try:
@@ -50,7 +50,7 @@ def url(database: Database) -> Iterator[str]:
 
 
 def rows(database: Database) -> list[tuple[str, str | None, str | None]]:
-    """Kind, reason and message of every outcome."""
+    """Return kind, reason and message of every outcome."""
     connection = psycopg2.connect(database.operator_url)
     try:
         with connection.cursor() as cursor:

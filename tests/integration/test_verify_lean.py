@@ -32,7 +32,7 @@ def engine_of(case: Case) -> dict[str, Any]:
 
 
 def run_here(case: Case, folder: Path) -> Path:
-    """The case's own container, with the folders of the pod in the test's."""
+    """Return the case's own container, with the folders of the pod in the test's."""
     (folder / "launcher").mkdir(parents=True)
     (folder / "launcher" / SAMPLE_FILE).touch()
     env = {entry["name"]: entry["value"].replace("$$", "$") for entry in engine_of(case)["env"]}

@@ -11,12 +11,12 @@ from .scenarios import run
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code; a problem before LEAN's own error handling begins is an abort (134)."""
+    """Run the launcher and return the exit code. A problem before LEAN's own error handling begins is an abort (134)."""
     try:
         given = parse_arguments(arguments)
         configuration = read_configuration(Path(given.pop("config", "config.json")))
         if configuration is None:
-            # LEAN goes on with the file beside it, whose sample algorithm writes into the launcher's folder.
+            # LEAN goes on with the file next to it, whose sample algorithm writes into the launcher's folder.
             print("ERROR:: Config: the configuration file was not found, the default one is kept")
             return 0
         return run(configuration | given)
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def abort(crash: Exception) -> NoReturn:
-    """What .NET does with an exception that nobody catches."""
+    """Abort as .NET does on an exception that nobody catches."""
     print(f"Unhandled exception. {crash}", file=sys.stderr, flush=True)
     os.abort()
 

@@ -26,7 +26,7 @@ class Crash(Exception):
 
 
 def parse_arguments(words: Sequence[str]) -> dict[str, Any]:
-    """The options with their values; an unknown one, or one without its value, is a Crash."""
+    """Return the options with their values. Raise Crash for an unknown one, or one without a value."""
     found: dict[str, Any] = {}
     rest = list(words)
     while rest:
@@ -43,7 +43,7 @@ def parse_arguments(words: Sequence[str]) -> dict[str, Any]:
 
 
 def read_configuration(path: Path) -> dict[str, Any] | None:
-    """The file with its environment's keys on top; None when it is not there, a Crash when it is no configuration."""
+    """Return the file with its environment's keys on top, or None without a file. Raise Crash if it is not a configuration."""
     if not path.is_file():
         return None
     text = re.sub(r"^\s*//.*$", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)

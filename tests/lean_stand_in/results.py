@@ -77,7 +77,7 @@ class Run:
 
 
 def document(run: Run, *, is_final: bool, is_summary: bool = False) -> dict[str, Any]:
-    """The result's JSON; an intermediate version has no statistics, no end and no configuration."""
+    """Return the result's JSON; an intermediate version has no statistics, no end and no configuration."""
     has_statistics = is_final and run.is_started
     body: dict[str, Any] = {
         "rollingWindow": {},
@@ -149,7 +149,7 @@ def state(run: Run, is_final: bool) -> dict[str, str]:
 
 
 def configuration(run: Run) -> dict[str, Any]:
-    """What the algorithm ran with: all parameters that the file had, read or not."""
+    """Return what the algorithm ran with: all parameters that the file had, read or not."""
     body = {
         "name": run.configuration.get("backtest-name"),
         "tags": [],
@@ -181,12 +181,12 @@ def orders(run: Run) -> dict[str, Any]:
 
 
 def status_of(run: Run, number: int) -> int:
-    """Filled, or invalid."""
+    """Return the status: filled, or invalid."""
     return 7 if run.refused and number == 1 else 3
 
 
 def order_events(run: Run) -> list[dict[str, Any]]:
-    """A list, not an object; two events for each order."""
+    """Return a list, not an object, with two events for each order."""
     first = [{"orderId": 1, "orderEventId": 1, "status": "invalid", "message": run.refused}] if run.refused else []
     return first + [
         {"algorithmId": run.configuration["algorithm-id"], "orderId": number, "orderEventId": event, "status": status}
@@ -212,7 +212,7 @@ def monitor_report(failed: int, succeeded: int) -> dict[str, Any]:
 
 
 def daily_benchmark(first: date, last: date, moves_until: date) -> list[list[float]]:
-    """A value at the midnight after each day; it moves until its data ends."""
+    """Return a value at the midnight after each day. It moves until its data ends."""
     days = [first + timedelta(number) for number in range((last - first).days + 1)]
     stamps = [int(datetime.combine(day + timedelta(1), time(5), UTC).timestamp()) for day in days]
     return [[stamp, 100.0 + (min(day, moves_until) - first).days] for stamp, day in zip(stamps, days, strict=True)]

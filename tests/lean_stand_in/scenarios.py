@@ -55,7 +55,7 @@ Runtime Error: 'Bar' object has no attribute "close" (asked for by the scenario)
 
 
 def run(configuration: Mapping[str, Any]) -> int:
-    """One run; the exit code is LEAN's, 0 only when the algorithm completed."""
+    """Run once. Return LEAN's exit code, which is 0 only if the algorithm completed."""
     writer = Writer(configuration)
     now = Run(configuration=configuration, started_at=datetime.now(UTC))
     writer.log("Engine.Main(): LEAN ALGORITHMIC TRADING ENGINE v2.5.0.0 Mode: RELEASE (64bit) Host: stand-in")
@@ -72,7 +72,7 @@ def run(configuration: Mapping[str, Any]) -> int:
 
 
 def run_algorithm(now: Run, writer: Writer, location: Path) -> int:
-    """From loading the algorithm to the last file."""
+    """Run from loading the algorithm to the last file."""
     scenario = now.configuration["parameters"].get("scenario", "success")
     folder = Path(now.configuration["data-folder"])
     read = SAMPLE_PARAMETERS if location.name == SAMPLE else now.configuration["parameters"]
@@ -107,7 +107,7 @@ class Asked:
     is_idle: bool = False
 
     def keep_found(self, request: BacktestRequest) -> BacktestRequest:
-        """The request for the symbols that have data; NoData where none has."""
+        """Return the request for the symbols that have data. Raise NoData if none has."""
         names = {path.rpartition("/")[2].removesuffix(".zip") for path in self.found}
         symbols = tuple(symbol for symbol in request.symbols if symbol.lower() in names)
         if not symbols:
@@ -116,7 +116,7 @@ class Asked:
 
 
 def without_data(now: Run, asked: Asked) -> None:
-    """What LEAN measures where there is nothing: the start, and the benchmark where only the symbols have no data."""
+    """Write what LEAN measures without data: the start, and the benchmark if only the symbols have no data."""
     first, last = (date.fromisoformat(text[:10]) for text in now.days)
     stop = first if asked.found else last
     now.benchmark = daily_benchmark(first, stop, stop)
@@ -127,7 +127,7 @@ def without_data(now: Run, asked: Asked) -> None:
 
 
 def shut_down(writer: Writer, how: str) -> None:
-    """An optimized build aborts, another waits for nothing and says so; a C# run has neither."""
+    """Shut down: an optimized build aborts, another one waits in vain and logs it. A C# run does neither."""
     if how == "abort":
         os.abort()
     if how == "wait":
@@ -139,7 +139,7 @@ def shut_down(writer: Writer, how: str) -> None:
 
 
 def request_of(configuration: Mapping[str, Any], location: Path, scenario: str) -> BacktestRequest:
-    """What the algorithm reads from its parameters, as it would in Initialize; InvalidCombination for what it cannot use."""
+    """Read the algorithm's parameters, as Initialize does. Raise InvalidCombination for one that it cannot use."""
     parameters = dict(configuration["parameters"])
     if scenario not in SCENARIOS or scenario == "initialize_error":
         raise InvalidCombination(f"invalid literal for int() with base 10: {scenario!r} (asked for by the scenario)")
@@ -188,7 +188,7 @@ def compute(now: Run, request: BacktestRequest, scenario: str) -> None:
 
 
 def misbehave(scenario: str) -> None:
-    """What never comes back from."""
+    """Behave so that the run never ends by itself."""
     if scenario == "out_of_memory":
         ballast = []
         while True:
@@ -203,7 +203,7 @@ def misbehave(scenario: str) -> None:
 
 
 def end(now: Run, writer: Writer, scenario: str, asked: Asked) -> int:
-    """The final files, by the scenario, and the exit code."""
+    """Write the final files of the scenario. Return the exit code."""
     points = 1 if asked.is_idle else 0 if scenario == "quit_in_initialize" else 4025
     speak(now, writer, scenario)
     last = now.days[1][:10]
@@ -226,7 +226,7 @@ def end(now: Run, writer: Writer, scenario: str, asked: Asked) -> int:
 
 
 def speak(now: Run, writer: Writer, scenario: str) -> None:
-    """What LEAN and the algorithm say while the run goes on."""
+    """Log what LEAN and the algorithm log during the run."""
     first, day = now.days[0][:10], now.days[0][:10] if scenario == "quit_in_initialize" else "2003-05-27"
     if scenario in ("stopped", "quit", "quit_in_initialize"):
         writer.log("AlgorithmManager.Run(): Algorithm state changed to Stopped at 05/28/2003 14:00:00", "ERROR")
@@ -252,7 +252,7 @@ def speak(now: Run, writer: Writer, scenario: str) -> None:
 
 
 def fail_to_initialize(now: Run, writer: Writer, problem: str) -> int:
-    """No statistics, and none of the parameters: the engine never got the algorithm."""
+    """Write a result without statistics and parameters: the engine never got the algorithm."""
     message = f"During the algorithm initialization, the following exception has occurred: {problem}"
     now.error = f"Algorithm.Initialize() Error: {message} Stack Trace: {message}\n  at initialize\n in main.py: line 12"
     now.status, now.is_started = "RuntimeError", False

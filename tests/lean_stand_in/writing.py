@@ -28,7 +28,7 @@ class Writer:
         self._thread: threading.Thread | None = None
 
     def log(self, line: str, kind: str = "TRACE") -> None:
-        """A line of the engine's log, on the console and in log.txt."""
+        """Write a line of the engine's log to the console and to log.txt."""
         text = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}0Z {kind}:: {line}"
         print(text, flush=True)
         with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
@@ -57,7 +57,7 @@ class Writer:
             self._thread.join()
 
     def write(self, run: Run, share: float = 1.0) -> None:
-        """Algorithm's log, summary, full result and order events, in LEAN's order; `share` below 1 cuts the results off."""
+        """Write the algorithm's log, summary, full result and order events. A `share` below 1 cuts the results off."""
         (self.folder / f"{self.id}-log.txt").write_text("\n".join(self.said), encoding="utf-8")
         for name, is_summary in ((f"{self.id}-summary.json", True), (f"{self.id}.json", False)):
             text = json.dumps(document(run, is_final=True, is_summary=is_summary), indent=2)
@@ -67,7 +67,7 @@ class Writer:
             (self.folder / f"{self.id}-order-events.json").write_text(json.dumps(events), encoding="utf-8")
 
     def say(self, day: str, words: str, kind: str = "Debug") -> None:
-        """A line in the algorithm's name, in both logs; an error has its kind in the engine's log alone."""
+        """Write a line of the algorithm to both logs. Only the engine's log shows the kind of an error."""
         self.said.append(f"{day} 16:00:00 {words}")
         self.log(
             f"{day} 16:00:00 {words}" if kind == "ERROR" else f"{kind}: {day} 16:00:00 {words}",
@@ -75,7 +75,7 @@ class Writer:
         )
 
     def close(self, run: Run, failed: Sequence[str], succeeded: Sequence[str]) -> None:
-        """The last lines, the lists of requests and the data monitor's report, in LEAN's order."""
+        """Write the last lines, the lists of requests and the data monitor's report, in LEAN's order."""
         if run.is_started:
             lines = [f"STATISTICS:: {name} {value}" for name, value in statistics(run).items()]
             self.log("\n" + "\n".join(lines))

@@ -18,7 +18,7 @@ INVALID = Refused("spec.template: invalid", is_quota=False)
 
 
 def work(world: World) -> None:
-    """Every Job of a batch named good starts its engine, and ends with a result in the step after that."""
+    """Let every Job of the batch `good` start its engine, and end with a result in the step after that."""
     for job in world.cluster.active_jobs:
         if not job.startswith("good"):
             continue

@@ -9,7 +9,7 @@ LONG = {"startTimeoutSeconds": 86_400, "backtestTimeoutSeconds": 604_800}
 
 
 def raised_by(world: World, ceilings: Ceilings) -> None:
-    """The operator is upgraded, or its settings are changed."""
+    """Restart the operator with other settings or as a newer version."""
     world.limits = replace(world.limits, ceilings=ceilings)
     world.restart()
 

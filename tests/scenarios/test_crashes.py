@@ -36,13 +36,13 @@ class CrashAt:
 
 
 def value_of(attempt: str) -> Outcome:
-    """A result that depends on the index alone; index 2 fails."""
+    """Return a result that depends on the index alone; index 2 fails."""
     index = int(attempt.rpartition("-")[2].partition(".")[0])
     return failure() if index == 2 else result(float(index))
 
 
 def judge_all(world: World, uid: str) -> None:
-    """Passes until every result is judged by the criteria that the custom resource declares."""
+    """Run passes until every result is judged by the criteria that the custom resource declares."""
     generation = world.cluster.batches[uid]["metadata"]["generation"]
     for _ in range(10):
         world.turn()
@@ -54,7 +54,7 @@ def judge_all(world: World, uid: str) -> None:
 
 
 def verdicts(world: World, uid: str) -> dict[int, tuple[bool, int]]:
-    """Whether each result passed and by which version of the criteria, after a check that the counters agree."""
+    """Return whether each result passed and by which version of the criteria, after a check that the counters agree."""
     found = {index: each for (owner, index), each in world.rows.results.items() if owner == uid}
     record = world.rows.batches[uid]
     assert record.counters.passed == sum(each.passed for each in found.values())

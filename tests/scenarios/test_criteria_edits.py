@@ -17,7 +17,7 @@ def by_index(attempt: str) -> Any:
 
 
 def verdicts(world: World, uid: str) -> dict[int, tuple[bool, int]]:
-    """Whether each result passed, and by which version of the criteria."""
+    """Return whether each result passed, and by which version of the criteria."""
     found = world.rows.results.items()
     return {index: (each.passed, each.criteria_version) for (owner, index), each in found if owner == uid}
 

@@ -11,7 +11,7 @@ from tests.support.operator import World, batch_spec, result, values
 
 
 def lay_pod(world: World, name: str, labels: dict[str, str], owner: dict[str, Any] | None) -> None:
-    """A running pod that our operator did not ask for, with our labels."""
+    """Add a running pod with our labels that our operator did not create."""
     template = {
         "app.kubernetes.io/managed-by": "backfleet",
         "app.kubernetes.io/component": "backtest",

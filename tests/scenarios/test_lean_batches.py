@@ -15,7 +15,7 @@ KNOWN = StrategyRecord(name="Known", status="testing", lean_project_path="STR-09
 
 
 def known(new_world: NewWorld, **limits: Any) -> World:
-    """A world whose catalog has one strategy with a project."""
+    """Return a world whose catalog has one strategy with a project."""
     made = new_world(limits=Limits(**limits))
     made.rows.set_catalog(StoredCatalog(strategies={"Known": KNOWN}))
     return made

@@ -9,7 +9,7 @@ from tests.support.operator import World, result, values
 
 
 def request_of(world: World, name: str) -> Json:
-    """The manifest by which a Job was made, as it may arrive a second time."""
+    """Return the manifest by which a Job was made, as it may arrive a second time."""
     manifest = copy.deepcopy(world.cluster.jobs[name])
     del manifest["status"], manifest["metadata"]["uid"], manifest["metadata"]["creationTimestamp"]
     return manifest

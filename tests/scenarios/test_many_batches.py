@@ -1,4 +1,4 @@
-"""Two hundred batches whose constraints cost much or leave nothing: a good batch beside them is as fast as alone."""
+"""Two hundred batches whose constraints cost much or leave nothing: a good batch among them is as fast as alone."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ CASES = [
 
 
 def work_done(world: World) -> int:
-    """What all passes walked so far: what they compute, whatever the machine."""
+    """Return what all passes walked so far: what they compute, whatever the machine."""
     done = 0
     for record in world.rows.batches.values():
         space = ParameterSpace.from_json(record.axes)

@@ -24,7 +24,7 @@ def world(new_world: NewWorld) -> World:
 
 
 def start_all(world: World) -> None:
-    """Passes until every slot is taken by an engine that runs."""
+    """Run passes until a running engine holds every slot."""
     for _ in range(4):
         world.turn()
         for job in world.cluster.active_jobs:

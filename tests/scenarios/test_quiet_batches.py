@@ -39,7 +39,7 @@ class Watched:
 
 
 def finish_one(world: World, **changes: Any) -> str:
-    """A batch that has ended, whose Job is settled and whose last pass had nothing to do."""
+    """Return a batch that has ended, whose Job is settled and whose last pass had nothing to do."""
     uid = world.cluster.add_batch(batch_spec(parameters=values(1), **changes), name="done")
     world.run_all()
     for _ in range(4):
@@ -68,7 +68,7 @@ def refused_world(world: World, count: int) -> World:
 
 
 def core_calls(world: World) -> int:
-    """The calls of functions of `backfleet.core` in one pass: what is decided, whatever the machine."""
+    """Return the calls of functions of `backfleet.core` in one pass: what is decided, whatever the machine."""
     count = 0
 
     def note(frame: FrameType, event: str, _: object) -> None:

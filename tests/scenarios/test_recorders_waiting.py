@@ -13,7 +13,7 @@ STUCK = {"waiting": {"reason": "CreateContainerConfigError", "message": 'secret 
 
 
 def end_engine(world: World, job: str) -> None:
-    """The engine has run, and the kubelet cannot start the recorder."""
+    """End the engine of a pod whose recorder the kubelet cannot start."""
     moment = text(world.cluster.now)
     pod = world.cluster.pods[job]["status"]
     pod["initContainerStatuses"] = [

@@ -19,7 +19,7 @@ QUOTA = 'Error creating: pods "demo-x7k2p" is forbidden: exceeded quota: pods, l
 
 
 def refused(world: World, message: str) -> str:
-    """A batch whose only Job has had no pod for a while."""
+    """Return a batch whose only Job has had no pod for a while."""
     world.cluster.pod_fault = message
     uid = world.cluster.add_batch(batch_spec(parameters=values(1)))
     world.turn(2)

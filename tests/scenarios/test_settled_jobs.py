@@ -24,7 +24,7 @@ def unsettled(world: World) -> list[str]:
 
 
 def finish(world: World, count: int, **spec: Any) -> str:
-    """A batch of that many backtests, at its end."""
+    """Return a batch of that many backtests, at its end."""
     uid = world.cluster.add_batch(batch_spec(parameters=values(count), **spec))
     world.run_all()
     world.turn()

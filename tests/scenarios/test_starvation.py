@@ -1,4 +1,4 @@
-"""On the simulated clock: batches whose engines do not start beside a good one that is new, or that runs."""
+"""On the simulated clock: batches whose engines do not start, with a good one that is new or that runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ def no_node(world: World, job: str) -> None:
 
 
 def silent(world: World, job: str) -> None:
-    """Such as a volume that cannot be mounted."""
+    """Do nothing, as with a volume that cannot be mounted."""
 
 
 Stuck = Callable[[World, str], None]
@@ -113,7 +113,7 @@ def test_a_new_batch_starts_its_first_engine_within_three_minutes(
 
 
 def pace(world: World, kinds: dict[str, Stuck | None], start_timeout: int) -> float:
-    """Seconds that a good batch takes which ran before the bad ones came."""
+    """Return the seconds of a good batch that ran before the bad ones came."""
     fair = Fair(world)
     good = fair.world.cluster.add_batch(batch_spec(parameters=values(32)), name="good")
     fair.seconds_until(fair.has_started, 60)

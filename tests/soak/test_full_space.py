@@ -16,7 +16,7 @@ PROGRESS_SECONDS = 10.0
 
 
 def full_space() -> dict[str, Any]:
-    """STR-001 over all of its ranges, on the shipped bars."""
+    """Return STR-001 over all of its ranges, on the shipped bars."""
     ranges = {
         "rsi_period": ("int", 10, 20, 2),
         "entry_threshold": ("int", 25, 35, 5),
@@ -42,7 +42,7 @@ def full_space() -> dict[str, Any]:
 
 
 def operator_peak_mib(live: Live) -> float:
-    """The most memory that the operator's process ever held."""
+    """Return the most memory that the operator's process ever held."""
     text = live.kubectl("exec", "deploy/backfleet-operator", "--", "cat", "/proc/1/status").stdout
     found = re.search(r"^VmHWM:\s+(\d+) kB$", text, re.MULTILINE)
     assert found, text

@@ -61,7 +61,7 @@ class NotedPlan(Plan):
 
 
 def recorder_url(live: Live) -> str:
-    """The recorder's URL, through the forwarded port."""
+    """Return the recorder's URL, through the forwarded port."""
     secret = json.loads(live.kubectl("get", "secret", "backfleet-recorder", "-o", "json").stdout)
     url = urlsplit(base64.b64decode(secret["data"]["recorder-url"]).decode())
     return url._replace(netloc=f"{url.username}:{url.password}@127.0.0.1:{PORT}").geturl()
@@ -69,7 +69,7 @@ def recorder_url(live: Live) -> str:
 
 @contextmanager
 def simulated_nodes(live: Live, plan: Plan) -> Iterator[Kubelet]:
-    """Nodes beside the real one, until the block ends."""
+    """Add nodes to the real one until the block ends."""
     kubelet = Kubelet(KubeClient(live.api), Recorder(recorder_url(live)), plan, NODES, workers=WORKERS)
     stop = threading.Event()
     thread = threading.Thread(target=kubelet.follow, args=(stop,), daemon=True)

@@ -1,4 +1,4 @@
-"""Batches whose constraints cost much or leave nothing, and how soon a good batch beside 200 of them ends."""
+"""Batches whose constraints cost much or leave nothing, and how soon a good batch among 200 of them ends."""
 
 from collections.abc import Callable
 

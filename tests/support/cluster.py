@@ -39,7 +39,7 @@ class FakeCluster:
     tried: list[tuple[datetime, str]] = field(default_factory=list)
     """When which Job was asked for, whatever came of it."""
     pod_fault: str | None = None
-    """What the Job controller is told when it creates a pod: then there is none, and an event of it."""
+    """The error that the Job controller gets when it creates a pod: then there is no pod, but an event."""
     is_away: bool = False
     forbidden: set[str] = field(default_factory=set)
     most_alive: int = 0

@@ -1,4 +1,4 @@
-"""The operator's pass over HTTP beside many finished Jobs that are settled.
+"""The operator's pass over HTTP with many finished Jobs that are settled.
 
 `python -m tests.support.finished COUNT COMPONENT` serves a batch of 50 backtests and COUNT finished Jobs with that label, says
 where, and ends with its standard input: in a process of its own, what the objects cost the server is no part of what they cost

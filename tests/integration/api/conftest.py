@@ -28,7 +28,7 @@ Serve = Callable[..., TestClient]
 
 @pytest.fixture
 def database(clocked_database: ClockedDatabase) -> Database:
-    """A migrated, seeded database without batches, whose clock is that of the history."""
+    """Return a migrated, seeded database without batches, whose clock is that of the history."""
     clocked_database.begin()
     clocked_database.seed()
     return clocked_database.database
@@ -36,13 +36,13 @@ def database(clocked_database: ClockedDatabase) -> Database:
 
 @pytest.fixture
 def history(database: Database, clocked_database: ClockedDatabase) -> History:
-    """The operator's hand on the rows of that database."""
+    """Return the operator over the rows of that database."""
     return History(clocked_database)
 
 
 @pytest.fixture
 def cluster() -> CustomResources:
-    """A Kubernetes without batches."""
+    """Return a Kubernetes without batches."""
     return CustomResources({})
 
 
@@ -64,7 +64,7 @@ def serve(database: Database) -> Iterator[Serve]:
 
 @pytest.fixture
 def api_url(database: Database, cluster: CustomResources) -> Iterator[str]:
-    """The app over the fresh database behind real HTTP, on a port of this machine."""
+    """Yield the app over the fresh database behind real HTTP, on a port of this machine."""
     settings = ApiSettings(database_url=database.api_url, namespace="backfleet")
     app = create_app(settings, cast(BatchCluster, cluster), lambda: NOW)
     with serving(app) as url:
@@ -73,7 +73,7 @@ def api_url(database: Database, cluster: CustomResources) -> Iterator[str]:
 
 @contextmanager
 def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
-    """A server in a thread; its URL."""
+    """Serve in a thread, and yield the URL."""
     config = uvicorn.Config(app, host="127.0.0.1", port=port, access_log=False, log_config=None)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -92,19 +92,19 @@ def serving(app: FastAPI, port: int = 0) -> Iterator[str]:
 
 @pytest.fixture
 def api(serve: Serve) -> TestClient:
-    """The app over the fresh database, without a cluster."""
+    """Return the app over the fresh database, without a cluster."""
     return serve()
 
 
 @pytest.fixture
 def kubernetes() -> Iterator[ApiServer]:
-    """A Kubernetes API over HTTP, with faults on demand."""
+    """Yield a Kubernetes API over HTTP, with faults on demand."""
     with ApiServer.running() as server:
         yield server
 
 
 @pytest.fixture
 def writing(kubernetes: ApiServer, tmp_path: Path, database: Database) -> Iterator[Written]:
-    """The app over the fresh database and that Kubernetes, with a token."""
+    """Yield the app over the fresh database and that Kubernetes, with a token."""
     with writing_app(kubernetes, tmp_path, database.api_url) as written:
         yield written

@@ -33,7 +33,7 @@ class Written:
     kubernetes: ApiServer
 
     def run(self, batch: Any = None, /, *, headers: dict[str, str] | None = None, **request: Any) -> Any:
-        """POST a batch, by default SPEC, with the token."""
+        """Post a batch, by default SPEC, with the token."""
         body = {"batch": SPEC if batch is None else batch, **request}
         return self.client.post(RUN, json=body, headers={**BEARER, **(headers or {})})
 

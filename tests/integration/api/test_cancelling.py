@@ -12,7 +12,7 @@ PATH = "optimizationbatches"
 
 
 def put(writing: Written, name: str, uid: str | None = None, status: object = None) -> str:
-    """A custom resource as somebody applied it; its uid."""
+    """Apply a custom resource as a user does. Return its uid."""
     metadata = {"name": name, **({"uid": uid} if uid else {})}
     made = writing.kubernetes.objects.create(PATH, NAMESPACE, {"metadata": metadata, "spec": SPEC})
     if status is not None:

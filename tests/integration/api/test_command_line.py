@@ -25,7 +25,7 @@ NOWHERE = "http://127.0.0.1:1"
 
 @pytest.fixture
 def command(api_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The API of this test, as the environment names it."""
+    """Return the API of this test, as the environment names it."""
     monkeypatch.setenv("BACKFLEET_API_URL", api_url)
     return api_url
 

@@ -66,7 +66,7 @@ def test_a_wrong_parameter_is_refused_by_name(still: TestClient, path: str, fiel
 
 @pytest.fixture(scope="module")
 def still() -> Any:
-    """An app whose Postgres is nowhere: what is refused must not need it."""
+    """Yield an app whose Postgres is nowhere: what is refused must not need it."""
     from backfleet_api.app import create_app
     from backfleet_api.cluster import NoCluster
     from backfleet_api.settings import ApiSettings

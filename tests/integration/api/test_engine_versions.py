@@ -1,4 +1,4 @@
-"""The engine's version beside every result, and what is said where versions are mixed: in REST and on the command line."""
+"""The engine's version next to every result, and what is said where versions are mixed: in REST and on the command line."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ UNCOMPARABLE = "of excess returns in LEAN since 2026-07-06"
 
 @pytest.fixture
 def batch(history: History) -> BatchRecord:
-    """A batch of LEAN whose two results are of two images."""
+    """Return a batch of LEAN whose two results are of two images."""
     record = history.accept(spec={"engine": {"name": "lean"}})
     for index, provenance in enumerate((OLD, NEW)):
         history.provenance = provenance

@@ -21,7 +21,7 @@ OTHER = "other/backfleet"
 
 @pytest.fixture
 def theirs(clocked_database: ClockedDatabase, history: History) -> BatchRecord:
-    """A batch of another installation with one result, newer than ours."""
+    """Return a batch of another installation with one result, newer than ours."""
     other = History(clocked_database, installation=OTHER, count=50)
     other.pass_time(30)
     return other.succeed(other.accept(), 0, sharpe_ratio=9.0)
@@ -29,7 +29,7 @@ def theirs(clocked_database: ClockedDatabase, history: History) -> BatchRecord:
 
 @pytest.fixture
 def ours(history: History) -> BatchRecord:
-    """Our batch of the same name, namespace and strategy."""
+    """Return our batch of the same name, namespace and strategy."""
     return history.succeed(history.accept(), 0, sharpe_ratio=1.0)
 
 
@@ -64,7 +64,7 @@ def test_each_installations_api_shows_its_own(serve: Serve, ours: BatchRecord, t
 
 @pytest.fixture
 def writing_ours(kubernetes: ApiServer, tmp_path: Path, database: Database) -> Iterator[Written]:
-    """An API that may write where the other installation's batch is too."""
+    """Yield an API that may write where the other installation's batch is too."""
     with writing_app(kubernetes, tmp_path, database.api_url, installation=INSTALLATION) as written:
         yield written
 

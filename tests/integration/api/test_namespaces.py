@@ -24,7 +24,7 @@ def watching(kubernetes: ApiServer, tmp_path: Path, database: Database) -> Itera
 
 
 def put(api: Written, namespace: str, name: str, **metadata: str) -> str:
-    """A custom resource as somebody applied it; its uid."""
+    """Apply a custom resource as a user does. Return its uid."""
     body = {"metadata": {"name": name, **metadata}, "spec": SPEC}
     return str(api.kubernetes.objects.create(PATH, namespace, body)["metadata"]["uid"])
 

@@ -34,7 +34,7 @@ def proxy(database: Database) -> Iterator[Proxy]:
 
 @pytest.fixture
 def api(serve: Serve, database: Database, proxy: Proxy, history: History) -> TestClient:
-    """The app behind a proxy, warm, over one batch with a result."""
+    """Return the app behind a proxy, warm, over one batch with a result."""
     history.succeed(history.accept(), 0, sharpe_ratio=1.0)
     api = serve(database_url=proxy.url_of(database.api_url), answer_seconds=ANSWER_SECONDS, health_seconds=0.5)
     assert_back(api)
@@ -42,7 +42,7 @@ def api(serve: Serve, database: Database, proxy: Proxy, history: History) -> Tes
 
 
 def assert_back(api: TestClient) -> None:
-    """Everything answers again, within the time that a broken pool may take to notice."""
+    """Wait until everything answers again, within the time that a broken pool may take to notice."""
     give_up_at = time.monotonic() + 30
     while True:
         answers = [api.get(path).status_code for path in [*PATHS, "/health"]]

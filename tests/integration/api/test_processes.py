@@ -24,7 +24,7 @@ SERVER = [sys.executable, "-m", "backfleet_api.main"]
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What a process needs, and nothing that names a cluster or a database of the machine."""
+    """Return what a process needs, and nothing that names a cluster or a database of the machine."""
     paths = os.pathsep.join(str(ROOT / folder) for folder in ("operator", "api"))
     measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     return {"PYTHONPATH": paths, "PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **measured, **more}

@@ -25,7 +25,7 @@ METRIC_ROWS: list[dict[str, float | int | None]] = [
 
 @pytest.fixture
 def batch(history: History) -> BatchRecord:
-    """Five of six backtests succeeded, those with less than five trades are rejected."""
+    """Save a batch: five of six backtests succeeded, those with less than five trades are rejected."""
     record = history.accept()
     for index, metrics in enumerate(METRIC_ROWS):
         record = history.succeed(record, index, **metrics)

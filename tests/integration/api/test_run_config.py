@@ -25,7 +25,7 @@ BROKEN = SHIPPED.replace("end: 16", "end: 1")
 
 @pytest.fixture
 def configs(kubernetes: ApiServer, tmp_path: Path, database: Database) -> Iterator[Written]:
-    """The app with a folder of configs: those that ship, and a broken one."""
+    """Yield the app with a folder of configs: those that ship, and a broken one."""
     folder = tmp_path / "configs"
     folder.mkdir()
     (folder / "optimizations").symlink_to(FOLDER)
@@ -148,7 +148,7 @@ def test_lean_s_own_config_runs_too(configs: Written) -> None:
             422,
             "config",
             "expected one source",
-            id="beside a batch",
+            id="next to a batch",
         ),
         pytest.param(
             {"batch": {}, "engine": "bars"},

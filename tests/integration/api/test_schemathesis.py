@@ -55,7 +55,7 @@ SUCCESSES = {
 
 @pytest.fixture(scope="module")
 def written(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The URL of the app, and the uid of a batch that Postgres and Kubernetes know."""
+    """Yield the URL of the app, and the uid of a batch that Postgres and Kubernetes know."""
     folder: Path = tmp_path_factory.mktemp("schemathesis")
     with ClockedDatabase.running(postgres_server) as store, ApiServer.running() as kubernetes:
         store.begin()
@@ -68,7 +68,7 @@ def written(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFa
 
 
 def known_cases(operation: Any, uid: str) -> list[Case]:
-    """Cases that must succeed, whatever the generator finds."""
+    """Return cases that must succeed, whatever the generator finds."""
     match operation.method.upper(), operation.path:
         case _, path if "{batch_id}" in path:
             return [operation.Case(path_parameters={"batch_id": each}) for each in (uid, NAME)]

@@ -23,7 +23,7 @@ Captured = pytest.CaptureFixture[str]
 
 @pytest.fixture
 def command(writing: Written, monkeypatch: pytest.MonkeyPatch) -> Iterator[Written]:
-    """The API of this test, and its token, as the environment names them."""
+    """Yield the API of this test, and its token, as the environment names them."""
     with serving(writing.app) as url:
         monkeypatch.setenv("BACKFLEET_API_URL", url)
         monkeypatch.setenv("BACKFLEET_API_TOKEN", TOKEN)

@@ -17,7 +17,7 @@ HOUR = 3600.0
 
 
 def read(api: ApiServer) -> float:
-    """By how much the clock that was read is ahead of this machine's."""
+    """Return by how much the clock that was read is ahead of this machine's."""
     cluster = Cluster(api.client())
     cluster.list_jobs(NAMESPACE)
     read = cluster.read_clock()

@@ -21,7 +21,7 @@ def api() -> Iterator[ApiServer]:
 
 
 def cost(api: ApiServer, passes: Passes) -> tuple[list[str], int]:
-    """The calls and bytes of one pass."""
+    """Return the calls and bytes of one pass."""
     calls, sent = len(api.calls), api.sent
     passes.run()
     return [f"{call.method} {call.path}" for call in api.calls[calls:]], api.sent - sent

@@ -119,7 +119,7 @@ def config(cash: float, fee: float = 0.0) -> Any:
 
 
 def holding(path: list[float]) -> Any:
-    """raptorbt's metrics of holding something worth `path` from the first bar to the last, without fees."""
+    """Return raptorbt's metrics of holding something worth `path` from the first bar to the last, without fees."""
     prices = numpy.array(path)
     entries = numpy.zeros(len(path), bool)
     entries[0] = True

@@ -21,7 +21,7 @@ def column(bars: Bars, name: str) -> Array:
 
 
 def before(values: Array, days: int = 1) -> Array:
-    """The values of so many days before, NaN where there is none."""
+    """Return the values of so many days before, NaN where there is none."""
     return numpy.concatenate([numpy.full(min(days, len(values)), numpy.nan), values[:-days]])
 
 
@@ -84,7 +84,7 @@ def rsi_macd(bars: Bars, p: Parameters) -> tuple[Array, Array]:
 
 
 def macd_lead(closes: Array, fast: int, slow: int, signal: int) -> Array:
-    """The MACD less its signal. raptorbt wants fast below slow; with both exchanged the MACD is its own negative."""
+    """Return the MACD less its signal. raptorbt wants fast below slow; with both exchanged the MACD is its own negative."""
     if fast == slow:
         return numpy.zeros(len(closes))
     line, mean, _ = raptorbt.macd(closes, min(fast, slow), max(fast, slow), signal)

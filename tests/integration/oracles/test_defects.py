@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"needs the files of
 
 
 def read(name: str, start: date, end: date) -> tuple[Bars, tuple[str, ...]]:
-    """The bars of HUNT in a data folder, and the warnings of a run over them."""
+    """Return the bars of HUNT in a data folder, and the warnings of a run over them."""
     request = make_request("RSI_MeanReversion_ETF", symbols=("HUNT",), days=(start, end))
     settings = BarsSettings(data_folder=FOLDER / name)
     series = load_bars(request, settings)

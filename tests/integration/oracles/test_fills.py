@@ -41,7 +41,7 @@ def seen_by_us(ledger: Ledger) -> list[tuple[Any, ...]]:
 
 
 def seen_by_raptor(run: Run) -> list[tuple[Any, ...]]:
-    """In whole days: an open is raptorbt's bar 2 x day, a close the one after it."""
+    """Convert raptorbt's bars to days: an open is its bar 2 x day, a close the one after it."""
     return [(t.entry_idx // 2, t.exit_idx // 2, t.size, t.entry_price, t.exit_price) for t in run.trades]
 
 

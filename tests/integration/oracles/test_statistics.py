@@ -24,7 +24,7 @@ TOLERANCE = 1e-9
 
 
 def expected_ratios(equity: list[float], rate: float) -> dict[str, float]:
-    """The metrics of a path of daily equity, by the packages."""
+    """Return the metrics of a path of daily equity, by the packages."""
     path = numpy.array(equity)
     returns = path[1:] / path[:-1] - 1
     # raptorbt spreads no rate over its Sortino ratio, so it is given the path of the excess returns.
@@ -41,21 +41,21 @@ def expected_ratios(equity: list[float], rate: float) -> dict[str, float]:
 
 
 def without_first_zero(sharpe: float, excess: Any) -> float:
-    """raptorbt counts a return of 0 at the first bar, where nothing was held yet; take it out of mean and deviation."""
+    """Take the first return out of mean and deviation: raptorbt counts a 0 at the first bar, where nothing was held yet."""
     counted = [0.0, *excess]
     mean = sharpe / sqrt(252) * float(stats.tstd(counted)) * len(counted) / len(excess)
     return mean / float(stats.tstd(excess)) * sqrt(252)
 
 
 def lean_sortino(sortino: float, returns: Any, excess: Any) -> float:
-    """LEAN divides by the sample deviation of the losses, the textbook and raptorbt by their root mean square over all days."""
+    """Divide by the sample deviation of the losses, as LEAN does. raptorbt takes their root mean square over all days."""
     counted = numpy.array([0.0, *excess])
     mean = sortino * numpy.sqrt(numpy.mean(numpy.minimum(counted, 0) ** 2)) * len(counted) / len(excess)
     return float(mean / stats.tstd(returns[returns < 0]))
 
 
 def comparable_ratios(equity: list[float], per_year: float, rate: float) -> dict[str, float]:
-    """The comparable figures, by the packages; raptorbt's Sortino ratio is the textbook's, on a year of 252."""
+    """Return the comparable figures, by the packages; raptorbt's Sortino ratio is the textbook's, on a year of 252."""
     path = numpy.array(equity)
     returns = path[1:] / path[:-1] - 1
     excess = returns - rate / per_year
@@ -70,7 +70,7 @@ def comparable_ratios(equity: list[float], per_year: float, rate: float) -> dict
 
 
 def probability(excess: Any) -> float:
-    """jsharpe's default variance is at the benchmark, over T; Bailey and López de Prado (2012) take the observed, over T - 1."""
+    """Compute with the observed variance over T - 1 (Bailey and López de Prado, 2012). jsharpe's default is another one."""
     observed = float(numpy.mean(excess) / stats.tstd(excess))
     moments = {"gamma3": stats.skew(excess), "gamma4": stats.kurtosis(excess, fisher=False)}
     variance = jsharpe.sharpe_ratio_variance(observed, len(excess) - 1, **moments)
@@ -78,7 +78,7 @@ def probability(excess: Any) -> float:
 
 
 def expected_of_trades(ledger_cash: float, theirs: Run) -> dict[str, float | int | None]:
-    """The metrics of the trades that raptorbt made; LEAN takes a trade's return over the realized capital before it."""
+    """Return the metrics of the trades that raptorbt made; LEAN takes a trade's return over the realized capital before it."""
     profits = numpy.array([item.pnl for item in theirs.trades])
     fees = numpy.array([item.fees for item in theirs.trades])
     before = ledger_cash + numpy.concatenate([[0.0], numpy.cumsum(profits)[:-1]])
@@ -108,18 +108,18 @@ def average(values: Any) -> float | None:
 
 
 def compound_rate(start: float, end: float, days: int) -> float:
-    """The yearly rate that grows start to end, found as a root."""
+    """Return the yearly rate that grows start to end, found as a root."""
     found = optimize.brentq(lambda rate: start * (1 + rate) ** (days / 365) - end, -0.999999, 1e6, xtol=1e-15)
     return float(found)
 
 
 def yearly_returns(days: list[str]) -> float:
-    """Returns a year between the days of the first return and the last."""
+    """Return the number of returns per year between the days of the first return and the last."""
     return (len(days) - 2) / (day_date(days[-1]) - day_date(days[1])).days * 365.25
 
 
 def some_returns(seed: int) -> list[float]:
-    """Normal, skewed or fat-tailed daily returns, with days on which nothing is held."""
+    """Draw normal, skewed or fat-tailed daily returns, with days on which nothing is held."""
     random = numpy.random.default_rng(seed)
     count = int(random.integers(20, 1500))
     shape = [random.normal(0, 1, count), random.standard_t(4, count), random.exponential(1, count) - 1][seed % 3]

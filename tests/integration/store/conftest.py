@@ -16,7 +16,7 @@ QUICK = Timeouts(connect_seconds=2, statement_seconds=5, lock_seconds=2)
 
 @pytest.fixture
 def engine(database: Database) -> Iterator[Engine]:
-    """The operator's engine on a fresh database."""
+    """Yield the operator's engine on a fresh database."""
     made = open_engine(database.operator_url, application_name="test-operator", timeouts=QUICK)
     yield made
     made.dispose()
@@ -24,7 +24,7 @@ def engine(database: Database) -> Iterator[Engine]:
 
 @pytest.fixture
 def api_engine(database: Database) -> Iterator[Engine]:
-    """The API's engine on the same database."""
+    """Yield the API's engine on the same database."""
     made = open_engine(database.api_url, application_name="test-api", timeouts=QUICK, is_read_only=True)
     yield made
     made.dispose()
@@ -32,7 +32,7 @@ def api_engine(database: Database) -> Iterator[Engine]:
 
 @pytest.fixture
 def fence(database: Database) -> Iterator[Fence]:
-    """The installation's fence, not acquired yet."""
+    """Yield the installation's fence, not acquired yet."""
     made = Fence(database.operator_url, INSTALLATION)
     yield made
     made.close()
@@ -40,7 +40,7 @@ def fence(database: Database) -> Iterator[Fence]:
 
 @pytest.fixture
 def life(engine: Engine, fence: Fence) -> Life:
-    """A batch that is not saved yet, and the right to save it."""
+    """Return a batch that is not saved yet, and the right to save it."""
     epoch = fence.acquire()
     assert epoch == 1
     return Life(engine, epoch, batch())

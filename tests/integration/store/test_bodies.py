@@ -26,7 +26,7 @@ def large() -> Result:
 
 
 def insert(engine: Engine, body: object, index: int = 0) -> None:
-    """An outcome of a recorder that checks nothing."""
+    """Insert an outcome as a recorder that checks nothing."""
     statement = "INSERT INTO backtest_outcomes (attempt_id, kind, body) VALUES (:id, 'succeeded', CAST(:body AS jsonb))"
     written = body if isinstance(body, str) else json.dumps(body)
     with engine.begin() as connection:

@@ -27,7 +27,7 @@ LIVE = 4
 
 @pytest.fixture(scope="module")
 def crowded(postgres_server: PostgresServer, database_template: str) -> Iterator[Database]:
-    """Many settled rows of a finished batch, and a live batch with a few attempts and one new outcome."""
+    """Yield many settled rows of a finished batch, and a live batch with a few attempts and one new outcome."""
     with Database.create(postgres_server, database_template) as database:
         patient = Timeouts(statement_seconds=120)
         engine = open_engine(database.operator_url, application_name="test-fill", timeouts=patient)
@@ -42,7 +42,7 @@ def crowded(postgres_server: PostgresServer, database_template: str) -> Iterator
 
 @pytest.fixture
 def busy(crowded: Database) -> Iterator[Engine]:
-    """The operator's engine there."""
+    """Yield the operator's engine there."""
     engine = open_engine(crowded.operator_url, application_name="test-operator")
     yield engine
     engine.dispose()
@@ -50,7 +50,7 @@ def busy(crowded: Database) -> Iterator[Engine]:
 
 @pytest.fixture
 def api(crowded: Database) -> Iterator[Engine]:
-    """The API's engine there."""
+    """Yield the API's engine there."""
     engine = open_engine(crowded.api_url, application_name="test-api", is_read_only=True)
     yield engine
     engine.dispose()

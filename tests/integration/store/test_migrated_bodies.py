@@ -38,7 +38,7 @@ DAMAGE = {
 
 @pytest.fixture
 def released(empty_database: Database) -> Iterator[Engine]:
-    """A database of 0.2.0 with a finished batch, whose results and outcomes agree."""
+    """Yield a database of 0.2.0 with a finished batch, whose results and outcomes agree."""
     patient = Timeouts(statement_seconds=60)
     engine = open_engine(empty_database.operator_url, application_name="test-released", timeouts=patient)
     with engine.begin() as connection:

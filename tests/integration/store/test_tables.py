@@ -17,7 +17,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def settled(life: Life, database: Database) -> Engine:
-    """A succeeded backtest, a failed one and a running one, with the first one's outcome."""
+    """Insert a succeeded backtest, a failed one and a running one, with the first one's outcome."""
     life.save(*(launch(attempt(index)) for index in range(3)))
     append_outcome(database.recorder_url, attempt(0).id, recorded())
     life.save(succeed(attempt(0)), fail(attempt(1)))
@@ -31,7 +31,7 @@ def run(engine: Engine, statement: str) -> int:
 
 @contextmanager
 def _as(url: str) -> Iterator[Callable[[str], None]]:
-    """Statements of another role; PermissionError where Postgres says so."""
+    """Run statements as another role. Raise PermissionError if Postgres denies one."""
 
     def execute(statement: str) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Judging results anew on a real Postgres: found by an index, written in chunks, counted in the same transaction."""
+"""Judging results again on a real Postgres: found by an index, written in chunks, counted in the same transaction."""
 
 import time
 from collections.abc import Iterator
@@ -31,14 +31,14 @@ CRITERIA = SuccessCriteria(min_sharpe=4.0, max_drawdown=0.2)
 
 @pytest.fixture
 def patient(database: Database) -> Iterator[Engine]:
-    """An engine that fills a database."""
+    """Yield an engine that fills a database."""
     made = open_engine(database.operator_url, application_name="test-fill", timeouts=Timeouts(statement_seconds=120))
     yield made
     made.dispose()
 
 
 def settled(life: Life, *values: float | None, **fields: object) -> None:
-    """A batch whose results measured these Sharpe ratios, all passed by the first criteria."""
+    """Save a batch whose results have these Sharpe ratios, all passed by the first criteria."""
     count = len(values)
     life.save(*(launch(attempt(index)) for index in range(count)), total=count, criteria={})
     changes = (succeed(attempt(index), value) for index, value in enumerate(values))
@@ -46,7 +46,7 @@ def settled(life: Life, *values: float | None, **fields: object) -> None:
 
 
 def edit(life: Life, criteria: SuccessCriteria) -> None:
-    """The first pass after an edit."""
+    """Save the first pass after an edit."""
     life.save(
         criteria=criteria.to_json(),
         criteria_version=life.record.criteria_version + 1,
@@ -55,7 +55,7 @@ def edit(life: Life, criteria: SuccessCriteria) -> None:
 
 
 def judge_once(engine: Engine, epoch: int, uid: str) -> BatchRecord:
-    """What every further pass does of it: look, judge, save; the batch after it."""
+    """Look, judge and save, as every further pass does. Return the batch after it."""
     view = observe(engine, INSTALLATION, [uid])
     (before,) = (each for each in view.batches if each.uid == uid)
     after, verdicts = judge_stale(before, view.stale.get(uid))

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.postgres
 
 @pytest.fixture
 def run(life: Life) -> Life:
-    """Two batches: one of a catalogued strategy with 2500 of cash, one of an unknown strategy with 1000."""
+    """Save two batches: one of a catalogued strategy with 2500 of cash, one of an unknown strategy with 1000."""
     life.save(*(launch(attempt(index)) for index in range(4)), counters=Counters())
     life.save(
         succeed(attempt(0), 1.25),

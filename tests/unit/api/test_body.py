@@ -11,7 +11,7 @@ from backfleet_api.refusals import BodyTooSlow, BodyUnreadable
 
 
 def read(*messages: dict[str, Any]) -> Any:
-    """What `read_json` makes of a connection that sends these and then is silent."""
+    """Return what `read_json` makes of a connection that sends these and then is silent."""
     left = list(messages)
 
     async def receive() -> dict[str, Any]:

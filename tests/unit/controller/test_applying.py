@@ -87,7 +87,7 @@ def record(uid: str) -> BatchRecord:
 
 
 def batch_plan(uid: str, **changes: Any) -> BatchPlan:
-    """A plan with one effect of every kind."""
+    """Return a plan with one effect of every kind."""
     ref = BatchRef(uid=uid, name=f"batch-{uid}", namespace="research")
     create = CreateJob(
         batch=ref,

@@ -1,4 +1,4 @@
-"""Which events wake the loop, and what kopf is told to do and to leave."""
+"""Which events wake the loop, and what kopf must do and must not do."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -204,7 +204,7 @@ def test_kopf_is_the_event_source_only() -> None:
 def test_an_outage_of_any_length_does_not_end_the_event_source() -> None:
     settings = kopf.OperatorSettings()
     configure(settings)
-    for _ in range(2):  # every request begins anew
+    for _ in range(2):  # every request begins again
         backoffs = settings.networking.error_backoffs
         assert isinstance(backoffs, Iterable)
         waits = list(islice(backoffs, 1000))

@@ -260,7 +260,7 @@ def test_an_engines_configuration_goes_through_the_shim() -> None:
 
 
 def expand(text: str, known: dict[str, str]) -> str:
-    """Kubernetes' own expansion of a variable (third_party/forked/golang/expansion/expand.go)."""
+    """Expand variables as Kubernetes does (third_party/forked/golang/expansion/expand.go)."""
 
     def put(found: re.Match[str]) -> str:
         if found[0] == "$$":
@@ -271,7 +271,7 @@ def expand(text: str, known: dict[str, str]) -> str:
 
 
 def delivered(create: CreateJob, container: int) -> dict[str, str]:
-    """The variables as a container of the pod sees them."""
+    """Return the variables as a container of the pod sees them."""
     known: dict[str, str] = {}
     for entry in list(containers(pod(create)))[container]["env"]:
         if "value" in entry:

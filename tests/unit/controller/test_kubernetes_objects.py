@@ -139,7 +139,7 @@ def test_a_job_may_be_anybodys(meta: dict[str, Any], seen: dict[str, Any]) -> No
         pytest.param({}, "soon", DEFAULT_DEADLINE_SECONDS, id="else a day"),
         pytest.param({"activeDeadlineSeconds": 2**62}, "3600", LONGEST_DEADLINE_SECONDS, id="bounded"),
         pytest.param({}, "9" * 18, LONGEST_DEADLINE_SECONDS, id="the annotation is bounded"),
-        pytest.param({}, "9" * 5000, DEFAULT_DEADLINE_SECONDS, id="an annotation that is no number"),
+        pytest.param({}, "9" * 5000, DEFAULT_DEADLINE_SECONDS, id="an annotation that is not a number"),
     ],
 )
 def test_a_job_has_a_deadline_whatever_it_says(spec: dict[str, Any], annotation: str, seconds: int) -> None:

@@ -26,13 +26,13 @@ NEW = BatchRecord(
 
 
 def ended(record: BatchRecord, succeeded: int, now: datetime, *, is_standing: bool = False) -> BatchRecord:
-    """The record after a pass that settled so many."""
+    """Return the record after a pass that settled so many."""
     counters = replace(record.counters, succeeded=record.counters.succeeded + succeeded)
     return note_ends(record, replace(record, counters=counters), now, is_standing=is_standing)
 
 
 def run(record: BatchRecord, since: datetime, step: timedelta, count: int) -> tuple[BatchRecord, datetime]:
-    """One end after each step."""
+    """Let one backtest end after each step."""
     for number in range(count):
         record = ended(record, 1, since + step * (number + 1))
     return record, since + step * count

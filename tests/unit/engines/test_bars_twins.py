@@ -46,7 +46,7 @@ def request_of(name: str) -> tuple[BacktestRequest, str]:
 
 
 def settings_of(data: str, folder: Path) -> BarsSettings:
-    """The package's data, or its bars with the factor files of `data`."""
+    """Return the package's data, or its bars with the factor files of `data`."""
     if data == "packaged":
         return BarsSettings()
     usa = folder / "equity/usa"

@@ -38,7 +38,7 @@ COMPARABLE = (
 
 
 def of_bars(name: str, folder: Path, rate: float) -> tuple[Metrics, Closes]:
-    """What `bars` measures, and its equity at each close."""
+    """Return what `bars` measures, and its equity at each close."""
     request, data = request_of(name)
     given = settings_of(data, folder)
     settings = BarsSettings(data_folder=given.data_folder, risk_free_rate=rate)
@@ -48,14 +48,14 @@ def of_bars(name: str, folder: Path, rate: float) -> tuple[Metrics, Closes]:
 
 
 def closes_of_lean(name: str, mine: Closes) -> Closes:
-    """LEAN's equity at each close; that of `bars`, which is equal, where the shared folder is not there."""
+    """Return LEAN's equity at each close; without the shared folder that of `bars`, which is equal."""
     if not SHARED.is_dir():
         return mine
     return {day_date(day): float(value) for day, value in rows_of(SHARED / name / "equity.tsv")}
 
 
 def stamped(closes: Closes, start: date, cash: float) -> list[list[float]]:
-    """LEAN's series of the run: [seconds, percent] for each calendar day."""
+    """Return LEAN's series of the run: [seconds, percent] for each calendar day."""
     points = [[int(datetime.combine(start, time(), EXCHANGE).timestamp()), 0.0]]
     before, last = cash, max(closes)
     for place in range((last - start).days + 1):
@@ -68,7 +68,7 @@ def stamped(closes: Closes, start: date, cash: float) -> list[list[float]]:
 
 
 def result_of_lean(name: str, closes: Closes) -> dict[str, Any]:
-    """LEAN's full result, as far as figures are read from it."""
+    """Return LEAN's full result, as far as figures are read from it."""
     written = json.loads((TWINS / name / "statistics.json").read_text())
     performance = {"portfolioStatistics": written["portfolioStatistics"], "tradeStatistics": written["tradeStatistics"]}
     request, _ = request_of(name)

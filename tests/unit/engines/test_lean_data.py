@@ -52,7 +52,7 @@ MISSING = [
         ("/equity/usa/daily/qqq.zip",),
         ("/equity/usa/daily/zzzz.zip",),
         "zzzz.zip",
-        id="beside another symbol",
+        id="next to another symbol",
     ),
     pytest.param(("GOOG",), (), (), "any of the symbols", id="never asked for, so that it began later"),
 ]
@@ -127,7 +127,7 @@ FIRST = date(2020, 1, 1)
 
 
 def daily(values: Sequence[float]) -> tuple[tuple[int, float], ...]:
-    """The value at the close of each day, stamped at the next midnight in New York."""
+    """Return the value at the close of each day, stamped at the next midnight in New York."""
     days = (FIRST + timedelta(number + 1) for number in range(len(values)))
     stamps = (datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() + NEW_YORK_MIDNIGHT for day in days)
     return tuple((int(stamp), value) for stamp, value in zip(stamps, values, strict=True))

@@ -130,7 +130,7 @@ def test_what_lean_did_not_compute_is_absent_but_for_what_the_equities_show(row:
 
 @pytest.mark.parametrize("row", [*rows(COMPUTED), *rows(WITHOUT_EQUITIES)], ids=lambda row: " ".join(row.values()))
 def test_a_probability_of_0_beside_a_positive_sharpe_ratio_is_absent(row: dict[str, str]) -> None:
-    """LEAN writes 0 where it has too few returns for a kurtosis; beside a negative ratio 0 may be what it computed."""
+    """LEAN writes 0 where it has too few returns for a kurtosis; next to a negative ratio 0 may be what it computed."""
     written, sharpe = row.get("Probabilistic Sharpe Ratio"), float(row["Sharpe Ratio"])
     found = read(row).metrics["probabilistic_sharpe_ratio"]
     if written is None or (float(written.rstrip("%")) == 0 and sharpe >= 0):

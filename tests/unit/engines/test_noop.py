@@ -83,7 +83,7 @@ def test_it_ends_by_a_signal(tmp_path: Path, number: int) -> None:
 
 
 def await_line(pid: int, field: str, is_met: Callable[[str], bool]) -> None:
-    """Until a line of /proc/<pid>/status says so, at most 30 s."""
+    """Wait until a line of /proc/<pid>/status says so, at most 30 s."""
     give_up_at = time.monotonic() + 30
     lines: dict[str, str] = {}
     while time.monotonic() < give_up_at and not is_met(lines.get(field, "")):
@@ -94,7 +94,7 @@ def await_line(pid: int, field: str, is_met: Callable[[str], bool]) -> None:
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Callable[[Mapping[str, str]], subprocess.Popen[bytes]]]:
-    """Starts noop in the test's folder; whatever still runs is killed at the end."""
+    """Yield a function that starts noop in the test's folder. Kill whatever still runs at the end."""
     started: list[subprocess.Popen[bytes]] = []
 
     def run_with(parameters: Mapping[str, str]) -> subprocess.Popen[bytes]:

@@ -206,7 +206,7 @@ def test_size_by_fraction_is_at_most_all_of_equity() -> None:
 
 
 def actions(*found: tuple[int, float, str]) -> tuple[CorporateAction, ...]:
-    """Dividends and splits between the bar before and the one of that number."""
+    """Return dividends and splits between the bar before and the one of that number."""
     days = make_bars([1.0] * 10).days
     return tuple(CorporateAction(days[bar - 1], dividend, Decimal(split)) for bar, dividend, split in found)
 

@@ -12,7 +12,7 @@ from backfleet.engines.shim import ShimReport, parse_report, read_report
 
 
 def run_shim(folder: Path, *command: str, timeout: str = "30", **more: str) -> ShimReport:
-    """The shim's own text with the test's folder in the place of /results."""
+    """Return the shim's own text with the test's folder in the place of /results."""
     words = [word.replace("/results/", f"{folder}/") for word in shim.command(command)]
     environment = {"PATH": os.environ["PATH"], "BACKFLEET_BACKTEST_TIMEOUT_SECONDS": timeout, **more}
     assert subprocess.run(words, env=environment, check=False, timeout=60, stderr=subprocess.DEVNULL).returncode == 0

@@ -18,7 +18,7 @@ STARTED: dict[str, Any] = {"first_engine_started_at": after(-60)}
 
 
 def moved(draft: Draft, *attempts: AttemptRecord, decided: Decision, **row: Any) -> Draft:
-    """The draft with other live attempts and fields of its row."""
+    """Return the draft with other live attempts and fields of its row."""
     live = {each.index: each for each in attempts}
     return replace(draft, record=replace(draft.record, **row), attempts=live, decided=decided)
 

@@ -18,7 +18,7 @@ from tests.support.planning import build_batch, build_draft, build_running
 
 
 def status(**conditions: tuple[str, str, str]) -> dict[str, Any]:
-    """A status with conditions: status, reason and message by type."""
+    """Return a status with conditions: status, reason and message by type."""
     known = {"Accepted": ("True", "SpecValid", "6 combinations"), "Finished": ("False", "NotFinished", "")}
     found = (known | conditions).items()
     return {

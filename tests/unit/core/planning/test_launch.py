@@ -38,7 +38,7 @@ def launched(draft: Draft, index: int, number: int = 1, **changes: Any) -> tuple
 
 
 def under(draft: Draft, spec: BatchSpec) -> Draft:
-    """The draft with another spec."""
+    """Return the draft with another spec."""
     return replace(draft, accepted=replace(draft.accepted, work=replace(draft.work, spec=spec)))
 
 

@@ -30,7 +30,7 @@ OVER = build_draft(counters=Counters(succeeded=6)).record.finished(NOW, wire.REA
 
 
 def shown(record: BatchRecord, **sight: Any) -> dict[str, Any]:
-    """The status that a batch has already."""
+    """Return the status that a batch has already."""
     return build_status(build_batch(), record, StatusInput(**({"active": 0, "max_concurrent": 4} | sight)), NOW)
 
 

@@ -29,7 +29,7 @@ IMAGE = StartProblem(kind="ErrImagePull", message="not found")
 
 
 def of_batch(uid: str, draft: Draft) -> Draft:
-    """The same batch under another uid."""
+    """Return the same batch under another uid."""
     record = replace(draft.record, uid=uid)
     attempts = {index: replace(each, batch_uid=uid) for index, each in draft.attempts.items()}
     return replace(draft, seen=replace(draft.seen, uid=uid), before=record, record=record, attempts=attempts)
@@ -40,7 +40,7 @@ def running(*indexes: int) -> list[AttemptRecord]:
 
 
 def started(draft: Draft, count: int) -> Decision:
-    """The launches of so many new combinations, one after the other."""
+    """Return the launches of so many new combinations, one after the other."""
     made = []
     for _ in range(count):
         decision = launch_one(draft, 0)
@@ -165,7 +165,7 @@ def test_a_batch_that_cannot_be_planned_takes_no_slot_from_the_others() -> None:
 
 
 def on_trial(uid: str, problem: StartProblem | None) -> Draft:
-    """An unproven batch with a Job whose engine has not started."""
+    """Return an unproven batch with a Job whose engine has not started."""
     draft = of_batch(uid, build_draft(build_running(0, engine_started_at=None), next_index=1))
     job = build_job(draft.attempts[0])
     return draft.after(Decision(trials=(Trial(index=0, job=job, problem=problem, silence=IMAGE),)))

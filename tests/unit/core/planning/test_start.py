@@ -126,7 +126,7 @@ def test_an_attempt_that_did_not_start_is_launching_again_without_a_job() -> Non
 
 
 def moments(*problems: tuple[float, StartProblem]) -> list[bool]:
-    """Whether an attempt with 600 s to start is given up at each of these problems, with an hour for room."""
+    """Report whether an attempt with 600 s to start is given up at each of these problems, with an hour for room."""
     attempt, found = build_attempt(launched_at=NOW, start_deadline_at=NOW + timedelta(seconds=600)), []
     for seconds, problem in problems:
         now = NOW + timedelta(seconds=seconds)

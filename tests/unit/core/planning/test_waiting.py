@@ -33,7 +33,7 @@ def refusal(kind: RefusalKind = RefusalKind.QUOTA, **changes: Any) -> Refusal:
 
 
 def waits(reason: str, retry_at: float, **changes: Any) -> AttemptRecord:
-    """The attempt as it waits since now."""
+    """Return an attempt that has waited since now."""
     known: dict[str, Any] = {
         "start_tries": 1,
         "waiting_since": NOW,

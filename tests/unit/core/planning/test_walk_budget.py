@@ -15,7 +15,7 @@ CONSTRAINED = {"constraints": ["value > 4"]}
 
 
 def counting(uid: str, combinations: int) -> Draft:
-    """A batch that is being counted, from its start."""
+    """Return a batch that is being counted, from its start."""
     spec = {"parameters": values(combinations), "constraints": ["value > 0"]}
     draft = build_draft(spec=spec, state=BatchState.COUNTING, total=None)
     record = replace(draft.record, uid=uid)

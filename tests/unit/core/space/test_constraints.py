@@ -19,7 +19,7 @@ INT, FLOAT, BOOL, STRING = ParameterType.INT, ParameterType.FLOAT, ParameterType
 
 
 def space_of(**values):
-    """A space of lists, typed by their first value."""
+    """Return a space of lists, typed by their first value."""
     types = {bool: BOOL, int: INT, float: FLOAT, str: STRING}
     return build_space(
         [
@@ -162,7 +162,7 @@ def test_names_are_read_in_order_of_appearance_and_once():
 
 
 def satisfying(space, constraints):
-    """The plain way: every combination on its own."""
+    """Test every combination on its own: the plain way."""
     return [
         index
         for index in range(space.total)

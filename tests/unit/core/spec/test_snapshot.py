@@ -30,7 +30,7 @@ RECORD = BatchRecord(
 
 
 def read(record: BatchRecord = RECORD, present: Any = PRESENT, limits: ControlLimits = LIMITS) -> AcceptedWork:
-    """The work with that of the batch as it was known."""
+    """Return the work, given the work that was known before."""
     return restore(record, present, limits, restore(RECORD, PRESENT, LIMITS))
 
 
