@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,6 +21,8 @@ RETRY_SECONDS = 5.0
 REMEMBERED = 20_000
 """The most objects whose last event is remembered. Beyond that, an event that changes nothing may cause a pass."""
 EXITING_SECONDS = 25.0
+KOPF_ENDING_SECONDS = 8.0
+"""kopf gives its own tasks 5 s, and cancels them then."""
 
 logger = logging.getLogger(__name__)
 
@@ -89,13 +91,33 @@ async def watch(namespaces: Sequence[str], attention: Attention) -> None:
         # In place of kopf's own, which lead nowhere once it has begun to end.
         _follow_signals(stopping)
         try:
-            await kopf.run_tasks(tasks, ignored=others)
+            await _run_to_their_end(tasks, others)
         except Exception as error:
             if getattr(error, "status", None) != HTTPStatus.NOT_FOUND:
                 raise
             logger.error("cannot watch events for %g s: %s", RETRY_SECONDS, error.args[0] if error.args else error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), RETRY_SECONDS)
+
+
+async def _run_to_their_end(tasks: Collection[asyncio.Task[Any]], others: set[asyncio.Task[Any]]) -> None:
+    """Run kopf's tasks until one of them ends. End the rest within KOPF_ENDING_SECONDS. Raise the error of the first.
+
+    kopf waits for ever on a watch that has no answer yet when kopf ends: the watch takes its cancellation for a pause, goes on,
+    and is not cancelled again.
+    """
+    running = asyncio.create_task(kopf.run_tasks(tasks, ignored=others))
+    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    _, late = await asyncio.wait({running}, timeout=KOPF_ENDING_SECONDS)
+    if late:
+        left = asyncio.all_tasks() - others
+        for task in left:
+            task.cancel()
+        await asyncio.wait(left, timeout=KOPF_ENDING_SECONDS)
+        for task in ended:
+            task.result()
+    else:
+        running.result()
 
 
 def _follow_signals(stopping: asyncio.Event) -> None:

@@ -200,6 +200,22 @@ def test_it_lives_on_and_ends_at_once_while_events_are_not_followed(launcher: La
     assert operator.log()[-1]["message"] == "operator stopped"
 
 
+def test_events_are_followed_again_though_watches_had_no_answer_when_kopf_ended(
+    launcher: Launcher, api: ApiServer
+) -> None:
+    refusal = Fault(f"/{wire.PLURAL}", code=404, message="not served", times=10**6)
+    silence = [Fault(f"/{kind}", kind="hang", verb="watch", times=10**6) for kind in ("jobs", "pods")]
+    api.faults += [refusal, *silence]
+    operator = launcher.start()
+    # kopf's own end is clean the first time.
+    wait_for("three ends of kopf", lambda: said(operator, "cannot watch events") >= 3, 4 * START_SECONDS)
+    for fault in (refusal, *silence):
+        api.faults.remove(fault)
+    launcher.add_batch()
+    wait_for("a Job after a watch event", launcher.jobs, 2 * SOON_SECONDS)
+    assert operator.terminate(SOON_SECONDS) == 0
+
+
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_kopf_is_ending_is_heard(launcher: Launcher, api: ApiServer, sign: signal.Signals) -> None:
     api.faults.append(Fault(f"/{wire.PLURAL}", code=404, message="not served", times=10**6))
