@@ -184,10 +184,16 @@ def test_a_known_parameter_without_a_type_has_the_strategys() -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("rsi_period: {start: 10, end: 11, step: 0.5}", "parameters.rsi_period.step: 0.5 is not whole"),
-        ("rsi_period: {start: 10, end: 11, step: 0.5, type: int}", "parameters.rsi_period.step: 0.5 is not whole"),
-        ("require_trend: {values: [0, 1], type: bool}", "parameters.require_trend.values[0]: 0 is not a bool"),
-        ("require_trend: {values: [0, 1]}", "parameters.require_trend.values[0]: 0 is not a bool"),
+        ("rsi_period: {start: 10, end: 11, step: 0.5}", "parameters.rsi_period.step: expected a whole number, got 0.5"),
+        (
+            "rsi_period: {start: 10, end: 11, step: 0.5, type: int}",
+            "parameters.rsi_period.step: expected a whole number, got 0.5",
+        ),
+        (
+            "require_trend: {values: [0, 1], type: bool}",
+            "parameters.require_trend.values[0]: expected true or false, got 0",
+        ),
+        ("require_trend: {values: [0, 1]}", "parameters.require_trend.values[0]: expected true or false, got 0"),
         ("rsi_period: {values: [slow, fast]}", "parameters.rsi_period.values[0]: expected a number, got 'slow'"),
     ],
 )

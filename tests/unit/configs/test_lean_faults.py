@@ -52,7 +52,7 @@ BAD = {
     ),
     "a fraction for a whole parameter": (
         {"parameters": [{"name": "fast_sma", "min": 1, "max": 2}]},
-        "parameters[0]: 0.1 is not whole",
+        "parameters[0]: expected a whole number, got 0.1",
         "Write a whole number",
     ),
     "a target of closed trades": (

@@ -174,11 +174,11 @@ from tests.support.configs import GOOD, HEAD, PARAMETERS, read_axes, read_fault
             id="k orders",
         ),
         pytest.param(
-            "constraints: [rsi_period <]", "line 5: constraints[0]: at character 13: a term is due", id="k half"
+            "constraints: [rsi_period <]", "line 5: constraints[0]: at character 13: expected a term", id="k half"
         ),
         pytest.param(
             "constraints: [rsi_period < sma]",
-            "line 5: constraints[0]: at character 14: unknown parameter",
+            "line 5: constraints[0]: at character 14: expected a parameter",
             id="k unknown",
         ),
         pytest.param(
@@ -268,7 +268,7 @@ def test_a_missing_or_wrong_section_is_an_error(text: str, said: str) -> None:
         ("x:\n    - 1\n    -", "line 8: parameters.x[1]: expected a single value, got nothing"),
         ("x: [[1]]", "line 6: parameters.x[0]: expected a single value, got a list"),
         ("x: [.inf]", "line 6: parameters.x[0]: expected a finite number, got '.inf'"),
-        ("x: ['']", "line 6: parameters.x[0]: '' is empty, too long or holds control characters"),
+        ("x: ['']", "line 6: parameters.x[0]: expected 1 to 256 printable characters, got ''"),
         ("'a b': [1]", "line 6: parameters.a b: expected text that matches"),
         ("x: {values: [up], type: int}", "line 6: parameters.x.values[0]: expected a number, got 'up'"),
     ],

@@ -87,7 +87,7 @@ _SPLIT = "split it: every constraint must hold anyway"
 def compile_expression(text: str, types: Mapping[str, ParameterType], field: str) -> Expression:
     """Compile a constraint over parameters of known types. SpecInvalid names `field`, the position and the fix."""
     if len(text) > MAX_LENGTH:
-        raise SpecInvalid(field, f"longer than {MAX_LENGTH} characters", _SPLIT)
+        raise SpecInvalid(field, f"expected at most {MAX_LENGTH} characters, got {len(text)}", _SPLIT)
     return _Parser(text, types, field).parse()
 
 
@@ -123,11 +123,13 @@ class _Parser:
 
     def parse(self) -> Expression:
         if self._operations > MAX_OPERATIONS:
-            raise SpecInvalid(self._field, f"more than {MAX_OPERATIONS} operations", _SPLIT)
+            raise SpecInvalid(self._field, f"expected at most {MAX_OPERATIONS} operations, got more", _SPLIT)
         node = self._or()
         token = self._peek()
         if token.text in _COMPARISONS:
-            raise self._invalid(token, "two comparisons in a row", "join them with and: `a < b and b < c`")
+            raise self._invalid(
+                token, "expected one comparison, got two in a row", "join them with and: `a < b and b < c`"
+            )
         if token.kind != "end":
             raise self._invalid(token, f"{shown(token.text)} is out of place", "write an operator between two terms")
         self._expect(node, Kind.BOOL, self._end, "the constraint")
@@ -169,7 +171,7 @@ class _Parser:
         self._next += 1
         right = self._sum()
         if left.kind is not right.kind:
-            raise self._invalid(token, f"{left.kind} is compared with {right.kind}", "compare like with like")
+            raise self._invalid(token, f"expected {left.kind} on each side, got {right.kind}", "compare like with like")
         if token.text not in _EQUALITIES and left.kind is not Kind.NUMBER:
             raise self._invalid(token, f"{left.kind} has no order", "use == or !=")
         return _Node(Kind.BOOL, _binary(_COMPARISONS[token.text], left.evaluate, right.evaluate))
@@ -221,15 +223,13 @@ class _Parser:
             case "name":
                 return self._parameter(token, token.text[1:-1])
             case _:
-                raise self._invalid(
-                    token, f"a term is due where {shown(token.text)} stands", "write a name or a number"
-                )
+                raise self._invalid(token, f"expected a term, got {shown(token.text)}", "write a name or a number")
 
     def _parameter(self, token: _Token, name: str) -> _Node:
         if name not in self._types:
             close = get_close_matches(name, self._types, n=1)
             hint = f"Did you mean {close[0]}? " if close else ""
-            raise self._invalid(token, f"unknown parameter {shown(name)}", f"{hint}Known: {self._known()}")
+            raise self._invalid(token, f"expected a parameter, got {shown(name)}", f"{hint}Known: {self._known()}")
         if name not in self._names:
             self._names.append(name)
         return _Node(KINDS[self._types[name]], operator.itemgetter(self._names.index(name)))
@@ -239,7 +239,7 @@ class _Parser:
         token = self._peek()
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise self._invalid(token, f"nested deeper than {MAX_DEPTH}", _SPLIT)
+            raise self._invalid(token, f"expected at most {MAX_DEPTH} levels, got more", _SPLIT)
         self._next += 1
         node = inner()
         self._depth -= 1

@@ -76,7 +76,7 @@ def _out_of_bounds(raw: object, field: str) -> SpecInvalid:
 def _read_number(raw: object, field: str) -> Decimal:
     hint = 'write a number like 14 or 0.005, or a decimal string like "0.005"'
     if isinstance(raw, bool) or not isinstance(raw, int | float | str):
-        raise SpecInvalid(field, f"{shown(raw)} is not a number", hint)
+        raise SpecInvalid(field, f"expected a number, got {shown(raw)}", hint)
     if isinstance(raw, int):
         if raw.bit_length() >= 200:
             raise SpecInvalid(
@@ -85,7 +85,7 @@ def _read_number(raw: object, field: str) -> Decimal:
         return Decimal(raw)
     if isinstance(raw, float):
         if not math.isfinite(raw):
-            raise SpecInvalid(field, f"{shown(raw)} is not a number", hint)
+            raise SpecInvalid(field, f"expected a number, got {shown(raw)}", hint)
         return Decimal(repr(raw))
     if len(raw) > MAX_NUMBER_LENGTH or not _NUMBER.fullmatch(raw):
         raise SpecInvalid(field, f"expected a number, got the text {shown(raw)}", hint)
@@ -103,7 +103,11 @@ def parse_value(raw: object, parameter_type: ParameterType, field: str) -> Value
         case ParameterType.INT:
             number = parse_number(raw, field)
             if not is_whole(number):
-                raise SpecInvalid(field, f"{shown(raw)} is not whole", "write a whole number, or declare `type: float`")
+                raise SpecInvalid(
+                    field,
+                    f"expected a whole number, got {shown(raw)}",
+                    "write a whole number, or declare `type: float`",
+                )
             return int(number)
         case ParameterType.FLOAT:
             return parse_number(raw, field)
@@ -118,21 +122,21 @@ def _parse_bool(raw: object, field: str) -> bool:
         return raw
     if raw in ("true", "false"):
         return raw == "true"
-    raise SpecInvalid(field, f"{shown(raw)} is not a bool", "write true or false")
+    raise SpecInvalid(field, f"expected true or false, got {shown(raw)}", "write true or false")
 
 
 def _parse_text(raw: object, field: str) -> str:
     if not isinstance(raw, str):
         raise SpecInvalid(
             field,
-            f"{shown(raw)} is not text",
+            f"expected text, got {shown(raw)}",
             "put it in quotes; YAML reads bare numbers, on, off, yes, no otherwise",
         )
     if not 0 < len(raw) <= MAX_TEXT_LENGTH or not raw.isprintable():
         raise SpecInvalid(
             field,
-            f"{shown(raw)} is empty, too long or holds control characters",
-            f"write 1 to {MAX_TEXT_LENGTH} printable characters",
+            f"expected 1 to {MAX_TEXT_LENGTH} printable characters, got {shown(raw)}",
+            "write text of this length, without control characters",
         )
     return raw
 

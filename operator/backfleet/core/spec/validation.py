@@ -202,7 +202,7 @@ def _allowed(what: str, names: tuple[str, ...]) -> str:
 def _validate_objective(spec: BatchSpec, _limits: AcceptanceLimits) -> None:
     metric = spec.objective.metric
     if metric not in METRICS:
-        raise SpecInvalid("spec.objective.metric", f"there is no metric {metric!r}", choose(metric, METRICS))
+        raise SpecInvalid("spec.objective.metric", f"expected a metric, got {metric!r}", choose(metric, METRICS))
 
 
 def _validate_criteria(spec: BatchSpec, _limits: AcceptanceLimits) -> None:

@@ -78,18 +78,22 @@ def test_a_constraint_holds_or_not(text, expected):
 @pytest.mark.parametrize(
     ("text", "problem", "hint"),
     [
-        pytest.param("a < c", "at character 5: unknown parameter 'c'", "Known: a, b, p, t, s, ema-fast", id="unknown"),
-        pytest.param("emafast < 1", "unknown parameter 'emafast'", "Did you mean ema-fast?", id="close name"),
+        pytest.param(
+            "a < c", "at character 5: expected a parameter, got 'c'", "Known: a, b, p, t, s, ema-fast", id="unknown"
+        ),
+        pytest.param("emafast < 1", "expected a parameter, got 'emafast'", "Did you mean ema-fast?", id="close name"),
         pytest.param("a = 1", "at character 3: '=' is not understood", "Write ==", id="assignment"),
         pytest.param("a < 1; b", "at character 6: ';' is not understood", "Write names", id="foreign sign"),
         pytest.param("a < 'up", 'at character 5: "\'" is not understood', "Write names", id="open quote"),
-        pytest.param("a < b < 3", "at character 7: two comparisons in a row", "Join them with and", id="chain"),
+        pytest.param(
+            "a < b < 3", "at character 7: expected one comparison, got two in a row", "Join them with and", id="chain"
+        ),
         pytest.param("(a < b", "at character 7: the parenthesis is not closed", "Write )", id="open parenthesis"),
         pytest.param("a < b)", "at character 6: ')' is out of place", "Write an operator", id="closed too often"),
         pytest.param("a b", "at character 3: 'b' is out of place", "Write an operator", id="no operator"),
-        pytest.param("a <", "at character 4: a term is due where 'the end' stands", "Write a name", id="no right side"),
-        pytest.param("", "at character 1: a term is due", "Write a name", id="empty"),
-        pytest.param("a < and", "at character 5: a term is due where 'and' stands", "Write a name", id="keyword"),
+        pytest.param("a <", "at character 4: expected a term, got 'the end'", "Write a name", id="no right side"),
+        pytest.param("", "at character 1: expected a term", "Write a name", id="empty"),
+        pytest.param("a < and", "at character 5: expected a term, got 'and'", "Write a name", id="keyword"),
         pytest.param("a + 1", "the constraint is a number, not a bool", "Compare it", id="number"),
         pytest.param("s", "the constraint is text, not a bool", "Compare it", id="text"),
         pytest.param("a and t", "at character 3: each side of and is a number", "Compare it", id="number and bool"),
@@ -97,14 +101,22 @@ def test_a_constraint_holds_or_not(text, expected):
         pytest.param("not a", "at character 1: what follows not is a number", "Compare it", id="not a number"),
         pytest.param("t + 1 < 2", "at character 3: each side of + is a bool", "Calculate", id="bool in a sum"),
         pytest.param("-s == s", "at character 1: what follows - is text", "Calculate", id="minus text"),
-        pytest.param("a == s", "at character 3: a number is compared with text", "like with like", id="unlike"),
+        pytest.param(
+            "a == s", "at character 3: expected a number on each side, got text", "like with like", id="unlike"
+        ),
         pytest.param("s < 'x'", "at character 3: text has no order", "Use == or !=", id="order of text"),
         pytest.param("1 < 2", "the constraint names no parameter", "Name one of a, b", id="no parameter"),
         pytest.param("a < 1234567890123456", "more than 15 significant digits", "Round it", id="sixteen digits"),
-        pytest.param("(" * 21 + "t" + ")" * 21, "nested deeper than 20", "Split it", id="deep parentheses"),
-        pytest.param("not " * 21 + "t", "nested deeper than 20", "Split it", id="deep nots"),
-        pytest.param("a" + "*9" * 50 + ">1", "more than 50 operations", "Split it", id="too many operations"),
-        pytest.param("a < b and " * 26 + "a < b", "longer than 256 characters", "Split it", id="too long"),
+        pytest.param(
+            "(" * 21 + "t" + ")" * 21, "expected at most 20 levels, got more", "Split it", id="deep parentheses"
+        ),
+        pytest.param("not " * 21 + "t", "expected at most 20 levels, got more", "Split it", id="deep nots"),
+        pytest.param(
+            "a" + "*9" * 50 + ">1", "expected at most 50 operations, got more", "Split it", id="too many operations"
+        ),
+        pytest.param(
+            "a < b and " * 26 + "a < b", "expected at most 256 characters, got 265", "Split it", id="too long"
+        ),
     ],
 )
 def test_a_constraint_that_cannot_be_read_names_item_position_and_hint(text, problem, hint):

@@ -143,7 +143,13 @@ def test_a_range_axis_keeps_exact_decimals_over_a_long_way():
         pytest.param(
             whole("a", 1, "x", 1), "range.end", "expected a number, got the text", "Write a number", id="text"
         ),
-        pytest.param(whole("a", 1, 5, 0.5), "range.step", "0.5 is not whole", "whole number", id="fraction for int"),
+        pytest.param(
+            whole("a", 1, 5, 0.5),
+            "range.step",
+            "expected a whole number, got 0.5",
+            "whole number",
+            id="fraction for int",
+        ),
         pytest.param(
             ranged("a", 1, 5, 1, type=BOOL),
             "range",
