@@ -13,10 +13,12 @@ from backfleet.core.space.parameters import build_space
 from backfleet.core.spec.model import parse_spec
 from backfleet.engines.bars.backtest import load_bars, run
 from tests.support.live import Live
-from tests.support.observer import wait_until
+from tests.support.observer import wait_until, wait_until_gone
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "manifests" / "examples"
 TTL = 60
+PODS_END_SECONDS = 120
+"""A kubelet may be busy with the first images of a cluster."""
 
 
 def example(name: str, **changes: Any) -> dict[str, Any]:
@@ -128,7 +130,7 @@ def test_a_cancelled_batch_says_so_and_stops(live: Live) -> None:
     assert live.condition("cancelled", "Failed")["reason"] == "Cancelled"
     status = batch["status"]
     assert status["succeeded"] + status["cancelled"] + status["failed"] == 40
-    wait_until("no pod runs", lambda: all(p.status.phase in ("Succeeded", "Failed") for p in live.pods(uid)), 60)
+    wait_until_gone("the pods of the cancelled batch", lambda: live.running_pods(uid), PODS_END_SECONDS)
 
 
 def test_a_suspended_batch_starts_nothing_until_it_is_resumed(live: Live) -> None:

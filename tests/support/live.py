@@ -97,6 +97,15 @@ class Live:
         )
         return list(found.items)
 
+    def running_pods(self, uid: str) -> list[str]:
+        """Return what the API server shows of the pods of a batch that have not ended."""
+        return [
+            f"{each.metadata.name}: {each.status.phase}, deleted at {each.metadata.deletion_timestamp}, "
+            f"conditions {[(c.type, c.status, c.reason) for c in each.status.conditions or []]}"
+            for each in self.pods(uid)
+            if each.status.phase not in ("Succeeded", "Failed")
+        ]
+
     def observe(self) -> Observer:
         return Observer(self.api, self.namespace)
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,3 +113,11 @@ def wait_until(what: str, holds: Any, seconds: float, every: float = 0.5) -> Any
         time.sleep(every)
         answer = holds()
     return answer
+
+
+def wait_until_gone(what: str, left: Callable[[], Collection[Any]], seconds: float, every: float = 0.5) -> None:
+    """Return when `left` gives nothing any more. At the deadline, raise AssertionError with what is still there."""
+    give_up_at = time.monotonic() + seconds
+    while found := left():
+        assert time.monotonic() < give_up_at, f"not gone within {seconds:g} s: {what}: {found!r}"
+        time.sleep(every)
