@@ -10,10 +10,9 @@ from backfleet.core.backtests import Result
 from backfleet.core.records import Measured
 from backfleet.engines.lean.outcome import outcome_of_run
 from backfleet.recorder.appending import Answer, append_outcome
-from backfleet.store.postgres.fence import Fence
-from backfleet.store.postgres.session import open_engine
-from tests.support.changes import INSTALLATION, Life, attempt, batch, launch, succeed
+from tests.support.changes import Life, attempt, succeed
 from tests.support.databases import Database
+from tests.support.launched import launched
 from tests.support.lean_outcomes import REQUEST
 from tests.support.lean_results import STATISTICS, make_performance, make_result, write_run
 
@@ -33,15 +32,8 @@ PORTFOLIO = {"sortinoRatio": "-4.1599647001098314E+27", "winRate": "0.6471"}
 @pytest.fixture
 def life(database: Database) -> Iterator[Life]:
     """Yield a batch with one launched attempt."""
-    engine = open_engine(database.operator_url, application_name="test-operator")
-    fence = Fence(database.operator_url, INSTALLATION)
-    epoch = fence.acquire()
-    assert epoch is not None
-    made = Life(engine, epoch, batch())
-    made.save(launch(attempt()))
-    yield made
-    fence.close()
-    engine.dispose()
+    with launched(database) as life:
+        yield life
 
 
 def test_what_lean_wrote_arrives_text_for_text_and_its_figures_as_they_are(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from backfleet.core.backtests import Failure, Outcome, result_from_json, result_to_json
 from backfleet.core.reasons import FailureReason
@@ -16,11 +16,10 @@ from backfleet.core.records import Measured
 from backfleet.engines.noop import run as run_noop
 from backfleet.recorder.appending import Answer, append_outcome
 from backfleet.recorder.main import MONOTONIC, run
-from backfleet.store.postgres.fence import Fence
-from backfleet.store.postgres.session import open_engine
-from tests.support.changes import INSTALLATION, Life, attempt, batch, failure, launch, recorded, result
+from tests.support.changes import Life, attempt, failure, recorded, result
 from tests.support.databases import Database
 from tests.support.engines import make_request, write_exit, write_result
+from tests.support.launched import launched
 from tests.support.rows import seen_outcome
 
 pytestmark = pytest.mark.postgres
@@ -29,22 +28,10 @@ REQUEST = make_request("Noop")
 
 
 @pytest.fixture
-def engine(database: Database) -> Iterator[Engine]:
-    made = open_engine(database.operator_url, application_name="test-operator")
-    yield made
-    made.dispose()
-
-
-@pytest.fixture
-def life(database: Database, engine: Engine) -> Iterator[Life]:
+def life(database: Database) -> Iterator[Life]:
     """Yield a batch with one launched attempt."""
-    fence = Fence(database.operator_url, INSTALLATION)
-    epoch = fence.acquire()
-    assert epoch is not None
-    made = Life(engine, epoch, batch())
-    made.save(launch(attempt()))
-    yield made
-    fence.close()
+    with launched(database) as life:
+        yield life
 
 
 def environment(folder: Path, url: str, **changes: str) -> dict[str, str]:
@@ -107,8 +94,8 @@ def test_recorders_at_once_append_one_outcome(life: Life, database: Database) ->
     assert len(life.look().outcomes) == 1
 
 
-def test_an_attempt_that_was_purged_is_unknown(life: Life, database: Database, engine: Engine) -> None:
-    with engine.begin() as connection:
+def test_an_attempt_that_was_purged_is_unknown(life: Life, database: Database) -> None:
+    with life.engine.begin() as connection:
         connection.execute(text("DELETE FROM optimization_batches"))
     assert append_outcome(database.recorder_url, attempt().id, recorded()).answer is Answer.UNKNOWN_ATTEMPT
 

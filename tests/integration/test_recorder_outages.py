@@ -18,11 +18,10 @@ from backfleet.engines.noop import run as run_noop
 from backfleet.recorder.appending import Answer, append_outcome
 from backfleet.recorder.main import run
 from backfleet.recorder.recording import Clock, record
-from backfleet.store.postgres.fence import Fence
-from backfleet.store.postgres.session import open_engine
-from tests.support.changes import INSTALLATION, UID, Life, attempt, batch, launch
+from tests.support.changes import UID
 from tests.support.databases import Database
 from tests.support.engines import make_request, write_exit, write_result
+from tests.support.launched import launched
 from tests.support.proxy import Proxy
 from tests.unit.recorder.test_orders import ORDERS
 
@@ -37,16 +36,8 @@ NEVER_SLEEPS = Clock(now=time.monotonic, sleep=lambda _: pytest.fail("it sleeps"
 @pytest.fixture
 def url(database: Database) -> Iterator[str]:
     """Yield the recorder's own URL of a database in which one attempt was launched."""
-    engine = open_engine(database.operator_url, application_name="test-operator")
-    fence = Fence(database.operator_url, INSTALLATION)
-    try:
-        epoch = fence.acquire()
-        assert epoch
-        Life(engine, epoch, batch()).save(launch(attempt(0, 1)))
+    with launched(database):
         yield database.recorder_url
-    finally:
-        fence.close()
-        engine.dispose()
 
 
 def rows(database: Database) -> list[tuple[str, str | None, str | None]]:

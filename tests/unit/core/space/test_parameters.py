@@ -14,21 +14,7 @@ from backfleet.core.space.parameters import (
     RangeDeclaration,
     build_space,
 )
-from backfleet.core.space.scalars import ParameterType
-
-INT, FLOAT, BOOL, STRING = ParameterType.INT, ParameterType.FLOAT, ParameterType.BOOL, ParameterType.STRING
-
-
-def ranged(name, start, end, step, type=FLOAT):
-    return ParameterDeclaration(name=name, type=type, range=RangeDeclaration(start=start, end=end, step=step))
-
-
-def listed(name, *values, type=FLOAT):
-    return ParameterDeclaration(name=name, type=type, values=values)
-
-
-def whole(name, start, end, step):
-    return ranged(name, start, end, step, type=INT)
+from tests.support.axes import BOOL, FLOAT, INT, STRING, listed, ranged, whole
 
 
 def test_the_end_of_a_decimal_range_is_included_where_floats_would_lose_it():

@@ -4,23 +4,8 @@ from typing import Any
 
 import pytest
 
-from backfleet.core.space.parameters import ParameterDeclaration, RangeDeclaration, build_space
-from backfleet.core.space.scalars import ParameterType
-
-INT, FLOAT, BOOL, STRING = ParameterType.INT, ParameterType.FLOAT, ParameterType.BOOL, ParameterType.STRING
-
-
-def ranged(name, start, end, step, type=FLOAT):
-    return ParameterDeclaration(name=name, type=type, range=RangeDeclaration(start=start, end=end, step=step))
-
-
-def listed(name, *values, type=FLOAT):
-    return ParameterDeclaration(name=name, type=type, values=values)
-
-
-def whole(name, start, end, step):
-    return ranged(name, start, end, step, type=INT)
-
+from backfleet.core.space.parameters import build_space
+from tests.support.axes import BOOL, STRING, listed, ranged, whole
 
 EXITS = (ranged("profit_target_pct", 0.015, 0.025, 0.005), ranged("stop_loss_pct", 0.01, 0.02, 0.005))
 
