@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "development.md"
 FOLDERS = ("operator", "api", "hack", "helm", "crds", "manifests", "configs", "docs", "tests")
 ENDINGS = {".py", ".md", ".yaml", ".tpl", ".txt", ".sql", ".sh"}
-HISTORY = ("docs/adr/", "CHANGELOG.md")
+HISTORY = ("CHANGELOG.md",)
 CODE = ("operator", "api", "hack", "tests")
 WORLD = ("tests/world/", "tests/integration/world/", "tests/properties/")
 """Folders of tests whose helpers are not described in this form yet."""

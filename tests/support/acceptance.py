@@ -1,4 +1,4 @@
-"""Accepting specs as the operator does, with the strategies of a small installation."""
+"""Accepts specs as the operator does, with the strategies of a small installation."""
 
 from typing import Any
 

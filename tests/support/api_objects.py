@@ -1,4 +1,4 @@
-"""Objects as a test puts them into the fake API server, and what it reads of them."""
+"""Builds objects for the fake API server, and reads them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Batches whose constraints cost much or leave nothing, and how soon a good batch among 200 of them ends."""
+"""Batches with expensive or unsatisfiable constraints, and the time that a good batch among 200 of them takes."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Changes of a batch as a pass decides them, with defaults, for tests of the verbs that save and show them."""
+"""Builds the changes that a pass decides, with defaults, for tests of the functions that save and read them."""
 
 import json
 from collections.abc import Sequence
@@ -177,7 +177,7 @@ def record_results(engine: Engine, changes: Sequence[AttemptChange], like: Resul
 
 @dataclass
 class Life:
-    """A batch in a database: saves changes on top of what stands."""
+    """A batch in a database. Each save follows the one before it."""
 
     engine: Engine
     epoch: int

@@ -1,4 +1,4 @@
-"""A real Postgres whose clock is a test's: `now()` is what the test says, in statements and in the columns' defaults."""
+"""A real Postgres whose `now()` is set by the test, in statements and in defaults of columns."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -47,7 +47,7 @@ _EMPTY = ";".join(f"DELETE FROM {table}" for table in TABLES)
 
 @dataclass
 class ClockedDatabase:
-    """A migrated database with connections that stay open, so that to begin again with empty tables costs little."""
+    """A migrated database with connections that stay open, so that emptying the tables is cheap."""
 
     database: Database
     engine: Engine

@@ -1,4 +1,4 @@
-"""A Kubernetes in memory that behaves as the Job controller, kubelet and garbage collector do, as far as the loop sees."""
+"""A Kubernetes in memory. It behaves like the Job controller, kubelet and garbage collector, as far as the loop can see."""
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +24,7 @@ def is_settled(job: Json) -> bool:
 
 @dataclass
 class FakeCluster:
-    """Serves the loop's port from dictionaries; `now` is set by the test, faults by `fail_next`."""
+    """Serves the loop's port from dictionaries. A test sets the time by `now`, and faults by `fail_next`."""
 
     now: datetime
     batches: dict[str, Json] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from tests.support.history import SPEC, uid_of
 
 @dataclass
 class CustomResources:
-    """By (namespace, name); `error` is raised by every call while it is set."""
+    """Custom resources by (namespace, name). Every call raises `error` while it is set."""
 
     batches: dict[tuple[str, str], ClusterBatch]
     error: Exception | None = None

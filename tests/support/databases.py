@@ -1,4 +1,4 @@
-"""A database of its own for every test, with the roles of production and ways to take it away."""
+"""A separate database for every test, with the roles of production and ways to make it unavailable."""
 
 import threading
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Database:
-    """One database: a URL for each role of production, and the server that it is in."""
+    """One database: a URL for each role of production, and its server."""
 
     server: PostgresServer
     name: str

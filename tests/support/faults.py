@@ -1,4 +1,4 @@
-"""A world with a kubelet of its own, and with the faults of a cluster that several teams share: they come and they go."""
+"""A world with its own kubelet and with the temporary faults of a cluster that several teams share."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ class Problem(StrEnum):
 
 @unique
 class Silence(StrEnum):
-    """Which calls get no answer; nothing that is refused is meant here."""
+    """The calls that get no answer. Refusals are not among them."""
 
     EVERYTHING = "every call"
     CREATE_LOST = "a Job is not created, and nobody says so"
@@ -152,7 +152,7 @@ def labels_of(item: Json) -> AttemptLabels:
 
 @dataclass
 class FaultyWorld(World):
-    """The world in which time passes for everybody: pods start and end, Jobs meet their deadlines and are collected."""
+    """The world with time: pods start and end, Jobs reach their deadlines and are collected."""
 
     cluster: FaultyCluster = field(default_factory=lambda: FaultyCluster(now=START))
     rows: MemoryRows = field(default_factory=lambda: MemoryRows(now=START))

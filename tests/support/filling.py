@@ -1,4 +1,4 @@
-"""A database with many settled rows, made quickly, and a look at how the verbs' own statements run in it."""
+"""Fills a database quickly with many settled rows, and explains how the store's statements run in it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -78,7 +78,7 @@ def migrate_to_released(connection: Connection) -> None:
 
 @dataclass
 class Explained:
-    """How the statements of a verb ran: tables read from end to end, indexes used, and rows touched by the scans."""
+    """How the statements of a function ran: sequentially read tables, used indexes, and rows read by the scans."""
 
     sequential: set[str] = field(default_factory=set)
     indexes: set[str] = field(default_factory=set)

@@ -1,4 +1,4 @@
-"""Batches with a past, for tests of what is read: the real operator makes it, over the real store, on a clock of its own."""
+"""Batches with a past, for tests of reading. The real operator makes it over the real store, with a simulated clock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -47,7 +47,7 @@ def build_result(metrics: dict[str, float | int | None], provenance: dict[str, s
 
 @dataclass
 class History:
-    """The batches of one installation; each verb answers with the batch's row as it is then.
+    """The batches of one installation. Each method returns the batch's row after it.
 
     Accepting a batch takes a minute, and so does a backtest. An operator is there only while a verb runs.
     """

@@ -1,4 +1,4 @@
-"""A launch as the planner decides it, for tests of what becomes of it."""
+"""Builds a launch as the planner decides it, for tests of later steps."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""What every object of Kubernetes has in these tests: its moment and its labels."""
+"""The time of creation and the labels of all Kubernetes objects in these tests."""
 
 from datetime import UTC, datetime, timedelta
 

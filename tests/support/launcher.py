@@ -1,4 +1,4 @@
-"""Operators as processes of their own, over one fake API server and one database."""
+"""Runs operators as processes over one fake API server and one database."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""LEAN's stand-in on this machine: the container that the operator would make, as processes in folders of a test."""
+"""Runs LEAN's stand-in on this machine: the container of the operator, as processes in folders of a test."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""LEAN's own optimizer config, to be changed by tests."""
+"""LEAN's own optimizer config, which tests change."""
 
 import json
 from typing import Any

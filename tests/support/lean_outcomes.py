@@ -1,4 +1,4 @@
-"""Reading a folder of LEAN's files in a test: the request that it answers, and the outcome as what it must be."""
+"""Reads a folder of LEAN's files in a test, and asserts the kind of its outcome."""
 
 from dataclasses import replace
 from datetime import date

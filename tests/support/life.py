@@ -1,4 +1,4 @@
-"""Batches in the simulated world of `tests.support.operator`, as tests of passes begin with them."""
+"""Batches in the simulated world of `tests.support.operator`, for tests of passes."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A Backfleet on a real Kubernetes, as a user has it: kubectl, the REST API, and the objects in the namespace."""
+"""A Backfleet on a real Kubernetes, as a user sees it: kubectl, the REST API, and the objects in the namespace."""
 
 import json
 import subprocess

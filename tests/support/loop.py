@@ -1,4 +1,4 @@
-"""A loop over a fence and passes whose every answer a test decides."""
+"""A loop over a fake fence and fake passes. The test decides every answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ def report(due_seconds: float | None = None, **errors: str) -> PassReport:
 
 @dataclass
 class FakeFence:
-    """`is_free`: nobody else holds it; `is_away`: Postgres does not answer."""
+    """A fence. `is_free`: no other operator holds it. `is_away`: Postgres does not answer."""
 
     is_free: bool = True
     is_away: bool = False
@@ -45,7 +45,7 @@ class FakeFence:
 
 @dataclass
 class FakePasses:
-    """Every pass does what `do` says; `shown` are the outages that batches show."""
+    """Passes that each call `do`. `shown` are the outages that batches show."""
 
     do: Callable[[], PassReport] = report
     runs: int = 0

@@ -1,4 +1,4 @@
-"""The rows in memory: what `store.passes` does in SQL, as far as the planner sees it."""
+"""Rows in memory. They do what `store.passes` does in SQL, as far as the planner can see."""
 
 import copy
 from collections.abc import Callable, Collection, Mapping
@@ -32,7 +32,7 @@ from tests.support.rows import WorldRows, seen_outcome
 
 @dataclass
 class MemoryRows(WorldRows):
-    """`history` keeps every state a backtest was in, so that tests can say what never happened."""
+    """Rows in memory. `history` keeps every state of a backtest, so that tests can assert what never happened."""
 
     history: dict[tuple[str, int], list[BacktestState]] = field(default_factory=dict)
     _batches: dict[str, BatchRecord] = field(default_factory=dict)

@@ -19,7 +19,7 @@ def attempt_of(pod: Any) -> Attempt:
 
 @dataclass
 class Observer:
-    """Everything that happened to our pods while it ran; use as a context manager."""
+    """A record of everything that happened to our pods while it ran. Use it as a context manager."""
 
     api: client.ApiClient
     namespace: str

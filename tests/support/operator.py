@@ -60,7 +60,7 @@ def failure(reason: FailureReason = FailureReason.ENGINE_ERROR, message: str = "
 
 @dataclass
 class Operator:
-    """One operator's process; a new one over the same world is a restart."""
+    """One process of the operator. A new one over the same world is a restart."""
 
     cluster: ClusterPort
     rows: WorldRows

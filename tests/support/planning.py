@@ -1,4 +1,4 @@
-"""What the rules of a pass read, as values at the moment `NOW`: a test states only what matters to it."""
+"""Builds what the rules of a pass read, as values at the time `NOW`. A test states only what matters to it."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

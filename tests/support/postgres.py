@@ -1,4 +1,4 @@
-"""A real Postgres for tests: one server per session (or xdist worker), a database of its own for every test."""
+"""A real Postgres for tests: one server per session (or xdist worker), and a separate database for every test."""
 
 import ctypes
 import glob

@@ -1,4 +1,4 @@
-"""The rows in a real Postgres, written and read by the store's own verbs under a real fence."""
+"""Rows in a real Postgres. The store's own functions write and read them under a real fence."""
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -68,7 +68,7 @@ class StoredVerdict:
 
 @dataclass
 class PostgresRows(WorldRows):
-    """The rows of one world in a database that has one world at a time: making another one empties it."""
+    """The rows of one world in a database. The database has one world at a time: making another one empties it."""
 
     store: ClockedDatabase = field(kw_only=True)
     installation: str = INSTALLATION

@@ -1,4 +1,4 @@
-"""The operator as a process of its own, for tests: started, asked, killed, and gone when the test is over."""
+"""Runs the operator as a process: starts it, queries it, kills it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Sorts results by the rule that core compares two of them by."""
+"""Sorts results with the rule by which core compares two of them."""
 
 from collections.abc import Iterable
 from functools import cmp_to_key

@@ -1,4 +1,4 @@
-"""The released version, out of this clone's history: its chart, image and migrations are what upgrades start from."""
+"""The released version, from the history of this clone. Upgrades start from its chart, image and migrations."""
 
 import io
 import subprocess

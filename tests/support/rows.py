@@ -1,4 +1,4 @@
-"""The rows of a world, in memory or in a real Postgres: what the operator's passes need, and what tests ask and break."""
+"""The rows of a world, in memory or in a real Postgres: what passes need, and what tests read and damage."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
@@ -14,7 +14,7 @@ from backfleet.core.records import AttemptRecord, BatchRecord, Measured, Outcome
 
 
 class Verdict(Protocol):
-    """A settled result and what the criteria say of it."""
+    """A settled result and its verdict."""
 
     @property
     def metrics(self) -> Mapping[str, float | int | None]: ...
@@ -28,7 +28,7 @@ class Verdict(Protocol):
 
 @dataclass
 class WorldRows(ABC):
-    """`look` and `stale_look` bound what one pass sees: outcomes, and results of each batch to be judged again."""
+    """The rows of a world. `look` and `stale_look` bound what one pass reads: outcomes, and stale results of each batch."""
 
     now: datetime
     look: int = 200

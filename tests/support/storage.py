@@ -1,4 +1,4 @@
-"""Where an installed release keeps its results, what it says of that, and the documented way to a volume."""
+"""Reads where an installed release keeps its results, and follows the documented way to a volume."""
 
 import itertools
 import json

@@ -39,7 +39,7 @@ def read_days(symbol: str) -> list[Day]:
 
 
 class NaiveRsi:
-    """Fed close by close; None until `period` changes were seen."""
+    """An RSI that is fed close by close. It is None until it has seen `period` changes."""
 
     def __init__(self, period: int) -> None:
         self.period = period

@@ -1,4 +1,4 @@
-"""A spec that is good, to be bent by tests; and the strategies that a small installation has."""
+"""A valid spec that tests change, and the strategies of a small installation."""
 
 from typing import Any
 
