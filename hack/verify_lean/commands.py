@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory(prefix="verify-lean-", ignore_cleanup_errors=True) as folder:
             results, versions = [], set()
             for case, is_killed in runner.run(chosen, settings, Path(folder)):
-                there = Path(folder) / case.name / "results"
+                there = Path(folder) / case.name / "results/0"
                 results.append(check_case(case, there, is_killed))
                 versions.add(read_logs(there).engine_version)
     except (ClusterError, subprocess.SubprocessError, OSError) as error:

@@ -1,7 +1,8 @@
 """Checks finished results folders of LEAN: what the recorder would record, after the folder's exit code and after an abort.
 
-A results folder has an exit file of the shim. Two rules hold for every run: an abort after the results does not change the
-outcome, and the outcome does not mention the shutdown of LEAN's process. The outcomes are printed, so people can compare them.
+A results folder is that of one backtest: it has an exit file of the shim. Two rules hold for every run: an abort after the
+results does not change the outcome, and the outcome does not mention the shutdown of LEAN's process. The outcomes are
+printed, so people can compare them.
 """
 
 import shutil
@@ -28,7 +29,8 @@ OUTPUT_FILE = "output-tail.txt"
 
 def verify_folders(root: Path) -> int:
     """Return exit code 0 if the rules hold for every folder, 1 if not, and 2 if there is no folder."""
-    folders = [path for path in (root, *sorted(root.glob("*"))) if (path / wire.SHIM_EXIT_FILE).is_file()]
+    # Those of a pod are in folders by position, those before 0.3.0 in one.
+    folders = [path.parent for path in sorted(root.rglob(wire.SHIM_EXIT_FILE)) if path.is_file()]
     if not folders:
         say(f"error: {root}: expected results folders with a file {wire.SHIM_EXIT_FILE}, found none")
         return 2

@@ -30,6 +30,7 @@ from backfleet.engines.bars.backtest import load_bars, run, trade  # noqa: E402
 from backfleet.engines.bars.settings import BarsSettings  # noqa: E402
 from backfleet.engines.bars.strategies import STRATEGIES  # noqa: E402
 from tests.support.engines import make_request  # noqa: E402
+from tests.support.packs import pack_of  # noqa: E402
 
 BARS = 2500
 PERIOD = (date(2000, 3, 1), date(2010, 2, 8))
@@ -37,10 +38,11 @@ PERIOD = (date(2000, 3, 1), date(2010, 2, 8))
 TO_FIRST_BAR = """
 import os
 from backfleet.engines.bars import main
-request = main._request(os.environ)
-main.load_bars(request, main.BarsSettings.from_environment(os.environ))
+from backfleet.engines.forking import read_pack_orders
+request = next(read_pack_orders(os.environ).pack.requests)
+main.PreparedBars(os.environ).prepare(request)
 """
-"""What the command does before its first bar: imports, request, settings, data."""
+"""What the command does before its first bar: imports, pack, settings, data."""
 
 
 def main() -> int:
@@ -82,7 +84,7 @@ def milliseconds(work: Callable[[], Any], runs: int) -> list[float]:
 
 def measure_start(starts: int) -> dict[str, float]:
     """Return the seconds of CPU, user and system, of a process that does all that comes before the first bar."""
-    environment = {wire.ENV_REQUEST: make_request(days=PERIOD).to_json(), "PYTHONPATH": str(ROOT / "operator")}
+    environment = {wire.ENV_PACK: pack_of(make_request(days=PERIOD)).to_json(), "PYTHONPATH": str(ROOT / "operator")}
     seconds = []
     for _ in range(starts + 1):
         before = children_cpu()

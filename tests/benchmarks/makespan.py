@@ -110,10 +110,13 @@ def pod_template(live: Live) -> dict[str, Any]:
     live.delete("template")
     template["metadata"] = {"labels": {"backfleet-benchmark": "native"}}
     recorder = template["spec"]["containers"][0]
-    own_name = {"name": "BACKFLEET_ATTEMPT_ID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
-    url = {"name": "BACKFLEET_RECORDER_DATABASE_URL", "value": scratch_url(live)}
-    kept = [e for e in recorder["env"] if e["name"] not in (own_name["name"], url["name"])]
-    recorder["env"] = [*kept, own_name, url]
+    own_name = {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    values = {each["name"]: each.get("value", "") for each in recorder["env"]}
+    # The kubelet puts the pod's name in the place of the batch, so every pod records an attempt of its own.
+    pack = {**json.loads(values["BACKFLEET_PACK"]), "batch": "$(POD_NAME)"}
+    own = {"BACKFLEET_PACK": json.dumps(pack), "BACKFLEET_RECORDER_DATABASE_URL": scratch_url(live)}
+    kept = [each for each in recorder["env"] if each["name"] not in own]
+    recorder["env"] = [*kept, own_name, *({"name": name, "value": value} for name, value in own.items())]
     return template
 
 

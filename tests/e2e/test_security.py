@@ -101,10 +101,16 @@ def sight(live: Live) -> Iterator[dict[str, Any]]:
         live.delete("watched")
 
 
-def test_the_environment_holds_the_request_and_no_credential(sight: dict[str, Any]) -> None:
+def test_the_environment_holds_the_pack_and_no_credential(sight: dict[str, Any]) -> None:
     names = set(sight["environment"])
     known = {
-        wire.ENV_REQUEST,
+        wire.ENV_PACK,
+        wire.ENV_PACK_MEMBERS,
+        wire.ENV_PACK_SECONDS,
+        wire.ENV_PACK_FIRST,
+        wire.ENV_PACK_LEFT,
+        wire.ENV_COMMAND_TIMEOUT,
+        wire.ENV_SCRATCH_PATHS,
         wire.ENV_BACKTEST_TIMEOUT,
         "HOME",
         "PATH",
@@ -117,13 +123,15 @@ def test_the_environment_holds_the_request_and_no_credential(sight: dict[str, An
     assert extra <= {"LANG", "LC_CTYPE", "TERM", "GPG_KEY", "PYTHON_VERSION", "PYTHON_SHA256"}, (
         "something new: is it meant to be seen?"
     )
-    assert wire.ENV_REQUEST in names
+    assert wire.ENV_PACK in names
     for text in (json.dumps(sight["environment"]), *sight["others"]):
         assert not re.search(r"postgres(ql)?://|password|secret|token", text, re.IGNORECASE)
 
 
 def test_it_sees_its_own_container_s_processes_alone(sight: dict[str, Any]) -> None:
-    assert 1 <= sight["processes"] <= 8, "shim, its keeper of stderr (sh, tee, tail), timeout, engine and the probe"
+    assert 1 <= sight["processes"] <= 8, (
+        "shim, its keeper of stderr (sh, tee, tail), timeout, supervisor, member and the probe"
+    )
     assert all("backfleet-recorder" not in text for text in sight["others"])
 
 

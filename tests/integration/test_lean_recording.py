@@ -9,7 +9,7 @@ import pytest
 from backfleet.core.backtests import Result
 from backfleet.core.records import Measured
 from backfleet.engines.lean.outcome import outcome_of_run
-from backfleet.recorder.appending import Answer, append_outcome
+from backfleet.recorder.appending import Answer, append_rows, row
 from tests.support.changes import Life, attempt, succeed
 from tests.support.databases import Database
 from tests.support.launched import launched
@@ -44,7 +44,7 @@ def test_what_lean_wrote_arrives_text_for_text_and_its_figures_as_they_are(
     written = outcome_of_run(tmp_path, REQUEST)
     assert isinstance(written.ending, Result)
     assert written.ending.statistics == statistics
-    assert append_outcome(database.recorder_url, attempt().id, written).answer is Answer.APPENDED
+    assert append_rows(database.recorder_url, [row(attempt().id, written)]).answer is Answer.APPENDED
     (outcome,) = life.look().outcomes
     assert isinstance(outcome.ending, Measured)
     metrics = outcome.ending.metrics

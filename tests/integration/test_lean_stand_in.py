@@ -12,10 +12,10 @@ import pytest
 from backfleet.core.backtests import BacktestRequest, Failure, Result
 from backfleet.engines.bars.backtest import load_bars, run
 from backfleet.engines.lean.engine import LeanEngine
-from backfleet.engines.shim import read_report
+from backfleet.engines.reports import read_report
 from tests.lean_stand_in import scenarios
 from tests.lean_stand_in.scenarios import SCENARIOS
-from tests.support.lean import PROJECT, container_of, run_container, with_scenario
+from tests.support.lean import PROJECT, container_of, run_container, text_of, with_scenario
 from tests.support.observer import wait_until
 
 REQUEST = BacktestRequest(
@@ -64,7 +64,7 @@ def test_every_scenario_is_here_or_on_the_cluster() -> None:
 def test_a_scenario_ends_with_its_exit_code_and_reason(tmp_path: Path, scenario: str) -> None:
     code, reason = ENDS[scenario]
     ending = outcome_of(with_scenario(REQUEST, scenario), tmp_path, 2 if scenario == "hang" else 30)
-    assert read_report(tmp_path / "results").exit_code == code
+    assert read_report(tmp_path / "results/0").exit_code == code
     assert (ending.reason.value if isinstance(ending, Failure) else None) == reason
 
 
@@ -123,7 +123,7 @@ def test_a_version_from_half_way_is_there_while_it_runs(tmp_path: Path, monkeypa
     monkeypatch.setattr(scenarios, "misbehave", look)
     container = container_of(REQUEST, tmp_path)
     assert container.config is not None
-    assert scenarios.run(json.loads(container.config) | {"results-destination-folder": str(results)}) == 0
+    assert scenarios.run(json.loads(text_of(container.config)) | {"results-destination-folder": str(results)}) == 0
     body = seen[0]
     assert (body["statistics"], body["state"]["EndTime"], body["state"]["Status"]) == ({}, "", "Running")
     assert "algorithmConfiguration" not in body
@@ -131,7 +131,7 @@ def test_a_version_from_half_way_is_there_while_it_runs(tmp_path: Path, monkeypa
 
 def test_the_files_are_those_of_lean(tmp_path: Path) -> None:
     outcome_of(REQUEST, tmp_path)
-    names = {path.name for path in (tmp_path / "results").iterdir()}
+    names = {path.name for path in (tmp_path / "results/0").iterdir()}
     report = next(name for name in names if name.startswith("data-monitor-report-"))
     stamp = report.removeprefix("data-monitor-report-").removesuffix(".json")
     assert names == {
@@ -142,14 +142,18 @@ def test_the_files_are_those_of_lean(tmp_path: Path) -> None:
 
 CRASHES = [
     pytest.param({"command": ("dotnet", "QuantConnect.Lean.Launcher.dll", "--symbols", "SPY")}, id="unknown option"),
-    pytest.param({"config": '{"environment": '}, id="configuration that is no JSON"),
-    pytest.param({"config": '{"environment": "live", "environments": {}}'}, id="environment that is not defined"),
+    pytest.param({"head": '{"environment": '}, id="configuration that is no JSON"),
+    pytest.param({"head": '{"environment": "live", "environments": {}, "r": "'}, id="environment that is not defined"),
 ]
 
 
 @pytest.mark.parametrize("changes", CRASHES)
 def test_what_lean_does_not_take_is_an_abort_before_any_file(tmp_path: Path, changes: dict) -> None:
-    results = run_container(replace(container_of(REQUEST, tmp_path), **changes), tmp_path)
+    container = container_of(REQUEST, tmp_path)
+    assert container.config is not None
+    head = changes.pop("head", container.config.head)
+    container = replace(container, **changes, config=replace(container.config, head=head))
+    results = run_container(container, tmp_path)
     assert read_report(results).exit_code == 134
     assert {path.name for path in results.iterdir()} == {"backfleet-exit", "backfleet-stderr"}
     ending = LeanEngine().outcome(results, REQUEST).ending
@@ -168,9 +172,9 @@ def test_a_run_is_the_same_whatever_becomes_of_its_process_after_the_results(
     request = with_scenario(REQUEST, scenario)
     request = replace(request, parameter_texts={**request.parameter_texts, "shutdown": shutdown})
     ending = outcome_of(request, tmp_path)
-    report = read_report(tmp_path / "results")
+    report = read_report(tmp_path / "results/0")
     assert (report.exit_code, report.is_ended) == (code, shutdown == "wait")
-    said, ended = (tmp_path / "results" / name for name in ("log.txt", "backfleet-exit"))
+    said, ended = (tmp_path / "results/0" / name for name in ("log.txt", "backfleet-exit"))
     # The shim gives two seconds and looks every half one: 3 on a machine of its own. The stand-in would take ten.
     assert ended.stat().st_mtime - said.stat().st_mtime < scenarios.SHUTDOWN_SECONDS / 2
     assert (ending.reason.value if isinstance(ending, Failure) else None) == ENDS[scenario][1]
@@ -188,7 +192,7 @@ def test_a_project_that_is_not_there_is_named_before_lean_starts(tmp_path: Path)
     assert isinstance(ending, Failure)
     assert ending.reason.value == "EngineError"
     assert f"{PROJECT}/main.py. The engine was not started." in ending.message
-    assert not (tmp_path / "results" / "log.txt").exists()
+    assert not (tmp_path / "results/0" / "log.txt").exists()
 
 
 def test_a_configuration_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:

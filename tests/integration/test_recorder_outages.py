@@ -15,13 +15,14 @@ import pytest
 
 from backfleet.core.backtests import Outcome, Result, attempt_id, result_to_json
 from backfleet.engines.noop import run as run_noop
-from backfleet.recorder.appending import Answer, append_outcome
+from backfleet.recorder.appending import Answer, append_rows, row
 from backfleet.recorder.main import run
-from backfleet.recorder.recording import Clock, record
+from backfleet.recorder.recording import Clock, Recording
 from tests.support.changes import UID
 from tests.support.databases import Database
 from tests.support.engines import make_request, write_exit, write_result
 from tests.support.launched import launched
+from tests.support.packs import pack_of
 from tests.support.proxy import Proxy
 from tests.unit.recorder.test_orders import ORDERS
 
@@ -30,6 +31,7 @@ pytestmark = pytest.mark.postgres
 ATTEMPT = attempt_id(UID, 0, 1)
 REQUEST = make_request("Noop", {"value": "1.25"})
 GOOD = run_noop(REQUEST)
+ROWS = [row(ATTEMPT, Outcome(ending=GOOD))]
 NEVER_SLEEPS = Clock(now=time.monotonic, sleep=lambda _: pytest.fail("it sleeps"))
 
 
@@ -54,12 +56,17 @@ def rows(database: Database) -> list[tuple[str, str | None, str | None]]:
 def environment_of(folder: Path, url: str) -> dict[str, str]:
     return {
         "BACKFLEET_ENGINE": "noop",
-        "BACKFLEET_REQUEST": REQUEST.to_json(),
-        "BACKFLEET_ATTEMPT_ID": ATTEMPT,
+        "BACKFLEET_PACK": pack_of(REQUEST, UID, 0, 1).to_json(),
         "BACKFLEET_RECORDER_DATABASE_URL": url,
         "BACKFLEET_RESULTS_PATH": str(folder),
         "BACKFLEET_TERMINATION_LOG": str(folder / "last-word"),
     }
+
+
+def leave(folder: Path, code: int) -> None:
+    """Leave what the shim writes of the only member."""
+    (folder / "0").mkdir()
+    write_exit(folder / "0", code)
 
 
 def start(environment: Mapping[str, str]) -> subprocess.Popen[str]:
@@ -71,11 +78,11 @@ def start(environment: Mapping[str, str]) -> subprocess.Popen[str]:
 def test_an_attempt_that_the_database_does_not_know_is_not_tried_again(
     database: Database, url: str, tmp_path: Path
 ) -> None:
-    write_exit(tmp_path, 10)
-    environment = environment_of(tmp_path, url) | {"BACKFLEET_ATTEMPT_ID": attempt_id(UID, 7, 1)}
-    assert run(environment, append_outcome, NEVER_SLEEPS) == 5
+    leave(tmp_path, 10)
+    environment = environment_of(tmp_path, url) | {"BACKFLEET_PACK": pack_of(REQUEST, UID, 7, 1).to_json()}
+    assert run(environment, append_rows, NEVER_SLEEPS) == 5
     word = json.loads((tmp_path / "last-word").read_text())
-    assert (word["recorded"], word["reason"]) == (False, "NoData")
+    assert (word["recorded"], word["notTaken"]) == (0, 1)
     assert "foreign key" in word["message"]
     assert rows(database) == []
 
@@ -90,9 +97,10 @@ def test_an_attempt_that_the_database_does_not_know_is_not_tried_again(
     ids=["nul", "surrogate", "too large"],
 )
 def test_what_postgres_refuses_is_recorded_as_a_recorder_error(database: Database, url: str, outcome: Result) -> None:
-    orders = replace(ORDERS, attempt_id=ATTEMPT, database_url=url)
-    refused = Outcome(ending=outcome, exit_code=0)
-    assert record(orders, refused, append_outcome, NEVER_SLEEPS, lambda *args, **fields: None).is_recorded
+    orders = replace(ORDERS, database_url=url)
+    recording = Recording(orders, append_rows, NEVER_SLEEPS, lambda *args, **fields: None)
+    recording.record([(ATTEMPT, Outcome(ending=outcome, exit_code=0))])
+    assert recording.tally.recorded == 1
     ((kind, reason, message),) = rows(database)
     assert (kind, reason) == ("failed", "RecorderError")
     assert message is not None
@@ -109,8 +117,8 @@ def test_a_lost_answer_to_the_commit_is_recorded_once(database: Database, url: s
 
         # The pumps take `rewrite` when a connection opens, so it is set before and the second goes direct.
         proxy.rewrite = lose_commit
-        assert append_outcome(proxy.url_of(url), ATTEMPT, Outcome(ending=GOOD)).answer is Answer.AWAY
-    assert append_outcome(url, ATTEMPT, Outcome(ending=GOOD)).answer is Answer.DUPLICATE
+        assert append_rows(proxy.url_of(url), ROWS).answer is Answer.AWAY
+    assert append_rows(url, ROWS).answer is Answer.DUPLICATE
     assert len(rows(database)) == 1
 
 
@@ -118,7 +126,7 @@ def test_a_server_that_is_silent_is_given_up(database: Database, url: str) -> No
     with database.behind_proxy() as proxy:
         proxy.freeze()
         started = time.monotonic()
-        reply = append_outcome(proxy.url_of(url), ATTEMPT, Outcome(ending=GOOD), call_seconds=0.5)
+        reply = append_rows(proxy.url_of(url), ROWS, call_seconds=0.5)
         assert (reply.answer, reply.message) == (Answer.AWAY, "the database did not answer within 0.5 s")
         assert time.monotonic() - started < 5
     assert rows(database) == []
@@ -126,27 +134,28 @@ def test_a_server_that_is_silent_is_given_up(database: Database, url: str) -> No
 
 def test_a_wrong_password_is_an_outage_that_does_not_show_it(database: Database, url: str) -> None:
     wrong = url.replace(database.server.password, "not-the-password")
-    reply = append_outcome(wrong, ATTEMPT, Outcome(ending=GOOD))
+    reply = append_rows(wrong, ROWS)
     assert reply.answer is Answer.AWAY
     assert "password authentication failed" in reply.message
     assert "not-the-password" not in reply.message
 
 
 def test_the_program_records_from_its_environment_alone(database: Database, url: str, tmp_path: Path) -> None:
-    write_exit(tmp_path)
-    write_result(tmp_path, result_to_json(GOOD))
+    leave(tmp_path, 0)
+    write_result(tmp_path / "0", result_to_json(GOOD))
     process = start(environment_of(tmp_path, url.replace("postgresql://", "postgresql+psycopg2://")))
     _, written = process.communicate(timeout=60)
     assert process.returncode == 0, written
     assert [json.loads(line)["event"] for line in written.splitlines()] == ["outcome read", "recorded"]
-    assert json.loads((tmp_path / "last-word").read_text()) == {"recorded": True, "kind": "succeeded", "message": ""}
+    word = json.loads((tmp_path / "last-word").read_text())
+    assert (word["recorded"], word["succeeded"], word["message"]) == (1, 1, "")
     assert database.server.password not in written
     assert rows(database) == [("succeeded", None, None)]
 
 
 @pytest.mark.parametrize("is_silent", [True, False], ids=["while the server is silent", "between two tries"])
 def test_sigterm_ends_the_program_at_once(database: Database, url: str, tmp_path: Path, is_silent: bool) -> None:
-    write_exit(tmp_path, 10)
+    leave(tmp_path, 10)
     with database.behind_proxy() as proxy:
         if is_silent:
             proxy.freeze()
@@ -160,6 +169,7 @@ def test_sigterm_ends_the_program_at_once(database: Database, url: str, tmp_path
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 4
         process.stderr.close()
-    word = {"recorded": False, "message": "the recorder was terminated before it recorded the outcome"}
-    assert json.loads((tmp_path / "last-word").read_text()) == word
+    word = json.loads((tmp_path / "last-word").read_text())
+    message = "the recorder was terminated before it had recorded every outcome"
+    assert (word["recorded"], word["message"]) == (0, message)
     assert rows(database) == []

@@ -12,13 +12,14 @@ import pytest
 
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.bars.market_data import PACKAGED_FOLDER
-from backfleet.engines.lean.engine import CONFIG_PATH, IMAGE_DATA_FOLDER, LAUNCHER, LAUNCHER_FOLDER
+from backfleet.engines.lean.configuration import CONFIG_PATH
+from backfleet.engines.lean.engine import IMAGE_DATA_FOLDER, LAUNCHER, LAUNCHER_FOLDER
 from backfleet.engines.protocol import EngineContainer
 from hack.verify_lean.cases import SAMPLE_FILE, Case, cases
 from hack.verify_lean.commands import check_case, main
 from hack.verify_lean.manifests import PROJECTS, build_config_map, build_pod, build_pod_spec, settings_of
 from hack.verify_lean.runners import docker_command
-from tests.support.lean import run_container
+from tests.support.lean import config_of, run_container
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = {case.name: case for case in cases(hang_seconds=2)}
@@ -42,10 +43,9 @@ def run_here(case: Case, folder: Path) -> Path:
         ("/projects/", f"{PROJECTS}/"),
     ):
         env = {key: text.replace(there, str(here)) for key, text in env.items()}
-    config = env.pop("BACKFLEET_ENGINE_CONFIG")
     container = EngineContainer(
         image="", command=(*LAUNCHER, "--config", CONFIG_PATH), environment=env, working_folder=LAUNCHER_FOLDER,
-        config=config, config_path=CONFIG_PATH,
+        config=config_of(env),
     )  # fmt: skip
     return run_container(container, folder, case.timeout_seconds)
 

@@ -8,6 +8,7 @@ import pytest
 from backfleet.core.planning.observation import Limits
 from backfleet.core.records import StoredCatalog, StrategyRecord
 from tests.scenarios.conftest import NewWorld
+from tests.support.lean import config_of, text_of
 from tests.support.operator import World, batch_spec
 
 LEAN = {"name": "lean"}
@@ -24,7 +25,7 @@ def known(new_world: NewWorld, **limits: Any) -> World:
 def project_of(made: World) -> str:
     (engine,) = made.cluster.jobs[made.cluster.active_jobs[0]]["spec"]["template"]["spec"]["initContainers"]
     env = {entry["name"]: entry["value"] for entry in engine["env"]}
-    return str(json.loads(env["BACKFLEET_ENGINE_CONFIG"])["algorithm-location"])
+    return str(json.loads(text_of(config_of(env)))["algorithm-location"])
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_file_class_and_claim_of_a_batch_reach_its_job(new_world: NewWorld) -> N
     made.turn(2)
     pod = made.cluster.jobs[made.cluster.active_jobs[0]]["spec"]["template"]["spec"]
     env = {entry["name"]: entry["value"] for entry in pod["initContainers"][0]["env"]}
-    told = json.loads(env["BACKFLEET_ENGINE_CONFIG"])
+    told = json.loads(text_of(config_of(env)))
     assert (told["algorithm-location"], told["algorithm-type-name"]) == (
         "/projects/STR-099_Known/bin/Known.dll",
         "Known.Algo",

@@ -148,7 +148,7 @@ def fail(each: AttemptRecord, state: BacktestState = BacktestState.FAILED, **cha
 
 def append_outcome(url: str, attempt_id: str, said: Outcome) -> None:
     """Append an outcome as the recorder does, with its own code and role."""
-    assert appending.append_outcome(url, attempt_id, said).answer is appending.Answer.APPENDED
+    assert appending.append_rows(url, [appending.row(attempt_id, said)]).answer is appending.Answer.APPENDED
 
 
 def close(each: AttemptRecord) -> CloseOutcome:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from backfleet import catalog
 from backfleet.core.backtests import Outcome
-from backfleet.recorder.appending import INSERT, row
+from backfleet.recorder.appending import insert_of, row
 from backfleet.store.migration.command import MigrationSettings, migrate
 from backfleet.store.migration.seeding import seed
 from backfleet.store.postgres.fence import Fence
@@ -136,4 +136,4 @@ class ClockedDatabase:
     def record(self, attempt_id: str, outcome: Outcome) -> None:
         """Record as the recorder does, with its own statement and role."""
         with self.recorder.cursor() as cursor:
-            cursor.execute(INSERT, row(attempt_id, outcome))
+            cursor.execute(insert_of(cursor, [row(attempt_id, outcome)]))

@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import psycopg2
-
 from backfleet.core import wire
-from backfleet.recorder.appending import INSERT, row
+from backfleet.core.packs import PackRequest
+from backfleet.recorder.appending import Answer, append_rows, row
 from tests.support.databases import Database
 from tests.support.operator import batch_spec, result
 from tests.support.processes import OperatorProcess
@@ -51,11 +50,9 @@ class Launcher:
     def record(self, job: dict[str, Any]) -> None:
         """Append an outcome as a recorder does, with its rights."""
         env = job["spec"]["template"]["spec"]["containers"][0]["env"]
-        attempt = next(each["value"] for each in env if each["name"] == wire.ENV_ATTEMPT_ID)
-        connection = psycopg2.connect(self.database.recorder_url)
-        with connection, connection.cursor() as cursor:
-            cursor.execute(INSERT, row(attempt, result()))
-        connection.close()
+        pack = PackRequest.from_json(next(each["value"] for each in env if each["name"] == wire.ENV_PACK))
+        rows = [row(attempt, result()) for attempt in pack.attempt_ids]
+        assert append_rows(self.database.recorder_url, rows).answer is Answer.APPENDED
 
 
 def watched(api: ApiServer) -> set[str]:

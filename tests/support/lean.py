@@ -1,38 +1,61 @@
 """Runs LEAN's stand-in on this machine: the container of the operator, as processes in folders of a test."""
 
-import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
+from backfleet.core.packs import PackRequest
 from backfleet.engines import shim
 from backfleet.engines.bars.market_data import PACKAGED_FOLDER
+from backfleet.engines.lean.configuration import OBJECT_STORE
 from backfleet.engines.lean.engine import LAUNCHER_FOLDER, LeanEngine
-from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
+from backfleet.engines.protocol import EngineConfig, EngineContainer, EngineSettings, VolumeMount
 from tests.support.packs import pack_of
 
 STAND_IN = Path(__file__).resolve().parents[1] / "lean_stand_in"
 PROJECT = "STR-001_RSI_MeanReversion_ETF"
 
 
-def container_of(request: BacktestRequest, folder: Path) -> EngineContainer:
-    """Return the engine's container with its project and data on this machine."""
-    project = folder / "projects" / (request.lean_project_path or PROJECT)
+def text_of(config: EngineConfig, position: int = 0, results: str = wire.RESULTS_PATH) -> str:
+    """Return the file that the shim writes before the backtest at a position."""
+    return f"{config.head}{results}/{position}{config.middle}{config.lines[position]}{config.tail}"
+
+
+def config_of(environment: Mapping[str, str]) -> EngineConfig:
+    """Return the file that the variables of an engine's container describe."""
+    head, middle, tail = environment[wire.ENV_ENGINE_CONFIG].split("\n")
+    lines = tuple(environment[wire.ENV_ENGINE_CONFIG_LINES].split("\n"))
+    path = environment[wire.ENV_ENGINE_CONFIG_PATH]
+    return EngineConfig(path=path, head=head, middle=middle, tail=tail, lines=lines)
+
+
+def container_of(request: BacktestRequest | PackRequest, folder: Path) -> EngineContainer:
+    """Return the engine's container of a pack (of one) with its project and data on this machine."""
+    pack = request if isinstance(request, PackRequest) else pack_of(request)
+    project = folder / "projects" / (pack.common.lean_project_path or PROJECT)
     project.mkdir(parents=True, exist_ok=True)
     (project / "main.py").write_text("# the stand-in runs the strategy of this name by `bars`\n")
     mounts = (
         VolumeMount(name=wire.VOLUME_PROJECTS, mount_path=str(folder / "projects"), source={}),
         VolumeMount(name=wire.VOLUME_DATA, mount_path=str(PACKAGED_FOLDER), source={}),
     )
-    return LeanEngine().container(pack_of(request), EngineSettings(image="lean-stand-in", mounts=mounts))
+    return LeanEngine().container(pack, EngineSettings(image="lean-stand-in", mounts=mounts))
 
 
 def run_container(container: EngineContainer, folder: Path, timeout_seconds: float = 30) -> Path:
-    """Run it under the real shim. Return the results folder. What is absolute in the pod lies below `folder` here."""
+    """Run a pack of one under the real shim. Return its results folder."""
+    return run_pack_container(container, folder, timeout_seconds) / "0"
+
+
+def run_pack_container(
+    container: EngineContainer, folder: Path, timeout_seconds: float = 30, pack_seconds: int = 300
+) -> Path:
+    """Run all under the real shim. Return the pack's results folder. What is absolute in the pod lies below `folder` here."""
     results, launcher = folder / "results", folder / "launcher"
     results.mkdir(exist_ok=True)
     launcher.mkdir(exist_ok=True)
@@ -41,21 +64,28 @@ def run_container(container: EngineContainer, folder: Path, timeout_seconds: flo
     for name, target in (("dotnet", STAND_IN / "dotnet"), ("python3", Path(sys.executable))):
         (folder / "bin" / name).unlink(missing_ok=True)
         (folder / "bin" / name).symlink_to(target)
-    assert container.config is not None
-    assert container.config_path is not None
-    config_path = str(folder / "lean-config.json")
-    words = [word.replace(container.config_path, config_path) for word in container.command]
-    words = [str(results) if word == wire.RESULTS_PATH else word for word in words]
+    config = container.config
+    assert config is not None
+    # As in the pod: the file, LEAN's object store and the links to the data are in the scratch folder.
+    scratch = folder / "tmp"
+    scratch.mkdir(exist_ok=True)
+    words = [word.replace(f"{wire.SCRATCH_PATH}/lean-", f"{scratch}/lean-") for word in container.command]
     environment = {
-        **{key: text.replace(f"{wire.RESULTS_PATH}/", f"{results}/") for key, text in container.environment.items()},
+        **container.environment,
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
         "PYTHONPATH": f"{STAND_IN.parent}:{STAND_IN.parents[1] / 'operator'}:{':'.join(sys.path)}",
         wire.ENV_BACKTEST_TIMEOUT: str(timeout_seconds),
-        wire.ENV_ENGINE_CONFIG: container.config.replace(json.dumps(wire.RESULTS_PATH), json.dumps(str(results))),
-        wire.ENV_ENGINE_CONFIG_PATH: config_path,
+        wire.ENV_RESULTS_PATH: str(results),
+        wire.ENV_TERMINATION_LOG: str(folder / "termination-log"),
+        wire.ENV_PACK_MEMBERS: f"0:{len(config.lines)}:1",
+        wire.ENV_PACK_SECONDS: str(pack_seconds),
+        wire.ENV_SCRATCH_PATHS: str(scratch),
+        wire.ENV_ENGINE_CONFIG: config.common.replace(f'"{OBJECT_STORE}"', f'"{scratch}/lean-storage"'),
+        wire.ENV_ENGINE_CONFIG_LINES: "\n".join(config.lines),
+        wire.ENV_ENGINE_CONFIG_PATH: str(scratch / Path(config.path).name),
     }
-    command = [word.replace(f"{wire.RESULTS_PATH}/", f"{results}/") for word in shim.command(tuple(words))]
-    done = subprocess.run(command, cwd=launcher, env=environment, check=False, timeout=60, capture_output=True)
+    command = shim.command(tuple(words))
+    done = subprocess.run(command, cwd=launcher, env=environment, check=False, timeout=200, capture_output=True)
     assert container.working_folder == LAUNCHER_FOLDER
     assert done.returncode == 0
     return results

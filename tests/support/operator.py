@@ -10,9 +10,11 @@ from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import ClusterPort
 from backfleet.controller.passes import Passes, PassReport, Rows
 from backfleet.core.backtests import Failure, Outcome, Result
+from backfleet.core.packs import PackRequest
 from backfleet.core.planning.effects import Effect
 from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
+from backfleet.core.wire import ENV_PACK
 from backfleet.settings import Settings
 from tests.support.cluster import NAMESPACE, START, FakeCluster
 from tests.support.memory import MemoryRows
@@ -127,7 +129,8 @@ class World:
 
     def attempt_of(self, job: str) -> str:
         env = self.cluster.jobs[job]["spec"]["template"]["spec"]["containers"][0]["env"]
-        return next(each["value"] for each in env if each["name"] == "BACKFLEET_ATTEMPT_ID")
+        (attempt,) = PackRequest.from_json(next(each["value"] for each in env if each["name"] == ENV_PACK)).attempt_ids
+        return attempt
 
     def record(self, job: str, outcome: Outcome, *, ends: bool = True) -> None:
         """Let the engine run, the recorder append, and the Job end."""

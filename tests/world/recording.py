@@ -7,10 +7,11 @@ from tempfile import TemporaryDirectory
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
+from backfleet.core.packs import PackRequest
 from backfleet.core.reasons import FailureReason
 from backfleet.engines import noop
 from backfleet.engines.program import EXIT_ERROR, write_error
-from backfleet.recorder.appending import append_outcome
+from backfleet.recorder.appending import append_rows
 from backfleet.recorder.main import MONOTONIC, run
 from tests.world.fates import Fate
 from tests.world.kinds import Json
@@ -43,8 +44,11 @@ class Recorder:
                 wire.ENV_RECORDER_DATABASE_URL: self.database_url,
                 wire.ENV_RECORDER_PATIENCE: "0",
             }
-            leave_files(folder, BacktestRequest.from_json(environment[wire.ENV_REQUEST]), fate, started, finished)
-            code = run(environment, append_outcome, MONOTONIC)
+            for position, request in enumerate(PackRequest.from_json(environment[wire.ENV_PACK]).requests):
+                own = folder / str(position)
+                own.mkdir()
+                leave_files(own, request, fate, started, finished)
+            code = run(environment, append_rows, MONOTONIC)
             return Ending(code, last_word.read_text() if last_word.exists() else "")
 
 
@@ -61,7 +65,7 @@ def patience_of(pod: Json) -> float:
 
 
 def leave_files(folder: Path, request: BacktestRequest, fate: Fate, started: datetime, finished: datetime) -> None:
-    """What the engine and the shim leave in the results folder."""
+    """What the engine and the shim leave in the folder of a member."""
     code, kills = 0, 0
     if fate is Fate.OOM_IN_ENGINE:
         code, kills = KILLED, 1

@@ -1,8 +1,8 @@
-"""Builds the manifest of an attempt's Job: the engine as init container under the shim, the recorder after it. Pure."""
+"""Builds the manifest of a pack's Job: the engine as init container under the shim, the recorder after it. Pure."""
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backfleet.core import wire
@@ -29,7 +29,7 @@ _RESTRICTED = {
 
 
 def build_job(create: CreateJob, engine: Engine, settings: Settings) -> dict[str, Any]:
-    """Build the Job of one attempt, owned by its batch."""
+    """Build the Job of one pack, owned by its batch."""
     attempt, batch = create.attempt, create.batch
     labels = job_labels(create)
     return {
@@ -156,13 +156,9 @@ def _engine_container(create: CreateJob, container: EngineContainer, settings: S
     configured = settings.engines[create.pack.common.engine]
     environment = {
         "HOME": wire.SCRATCH_PATH,
-        wire.ENV_REQUEST: next(create.pack.requests).to_json(),
-        wire.ENV_BACKTEST_TIMEOUT: str(create.shape.backtest_timeout_seconds),
+        **_shim_environment(create, container, tuple(_writable(configured).values())),
         **container.environment,
     }
-    if container.config is not None and container.config_path is not None:
-        environment[wire.ENV_ENGINE_CONFIG] = container.config
-        environment[wire.ENV_ENGINE_CONFIG_PATH] = container.config_path
     mounts: list[dict[str, Any]] = [
         {"name": _RESULTS, "mountPath": wire.RESULTS_PATH},
         {"name": _SCRATCH, "mountPath": wire.SCRATCH_PATH},
@@ -188,6 +184,24 @@ def _engine_container(create: CreateJob, container: EngineContainer, settings: S
         "securityContext": {**_RESTRICTED, **configured.security_context},
         "volumeMounts": mounts,
     }
+
+
+def _shim_environment(create: CreateJob, container: EngineContainer, writable: Sequence[str]) -> dict[str, str]:
+    shape, pack, config = create.shape, create.pack, container.config
+    environment = {
+        wire.ENV_BACKTEST_TIMEOUT: str(shape.backtest_timeout_seconds),
+        wire.ENV_PACK_MEMBERS: pack.to_runs(),
+        wire.ENV_PACK_SECONDS: str(shape.pack_seconds),
+        wire.ENV_SCRATCH_PATHS: "\n".join((wire.SCRATCH_PATH, *writable)),
+    }
+    if container.runs_packs:
+        limit = shim.command_timeout_seconds(shape.backtest_timeout_seconds, shape.pack_seconds)
+        environment[wire.ENV_COMMAND_TIMEOUT] = str(limit)
+    if config is not None:
+        environment[wire.ENV_ENGINE_CONFIG] = config.common
+        environment[wire.ENV_ENGINE_CONFIG_LINES] = "\n".join(config.lines)
+        environment[wire.ENV_ENGINE_CONFIG_PATH] = config.path
+    return environment
 
 
 def _volumes(mounts: Iterable[VolumeMount]) -> dict[str, VolumeMount]:
@@ -220,8 +234,7 @@ def _recorder_container(create: CreateJob, engine_image: str, settings: Settings
     environment = {
         wire.ENV_ENGINE: create.pack.common.engine,
         wire.ENV_ENGINE_IMAGE: engine_image,
-        wire.ENV_REQUEST: next(create.pack.requests).to_json(),
-        wire.ENV_ATTEMPT_ID: create.pack.attempt_ids[0],
+        wire.ENV_PACK: create.pack.to_json(),
         wire.ENV_RECORDER_PATIENCE: str(recorder.patience_seconds),
     }
     secret = {"secretKeyRef": {"name": recorder.secret_name, "key": recorder.secret_key}}

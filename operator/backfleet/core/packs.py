@@ -42,6 +42,10 @@ class PackRequest:
         """Return the id of every member's attempt, in order."""
         return [attempt_id(self.batch_uid, each.index, each.number) for each in self.members]
 
+    def to_runs(self) -> str:
+        """Write the places of the members for a shell: `first index:count:number of the attempt`, separated by spaces."""
+        return " ".join(f"{first}:{count}:{number}" for first, count, number in _runs(self.members))
+
     def to_json(self) -> str:
         """Write one line of JSON, the shorter one of two forms.
 

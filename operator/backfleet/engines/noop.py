@@ -11,7 +11,7 @@
     result         ok, or missing, broken (half a file), huge (over 8 MiB), link (to /etc/passwd), nan
 
 They act in the order allocate_mib, sleep_seconds, write_mib, hang, signal, exit_code, result. Run
-`python -m backfleet.engines.noop` with the request in the environment, like every engine.
+`python -m backfleet.engines.noop` with the pack in the environment, as the shim does.
 """
 
 import os
@@ -21,6 +21,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,9 @@ from backfleet.core.metrics import METRICS, OWN_OF_LEAN
 from backfleet.core.packs import PackRequest
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.files import MAX_RESULT_BYTES, MEBIBYTE
+from backfleet.engines.forking import run_pack
 from backfleet.engines.outcomes import outcome_of_program
 from backfleet.engines.program import (
-    EXIT_ERROR,
     EXIT_OK,
     REASON_BY_EXIT_CODE,
     RESULT_FILE,
@@ -74,8 +75,9 @@ class NoopEngine:
         return EngineContainer(
             image=settings.image,
             command=("python", "-m", "backfleet.engines.noop"),
-            environment={**settings.environment, wire.ENV_REQUEST: next(pack.requests).to_json()},
+            environment={**settings.environment, wire.ENV_PACK: pack.to_json()},
             mounts=settings.mounts,
+            runs_packs=True,
         )
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
@@ -182,20 +184,14 @@ def leave_result(folder: Path, kind: str, result: Result) -> None:
             write_json(folder, RESULT_FILE, body)
 
 
-def main(environment: Mapping[str, str] | None = None) -> int:
+def compute(request: BacktestRequest, folder: Path) -> int:
     """Behave as the request's parameters say, and return the exit code that they name."""
-    environment = os.environ if environment is None else environment
-    folder = Path(environment.get(wire.ENV_RESULTS_PATH, wire.RESULTS_PATH))
     try:
-        request = BacktestRequest.from_json(environment[wire.ENV_REQUEST])
         values = parse_values(request)
     except EngineFailure as error:
         print(f"noop: {error.reason.value}: {error}", file=sys.stderr)
         write_error(folder, error.reason, str(error))
         return error.exit_code
-    except (ValueError, KeyError, TypeError) as error:
-        print(f"noop: {wire.ENV_REQUEST}: expected a request as JSON: {error!r}", file=sys.stderr)
-        return EXIT_ERROR
     behave(folder, values)
     code: int = values["exit_code"]
     if code:
@@ -204,6 +200,11 @@ def main(environment: Mapping[str, str] | None = None) -> int:
         return code
     leave_result(folder, values["result"], run(request))
     return EXIT_OK
+
+
+def main() -> int:
+    """Run the members of the pack in the environment."""
+    return run_pack("noop", os.environ, lambda request: partial(compute, request))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from backfleet.core.backtests import Ending, Failure, Outcome, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.files import MAX_MESSAGE, FileMissing, FileProblem, clean_text, read_ends, read_json
 from backfleet.engines.program import ERROR_FILE, REASON_BY_EXIT_CODE
+from backfleet.engines.reports import ShimReport, read_report
 from backfleet.engines.results import read_result
-from backfleet.engines.shim import ShimReport, read_report
 
 CODE_NOT_EXECUTABLE = 126
 CODE_NOT_FOUND = 127
@@ -155,7 +155,7 @@ def _with_last_words(folder: Path, message: str) -> str:
 def _crash(code: int, report: ShimReport) -> str:
     if code != CODE_KILLED or not report.is_early:
         return _how_it_ended(code)
-    times = f"after {report.ran_seconds} s of at most {report.limit_seconds} s"
+    times = f"after {report.ran_seconds:.6g} s of at most {report.limit_seconds:.6g} s"
     return f"{_how_it_ended(code)} {times}, and not by Backfleet: most likely it exceeded its memory limit"
 
 

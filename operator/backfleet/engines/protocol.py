@@ -38,20 +38,39 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """A file that the shim writes before each backtest. None of its texts has a line break.
+
+    It is `head`, the path of the backtest's results folder, `middle`, the backtest's line, and `tail`.
+    """
+
+    path: str
+    head: str
+    middle: str
+    tail: str
+    lines: tuple[str, ...]
+
+    @property
+    def common(self) -> str:
+        """The parts that all backtests share, one a line."""
+        return f"{self.head}\n{self.middle}\n{self.tail}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EngineContainer:
     """The container that runs a pack of backtests.
 
-    The shim wraps `command`. It writes `config` to `config_path` if both are given. Without `working_folder` the container
-    uses the image's own.
+    The shim wraps `command`, and writes `config` before each backtest. The command runs one backtest; or, if it `runs_packs`,
+    several as a supervisor does (`engines.forking`). Without `working_folder` the container uses the image's own.
     """
 
     image: str
     command: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
     working_folder: str | None = None
-    config: str | None = None
-    config_path: str | None = None
+    config: EngineConfig | None = None
     mounts: tuple[VolumeMount, ...] = ()
+    runs_packs: bool = False
 
 
 class Engine(Protocol):

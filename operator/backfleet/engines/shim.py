@@ -1,4 +1,13 @@
-"""The shell script around every engine's command. It limits the run, keeps its exit code and the end of stderr, and exits 0.
+"""The shell script that runs a pack: the engine's command for one member after another, and a report of each. It exits 0.
+
+The command runs from the first member that has no report. It runs one member; or, if it has a limit of its own
+(BACKFLEET_COMMAND_TIMEOUT_SECONDS), several, and leaves their reports itself (`engines.forking`). When it ends otherwise, the
+shim writes the report of the member that ran, and starts the command again from the next one. No further member begins
+once the time of the pack is over. While a member runs, the termination message of the container is its position: that is all
+that is left when the kernel kills the container as a whole.
+
+Between two members nothing survives: the processes of the command are killed (as process 1 of its container the shim kills
+all others), and the scratch folders are emptied.
 
 An engine may name a file that it needs: if that file is missing, the shim reports it and does not start the engine. An engine
 may also name a file and a line in it that says that all results are written: if its process still runs two seconds later,
@@ -6,31 +15,76 @@ the shim ends it. A strategy can forge that line, but then it only ends itself: 
 file that the recorder needs to the results.
 """
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
-
 from backfleet.core import wire
+from backfleet.engines.reports import MEMBER_LINE, MEMBER_REPORT, PACK_REPORT
 
 KILL_GRACE_SECONDS = 5
 DONE_GRACE_SECONDS = 2
+COMMAND_SLACK_SECONDS = 10
+"""How much longer a command with several members may take than its members may."""
 MAX_WORDS_BYTES = 64 * 1024
 MAX_KEPT_BYTES = 1024 * 1024
 CODE_FILE_MISSING = 66
 """The file that the engine needs is missing, so it was not started: EX_NOINPUT of sysexits.h."""
 
-SCRIPT = f"""\
-out={wire.RESULTS_PATH}/{wire.SHIM_EXIT_FILE}
-words={wire.RESULTS_PATH}/{wire.SHIM_STDERR_FILE}
-if [ -n "${wire.ENV_ENGINE_CONFIG_PATH}" ]; then printf '%s' "${wire.ENV_ENGINE_CONFIG}" > "${wire.ENV_ENGINE_CONFIG_PATH}"; fi
-kept={wire.RESULTS_PATH}/{wire.SHIM_KEPT_FILE}
-if [ -f "${wire.ENV_KEPT_FILE}" ]; then head -c {MAX_KEPT_BYTES} "${wire.ENV_KEPT_FILE}" > "$kept"; fi
+_CLOCKS = f"""\
+now() {{
+  moment=$(date -u +%s%3N 2>/dev/null)
+  case $moment in
+    *[!0-9]*) ;;
+    ?????????????) echo "$moment"; return ;;
+  esac
+  echo "$(date -u +%s)000"
+}}
+clock() {{
+  if read -r up _ 2>/dev/null < /proc/uptime; then
+    part=1${{up#*.}}
+    echo "$((${{up%.*}} * 1000 + (part - 100) * 10))"
+  else
+    echo "$(date -u +%s)000"
+  fi
+}}
 oom() {{
   cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null |
     grep '^oom_kill ' | tail -n 1 | cut -d' ' -f2
 }}
-seconds() {{
-  read -r up _ 2>/dev/null < /proc/uptime && echo "${{up%.*}}" || date -u +%s
+find_member() {{
+  at=$1
+  for span in ${wire.ENV_PACK_MEMBERS}; do
+    count=${{span#*:}} count=${{count%:*}}
+    if [ "$at" -lt "$count" ]; then
+      index=$((${{span%%:*}} + at)) number=${{span##*:}}
+      return 0
+    fi
+    at=$((at - count))
+  done
+  return 1
+}}
+"""
+"""Milliseconds of the calendar (busybox may have seconds alone) and of a monotonic clock, in hundredths of a second; OOM
+kills in the container so far; index and attempt of the member at a position."""
+
+_MEMBER = f"""\
+configure() {{
+  parts=${wire.ENV_ENGINE_CONFIG}
+  {{
+    printf '%s%s' "$(printf '%s\\n' "$parts" | sed -n 1p)" "$results/$position"
+    printf '%s' "$(printf '%s\\n' "$parts" | sed -n 2p)"
+    printf '%s' "$(printf '%s\\n' "${wire.ENV_ENGINE_CONFIG_LINES}" | sed -n "$((position + 1))p")"
+    printf '%s' "$(printf '%s\\n' "$parts" | sed -n 3p)"
+  }} > "${wire.ENV_ENGINE_CONFIG_PATH}"
+}}
+prepare() {{
+  rm -rf "$results/$position"
+  mkdir "$results/$position"
+  {{ printf '%s' "$position" > "$log"; }} 2>/dev/null
+  if [ -z "${wire.ENV_COMMAND_TIMEOUT}" ]; then
+    printf '{MEMBER_LINE.strip()}\\n' "$index" "$number" "$((position + 1))" "$size"
+  fi
+  if [ -n "${wire.ENV_ENGINE_CONFIG_PATH}" ]; then configure; fi
+  if [ -f "${wire.ENV_KEPT_FILE}" ]; then
+    head -c {MAX_KEPT_BYTES} "${wire.ENV_KEPT_FILE}" > "$results/$position/{wire.SHIM_KEPT_FILE}"
+  fi
 }}
 start() {{
   rm -f "$words.pipe"
@@ -38,7 +92,7 @@ start() {{
     echo "file not found: ${wire.ENV_NEEDED_FILE}. The engine was not started." >&2
     exit {CODE_FILE_MISSING}
   fi
-  exec timeout -k {KILL_GRACE_SECONDS} "${wire.ENV_BACKTEST_TIMEOUT}" "$@"
+  exec timeout -k {KILL_GRACE_SECONDS} "$limit" "$@"
 }}
 keep() {{
   tee /dev/fd/3 3>&1 >&2 | tail -c {MAX_WORDS_BYTES} > "$words.part"
@@ -46,45 +100,99 @@ keep() {{
   mv "$words.part" "$words"
 }}
 is_done() {{
-  [ -f "${wire.ENV_DONE_FILE}" ] && tail -c 4096 "${wire.ENV_DONE_FILE}" 2>/dev/null | grep -qF "${wire.ENV_DONE_TEXT}"
+  done_file=$results/$position/${wire.ENV_DONE_FILE}
+  [ -f "$done_file" ] && tail -c 4096 "$done_file" 2>/dev/null | grep -qF "${wire.ENV_DONE_TEXT}"
 }}
-started=$(date -u +%s)
-began=$(seconds)
-ended=0
-rm -rf "$words.pipe" "$words.part"
-if mkfifo "$words.pipe" 2>/dev/null && : > "$words.part"; then
-  keep < "$words.pipe" &
-  start "$@" 2> "$words.pipe" &
-else
-  start "$@" &
-fi
-engine=$!
-while [ -n "${wire.ENV_DONE_FILE}" ] && kill -0 "$engine" 2>/dev/null; do
-  if is_done; then
-    sleep {DONE_GRACE_SECONDS}
-    if kill -0 "$engine" 2>/dev/null; then
-      kill -KILL "-$engine" 2>/dev/null || kill -KILL "$engine" 2>/dev/null
-      ended=1
-    fi
-    break
+run() {{
+  started=$(now) began=$(clock) kills=$(oom) ended=0
+  rm -rf "$words" "$words.pipe" "$words.part"
+  if mkfifo "$words.pipe" 2>/dev/null && : > "$words.part"; then
+    keep < "$words.pipe" &
+    start "$@" 2> "$words.pipe" &
+  else
+    start "$@" &
   fi
-  sleep 0.5
+  engine=$!
+  while [ -n "${wire.ENV_DONE_FILE}" ] && kill -0 "$engine" 2>/dev/null; do
+    if is_done; then
+      sleep {DONE_GRACE_SECONDS}
+      if kill -0 "$engine" 2>/dev/null; then
+        kill -KILL "-$engine" 2>/dev/null || kill -KILL "$engine" 2>/dev/null
+        ended=1
+      fi
+      break
+    fi
+    sleep 0.5
+  done
+  wait "$engine"
+  code=$?
+  [ "$code" = 137 ] || ended=0
+  ran=$(($(clock) - began)) finished=$(now)
+  kill -KILL "-$engine" 2>/dev/null
+  tries=0
+  while [ -e "$words.part" ] && [ "$tries" -lt 20 ]; do sleep 0.1; tries=$((tries + 1)); done
+  if [ "$own" = 1 ]; then kill -KILL -1 2>/dev/null; fi
+}}
+report() {{
+  folder=$results/$position
+  if [ -L "$folder" ] || [ ! -d "$folder" ]; then rm -rf "$folder"; mkdir "$folder"; fi
+  rm -rf "$folder/{wire.SHIM_EXIT_FILE}" "$folder/{wire.SHIM_STDERR_FILE}"
+  if [ -f "$words" ]; then mv "$words" "$folder/{wire.SHIM_STDERR_FILE}"; fi
+  after=$(oom)
+  printf '{MEMBER_REPORT}' "$code" "$started" "$finished" "$((${{after:-0}} - ${{kills:-0}}))" "$ended" "$ran" "${{limit}}000" \\
+    > "$folder/{wire.SHIM_EXIT_FILE}"
+}}
+"""
+
+_PACK = f"""\
+skip_reported() {{
+  while [ -f "$results/$position/{wire.SHIM_EXIT_FILE}" ]; do position=$((position + 1)); done
+}}
+empty() {{
+  printf '%s\\n' "${wire.ENV_SCRATCH_PATHS}" | while IFS= read -r each; do
+    [ -d "$each" ] || continue
+    rm -rf "$each"/* "$each"/.[!.]* "$each"/..?* 2>/dev/null
+    [ -n "$(ls -A "$each")" ] || continue
+    chmod -R u+rwx "$each"/* "$each"/.[!.]* "$each"/..?* 2>/dev/null
+    for entry in "$each"/* "$each"/.[!.]* "$each"/..?*; do rm -rf "$entry"; done
+  done
+}}
+results=${{{wire.ENV_RESULTS_PATH}:-{wire.RESULTS_PATH}}}
+log=${{{wire.ENV_TERMINATION_LOG}:-{wire.TERMINATION_LOG}}}
+words=$results/{wire.SHIM_STDERR_FILE}
+limit=${{{wire.ENV_COMMAND_TIMEOUT}:-${wire.ENV_BACKTEST_TIMEOUT}}}
+read -r own _ 2>/dev/null < /proc/self/stat
+size=0
+for span in ${wire.ENV_PACK_MEMBERS}; do count=${{span#*:}} size=$((size + ${{count%:*}})); done
+position=0 begun=0
+skip_reported
+opened=$(clock)
+while find_member "$position"; do
+  left=$(({wire.ENV_PACK_SECONDS} * 1000 - $(clock) + opened))
+  if [ "$begun" = 1 ] && [ "$left" -le 0 ]; then break; fi
+  if [ "$begun" = 1 ]; then empty; fi
+  begun=1 first=$position
+  export {wire.ENV_PACK_FIRST}="$position" {wire.ENV_PACK_LEFT}="$left"
+  prepare
+  run "$@"
+  if [ -n "${wire.ENV_COMMAND_TIMEOUT}" ]; then skip_reported; fi
+  if find_member "$position"; then
+    if [ "$code" != 0 ] || [ "$position" = "$first" ]; then
+      report
+      position=$((position + 1))
+    fi
+  fi
 done
-wait "$engine"
-code=$?
-[ "$code" = 137 ] || ended=0
-ran=$(($(seconds) - began))
-kill -KILL "-$engine" 2>/dev/null
-tries=0
-while [ -e "$words.part" ] && [ "$tries" -lt 20 ]; do sleep 0.1; tries=$((tries + 1)); done
-rm -rf "$out"
-{{
-  printf 'code=%s\\nstarted=%s\\nfinished=%s\\n' "$code" "$started" "$(date -u +%s)"
-  printf 'oom=%s\\nended=%s\\nran=%s\\nlimit=%s\\n' "$(oom)" "$ended" "$ran" "${wire.ENV_BACKTEST_TIMEOUT}"
-}} > "$out"
+rm -rf "$words" "$results/{wire.SHIM_PACK_FILE}"
+printf '{PACK_REPORT}' "$position" > "$results/{wire.SHIM_PACK_FILE}"
+{{ printf '' > "$log"; }} 2>/dev/null
 exit 0
 """
-"""The same for every image. It needs /bin/sh, coreutils or busybox, and grep.
+
+SCRIPT = _CLOCKS + _MEMBER + _PACK
+"""The same for every image. It needs /bin/sh, coreutils or busybox, grep, and sed for a configuration.
+
+Two dollar signs would arrive as one: Kubernetes expands variables in a command. So the shell's own process id is read.
 
 `timeout` leads its own process group: everything that the engine left running ends with it, and nothing keeps the pipe of
 stderr open. `tail` keeps the end of stderr in memory, so no file grows while the engine runs.
@@ -96,68 +204,6 @@ def command(engine_command: tuple[str, ...]) -> list[str]:
     return ["/bin/sh", "-c", SCRIPT, "shim", *engine_command]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShimReport:
-    """The shim's report. `exit_code` is None if nothing readable was written."""
-
-    exit_code: int | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    oom_kills: int = 0
-    is_ended: bool = False
-    """The engine had reported its files complete, and the shim ended it."""
-    ran_seconds: int | None = None
-    """By a monotonic clock: rounded, but never less than the limit when that was reached."""
-    limit_seconds: int | None = None
-
-    @property
-    def is_timeout(self) -> bool:
-        """Report whether the limit ended the run: code 124 (`timeout`), 143 (busybox), or 137 (KILL) without an OOM kill."""
-        if self.is_early:
-            return False
-        is_past = self.ran_seconds is not None and self.limit_seconds is not None
-        return (
-            self.exit_code == 124
-            or (self.exit_code == 143 and is_past)
-            or (self.exit_code == 137 and self.oom_kills == 0 and not self.is_ended)
-        )
-
-    @property
-    def is_early(self) -> bool:
-        """Report whether the run ended before its limit; a shim of 0.2.0 does not say, which counts as False."""
-        if self.ran_seconds is None or self.limit_seconds is None:
-            return False
-        return self.ran_seconds < self.limit_seconds
-
-
-def parse_report(text: str) -> ShimReport:
-    """Parse the exit file. Skip a line that is not `key=number`, since the strategy's code may have written it."""
-    values: dict[str, int] = {}
-    for line in text.splitlines():
-        key, _, value = line.partition("=")
-        if value.isascii() and value.isdigit() and len(value) <= 12:
-            values[key] = int(value)
-    return ShimReport(
-        exit_code=values.get("code"),
-        started_at=_moment(values.get("started")),
-        finished_at=_moment(values.get("finished")),
-        oom_kills=values.get("oom", 0),
-        is_ended=values.get("ended", 0) == 1,
-        ran_seconds=values.get("ran"),
-        limit_seconds=values.get("limit"),
-    )
-
-
-def read_report(folder: Path) -> ShimReport:
-    """Read the report in a results folder; empty if there is none. Follow no link and read at most 4 KiB."""
-    path = folder / wire.SHIM_EXIT_FILE
-    if path.is_symlink() or not path.is_file():
-        return ShimReport()
-    with path.open(encoding="utf-8", errors="replace") as file:
-        return parse_report(file.read(4096))
-
-
-def _moment(seconds: int | None) -> datetime | None:
-    if seconds is None or seconds > 253402300799:
-        return None
-    return datetime.fromtimestamp(seconds, UTC)
+def command_timeout_seconds(backtest_timeout_seconds: int, pack_seconds: int) -> int:
+    """Return the limit of a command that runs several members: its last one begins within the pack's time."""
+    return backtest_timeout_seconds + pack_seconds + COMMAND_SLACK_SECONDS

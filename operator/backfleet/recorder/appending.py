@@ -1,12 +1,12 @@
-"""The recorder's only SQL: it appends one outcome to Postgres, with a bound on every wait.
+"""The recorder's only SQL: it appends outcomes to Postgres, with a bound on every wait.
 
-The recorder's role may only insert outcomes. So it recognizes a duplicate by the error, not by ON CONFLICT on a column.
+The recorder's role may only insert outcomes, so ON CONFLICT names no column: for that it would need the right to read.
 """
 
 import json
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum, unique
@@ -21,10 +21,13 @@ from backfleet.store.postgres.urls import parse_url
 
 CALL_SECONDS = 15.0
 APPLICATION_NAME = "backfleet-recorder"
-BEGIN = "BEGIN; SET LOCAL statement_timeout = '10s'"
-INSERT = """\
+BEGIN, COMMIT = b"BEGIN; SET LOCAL statement_timeout = '10s'", b"COMMIT"
+INSERT = b"""\
 INSERT INTO backtest_outcomes (attempt_id, kind, reason, message, body, exit_code, engine_started_at, engine_finished_at)
-VALUES (%(attempt_id)s, %(kind)s, %(reason)s, %(message)s, %(body)s::jsonb, %(exit_code)s, %(started)s, %(finished)s)"""
+VALUES %b ON CONFLICT DO NOTHING"""
+VALUES = (
+    "(%(attempt_id)s, %(kind)s, %(reason)s, %(message)s, %(body)s::jsonb, %(exit_code)s, %(started)s, %(finished)s)"
+)
 
 
 @unique
@@ -33,11 +36,11 @@ class Answer(StrEnum):
 
     APPENDED = "appended"
     DUPLICATE = "duplicate"
-    """The attempt already has an outcome."""
+    """The attempts already have their outcomes."""
     UNKNOWN_ATTEMPT = "unknown attempt"
     """The database has no such attempt, since its batch was deleted: there is nothing left to record."""
     REFUSED = "refused"
-    """The database does not accept this content, however often it is offered."""
+    """The database does not accept this content, however often it is offered. Of several rows one is enough."""
     AWAY = "away"
     """The database does not answer now; a later try may succeed."""
 
@@ -50,38 +53,41 @@ class Reply:
     message: str = ""
 
 
-Append = Callable[[str, str, Outcome], Reply]
-"""Takes database URL, attempt id and outcome; never raises for a database's error."""
+OutcomeRow = Mapping[str, Any]
+"""An outcome by column, see `row`."""
+Append = Callable[[str, Sequence[OutcomeRow]], Reply]
+"""Takes database URL and rows; never raises for a database's error."""
 
 
-def append_outcome(database_url: str, attempt_id: str, outcome: Outcome, call_seconds: float = CALL_SECONDS) -> Reply:
-    """Try once, on a new connection. Give up a call that the server does not answer in time."""
-    try:
-        values = row(attempt_id, outcome)
-    except (ValueError, TypeError) as error:
-        return Reply(Answer.REFUSED, f"the outcome cannot be written as JSON: {error}")
+def append_rows(database_url: str, rows: Sequence[OutcomeRow], call_seconds: float = CALL_SECONDS) -> Reply:
+    """Try once, on a new connection, to append all rows or none. Give up a call that the server does not answer in time."""
     try:
         # Asynchronous: the recorder bounds every wait itself, and SIGTERM can interrupt it.
         given = parse_url(database_url).keywords() | {"application_name": APPLICATION_NAME}
         with closing(psycopg2.connect(**given, async_=True)) as connection:
             _wait(connection, call_seconds)
             cursor = connection.cursor()
-            for statement, arguments in ((BEGIN, None), (INSERT, values), ("COMMIT", None)):
-                cursor.execute(statement, arguments)
+            appended = 0
+            for statement in (BEGIN, insert_of(cursor, rows), COMMIT):
+                cursor.execute(statement)
                 _wait(connection, call_seconds)
-    except errors.UniqueViolation:
-        return Reply(Answer.DUPLICATE)
+                appended += max(0, cursor.rowcount)
     except errors.ForeignKeyViolation as error:
         return Reply(Answer.UNKNOWN_ATTEMPT, _words(error, database_url))
     except (psycopg2.IntegrityError, psycopg2.DataError) as error:
         return Reply(Answer.REFUSED, _words(error, database_url))
     except psycopg2.Error as error:
         return Reply(Answer.AWAY, _words(error, database_url))
-    return Reply(Answer.APPENDED)
+    return Reply(Answer.APPENDED if appended else Answer.DUPLICATE)
+
+
+def insert_of(cursor: Any, rows: Sequence[OutcomeRow]) -> bytes:  # noqa: ANN401 (psycopg2 has no types)
+    """Return the statement that appends rows, and leaves those that are there as they are."""
+    return INSERT % b", ".join(cursor.mogrify(VALUES, each) for each in rows)
 
 
 def row(attempt_id: str, outcome: Outcome) -> dict[str, Any]:
-    """Return the row of an outcome by column; JSONB as text without NaN."""
+    """Return the row of an outcome by column; JSONB as text. Raise ValueError for NaN in it."""
     ending = outcome.ending
     is_success = isinstance(ending, Result)
     return {

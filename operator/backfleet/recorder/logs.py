@@ -1,4 +1,4 @@
-"""The recorder's log: one JSON object per line on stderr, each with the attempt."""
+"""The recorder's log: one JSON object per line on stderr, each with its pack."""
 
 import json
 import sys

@@ -1,8 +1,9 @@
-"""The command `backfleet-recorder`: turn the engine's files into one outcome in Postgres, then exit.
+"""The command `backfleet-recorder`: turn the files of a pack's members into outcomes in Postgres, then exit.
 
-Exit codes: 0 a success was recorded, 3 a failure was recorded. Nothing was recorded: 2 because the environment is invalid,
-4 because Postgres did not answer for too long or the pod was terminated, 5 because Postgres does not accept the outcome.
-The termination message of the container is JSON of at most 4 KiB: recorded, kind, reason, message.
+Exit codes: 0 all were recorded, among them a success; 3 all were recorded, and every backtest that began had failed; 4 not all
+were recorded, because Postgres did not answer for too long or the pod was terminated; 5 none was, because Postgres accepts
+none; 2 none was, because the environment is invalid. An outcome that Postgres alone does not accept counts as not taken.
+The termination message of the container is JSON of at most 4 KiB: the counts, and the first failure (attempt, reason, message).
 """
 
 import json
@@ -15,13 +16,12 @@ from pathlib import Path
 from types import FrameType
 
 from backfleet.core import wire
-from backfleet.core.backtests import Failure
 from backfleet.engines.files import clean_text
 from backfleet.engines.registry import ENGINES
-from backfleet.recorder.appending import Append, append_outcome
+from backfleet.recorder.appending import Append, append_rows
 from backfleet.recorder.logs import Log, json_log
-from backfleet.recorder.orders import Orders, OrdersInvalid, read_orders, termination_log
-from backfleet.recorder.recording import Clock, Recording, read_outcome, record, with_image
+from backfleet.recorder.orders import OrdersInvalid, read_orders, termination_log
+from backfleet.recorder.recording import Clock, GaveUp, Recording, Tally, judge
 
 EXIT_SUCCESS = 0
 EXIT_ORDERS_INVALID = 2
@@ -39,50 +39,54 @@ class Terminated(BaseException):
 def main() -> int:
     """Record as the process's environment says. SIGTERM can end this between any two steps."""
     signal.signal(signal.SIGTERM, _terminate)
-    return run(os.environ, append_outcome, MONOTONIC)
+    return run(os.environ, append_rows, MONOTONIC)
 
 
 def run(environment: Mapping[str, str], append: Append, clock: Clock) -> int:
-    """Read and record the outcome with the given dependencies, and return the exit code."""
-    log = json_log(attempt=environment.get(wire.ENV_ATTEMPT_ID, ""))
+    """Read and record the outcomes with the given dependencies, and return the exit code."""
     try:
         orders = read_orders(environment)
     except OrdersInvalid as error:
+        log = json_log()
         log("bad environment", level="error", message=str(error))
-        _leave_last_word(termination_log(environment), {"recorded": False, "message": str(error)}, log)
+        _leave_last_word(termination_log(environment), {"recorded": 0, "message": str(error)}, log)
         return EXIT_ORDERS_INVALID
+    log = json_log(pack=orders.pack.attempt_ids[0])
+    recording = Recording(orders, append, clock, log)
+    problem = None
     try:
-        return _finish(orders, _run(orders, append, clock, log), log)
+        recording.record(judge(orders, ENGINES.get(orders.engine)))
+    except GaveUp as error:
+        problem = str(error)
     except Terminated:
         log("terminated", level="warning")
-        word = {"recorded": False, "message": "the recorder was terminated before it recorded the outcome"}
-        _leave_last_word(orders.termination_log, word, log)
+        problem = "the recorder was terminated before it had recorded every outcome"
+    _leave_last_word(orders.termination_log, _last_word(recording.tally, problem), log)
+    return _exit_code(recording.tally, problem)
+
+
+def _exit_code(tally: Tally, problem: str | None) -> int:
+    if problem is not None:
         return wire.RECORDER_EXIT_GAVE_UP
+    if not tally.recorded:
+        return EXIT_NOT_TAKEN
+    return EXIT_SUCCESS if tally.succeeded else EXIT_FAILURE_RECORDED
 
 
-def _run(orders: Orders, append: Append, clock: Clock, log: Log) -> Recording:
-    outcome = read_outcome(ENGINES.get(orders.engine), orders.engine, orders.folder, orders.request)
-    outcome = with_image(outcome, orders.engine_image)
-    ending = outcome.ending
-    if isinstance(ending, Failure):
-        log("outcome read", kind="failed", reason=ending.reason.value, message=ending.message)
-    else:
-        log("outcome read", kind="succeeded")
-    return record(orders, outcome, append, clock, log)
-
-
-def _finish(orders: Orders, recording: Recording, log: Log) -> int:
-    ending = recording.outcome.ending
-    is_failure = isinstance(ending, Failure)
-    word: dict[str, object] = {"recorded": recording.is_recorded, "kind": "failed" if is_failure else "succeeded"}
-    if isinstance(ending, Failure):
-        word |= {"reason": ending.reason.value, "message": ending.message}
-    if not recording.is_recorded:
-        word |= {"message": recording.message}
-    _leave_last_word(orders.termination_log, word, log)
-    if not recording.is_recorded:
-        return EXIT_NOT_TAKEN if recording.is_refused else wire.RECORDER_EXIT_GAVE_UP
-    return EXIT_FAILURE_RECORDED if is_failure else EXIT_SUCCESS
+def _last_word(tally: Tally, problem: str | None) -> dict[str, object]:
+    word: dict[str, object] = {
+        "recorded": tally.recorded,
+        "succeeded": tally.succeeded,
+        "failed": tally.failed,
+        "notBegun": tally.not_begun,
+        "notTaken": tally.not_taken,
+    }
+    message = problem or tally.refusal
+    if tally.first_failure is not None:
+        attempt, reason, words = tally.first_failure
+        word |= {"attempt": attempt, "reason": reason}
+        message = message or words
+    return {**word, "message": message or ""}
 
 
 def _leave_last_word(path: Path, word: Mapping[str, object], log: Log) -> None:

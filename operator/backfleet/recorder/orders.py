@@ -8,13 +8,12 @@ from psycopg2 import ProgrammingError
 from psycopg2.extensions import make_dsn
 
 from backfleet.core import wire
-from backfleet.core.backtests import BacktestRequest
 from backfleet.core.errors import BackfleetError, SpecInvalid
+from backfleet.core.packs import PackRequest
 from backfleet.store.postgres.urls import parse_url
 
 DEFAULT_PATIENCE_SECONDS = 900.0
 MAX_PATIENCE_SECONDS = 86_400.0
-TERMINATION_LOG = "/dev/termination-log"
 
 
 class OrdersInvalid(BackfleetError):
@@ -23,12 +22,11 @@ class OrdersInvalid(BackfleetError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What to read, for which attempt, and where to append it. An operator of 0.2.0 does not pass the engine's image."""
+    """What to read, for which attempts, and where to append it."""
 
     engine: str
     engine_image: str | None = None
-    request: BacktestRequest
-    attempt_id: str
+    pack: PackRequest
     database_url: str
     patience_seconds: float
     folder: Path
@@ -37,7 +35,7 @@ class Orders:
 
 def termination_log(environment: Mapping[str, str]) -> Path:
     """Return the path of the termination message; valid even if the rest of the environment is not."""
-    return Path(environment.get(wire.ENV_TERMINATION_LOG) or TERMINATION_LOG)
+    return Path(environment.get(wire.ENV_TERMINATION_LOG) or wire.TERMINATION_LOG)
 
 
 def read_orders(environment: Mapping[str, str]) -> Orders:
@@ -45,8 +43,7 @@ def read_orders(environment: Mapping[str, str]) -> Orders:
     return Orders(
         engine=_required(environment, wire.ENV_ENGINE),
         engine_image=environment.get(wire.ENV_ENGINE_IMAGE) or None,
-        request=_request(_required(environment, wire.ENV_REQUEST)),
-        attempt_id=_required(environment, wire.ENV_ATTEMPT_ID),
+        pack=_pack(_required(environment, wire.ENV_PACK)),
         database_url=_database_url(_required(environment, wire.ENV_RECORDER_DATABASE_URL)),
         patience_seconds=_patience(environment.get(wire.ENV_RECORDER_PATIENCE)),
         folder=Path(environment.get(wire.ENV_RESULTS_PATH) or wire.RESULTS_PATH),
@@ -61,11 +58,11 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _request(text: str) -> BacktestRequest:
+def _pack(text: str) -> PackRequest:
     try:
-        return BacktestRequest.from_json(text)
-    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise OrdersInvalid(f"{wire.ENV_REQUEST}: expected a request as JSON, got {type(error).__name__}") from error
+        return PackRequest.from_json(text)
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError) as error:
+        raise OrdersInvalid(f"{wire.ENV_PACK}: expected a pack as JSON, got {type(error).__name__}") from error
 
 
 def _database_url(text: str) -> str:

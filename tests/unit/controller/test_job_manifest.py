@@ -1,24 +1,18 @@
 """The Job of an attempt: the whole manifest once, and what every one must hold."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
 from backfleet.controller.job_manifest import build_job
 from backfleet.core import wire
-from backfleet.core.backtests import BacktestRequest
 from backfleet.core.packs import PackRequest
 from backfleet.core.planning.effects import ClaimRef, CreateJob
 from backfleet.engines import shim
 from backfleet.engines.noop import NoopEngine
-from backfleet.engines.protocol import EngineContainer, EngineSettings
+from backfleet.engines.protocol import EngineConfig, EngineContainer, EngineSettings
 from backfleet.settings import Settings
-from tests.support.jobs import UID, build_create, build_request
+from tests.support.jobs import UID, build_create
 from tests.support.operator import build_settings
 
 RECORDER = {"image": "localhost/backfleet:test", "secretName": "backfleet-recorder"}
@@ -61,9 +55,11 @@ LABELS = {
     "backfleet.io/index": "7",
     "backfleet.io/attempt": "2",
 }
-REQUEST = (
+PACK = (
+    f'{{"batch":"{UID}","request":'
     '{"endDate":"2001-03-01","engine":"noop","initialCash":"1000","leanAlgorithmFile":null,"leanAlgorithmType":null,'
-    '"leanProjectPath":null,"parameters":{"value":"1"},"startDate":"2000-03-01","strategy":"Noop","symbols":["AAPL"]}'
+    '"leanProjectPath":null,"parameters":{},"startDate":"2000-03-01","strategy":"Noop","symbols":["AAPL"]},'
+    '"members":[[7,1,2]],"names":["value"],"rows":[["1"]]}'
 )
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
@@ -124,8 +120,12 @@ GOLDEN = {
                         "command": shim.command(("python", "-m", "backfleet.engines.noop")),
                         "env": [
                             {"name": "HOME", "value": "/tmp"},
-                            {"name": "BACKFLEET_REQUEST", "value": REQUEST},
                             {"name": "BACKFLEET_BACKTEST_TIMEOUT_SECONDS", "value": "1800"},
+                            {"name": "BACKFLEET_PACK_MEMBERS", "value": "7:1:2"},
+                            {"name": "BACKFLEET_PACK_SECONDS", "value": "10"},
+                            {"name": "BACKFLEET_SCRATCH_PATHS", "value": "/tmp"},
+                            {"name": "BACKFLEET_COMMAND_TIMEOUT_SECONDS", "value": "1820"},
+                            {"name": "BACKFLEET_PACK", "value": PACK},
                         ],
                         "resources": {
                             "requests": {"ephemeral-storage": "0", "cpu": "100m", "memory": "128Mi"},
@@ -147,8 +147,7 @@ GOLDEN = {
                         "env": [
                             {"name": "BACKFLEET_ENGINE", "value": "noop"},
                             {"name": "BACKFLEET_ENGINE_IMAGE", "value": "localhost/backfleet:test"},
-                            {"name": "BACKFLEET_REQUEST", "value": REQUEST},
-                            {"name": "BACKFLEET_ATTEMPT_ID", "value": f"{UID}-7.2"},
+                            {"name": "BACKFLEET_PACK", "value": PACK},
                             {"name": "BACKFLEET_RECORDER_PATIENCE_SECONDS", "value": "900"},
                             {
                                 "name": "BACKFLEET_RECORDER_DATABASE_URL",
@@ -242,59 +241,20 @@ def test_an_engine_may_need_more_than_restricted_and_only_the_engine_gets_it() -
     assert spec["containers"][0]["securityContext"] == RESTRICTED
 
 
+CONFIG = EngineConfig(path="/tmp/c.json", head='{"a": "$x", "b": "', middle='", "c": ', tail="}", lines=("1", "$2"))
+
+
 class ConfiguredEngine(NoopEngine):
     """An engine that wants a configuration file, as LEAN does."""
 
     def container(self, pack: PackRequest, settings: EngineSettings) -> EngineContainer:
-        return EngineContainer(image=settings.image, command=("lean",), config='{"a": "$x"}', config_path="/tmp/c.json")
+        return EngineContainer(image=settings.image, command=("lean",), config=CONFIG)
 
 
 def test_an_engines_configuration_goes_through_the_shim() -> None:
     spec = build_job(build_create(), ConfiguredEngine(), build_settings())["spec"]["template"]["spec"]
     env = {entry["name"]: entry["value"] for entry in spec["initContainers"][0]["env"]}
-    assert env[wire.ENV_ENGINE_CONFIG] == '{"a": "$$x"}'
+    assert env[wire.ENV_ENGINE_CONFIG] == '{"a": "$$x", "b": "\n", "c": \n}'
+    assert env[wire.ENV_ENGINE_CONFIG_LINES] == "1\n$$2"
     assert env[wire.ENV_ENGINE_CONFIG_PATH] == "/tmp/c.json"
-
-
-# what Kubernetes makes of a value
-
-
-def expand(text: str, known: dict[str, str]) -> str:
-    """Expand variables as Kubernetes does (third_party/forked/golang/expansion/expand.go)."""
-
-    def put(found: re.Match[str]) -> str:
-        if found[0] == "$$":
-            return "$"
-        return known.get(found[1], found[0])
-
-    return re.sub(r"\$\$|\$\(([^)]*)\)", put, text)
-
-
-def delivered(create: CreateJob, container: int) -> dict[str, str]:
-    """Return the variables as a container of the pod sees them."""
-    known: dict[str, str] = {}
-    for entry in list(containers(pod(create)))[container]["env"]:
-        if "value" in entry:
-            known[entry["name"]] = expand(entry["value"], known)
-    return known
-
-
-@pytest.mark.parametrize(
-    "value", ["$(HOME)", "$$(HOME)", "$$$(HOME)", "$", "$$", "$$$", "a$", "$(", "$()", "US$5", "${HOME}", "$(NONE)"]
-)
-@pytest.mark.parametrize("container", [pytest.param(0, id="engine"), pytest.param(1, id="recorder")])
-def test_a_parameter_arrives_as_it_was_written(value: str, container: int) -> None:
-    request = build_request(value=value)
-    assert BacktestRequest.from_json(delivered(build_create(request), container)[wire.ENV_REQUEST]) == request
-
-
-@given(st.text(st.sampled_from("$()HOMEa{}"), max_size=12))
-def test_any_parameter_arrives_as_it_was_written(value: str) -> None:
-    request = build_request(value=value)
-    assert BacktestRequest.from_json(delivered(build_create(request), 0)[wire.ENV_REQUEST]) == request
-
-
-def test_nothing_in_the_shim_is_a_variable_of_the_pod() -> None:
-    for entry in containers(pod()):
-        known = {each["name"]: "EXPANDED" for each in entry["env"]}
-        assert [expand(word, known) for word in entry["command"]] == entry["command"]
+    assert wire.ENV_COMMAND_TIMEOUT not in env, "its command runs one member"

@@ -8,28 +8,35 @@ from typing import Any
 
 import pytest
 
-from backfleet.core.backtests import result_to_json
+from backfleet.core.backtests import BacktestRequest, result_to_json
 from backfleet.engines.bars.backtest import load_bars, run
 from backfleet.engines.bars.main import main
-from backfleet.engines.program import EXIT_ERROR, EXIT_INVALID_COMBINATION, EXIT_NO_DATA
+from backfleet.engines.program import EXIT_ERROR, EXIT_INVALID_COMBINATION, EXIT_NO_DATA, EXIT_OK
+from backfleet.engines.reports import read_report
 from tests.support.engines import make_request, write_data
+from tests.support.packs import command_environment, pack_of
 
 BY_HAND = [
     *("--strategy", "RSI_MeanReversion_ETF", "--symbol", "AAPL", "--start", "2000-03-01", "--end", "2013-03-01"),
     *("--cash", "1000", "--set", "rsi_period=14", "--set", "entry_threshold=30"),
 ]
 REQUEST = make_request(parameter_texts={"rsi_period": "14", "entry_threshold": "30"})
+PACK = pack_of(REQUEST).to_json()
 
 
 def read_json(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
-def test_a_request_in_the_environment_becomes_a_result_file(tmp_path: Path) -> None:
-    environment = {"BACKFLEET_REQUEST": REQUEST.to_json(), "BACKFLEET_RESULTS_PATH": str(tmp_path)}
-    assert main([], environment, io.StringIO()) == 0
-    assert read_json(tmp_path / "result.json") == result_to_json(run(REQUEST, load_bars(REQUEST)))
-    assert [path.name for path in tmp_path.iterdir()] == ["result.json"]
+def test_a_pack_in_the_environment_becomes_a_folder_with_a_result(tmp_path: Path) -> None:
+    assert main([], environment_of(REQUEST, tmp_path)) == 0
+    assert read_json(tmp_path / "0/result.json") == result_to_json(run(REQUEST, load_bars(REQUEST)))
+    names = {path.name for path in (tmp_path / "0").iterdir()}
+    assert names == {"result.json", "backfleet-exit", "backfleet-stderr"}
+
+
+def environment_of(request: BacktestRequest, folder: Path) -> dict[str, str]:
+    return command_environment(pack_of(request), folder)
 
 
 def test_by_hand_it_computes_the_same_and_prints_a_summary(tmp_path: Path) -> None:
@@ -43,9 +50,8 @@ def test_by_hand_it_computes_the_same_and_prints_a_summary(tmp_path: Path) -> No
 
 
 def read_result(tmp_path: Path) -> object:
-    environment = {"BACKFLEET_REQUEST": REQUEST.to_json(), "BACKFLEET_RESULTS_PATH": str(tmp_path)}
-    main([], environment, io.StringIO())
-    return read_json(tmp_path / "result.json")
+    main([], environment_of(REQUEST, tmp_path))
+    return read_json(tmp_path / "0/result.json")
 
 
 def test_a_metric_that_is_absent_and_a_warning_are_shown(tmp_path: Path) -> None:
@@ -83,13 +89,10 @@ def test_a_failure_has_its_exit_code_its_file_and_its_line(
 
 def test_damaged_data_is_an_engine_error_that_names_the_file(tmp_path: Path) -> None:
     write_data(tmp_path / "data", "aapl", "garbage\n")
-    environment = {
-        "BACKFLEET_REQUEST": REQUEST.to_json(),
-        "BACKFLEET_RESULTS_PATH": str(tmp_path),
-        "BACKFLEET_DATA_FOLDER": str(tmp_path / "data"),
-    }
-    assert main([], environment, io.StringIO()) == EXIT_ERROR
-    assert "aapl.zip line 1" in read_json(tmp_path / "error.json")["message"]
+    environment = environment_of(REQUEST, tmp_path) | {"BACKFLEET_DATA_FOLDER": str(tmp_path / "data")}
+    assert main([], environment) == EXIT_OK
+    assert read_report(tmp_path / "0").exit_code == EXIT_ERROR
+    assert "aapl.zip line 1" in read_json(tmp_path / "0/error.json")["message"]
 
 
 @pytest.mark.parametrize(
@@ -100,14 +103,13 @@ def test_damaged_data_is_an_engine_error_that_names_the_file(tmp_path: Path) -> 
         "[]",
         "{}",
         '"x"',
-        REQUEST.to_json().replace("1000", "much"),
-        REQUEST.to_json().replace("2013-03-01", "soon"),
+        PACK.replace("1000", "much"),
+        PACK.replace("2013-03-01", "soon"),
     ],
 )
-def test_a_bad_request_names_the_variable(tmp_path: Path, text: str) -> None:
-    environment = {"BACKFLEET_REQUEST": text, "BACKFLEET_RESULTS_PATH": str(tmp_path)}
-    assert main([], environment, io.StringIO()) == EXIT_ERROR
-    assert "BACKFLEET_REQUEST" in read_json(tmp_path / "error.json")["message"]
+def test_a_bad_pack_names_the_variable(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    assert main([], {**environment_of(REQUEST, tmp_path), "BACKFLEET_PACK": text}) == EXIT_ERROR
+    assert "BACKFLEET_PACK: expected a pack as JSON" in capsys.readouterr().err
 
 
 def test_a_results_folder_that_cannot_be_made_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,26 +136,25 @@ def test_the_program_imports_nothing_heavy(tmp_path: Path) -> None:
     )
     environment = {
         "PYTHONPATH": str(Path(__file__).parents[3] / "operator"),
-        "BACKFLEET_REQUEST": REQUEST.to_json(),
-        "BACKFLEET_RESULTS_PATH": str(tmp_path),
+        **environment_of(REQUEST, tmp_path),
     }
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert (tmp_path / "result.json").exists()
+    assert (tmp_path / "0/result.json").exists()
 
 
 def test_without_the_wheel_a_missing_index_says_what_to_install(tmp_path: Path) -> None:
     request = make_request("VIX_Market_Timing", symbols=("AAPL", "VIX"))
     environment = {
         "PYTHONPATH": str(Path(__file__).parents[3] / "operator"),
-        "BACKFLEET_REQUEST": request.to_json(),
-        "BACKFLEET_RESULTS_PATH": str(tmp_path),
+        **environment_of(request, tmp_path),
     }
     # -S leaves out every package that is installed, and the engine needs none.
     program = [sys.executable, "-S", "-m", "backfleet.engines.bars.main"]
     done = subprocess.run(program, env=environment, check=False, capture_output=True, text=True)
-    assert done.returncode == EXIT_NO_DATA
-    error = read_json(tmp_path / "error.json")
+    assert done.returncode == EXIT_OK
+    assert read_report(tmp_path / "0").exit_code == EXIT_NO_DATA
+    error = read_json(tmp_path / "0/error.json")
     assert error["reason"] == "NoData"
     assert "expected equity/usa/daily/vix.zip or index/usa/daily/vix.zip" in error["message"]
     assert "pip install 'backfleet[indexes]'" in error["message"]

@@ -5,15 +5,20 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backfleet.core.backtests import BacktestRequest
+from backfleet.core.packs import PackRequest
 from backfleet.core.space.scalars import MAX_TEXT_LENGTH
 from backfleet.core.spec.model import BatchSpec
-from backfleet.engines.lean.configuration import build_configuration, parameter_texts_of, render
+from backfleet.engines.lean.configuration import build_config, build_configuration, parameter_texts_of
+from backfleet.engines.protocol import EngineConfig
+from tests.support.lean import text_of
+from tests.support.packs import pack_of, pack_of_all
 from tests.unit.engines.test_shim import run_shim
 
 REQUEST = BacktestRequest(
@@ -50,8 +55,14 @@ PARTS = {
 """What LEAN needs in every environment: nothing of it calls QuantConnect."""
 
 
+def config_of(pack: PackRequest) -> EngineConfig:
+    return build_config(pack, build_configuration(pack.common, projects_folder="/projects", data_folder="/Lean/Data"))
+
+
 def build(request: BacktestRequest = REQUEST) -> dict:
-    return build_configuration(request, projects_folder="/projects", data_folder="/Lean/Data")
+    """Return the file of a pack of one."""
+    body: dict = json.loads(text_of(config_of(pack_of(request))))
+    return body
 
 
 def test_the_whole_configuration_of_a_python_project() -> None:
@@ -78,7 +89,7 @@ def test_the_whole_configuration_of_a_python_project() -> None:
             "initial_cash": "100000.5",
         },
         "data-folder": "/Lean/Data",
-        "results-destination-folder": "/results",
+        "results-destination-folder": "/results/0",
         "object-store-root": "/tmp/lean-storage",
         "object-store": "QuantConnect.Lean.Engine.Storage.LocalObjectStore",
         "data-feed-workers-count": 1,
@@ -127,16 +138,45 @@ def test_every_parameter_is_a_text() -> None:
 AWKWARD = "a,b:c;d \"quoted\" 'single' \\ back $HOME $(id) `id` %s %% // /* {} é 漢 \U0001f600 \t"
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None)
 @given(
     st.one_of(st.just(AWKWARD), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40))
 )
-def test_any_value_arrives_in_the_file_through_the_real_shim(tmp_path: Path, value: str) -> None:
-    configuration = build(replace(REQUEST, parameter_texts={"p": value}))
-    path = tmp_path / "lean-config.json"
-    more = {"BACKFLEET_ENGINE_CONFIG": render(configuration), "BACKFLEET_ENGINE_CONFIG_PATH": str(path)}
-    run_shim(tmp_path, "true", **more)
-    assert json.loads(path.read_text(encoding="utf-8")) == configuration
+def test_any_value_arrives_in_the_file_through_the_real_shim(value: str) -> None:
+    request = replace(REQUEST, parameter_texts={"p": value})
+    with TemporaryDirectory() as name:  # the shim runs no member that has a report
+        assert written_by_shim(config_of(pack_of(request)), Path(name)) == build(request)
+
+
+def written_by_shim(config: EngineConfig, folder: Path, **more: str) -> dict:
+    """Return the file of a pack of one, with /results in place of the test's folder."""
+    path = folder / "lean-config.json"
+    run_shim(folder, "true", **variables_of(config), BACKFLEET_ENGINE_CONFIG_PATH=str(path), **more)
+    body: dict = json.loads(path.read_text(encoding="utf-8").replace(f'"{folder}/0"', '"/results/0"'))
+    return body
+
+
+def variables_of(config: EngineConfig) -> dict[str, str]:
+    return {"BACKFLEET_ENGINE_CONFIG": config.common, "BACKFLEET_ENGINE_CONFIG_LINES": "\n".join(config.lines)}
+
+
+def test_the_members_of_a_pack_share_all_but_their_folders_and_their_own_parameters() -> None:
+    texts = ({"a": "1", "b": "x"}, {"a": "2", "b": "y"}, {"a": "3", "b": "z"})
+    config = config_of(pack_of_all(REQUEST, *texts))
+    for position, own in enumerate(texts):
+        body = json.loads(text_of(config, position))
+        expected = build(replace(REQUEST, parameter_texts=own))
+        assert body == {**expected, "results-destination-folder": f"/results/{position}"}
+
+
+def test_no_parameter_of_a_batch_takes_the_place_of_one_that_all_share() -> None:
+    body = build(replace(REQUEST, parameter_texts={"symbols": "mine", "a": "1"}))
+    assert body["parameters"]["symbols"] == "SPY,QQQ"
+
+
+def test_a_batch_without_parameters_has_the_shared_ones() -> None:
+    alone = replace(REQUEST, parameter_texts={})
+    assert build(alone)["parameters"] == parameter_texts_of(alone)
 
 
 # four bytes each, or two for the escape
@@ -155,8 +195,7 @@ def test_the_largest_batch_fits_in_a_variable_and_through_the_shim(tmp_path: Pat
         parameter_texts={f"{n:0>{longest_name}}": character * MAX_TEXT_LENGTH for n in range(count)},
         symbols=tuple(f"{n:X>{symbols['items']['maxLength']}}" for n in range(symbols["maxItems"])),
     )
-    texts = {"BACKFLEET_ENGINE_CONFIG": render(build(request)), "BACKFLEET_REQUEST": request.to_json()}
+    pack = pack_of(request)
+    texts = {**variables_of(config_of(pack)), "BACKFLEET_PACK": pack.to_json()}
     assert all(len(f"{name}={text}\0".encode()) < LARGEST_VARIABLE for name, text in texts.items())
-    path = tmp_path / "lean-config.json"
-    run_shim(tmp_path, "true", BACKFLEET_ENGINE_CONFIG_PATH=str(path), **texts)
-    assert json.loads(path.read_text(encoding="utf-8")) == build(request)
+    assert written_by_shim(config_of(pack), tmp_path, BACKFLEET_PACK=pack.to_json()) == build(request)

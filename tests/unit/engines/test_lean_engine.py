@@ -10,12 +10,13 @@ from backfleet.controller.job_manifest import build_job
 from backfleet.core.planning.effects import ClaimRef
 from backfleet.engines import shim
 from backfleet.engines.bars.engine import BarsEngine
-from backfleet.engines.lean.configuration import build_configuration, render
+from backfleet.engines.lean.configuration import build_config, build_configuration
 from backfleet.engines.lean.data_folder import prepared
 from backfleet.engines.lean.engine import DONE_TEXT, LeanEngine
 from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
 from backfleet.settings import Settings
 from tests.support.jobs import build_create, build_request
+from tests.support.lean import config_of, text_of
 from tests.support.operator import build_settings
 from tests.support.packs import pack_of
 
@@ -40,11 +41,10 @@ def test_the_container_runs_the_images_launcher_with_our_configuration() -> None
             "A": "1",
             "BACKFLEET_KEPT_FILE": "/Lean/Data/alternative/interest-rate/usa/interest-rate.csv",
             "BACKFLEET_NEEDED_FILE": "/projects/STR-000_Noop/main.py",
-            "BACKFLEET_DONE_FILE": "/results/log.txt",
+            "BACKFLEET_DONE_FILE": "log.txt",
             "BACKFLEET_DONE_TEXT": DONE_TEXT,
         },
-        config=render(configuration),
-        config_path="/tmp/lean-config.json",
+        config=build_config(pack_of(REQUEST), configuration),
     )
 
 
@@ -57,7 +57,7 @@ def test_the_installations_environment_wins() -> None:
 def test_projects_and_data_are_read_where_their_volumes_are() -> None:
     container = LeanEngine().container(pack_of(REQUEST), EngineSettings(image="lean:1", mounts=(PROJECTS, DATA)))
     assert container.config is not None
-    body = json.loads(container.config)
+    body = json.loads(text_of(container.config))
     assert body["algorithm-location"] == "/strategies/STR-000_Noop/main.py"
     assert body["data-folder"] == "/market"
     assert container.mounts == (PROJECTS, DATA)
@@ -79,7 +79,7 @@ def engine_of(settings: Settings, **shape: Any) -> dict[str, Any]:
 
 def configuration_of(engine: dict[str, Any]) -> dict[str, Any]:
     env = {entry["name"]: entry["value"] for entry in engine["env"]}
-    body: dict[str, Any] = json.loads(env["BACKFLEET_ENGINE_CONFIG"])
+    body: dict[str, Any] = json.loads(text_of(config_of(env)))
     return body
 
 

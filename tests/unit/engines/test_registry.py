@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from backfleet.core.backtests import BacktestRequest
+from backfleet.core.packs import PackRequest
 from backfleet.core.space.scalars import ParameterType
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.bars.engine import BarsEngine
@@ -12,7 +12,7 @@ from backfleet.engines.program import parse_texts
 from backfleet.engines.protocol import EngineContainer, EngineSettings, VolumeMount
 from backfleet.engines.registry import ENGINES
 from tests.support.engines import make_request
-from tests.support.packs import pack_of
+from tests.support.packs import pack_of_all
 
 SETTINGS = EngineSettings(
     image="registry.example/backfleet:1",
@@ -33,18 +33,18 @@ def test_engines_are_listed_under_their_own_names() -> None:
     ("engine", "command"),
     [("bars", ("backfleet-bars",)), ("noop", ("python", "-m", "backfleet.engines.noop"))],
 )
-def test_a_container_is_the_product_s_image_with_the_request_in_a_variable(
-    engine: str, command: tuple[str, ...]
-) -> None:
+def test_a_container_is_the_product_s_image_with_the_pack_in_a_variable(engine: str, command: tuple[str, ...]) -> None:
     request = replace(make_request(parameter_texts={"rsi_period": "14"}), engine=engine)
-    container = ENGINES[engine].container(pack_of(request), SETTINGS)
+    pack = pack_of_all(request, *({"rsi_period": str(period)} for period in range(10, 20)))
+    container = ENGINES[engine].container(pack, SETTINGS)
     assert container == EngineContainer(
         image="registry.example/backfleet:1",
         command=command,
-        environment={"BACKFLEET_DATA_FOLDER": "/data", "BACKFLEET_REQUEST": request.to_json()},
+        environment={"BACKFLEET_DATA_FOLDER": "/data", "BACKFLEET_PACK": pack.to_json()},
         mounts=SETTINGS.mounts,
+        runs_packs=True,
     )
-    assert BacktestRequest.from_json(container.environment["BACKFLEET_REQUEST"]) == request
+    assert PackRequest.from_json(container.environment["BACKFLEET_PACK"]) == pack
 
 
 def test_strategies_are_known_with_the_types_of_their_parameters_and_their_symbols() -> None:

@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 
 from backfleet.engines import shim
-from backfleet.engines.shim import ShimReport, parse_report, read_report
+from backfleet.engines.reports import MEMBER_REPORT, ShimReport, parse_report, read_report
+from tests.support.engines import make_request
+from tests.support.packs import pack_of, shim_environment
 
 
 def run_shim(folder: Path, *command: str, timeout: str = "30", **more: str) -> ShimReport:
-    """Return the shim's own text with the test's folder in the place of /results."""
-    words = [word.replace("/results/", f"{folder}/") for word in shim.command(command)]
-    environment = {"PATH": os.environ["PATH"], "BACKFLEET_BACKTEST_TIMEOUT_SECONDS": timeout, **more}
+    """Return the report of a pack of one, with the results in the test's folder."""
+    given = shim_environment(pack_of(make_request()), folder, int(timeout))
+    environment = {"PATH": os.environ["PATH"], **given, **more}
+    words = shim.command(command)
     assert subprocess.run(words, env=environment, check=False, timeout=60, stderr=subprocess.DEVNULL).returncode == 0
-    return read_report(folder)
+    return read_report(folder / "0")
 
 
 @pytest.mark.parametrize("code", [0, 1, 10, 255])
@@ -38,7 +41,8 @@ def test_a_run_past_its_timeout_is_ended(tmp_path: Path) -> None:
 def test_an_engine_that_is_killed_before_its_timeout_is_no_timeout(tmp_path: Path) -> None:
     report = run_shim(tmp_path, "sh", "-c", "kill -9 $$", timeout="600")
     assert report.exit_code == 137
-    assert report.ran_seconds in range(60)
+    assert report.ran_seconds is not None
+    assert 0 <= report.ran_seconds < 60
     assert not report.is_timeout
 
 
@@ -64,10 +68,15 @@ def test_words_reach_the_engine_as_they_are(tmp_path: Path) -> None:
 
 
 def test_the_configuration_is_written_byte_for_byte_before_the_engine_starts(tmp_path: Path) -> None:
-    text = '{"a": "%s\\n $HOME `id` \'x\'"}\n'
-    more = {"BACKFLEET_ENGINE_CONFIG": text, "BACKFLEET_ENGINE_CONFIG_PATH": str(tmp_path / "config.json")}
+    parts = ('{"a": "%s\\n $HOME `id` \'x\'", "b": "', '", "c": "%d\\t', '"}')
+    more = {
+        "BACKFLEET_ENGINE_CONFIG": "\n".join(parts),
+        "BACKFLEET_ENGINE_CONFIG_LINES": "its own % $HOME \\n part",
+        "BACKFLEET_ENGINE_CONFIG_PATH": str(tmp_path / "config.json"),
+    }
     run_shim(tmp_path, "cp", str(tmp_path / "config.json"), str(tmp_path / "seen.json"), **more)
-    assert (tmp_path / "seen.json").read_text() == text
+    folder = tmp_path / "0"
+    assert (tmp_path / "seen.json").read_text() == f"{parts[0]}{folder}{parts[1]}its own % $HOME \\n part{parts[2]}"
 
 
 @pytest.mark.parametrize("trap", ["link", "folder", "file"])
@@ -80,7 +89,7 @@ def test_what_the_strategy_put_in_the_place_of_the_exit_file_is_removed(tmp_path
         "folder": "os.makedirs(path + '/deep')",
         "file": "open(path, 'w').write('code=0')",
     }
-    code = f"import os; path = {str(results / 'backfleet-exit')!r}; {made[trap]}; raise SystemExit(3)"
+    code = f"import os; path = {str(results / '0' / 'backfleet-exit')!r}; {made[trap]}; raise SystemExit(3)"
     assert run_shim(results, sys.executable, "-c", code).exit_code == 3
     assert elsewhere.read_text() == "untouched"
 
@@ -95,6 +104,30 @@ def test_no_report_is_read_through_a_link_or_where_none_is(tmp_path: Path) -> No
 def test_lines_that_are_no_numbers_are_passed_over() -> None:
     text = "code=7\nstarted=1700000000\nfinished=9999999999999\noom=\nnonsense\ncode=²\n=5\n"
     assert parse_report(text) == ShimReport(exit_code=7, started_at=datetime.fromtimestamp(1700000000, UTC))
+
+
+def test_a_report_has_milliseconds() -> None:
+    text = MEMBER_REPORT % (7, 1700000000123, 1700000001007, 2, 1, 883, 1800000)
+    assert parse_report(text) == ShimReport(
+        exit_code=7,
+        started_at=datetime(2023, 11, 14, 22, 13, 20, 123000, UTC),
+        finished_at=datetime(2023, 11, 14, 22, 13, 21, 7000, UTC),
+        oom_kills=2,
+        is_ended=True,
+        ran_seconds=0.883,
+        limit_seconds=1800,
+    )
+
+
+def test_a_report_of_seconds_is_read_as_before() -> None:
+    text = "code=0\nstarted=1700000000\nfinished=1700000003\noom=0\nended=0\nran=3\nlimit=1800\n"
+    assert parse_report(text) == ShimReport(
+        exit_code=0,
+        started_at=datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC),
+        finished_at=datetime(2023, 11, 14, 22, 13, 23, tzinfo=UTC),
+        ran_seconds=3,
+        limit_seconds=1800,
+    )
 
 
 def test_a_time_beyond_the_calendar_is_absent() -> None:

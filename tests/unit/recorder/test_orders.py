@@ -10,18 +10,17 @@ from backfleet.recorder.orders import Orders, OrdersInvalid, read_orders
 from backfleet.store.postgres.session import open_engine
 from backfleet_api.settings import load_settings
 from tests.support.engines import make_request
+from tests.support.packs import pack_of
 
-REQUEST = make_request(parameter_texts={"rsi_period": "14"})
+PACK = pack_of(make_request(parameter_texts={"rsi_period": "14"}), "uid", 3, 1)
 ENVIRONMENT = {
     "BACKFLEET_ENGINE": "bars",
-    "BACKFLEET_REQUEST": REQUEST.to_json(),
-    "BACKFLEET_ATTEMPT_ID": "uid-3.1",
+    "BACKFLEET_PACK": PACK.to_json(),
     "BACKFLEET_RECORDER_DATABASE_URL": "postgresql://recorder:hunter2@db:5432/backfleet",
 }
 ORDERS = Orders(
     engine="bars",
-    request=REQUEST,
-    attempt_id="uid-3.1",
+    pack=PACK,
     database_url="postgresql://recorder:hunter2@db:5432/backfleet",
     patience_seconds=900.0,
     folder=Path("/results"),
@@ -90,11 +89,13 @@ def test_a_missing_variable_is_named(name: str, value: str | None) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("BACKFLEET_REQUEST", "{"),
-        ("BACKFLEET_REQUEST", "[]"),
-        ("BACKFLEET_REQUEST", "{}"),
-        ("BACKFLEET_REQUEST", "[" * 100_000),
-        ("BACKFLEET_REQUEST", REQUEST.to_json().replace('"1000"', '"much"')),
+        ("BACKFLEET_PACK", "{"),
+        ("BACKFLEET_PACK", "[]"),
+        ("BACKFLEET_PACK", "{}"),
+        ("BACKFLEET_PACK", "[" * 100_000),
+        ("BACKFLEET_PACK", PACK.to_json().replace('"1000"', '"much"')),
+        ("BACKFLEET_PACK", PACK.to_json().replace("[[3,1,1]]", "[]")),
+        ("BACKFLEET_PACK", PACK.to_json().replace("[[3,1,1]]", "[[3,2,1]]")),
         ("BACKFLEET_RECORDER_DATABASE_URL", "mysql://recorder:hunter2@db/backfleet"),
         ("BACKFLEET_RECORDER_DATABASE_URL", "postgresql://recorder:hunter2@db:5432"),
         ("BACKFLEET_RECORDER_DATABASE_URL", "postgresql://recorder:hunter2@db:x/backfleet"),

@@ -1,22 +1,30 @@
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from backfleet.core.backtests import BacktestRequest, Failure, Outcome, Result
+from backfleet.core.backtests import Failure, Outcome, Result
 from backfleet.core.reasons import FailureReason
-from backfleet.engines.noop import NoopEngine, run
-from backfleet.recorder.appending import Answer, Reply, row
-from backfleet.recorder.main import Terminated
-from backfleet.recorder.recording import Clock, Recording, read_outcome, record, with_image
+from backfleet.engines.noop import run
+from backfleet.recorder.appending import Answer, OutcomeRow, Reply, row
+from backfleet.recorder.recording import (
+    Clock,
+    GaveUp,
+    Judged,
+    Recording,
+    Tally,
+)
 from tests.support.engines import make_request
 from tests.unit.recorder.test_orders import ORDERS
 
 REQUEST = make_request("Noop")
 GOOD = Outcome(ending=run(REQUEST), exit_code=0)
+BAD = Outcome(ending=Failure(reason=FailureReason.NO_DATA, message="none"), exit_code=10)
+NOT_BEGUN = Outcome(ending=Failure(reason=FailureReason.NOT_BEGUN, message="its turn did not come"))
 APPENDED, DUPLICATE = Reply(Answer.APPENDED), Reply(Answer.DUPLICATE)
 AWAY = Reply(Answer.AWAY, "connection refused")
 REFUSED = Reply(Answer.REFUSED, "invalid input")
+UNKNOWN = Reply(Answer.UNKNOWN_ATTEMPT, "no such attempt")
 
 
 class FakeClock:
@@ -40,28 +48,57 @@ class FakeDatabase:
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
-        self.offers: list[tuple[str, str, Outcome]] = []
+        self.offers: list[tuple[str, list[OutcomeRow]]] = []
 
-    def append(self, url: str, attempt_id: str, outcome: Outcome) -> Reply:
-        self.offers.append((url, attempt_id, outcome))
+    def append(self, url: str, rows: Sequence[OutcomeRow]) -> Reply:
+        self.offers.append((url, list(rows)))
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
+    @property
+    def ids(self) -> list[list[str]]:
+        """The attempts of each offer."""
+        return [[each["attempt_id"] for each in rows] for _, rows in self.offers]
 
-def recorded_with(database: FakeDatabase, clock: FakeClock | None = None, patience: float = 100.0) -> Recording:
+
+class PickyDatabase(FakeDatabase):
+    """Refuses any rows among which is one of these attempts with a result."""
+
+    def __init__(self, *refused: str) -> None:
+        super().__init__(APPENDED)
+        self.refused = refused
+        self.taken: dict[str, OutcomeRow] = {}
+
+    def append(self, url: str, rows: Sequence[OutcomeRow]) -> Reply:
+        super().append(url, rows)
+        if any(each["attempt_id"] in self.refused and each["body"] for each in rows):
+            return REFUSED
+        self.taken |= {each["attempt_id"]: each for each in rows}
+        return APPENDED
+
+
+def recorded_with(
+    database: FakeDatabase, clock: FakeClock | None = None, patience: float = 100.0, judged: Sequence[Judged] = ()
+) -> Tally:
     orders = replace(ORDERS, patience_seconds=patience)
-    return record(orders, GOOD, database.append, (clock or FakeClock()).as_clock(), lambda *args, **fields: None)
+    recording = Recording(orders, database.append, (clock or FakeClock()).as_clock(), lambda *args, **fields: None)
+    recording.record(judged or [("uid-3.1", GOOD)])
+    return recording.tally
+
+
+def many(count: int, outcome: Outcome = GOOD) -> list[Judged]:
+    return [(f"uid-{index}.1", outcome) for index in range(count)]
 
 
 @pytest.mark.parametrize("reply", [APPENDED, DUPLICATE], ids=["appended", "there already"])
 def test_an_outcome_that_the_database_has_is_recorded(reply: Reply) -> None:
     database = FakeDatabase(reply)
-    assert recorded_with(database) == Recording(outcome=GOOD, is_recorded=True)
-    assert database.offers == [(ORDERS.database_url, "uid-3.1", GOOD)]
+    assert recorded_with(database) == Tally(succeeded=1)
+    assert database.offers == [(ORDERS.database_url, [row("uid-3.1", GOOD)])]
 
 
 def test_while_the_database_is_away_it_is_offered_again_at_growing_distances() -> None:
     database, clock = FakeDatabase(*[AWAY] * 9, APPENDED), FakeClock()
-    assert recorded_with(database, clock, 900.0).is_recorded
+    assert recorded_with(database, clock, 900.0).recorded
     assert clock.sleeps == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
@@ -73,81 +110,97 @@ def test_jitter_shortens_a_delay_by_at_most_half() -> None:
 
 def test_the_last_try_falls_on_the_end_of_the_patience() -> None:
     database, clock = FakeDatabase(AWAY), FakeClock()
-    assert recorded_with(database, clock, 10.0) == Recording(
-        outcome=GOOD, is_recorded=False, message="connection refused"
-    )
+    with pytest.raises(GaveUp, match=r"^connection refused$"):
+        recorded_with(database, clock, 10.0)
     assert clock.sleeps == [0.5, 1, 2, 4, 2.5]
     assert len(database.offers) == 6
 
 
 def test_without_patience_it_is_tried_once() -> None:
     database = FakeDatabase(AWAY)
-    assert not recorded_with(database, patience=0.0).is_recorded
+    with pytest.raises(GaveUp):
+        recorded_with(database, patience=0.0)
     assert len(database.offers) == 1
 
 
+def test_the_patience_is_that_of_all_transactions_together() -> None:
+    database, clock = FakeDatabase(AWAY, AWAY, APPENDED, AWAY), FakeClock()
+    with pytest.raises(GaveUp):
+        recorded_with(database, clock, 10.0, many(150))
+    assert clock.sleeps == [0.5, 1, 0.5, 1, 2, 4, 1]
+
+
 def test_an_unknown_attempt_is_final() -> None:
-    database = FakeDatabase(Reply(Answer.UNKNOWN_ATTEMPT, "no such attempt"), APPENDED)
-    assert recorded_with(database) == Recording(
-        outcome=GOOD, is_recorded=False, is_refused=True, message="no such attempt"
-    )
+    database = FakeDatabase(UNKNOWN, APPENDED)
+    assert recorded_with(database) == Tally(not_taken=1, refusal="no such attempt")
     assert len(database.offers) == 1
 
 
 def test_a_refused_outcome_is_replaced_by_a_recorder_error() -> None:
     database = FakeDatabase(REFUSED, AWAY, APPENDED)
-    instead = Outcome(
-        ending=Failure(reason=FailureReason.RECORDER_ERROR, message="the database refused the outcome: invalid input")
-    )
-    assert recorded_with(database) == Recording(outcome=instead, is_recorded=True)
-    assert [offer[2] for offer in database.offers] == [GOOD, instead, instead]
+    message = "the database refused the outcome: invalid input"
+    instead = row("uid-3.1", Outcome(ending=Failure(reason=FailureReason.RECORDER_ERROR, message=message)))
+    assert recorded_with(database) == Tally(failed=1, first_failure=("uid-3.1", "RecorderError", message))
+    assert [rows for _, rows in database.offers] == [[row("uid-3.1", GOOD)], [instead], [instead]]
 
 
 def test_refused_twice_is_not_recorded() -> None:
-    recording = recorded_with(FakeDatabase(REFUSED))
-    assert (recording.is_recorded, recording.message) == (False, "invalid input")
+    assert recorded_with(FakeDatabase(REFUSED)) == Tally(not_taken=1, refusal="invalid input")
 
 
-class BrokenEngine(NoopEngine):
-    """An engine that has a defect."""
-
-    def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
-        raise KeyError("oops\x00")
-
-
-def test_an_engine_that_fails_is_an_outcome_with_its_exception() -> None:
-    outcome = read_outcome(BrokenEngine(), "broken", Path("/none"), REQUEST)
-    message = "the engine's files could not be judged: KeyError: 'oops\\x00'"
-    assert outcome == Outcome(ending=Failure(reason=FailureReason.RECORDER_ERROR, message=message))
-
-
-class InterruptedEngine(NoopEngine):
-    """An engine during whose reading the pod is deleted."""
-
-    def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:
-        raise Terminated
-
-
-def test_a_signal_during_the_reading_is_no_outcome() -> None:
-    with pytest.raises(Terminated):
-        read_outcome(InterruptedEngine(), "noop", Path("/none"), REQUEST)
-
-
-def test_an_unknown_engine_is_an_outcome() -> None:
-    outcome = read_outcome(None, "lean9", Path("/none"), REQUEST)
-    message = "engine 'lean9' is unknown to this recorder. Run operator and recorder in the same version."
-    assert outcome == Outcome(ending=Failure(reason=FailureReason.RECORDER_ERROR, message=message))
-
-
-def test_a_result_keeps_the_image_of_its_engine_whatever_the_engine_says() -> None:
+def test_an_outcome_that_is_no_json_is_replaced_before_it_is_offered() -> None:
     assert isinstance(GOOD.ending, Result)
-    lying = replace(GOOD, ending=replace(GOOD.ending, provenance={"engine": "noop", "engineImage": "mine"}))
-    kept = with_image(lying, "registry.example/noop:1").ending
-    assert isinstance(kept, Result)
-    assert kept.provenance == {"engine": "noop", "engineImage": "registry.example/noop:1"}
-    assert with_image(GOOD, None) == GOOD
-    failed = Outcome(ending=Failure(reason=FailureReason.NO_DATA, message="none"))
-    assert with_image(failed, "registry.example/noop:1") == failed
+    broken = replace(GOOD, ending=replace(GOOD.ending, metrics={"sharpe_ratio": float("nan")}))
+    database = FakeDatabase(APPENDED)
+    tally = recorded_with(database, judged=[("uid-0.1", broken), ("uid-1.1", GOOD)])
+    assert (tally.succeeded, tally.failed) == (1, 1)
+    assert [each["reason"] for each in database.offers[0][1]] == ["RecorderError", None]
+    assert "cannot be written as JSON" in database.offers[0][1][0]["message"]
+
+
+def test_a_transaction_has_at_most_100_outcomes() -> None:
+    database = FakeDatabase(APPENDED)
+    assert recorded_with(database, judged=many(250)) == Tally(succeeded=250)
+    assert [len(ids) for ids in database.ids] == [100, 100, 50]
+    assert [each for ids in database.ids for each in ids] == [attempt for attempt, _ in many(250)]
+
+
+def test_a_transaction_has_at_most_4_mib_of_bodies_or_one() -> None:
+    assert isinstance(GOOD.ending, Result)
+    large = replace(GOOD, ending=replace(GOOD.ending, statistics={"Notes": "x" * 1_500_000}))
+    huge = replace(GOOD, ending=replace(GOOD.ending, statistics={"Notes": "x" * 5_000_000}))
+    database = FakeDatabase(APPENDED)
+    recorded_with(database, judged=[*many(5, large), ("uid-5.1", huge), ("uid-6.1", GOOD)])
+    assert [len(ids) for ids in database.ids] == [2, 2, 1, 1, 1]
+
+
+def test_no_more_than_a_transaction_is_judged_ahead() -> None:
+    database = FakeDatabase(APPENDED)
+    seen: list[tuple[int, int]] = []
+
+    def judged() -> Iterator[Judged]:
+        for attempt in many(150):
+            seen.append((len(seen), len(database.offers)))
+            yield attempt
+
+    orders = replace(ORDERS, patience_seconds=0)
+    Recording(orders, database.append, FakeClock().as_clock(), lambda *args, **fields: None).record(judged())
+    assert seen[100:102] == [(100, 0), (101, 1)]
+
+
+def test_one_refused_outcome_is_an_error_alone() -> None:
+    database = PickyDatabase("uid-2.1")
+    tally = recorded_with(database, judged=many(4))
+    assert (tally.succeeded, tally.failed, tally.not_taken) == (3, 1, 0)
+    assert {attempt: values["reason"] for attempt, values in database.taken.items()} == {
+        "uid-0.1": None, "uid-1.1": None, "uid-2.1": "RecorderError", "uid-3.1": None,
+    }  # fmt: skip
+
+
+def test_the_tally_has_all_kinds_and_the_first_failure() -> None:
+    judged = [*many(2), ("uid-2.1", BAD), ("uid-3.1", BAD), ("uid-4.1", NOT_BEGUN)]
+    tally = recorded_with(FakeDatabase(APPENDED), judged=judged)
+    assert tally == Tally(succeeded=2, failed=2, not_begun=1, first_failure=("uid-2.1", "NoData", "none"))
 
 
 def test_the_row_of_a_success_has_a_body_and_no_reason() -> None:

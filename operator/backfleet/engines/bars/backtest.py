@@ -26,7 +26,7 @@ def load_bars(request: BacktestRequest, settings: BarsSettings | None = None) ->
     Raise InvalidCombination for a wrong number of symbols.
     """
     settings = settings or BarsSettings()
-    symbols = _symbols(request, _strategy(request))
+    symbols = symbols_to_read(request)
     prices = request.prices or settings.prices
     return align(
         [read_bars(settings.data_folder, each, request.start_date, request.end_date, prices) for each in symbols]
@@ -76,8 +76,12 @@ def _strategy(request: BacktestRequest) -> Strategy:
     return strategy
 
 
-def _symbols(request: BacktestRequest, strategy: Strategy) -> tuple[str, ...]:
-    """Return the symbols to read: those of the request, or the one that a parameter chooses."""
+def symbols_to_read(request: BacktestRequest) -> tuple[str, ...]:
+    """Return the symbols to read: those of the request, or the one that a parameter chooses.
+
+    Raise InvalidCombination for an unknown strategy, or symbols that it cannot use.
+    """
+    strategy = _strategy(request)
     chosen = request.parameter_texts.get(strategy.symbol_parameter or "")
     if chosen is not None:
         if chosen not in request.symbols:

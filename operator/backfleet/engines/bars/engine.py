@@ -30,14 +30,15 @@ class BarsEngine:
         }
 
     def container(self, pack: PackRequest, settings: EngineSettings) -> EngineContainer:
-        """Run Backfleet's image and command with the request in a variable. A mount named `data` is the market data."""
+        """Run Backfleet's image and command with the pack in a variable. A mount named `data` is the market data."""
         folder = mount_path(settings.mounts, wire.VOLUME_DATA)
         data = {wire.ENV_DATA_FOLDER: folder} if folder else {}
         return EngineContainer(
             image=settings.image,
             command=("backfleet-bars",),
-            environment={**data, **settings.environment, wire.ENV_REQUEST: next(pack.requests).to_json()},
+            environment={**data, **settings.environment, wire.ENV_PACK: pack.to_json()},
             mounts=settings.mounts,
+            runs_packs=True,
         )
 
     def outcome(self, folder: Path, request: BacktestRequest) -> Outcome:

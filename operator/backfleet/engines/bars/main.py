@@ -1,56 +1,78 @@
-"""The command `backfleet-bars`: one backtest, from a request in the environment or from options."""
+"""The command `backfleet-bars`: the backtests of a pack in the environment, or one from options."""
 
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
-from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Result, result_to_json
-from backfleet.engines.bars.backtest import load_bars, run
+from backfleet.engines.bars.backtest import load_bars, run, symbols_to_read
+from backfleet.engines.bars.market_data import Bars
 from backfleet.engines.bars.settings import BarsSettings
+from backfleet.engines.forking import results_folder, run_pack
+from backfleet.engines.member_processes import Compute
 from backfleet.engines.program import EXIT_ERROR, EXIT_OK, RESULT_FILE, EngineFailure, write_error, write_json
 
 
 def main(
     arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None, output: TextIO | None = None
 ) -> int:
-    """Run, write result.json (or error.json) and return the exit code of `engines.program`."""
+    """Write result.json (or error.json) of each backtest, and return an exit code of `engines.program`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     environment = os.environ if environment is None else environment
-    folder = Path(environment.get(wire.ENV_RESULTS_PATH, wire.RESULTS_PATH))
-    try:
-        if arguments:
-            # argparse costs more than the rest of the start, and a pod never needs it.
-            from backfleet.engines.bars.options import parse_options  # noqa: PLC0415
+    prepared = PreparedBars(environment, output)
+    if not arguments:
+        return run_pack("backfleet-bars", environment, prepared.prepare)
+    # argparse costs more than the rest of the start, and a pod never needs it.
+    from backfleet.engines.bars.options import parse_options  # noqa: PLC0415
 
-            request, folder = parse_options(arguments, folder)
-        else:
-            request = _request(environment)
-        settings = BarsSettings.from_environment(environment)
-        result = run(request, load_bars(request, settings), settings)
+    request, folder = parse_options(arguments, results_folder(environment))
+    return prepared.prepare(request)(folder)
+
+
+class PreparedBars:
+    """Settings and bars, read once for all backtests that share them."""
+
+    def __init__(self, environment: Mapping[str, str], output: TextIO | None = None) -> None:
+        self._environment = environment
+        self._output = output
+        self._settings: BarsSettings | None = None
+        self._series: dict[tuple[str, ...], tuple[Bars, ...]] = {}
+
+    def prepare(self, request: BacktestRequest) -> Compute:
+        """Return what computes the request into a folder. The requests of a pack share all but their parameters."""
+        try:
+            self._settings = self._settings or BarsSettings.from_environment(self._environment)
+            symbols = symbols_to_read(request)
+            if symbols not in self._series:
+                self._series[symbols] = load_bars(request, self._settings)
+        except (EngineFailure, OSError) as error:
+            return partial(_fail, error)
+        return partial(_compute, request, self._series[symbols], self._settings, self._output)
+
+
+def _compute(
+    request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettings, output: TextIO | None, folder: Path
+) -> int:
+    try:
+        result = run(request, series, settings)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder, RESULT_FILE, result_to_json(result))
-    except EngineFailure as error:
-        print(f"backfleet-bars: {error.reason.value}: {error}", file=sys.stderr)
-        write_error(folder, error.reason, str(error))
-        return error.exit_code
-    except OSError as error:
-        print(f"backfleet-bars: {error}", file=sys.stderr)
-        return EXIT_ERROR
+    except (EngineFailure, OSError) as error:
+        return _fail(error, folder)
     print(summary(request, result), file=output)
     return EXIT_OK
 
 
-def _request(environment: Mapping[str, str]) -> BacktestRequest:
-    text = environment.get(wire.ENV_REQUEST)
-    if not text:
-        raise EngineFailure(f"{wire.ENV_REQUEST} is not set. Pass options instead; see backfleet-bars --help.")
-    try:
-        return BacktestRequest.from_json(text)
-    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
-        raise EngineFailure(f"{wire.ENV_REQUEST}: expected a request as JSON: {error!r}") from error
+def _fail(error: EngineFailure | OSError, folder: Path) -> int:
+    if not isinstance(error, EngineFailure):
+        print(f"backfleet-bars: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    print(f"backfleet-bars: {error.reason.value}: {error}", file=sys.stderr)
+    write_error(folder, error.reason, str(error))
+    return error.exit_code
 
 
 def summary(request: BacktestRequest, result: Result) -> str:

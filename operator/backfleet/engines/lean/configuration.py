@@ -1,7 +1,8 @@
-"""The complete LEAN configuration of one backtest. Pure.
+"""The complete LEAN configuration of each backtest of a pack. Pure.
 
 It replaces the image's own config.json (`--config`): otherwise the sample parameters of that file would reach the run. LEAN
-can receive symbols, dates and cash only as parameters, so the configuration adds four parameters.
+can receive symbols, dates and cash only as parameters, so the configuration adds four parameters. Members of a pack differ in
+their results folder and their own parameters: the rest travels once.
 Sources: Launcher/config.json and Queues/JobQueue.cs of QuantConnect/Lean.
 """
 
@@ -12,9 +13,12 @@ from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
+from backfleet.core.packs import PackRequest
 from backfleet.engines.lean.layout import ALGORITHM_ID
+from backfleet.engines.protocol import EngineConfig
 
 PYTHON_FILE = "main.py"
+CONFIG_PATH = f"{wire.SCRATCH_PATH}/lean-config.json"
 OBJECT_STORE = f"{wire.SCRATCH_PATH}/lean-storage"
 START_SECONDS = 300
 """The limit for creating and for initializing the algorithm: a throttled CPU takes long to import LEAN's Python packages."""
@@ -39,7 +43,6 @@ _FIXED: Mapping[str, Any] = {
     "debugging": False,
     "python-venv": "",
     "algorithm-id": ALGORITHM_ID,
-    "results-destination-folder": wire.RESULTS_PATH,
     "object-store-root": OBJECT_STORE,
     "object-store": "QuantConnect.Lean.Engine.Storage.LocalObjectStore",
     # LEAN's default is one per CPU of the node.
@@ -62,7 +65,10 @@ _FIXED: Mapping[str, Any] = {
 
 
 def build_configuration(request: BacktestRequest, *, projects_folder: str, data_folder: str) -> dict[str, Any]:
-    """Build every key that LEAN needs for `request`. Raise ValueError without a LEAN project; acceptance excludes that."""
+    """Build every key that LEAN needs for `request` but its results folder and parameters.
+
+    Raise ValueError without a LEAN project; acceptance excludes that.
+    """
     if not request.lean_project_path:
         raise ValueError(f"the request for {request.strategy} does not name a LEAN project")
     file = request.lean_algorithm_file or PYTHON_FILE
@@ -74,14 +80,17 @@ def build_configuration(request: BacktestRequest, *, projects_folder: str, data_
         "algorithm-type-name": request.lean_algorithm_type or (PurePosixPath(file).stem if is_python else ""),
         "backtest-name": request.strategy,
         "data-folder": data_folder,
-        "parameters": parameter_texts_of(request),
     }
 
 
 def parameter_texts_of(request: BacktestRequest) -> dict[str, str]:
     """Return the batch's parameters as exact texts, and the four for symbols, dates (inclusive) and cash."""
+    return {**request.parameter_texts, **common_parameters(request)}
+
+
+def common_parameters(request: BacktestRequest) -> dict[str, str]:
+    """Return the parameters for symbols, dates (inclusive) and cash."""
     return {
-        **request.parameter_texts,
         wire.PARAMETER_SYMBOLS: ",".join(request.symbols),
         wire.PARAMETER_START_DATE: request.start_date.isoformat(),
         wire.PARAMETER_END_DATE: request.end_date.isoformat(),
@@ -89,6 +98,22 @@ def parameter_texts_of(request: BacktestRequest) -> dict[str, str]:
     }
 
 
-def render(configuration: Mapping[str, Any]) -> str:
-    """Render the file's text without needless escapes: it travels in one variable, which Linux limits to 128 KiB."""
-    return json.dumps(configuration, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def build_config(pack: PackRequest, configuration: Mapping[str, Any]) -> EngineConfig:
+    """Build the file of each member of a pack from what they have in common."""
+    return EngineConfig(
+        path=CONFIG_PATH,
+        head=render(configuration).removesuffix("}") + ',"results-destination-folder":"',
+        middle='","parameters":{',
+        tail=render(common_parameters(pack.common)).removeprefix("{") + "}",
+        lines=tuple(_line(each.parameter_texts) for each in pack.members),
+    )
+
+
+def _line(texts: Mapping[str, str]) -> str:
+    # The common parameters follow, so that a parameter of the batch never takes the place of one of them.
+    return render(texts)[1:-1] + "," if texts else ""
+
+
+def render(body: Mapping[str, Any]) -> str:
+    """Render JSON in one line without needless escapes: it travels in variables, which Linux limits to 128 KiB."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -7,7 +7,7 @@ from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Outcome
 from backfleet.core.packs import PackRequest
 from backfleet.core.spec.strategy_info import StrategyInfo
-from backfleet.engines.lean.configuration import build_configuration, render
+from backfleet.engines.lean.configuration import CONFIG_PATH, build_config, build_configuration
 from backfleet.engines.lean.data_folder import prepared
 from backfleet.engines.lean.layout import LOG_FILE
 from backfleet.engines.protocol import EngineContainer, EngineSettings, mount_path
@@ -18,7 +18,6 @@ LAUNCHER = ("dotnet", "QuantConnect.Lean.Launcher.dll")
 """The image's own entry point, which it runs in `LAUNCHER_FOLDER`."""
 IMAGE_DATA_FOLDER = "/Lean/Data"
 """LEAN's sample data, used without a volume."""
-CONFIG_PATH = f"{wire.SCRATCH_PATH}/lean-config.json"
 DONE_TEXT = "TRACE:: LeanEngineAlgorithmHandlers.Dispose(): Disposed of algorithm handlers."
 """LEAN has written all its files. Its Python shutdown may then wait ten seconds for nothing."""
 
@@ -33,7 +32,7 @@ _ENVIRONMENT: Mapping[str, str] = {
 
 
 class LeanEngine:
-    """QuantConnect's LEAN, one backtest per container."""
+    """QuantConnect's LEAN, a process for each backtest."""
 
     name = "lean"
 
@@ -45,7 +44,7 @@ class LeanEngine:
         """Run the image's launcher with our configuration. It reads the volumes named `projects` and `data`."""
         data_folder = mount_path(settings.mounts, wire.VOLUME_DATA) or IMAGE_DATA_FOLDER
         configuration = build_configuration(
-            next(pack.requests),
+            pack.common,
             projects_folder=mount_path(settings.mounts, wire.VOLUME_PROJECTS) or wire.PROJECTS_PATH,
             data_folder=data_folder,
         )
@@ -58,11 +57,10 @@ class LeanEngine:
                 **settings.environment,
                 wire.ENV_KEPT_FILE: f"{configuration['data-folder']}/{RATES_PATH}",
                 wire.ENV_NEEDED_FILE: configuration["algorithm-location"],
-                wire.ENV_DONE_FILE: f"{wire.RESULTS_PATH}/{LOG_FILE}",
+                wire.ENV_DONE_FILE: LOG_FILE,
                 wire.ENV_DONE_TEXT: DONE_TEXT,
             },
-            config=render(configuration),
-            config_path=CONFIG_PATH,
+            config=build_config(pack, configuration),
             mounts=settings.mounts,
         )
 

@@ -1,7 +1,7 @@
 """The names of the files that LEAN writes, for both halves of the engine.
 
 LEAN derives the names of its results from `algorithm-id`. It writes them all into `results-destination-folder`, which is
-`core.wire.RESULTS_PATH` itself, next to the shim's exit file.
+the member's own folder, next to the shim's exit file.
 """
 
 ALGORITHM_ID = "backtest"

@@ -21,7 +21,7 @@ from backfleet.engines.lean.metrics import LeanMetrics, measure
 from backfleet.engines.lean.monitor import DataRequests
 from backfleet.engines.lean.remarks import provenance_of, warnings_of
 from backfleet.engines.outcomes import failure_of_exit, failure_of_files, outcome_of, read_exit, with_exit
-from backfleet.engines.shim import ShimReport
+from backfleet.engines.reports import ShimReport
 
 MAX_WORDS = 1200
 """Characters of LEAN's own words in a failure's message; the log gets the rest."""

@@ -1,0 +1,164 @@
+"""Runs the members of a pack from one warm process: each in a process forked from it, with its own limit, folder and report.
+
+The reports are those of the shim. What a member does, or what becomes of it, does not touch the next one. A member is the
+leader of its own process group, and what it left running there ends with it.
+"""
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from backfleet.core import wire
+from backfleet.core.backtests import BacktestRequest
+from backfleet.core.packs import Member, PackRequest
+from backfleet.engines.member_processes import Compute, MemberProcesses
+from backfleet.engines.program import EXIT_ERROR, EXIT_OK, EngineFailure
+from backfleet.engines.reports import MEMBER_LINE, MEMBER_REPORT
+
+Prepare = Callable[[BacktestRequest], Compute]
+"""Runs in the shared process, right before the member begins: loads what members have in common."""
+
+KILLS_OF_CGROUP = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackOrders:
+    """What a supervisor has to run: the pack, from which position on, for how long, and where."""
+
+    pack: PackRequest
+    first: int
+    left_seconds: float
+    timeout_seconds: int
+    folder: Path
+    termination_log: Path
+    scratch_folders: tuple[Path, ...]
+
+
+def read_pack_orders(environment: Mapping[str, str]) -> PackOrders:
+    """Read the variables of the shim. EngineFailure names the first invalid one."""
+    try:
+        pack = PackRequest.from_json(environment.get(wire.ENV_PACK, ""))
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, LookupError, RecursionError) as error:
+        raise EngineFailure(f"{wire.ENV_PACK}: expected a pack as JSON: {error!r}") from error
+    return PackOrders(
+        pack=pack,
+        first=_number(environment, wire.ENV_PACK_FIRST),
+        left_seconds=_number(environment, wire.ENV_PACK_LEFT) / 1000,
+        timeout_seconds=_number(environment, wire.ENV_BACKTEST_TIMEOUT),
+        folder=results_folder(environment),
+        termination_log=Path(environment.get(wire.ENV_TERMINATION_LOG) or wire.TERMINATION_LOG),
+        scratch_folders=tuple(map(Path, filter(None, environment.get(wire.ENV_SCRATCH_PATHS, "").split("\n")))),
+    )
+
+
+def results_folder(environment: Mapping[str, str]) -> Path:
+    """Return the results folder of the pack."""
+    return Path(environment.get(wire.ENV_RESULTS_PATH) or wire.RESULTS_PATH)
+
+
+def run_pack(program: str, environment: Mapping[str, str], prepare: Prepare) -> int:
+    """Run the members from the first one on until the pack's time is over, and return the exit code of the command."""
+    began = time.monotonic()
+    try:
+        orders = read_pack_orders(environment)
+    except EngineFailure as error:
+        print(f"{program}: {error}", file=sys.stderr)
+        return EXIT_ERROR
+    members = zip(range(len(orders.pack.members)), orders.pack.members, orders.pack.requests, strict=True)
+    with MemberProcesses() as processes:
+        supervisor = Supervisor(orders, processes)
+        for position, member, request in islice(members, orders.first, None):
+            if position > orders.first:
+                if time.monotonic() - began >= orders.left_seconds:
+                    break
+                supervisor.empty_scratch()
+            supervisor.run_member(position, member, prepare, request)
+    return EXIT_OK
+
+
+class Supervisor:
+    """Runs members one after the other, and leaves their reports."""
+
+    def __init__(self, orders: PackOrders, processes: MemberProcesses) -> None:
+        self.orders = orders
+        self._processes = processes
+        self._kills = _oom_kills()
+
+    def run_member(self, position: int, member: Member, prepare: Prepare, request: BacktestRequest) -> None:
+        """Run one member, and leave its report."""
+        folder, size = self.orders.folder / str(position), len(self.orders.pack.members)
+        _make_empty_folder(folder)
+        with suppress(
+            OSError
+        ):  # without that file a death of the whole container has no name, and nothing else changes
+            self.orders.termination_log.write_text(str(position), encoding="ascii")
+        print(MEMBER_LINE % (member.index, member.number, position + 1, size), end="", flush=True)
+        started, began = time.time(), time.monotonic()
+        compute = prepare(request)
+        code, words = self._processes.run(compute, folder, self.orders.timeout_seconds)
+        kills, self._kills = self._kills, _oom_kills()
+        times = [int(1000 * each) for each in (started, time.time(), time.monotonic() - began)]
+        limit = 1000 * self.orders.timeout_seconds
+        text = MEMBER_REPORT % (code, times[0], times[1], self._kills - kills, 0, times[2], limit)
+        if not folder.is_dir() or folder.is_symlink():
+            _make_empty_folder(folder)
+        _write_new(folder / wire.SHIM_STDERR_FILE, words)
+        _write_new(folder / wire.SHIM_EXIT_FILE, text.encode())
+
+    def empty_scratch(self) -> None:
+        """Remove what members left in the scratch folders."""
+        for folder in self.orders.scratch_folders:
+            if folder.is_dir():
+                for each in list(folder.iterdir()):
+                    _remove(each)
+
+
+def _oom_kills() -> int:
+    """Return how many processes of this container were killed for its memory so far."""
+    for path in KILLS_OF_CGROUP:
+        with suppress(OSError), open(path, encoding="ascii") as file:
+            for line in file:
+                if line.startswith("oom_kill "):
+                    return int(line.split()[1])
+    return 0
+
+
+def _make_empty_folder(path: Path) -> None:
+    if os.path.lexists(path):
+        _remove(path)
+    path.mkdir()
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Write a file in place of whatever a member put there: never through a link."""
+    if os.path.lexists(path):
+        _remove(path)
+    with path.open("xb") as file:
+        file.write(content)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+        return
+    # Seldom needed, and not cheap to import.
+    import shutil  # noqa: PLC0415
+
+    path.chmod(0o700)
+    for root, folders, _ in path.walk():
+        for each in folders:
+            (root / each).chmod(0o700)
+    shutil.rmtree(path)
+
+
+def _number(environment: Mapping[str, str], name: str) -> int:
+    text = environment.get(name) or "0"
+    if not re.fullmatch(r"[0-9]{1,12}", text):
+        raise EngineFailure(f"{name}: expected a whole number, got {text[:40]!r}")
+    return int(text)
