@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backfleet.core.reasons import FailureReason
-from backfleet.core.space.scalars import ParameterType
+from backfleet.core.space.scalars import MAX_DIGITS, MAX_MAGNITUDE, ParameterType
 
 RESULT_FILE = "result.json"
 ERROR_FILE = "error.json"
@@ -26,6 +26,10 @@ REASON_BY_EXIT_CODE: Mapping[int, FailureReason] = {
 """The codes that name a reason; `engines.outcomes` classifies signals, timeouts and all other codes."""
 
 Value = int | float | bool | str
+
+
+_DECIMAL = re.compile(rf"-?[0-9]{{1,{MAX_MAGNITUDE + 1}}}(\.[0-9]{{1,{MAX_MAGNITUDE + MAX_DIGITS - 1}}})?")
+"""Every number of a parameter space, as `value_text` writes it."""
 
 
 class EngineFailure(Exception):
@@ -110,7 +114,7 @@ def _parse_int(text: str) -> int | None:
 
 
 def _parse_float(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"-?[0-9]{1,15}(\.[0-9]{1,20})?", text) else None
+    return float(text) if _DECIMAL.fullmatch(text) else None
 
 
 def _parse_bool(text: str) -> bool | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from backfleet.core.reasons import FailureReason
+from backfleet.core.space.scalars import ParameterType, parse_value, value_text
 from backfleet.engines.program import InvalidCombination, Parameter, parse_texts, write_error, write_json
 
 DECLARED = (
@@ -40,6 +41,14 @@ def test_texts_become_values_of_the_declared_types_and_defaults_fill_the_rest() 
 def test_a_text_that_is_not_a_value_names_the_parameter(name: str, text: str, message: str) -> None:
     with pytest.raises(InvalidCombination, match=f"^parameter {name}: .*{message}"):
         parse_texts(DECLARED, {name: text})
+
+
+@pytest.mark.parametrize(
+    "number", [-1e21, 1e30, 9.99999999999999e30, 1e-05, 1e-25, 1e-30, 1.23456789012345e-30, 123456789012345, "-0.5"]
+)
+def test_every_number_that_a_parameter_space_takes_arrives(number: float | str) -> None:
+    text = value_text(parse_value(number, ParameterType.FLOAT, "values[0]"))
+    assert parse_texts([Parameter("value", "1", float)], {"value": text}) == {"value": float(number)}
 
 
 def test_an_unknown_parameter_is_named_with_the_known_ones() -> None:
