@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,19 +69,20 @@ def recorder_url(live: Live) -> str:
 
 
 @contextmanager
-def simulated_nodes(live: Live, plan: Plan) -> Iterator[Kubelet]:
-    """Add nodes to the real one until the block ends."""
+def simulated_nodes(live: Live, plan: Plan) -> Iterator[Future[None]]:
+    """Add nodes to the real one until the block ends. Yield a future that is done only if the fake kubelet broke."""
     kubelet = Kubelet(KubeClient(live.api), Recorder(recorder_url(live)), plan, NODES, workers=WORKERS)
     stop = threading.Event()
-    thread = threading.Thread(target=kubelet.follow, args=(stop,), daemon=True)
-    kubelet.register()
-    thread.start()
     try:
-        yield kubelet
-        assert thread.is_alive(), "the fake kubelet broke"
+        kubelet.register()
+        with ThreadPoolExecutor(1) as pool:
+            following = pool.submit(kubelet.follow, stop)
+            try:
+                yield following
+            finally:
+                stop.set()
+        following.result()
     finally:
-        stop.set()
-        thread.join(30)
         kubelet.leave()
 
 
@@ -97,10 +99,12 @@ def test_a_thousand_jobs_end_and_none_twice(local: LocalBackfleet, capsys: pytes
     local.forward_service(PORT, "backfleet-postgres", 5432)
     plan = NotedPlan(seed=13, weights=FATES, run_seconds=(5.0, 20.0))
     began = time.monotonic()
-    with simulated_nodes(live, plan), live.observe() as observer:
+    with simulated_nodes(live, plan) as following, live.observe() as observer:
         uid = live.apply(manifest())
 
         def is_finished() -> bool:
+            if following.done():
+                following.result()
             status = live.batch("thousand").get("status", {})
             with capsys.disabled():
                 print(f"  {time.monotonic() - began:5.0f} s  {status.get('progress', '')}", flush=True)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import urllib3.exceptions
@@ -43,6 +44,8 @@ class Kubelet:
     cut_off: set[str] = field(default_factory=set)
     """Nodes that do not reach the API server: their pods live on, and nobody sees it."""
     unreported: list[tuple[Json, Json]] = field(default_factory=list)
+    _seen: Sequence[Json] | None = None
+    """What the watch has of all nodes' pods."""
 
     def register(self) -> None:
         """Make its nodes and their leases, or take over those of their names."""
@@ -108,17 +111,40 @@ class Kubelet:
             list(pool.map(self._advance, due))
 
     def follow(self, stop: threading.Event, seconds: float = 0.2, renew_seconds: float = 10.0) -> None:
-        """Live by this machine's clock until `stop`: one watch of all pods, and what is due every `seconds`."""
-        watcher = threading.Thread(target=self._watch, args=(stop,), daemon=True)
-        watcher.start()
-        renewed_at = self.now()
+        """Live by this machine's clock until `stop`: one watch of all pods, and what is due every `seconds`.
+
+        Pods and lives are this thread's alone. What breaks the watch or the renewals is raised here.
+        """
+        broken: list[Exception] = []
+
+        def keep(work: Callable[[], None]) -> None:
+            try:
+                work()
+            except Exception as error:
+                broken.append(error)
+
+        works = (partial(self._watch, stop), partial(self._keep_renewing, stop, renew_seconds))
+        others = [threading.Thread(target=keep, args=(work,), daemon=True) for work in works]
+        for each in others:
+            each.start()
+        try:
+            while not stop.wait(seconds):
+                if broken:
+                    raise broken[0]
+                if self._seen is not None:
+                    self.take(self._seen)
+                with suppress(*NO_ANSWER):
+                    self.act()
+        finally:
+            stop.set()
+            for each in others:
+                each.join(2 * WATCH_SECONDS)
+
+    def _keep_renewing(self, stop: threading.Event, seconds: float) -> None:
+        """Renew leases however long a pod's outcome takes to be recorded."""
         while not stop.wait(seconds):
             with suppress(*NO_ANSWER):
-                if self.now() >= renewed_at + timedelta(seconds=renew_seconds):
-                    self.renew()
-                    renewed_at = self.now()
-                self.act()
-        watcher.join(2 * WATCH_SECONDS)
+                self.renew()
 
     def _be_ready(self, node: str) -> None:
         self.kube.patch(f"{NODES}/{node}/status", {"status": build_node(node, self.now())["status"]})
@@ -131,7 +157,7 @@ class Kubelet:
     def _watch_once(self, stop: threading.Event) -> None:
         page = self.kube.get(PODS, **BOUND)
         there = {pod["metadata"]["uid"]: pod for pod in page["items"] or []}
-        self.take(there.values())
+        self._seen = list(there.values())
         version = page["metadata"]["resourceVersion"]
         for event in self.kube.watch(PODS, WATCH_SECONDS, resourceVersion=version, **BOUND):
             if event["type"] == "ERROR" or stop.is_set():
@@ -140,7 +166,7 @@ class Kubelet:
             there.pop(uid, None)
             if event["type"] != "DELETED":
                 there[uid] = event["object"]
-            self.take(there.values())
+            self._seen = list(there.values())
 
     def _is_due(self, pod: Json, now: datetime) -> bool:
         uid, is_reached = pod["metadata"]["uid"], pod["spec"]["nodeName"] not in self.cut_off
@@ -163,15 +189,17 @@ class Kubelet:
             self._report(pod, status)
 
     def _report(self, pod: Json, status: Json) -> None:
-        """Write a status, or keep it for later; a pod that is gone, or another of its name, has none."""
+        """Write a status, or keep it for later; a pod that is gone, or another of its name, needs none."""
         patch = {"metadata": {"uid": pod["metadata"]["uid"]}, "status": status}
         try:
             if pod["spec"]["nodeName"] in self.cut_off:
                 self.unreported.append((pod, status))
             else:
                 self.kube.patch(f"{path_of(pod)}/status", patch)
-        except Refusal:
-            return
+        except Refusal as refusal:
+            if refusal.status in (404, 409, 422):
+                return
+            self.unreported.append((pod, status))
         except urllib3.exceptions.HTTPError:
             self.unreported.append((pod, status))
 

@@ -46,6 +46,18 @@ class Notes:
         return Ending(self.exit_code, "its last word")
 
 
+@dataclass
+class SlowNotes(Notes):
+    """Takes until the next lease is renewed."""
+
+    renewals: Callable[[], int] = lambda: 0
+
+    def record(self, pod: Json, fate: Fate, started: Any, finished: Any) -> Ending:
+        before = self.renewals()
+        wait_until("a lease is renewed", lambda: self.renewals() > before, 20, 0.05)
+        return super().record(pod, fate, started, finished)
+
+
 @pytest.fixture
 def notes() -> Notes:
     return Notes()
@@ -214,7 +226,8 @@ def test_it_follows_the_clock_of_this_machine_and_gets_over_faults(notes: Notes)
         api.faults += [
             Fault("/pods", kind="too old", verb="watch"),
             Fault("/pods", kind="close", verb="list"),
-            Fault("/status", "PATCH", "close", after=2),
+            Fault("/status", "PATCH", "close", after=1),
+            Fault("/status", "PATCH", code=503, after=2),
         ]
         stop = threading.Event()
         thread = threading.Thread(target=kubelet.follow, args=(stop, 0.05), daemon=True)
@@ -225,5 +238,31 @@ def test_it_follows_the_clock_of_this_machine_and_gets_over_faults(notes: Notes)
         stop.set()
         thread.join(20)
         assert not thread.is_alive()
-    assert [fault.times for fault in api.faults] == [0, 0, 0]
+    assert [fault.times for fault in api.faults] == [0, 0, 0, 0]
+    assert notes.asked == 1
+
+
+@pytest.mark.timeout(60)
+def test_what_breaks_its_watch_ends_it(notes: Notes) -> None:
+    with ApiServer.running() as api:
+        kubelet = Kubelet(KubeClient(api.client()), notes)
+        api.faults.append(Fault("/pods", kind="not an object", verb="list"))
+        with pytest.raises(TypeError):
+            kubelet.follow(threading.Event(), 0.05)
+
+
+def test_leases_are_renewed_while_an_outcome_takes_long_to_be_recorded() -> None:
+    with ApiServer.running() as api:
+        notes = SlowNotes(renewals=lambda: len(api.calls_of("PATCH", "/leases/")))
+        plan = Plan(start_seconds=(0, 0), run_seconds=(0, 0))
+        kubelet = Kubelet(KubeClient(api.client()), notes, plan)
+        kubelet.register()
+        stop = threading.Event()
+        thread = threading.Thread(target=kubelet.follow, args=(stop, 0.05, 0.1), daemon=True)
+        thread.start()
+        with ControlPlane(api.objects).following():
+            api.objects.create("jobs", NAMESPACE, backtest_job())
+            wait_until("the Job's end", lambda: condition_of(api.objects.all("jobs")[0], "Complete"), 60, 0.05)
+        stop.set()
+        thread.join(20)
     assert notes.asked == 1
