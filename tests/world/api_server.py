@@ -43,6 +43,8 @@ class ApiServer:
     """Called when a write is done and before it is answered; Severed leaves it without an answer."""
     severed: set[str] = field(default_factory=set)
     """Bearer tokens of callers that are cut off: nothing of theirs is carried out or answered any more."""
+    tokens: set[str] | None = None
+    """Bearer tokens that are accepted; None accepts everybody."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
 
@@ -120,6 +122,8 @@ class ApiServer:
             if call.token and call.token in self.severed:
                 raise Severed
             self.calls.append(call)
+            if self.tokens is not None and call.token not in self.tokens:
+                raise Problem(401, "Unauthorized", "Unauthorized")
             return next((fault for fault in self.faults if fault.meets(call)), None)
 
     def count(self, length: int) -> None:

@@ -104,10 +104,10 @@ class History:
     def _wait(self, after: int, seconds: float) -> tuple[list[Change], int]:
         """The changes after a version, and the newest version; waits so long for the first one."""
         with self.changed:
-            if after < self.oldest:
-                raise expired(f"too old resource version: {after} ({self.oldest})")
             if self.version <= after and not self.is_closed:
                 self.changed.wait(seconds)
+            if after < self.oldest:
+                raise expired(f"too old resource version: {after} ({self.oldest})")
             return self.changes[self._position(after) :], max(after, self.version)
 
     def _position(self, version: int) -> int:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from backfleet.controller.cluster import Cluster
 from backfleet.controller.limits import limits_of
+from backfleet.controller.loop import Loop
 from backfleet.core import wire
 from backfleet.core.planning.effects import Effect
 from tests.support.clocked import ClockedDatabase
@@ -27,6 +28,12 @@ class Dead(BaseException):
     """The operator's process is gone: it does not go on to its next effect."""
 
 
+class Turning(Protocol):
+    """An operator, or its loop."""
+
+    def turn(self) -> object: ...
+
+
 @dataclass
 class Scene:
     """The world, its rows, and the most pods that were alive at once when somebody looked."""
@@ -38,10 +45,16 @@ class Scene:
     @classmethod
     @contextmanager
     def running(
-        cls, database: ClockedDatabase, plan: Plan | None = None, nodes: Sequence[str] = ("fake-0",)
+        cls,
+        database: ClockedDatabase,
+        plan: Plan | None = None,
+        nodes: Sequence[str] = ("fake-0",),
+        *,
+        is_old: bool = False,
     ) -> Iterator["Scene"]:
+        """Yield an empty world; `is_old` as in Kubernetes 1.20."""
         rows = PostgresRows(now=START, store=database)
-        with KubernetesWorld.running(Recorder(database.database.recorder_url), plan, nodes) as world:
+        with KubernetesWorld.running(Recorder(database.database.recorder_url), plan, nodes, is_old=is_old) as world:
             world.clocks.append(rows.set_clock)
             yield cls(world, rows)
 
@@ -63,12 +76,25 @@ class Scene:
             clock=lambda: clock.now().timestamp(),
         )
 
+    def loop(self, token: str = "operator", **settings: Any) -> Loop:
+        """Return the operator's loop, which outlives what goes wrong in a pass; its clock is the world's."""
+        clock = self.world.objects.clock
+        return Loop(
+            self.rows.fence,
+            lambda _: self.operator(token, **settings).passes,
+            tick_seconds=TURN_SECONDS,
+            clock=lambda: clock.now().timestamp(),
+        )
+
     def add_batch(self, count: int, name: str = "demo", **spec: Any) -> str:
         body = batch_spec(
             **{"parameters": values(count), "maxConcurrent": LIMIT, "ttlSecondsAfterFinished": 60, **spec}
         )
         made = self.world.objects.create(wire.PLURAL, NAMESPACE, {"metadata": {"name": name}, "spec": body})
         return str(made["metadata"]["uid"])
+
+    def edit(self, name: str = "demo", **spec: Any) -> None:
+        self.world.objects.merge(wire.PLURAL, NAMESPACE, name, {"spec": spec})
 
     @property
     def is_finished(self) -> bool:
@@ -95,14 +121,14 @@ class Scene:
         ]
         return sorted((int(each[wire.LABEL_INDEX]), int(each[wire.LABEL_ATTEMPT])) for each in labels)
 
-    def turn(self, operator: Operator) -> None:
+    def turn(self, operator: Turning) -> None:
         """A pass, and what it leads to at once."""
         operator.turn()
         self.world.settle()
         phases = [pod["status"]["phase"] for pod in self.world.objects.all("pods")]
         self.most_alive = max(self.most_alive, len([each for each in phases if each in ("Pending", "Running")]))
 
-    def run(self, operator: Operator, until: Callable[[], object], turns: int = 60) -> None:
+    def run(self, operator: Turning, until: Callable[[], object], turns: int = 60) -> None:
         """Passes and time until something holds; AssertionError when it does not in so many turns."""
         for _ in range(turns):
             self.turn(operator)
@@ -111,7 +137,7 @@ class Scene:
             self.world.advance(TURN_SECONDS)
         raise AssertionError(f"not within {turns} turns: {self.status}")
 
-    def run_to_its_end(self, operator: Operator, turns: int = 60) -> dict[str, Any]:
+    def run_to_its_end(self, operator: Turning, turns: int = 60) -> dict[str, Any]:
         """The status of the batch `demo` when every batch has finished."""
         self.run(operator, lambda: self.is_finished, turns)
         return self.status

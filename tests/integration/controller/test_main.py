@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,11 @@ import pytest
 
 from backfleet.controller.cluster import RULES
 from backfleet.core import wire
-from tests.support.databases import Database
 from tests.support.launcher import NAMESPACE, SETTINGS, SOON_SECONDS, Launcher, said, watched
 from tests.support.operator import values
 from tests.support.processes import PROGRAM, START_SECONDS, program_environment, wait_for
 from tests.world.api_server import TOKEN, ApiServer
 from tests.world.faults import Fault
-
-
-@pytest.fixture
-def launcher(api: ApiServer, database: Database, tmp_path: Path) -> Iterator[Launcher]:
-    launcher = Launcher(api, database, tmp_path)
-    yield launcher
-    for operator in launcher.started:
-        operator.kill()
 
 
 def test_it_starts_watches_works_and_ends(launcher: Launcher, api: ApiServer) -> None:

@@ -85,6 +85,14 @@ def test_a_caller_dies_with_its_nth_write_and_the_others_go_on(api: ApiServer, k
     assert names(living.items(JOBS)) == ["a", "b", "c", "d", "f"]
 
 
+def test_a_token_that_is_not_accepted_any_more_gets_401(api: ApiServer) -> None:
+    api.tokens = {"second"}
+    with pytest.raises(Refusal, match="401 Unauthorized"):
+        KubeClient(api.client("first")).create(JOBS, named("a"))
+    KubeClient(api.client("second")).create(JOBS, named("b"))
+    assert names(KubeClient(api.client("second")).items(JOBS)) == ["b"]
+
+
 def test_a_hook_sees_every_write_when_it_is_done(api: ApiServer, kube: KubeClient) -> None:
     seen: list[tuple[str, list[str]]] = []
 

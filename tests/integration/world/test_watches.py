@@ -99,6 +99,18 @@ def test_a_forgotten_version_is_gone(api: ApiServer, kube: KubeClient) -> None:
     assert (event["type"], event["object"]["code"], event["object"]["reason"]) == ("ERROR", 410, "Expired")
 
 
+def test_a_watch_ends_when_what_it_waits_for_is_forgotten_before_it_is_sent(api: ApiServer, kube: KubeClient) -> None:
+    version = kube.create(JOBS, named("a"))["metadata"]["resourceVersion"]
+
+    def act() -> None:
+        with api.objects.history.changed:
+            api.objects.create("jobs", "research", named("b"))
+            api.objects.history.compact()
+
+    (event,) = until_closed(api, kube.watch(JOBS, SECONDS, resourceVersion=version), act)
+    assert (event["type"], event["object"]["code"]) == ("ERROR", 410)
+
+
 ALL = [("ADDED", "a"), ("ADDED", "b"), ("ADDED", "c")]
 
 
