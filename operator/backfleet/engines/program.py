@@ -96,9 +96,11 @@ def parse_texts(declared: Iterable[Parameter], texts: Mapping[str, str]) -> dict
 def write_json(folder: Path, name: str, body: Mapping[str, Any]) -> None:
     """Write a file atomically: a reader sees all of it or nothing."""
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    draft = folder / f".{name}.{os.getpid()}"
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(folder / name)
+    draft = f"{folder}/.{name}.{os.getpid()}"
+    # A forked process pays for every page that it touches first, and a text file has many.
+    with open(draft, "wb") as file:
+        file.write(text.encode())
+    os.replace(draft, f"{folder}/{name}")
 
 
 def write_error(folder: Path, reason: FailureReason, message: str) -> None:

@@ -1,16 +1,24 @@
 """The variables of a Job's containers as Kubernetes delivers them."""
 
+import json
 import re
+from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backfleet.controller.job_manifest import build_job
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
-from backfleet.core.packs import PackRequest
+from backfleet.core.packs import Member, PackRequest
 from backfleet.core.planning.effects import CreateJob
+from backfleet.core.space.parameters import ParameterSpace, RangeAxis
+from backfleet.core.space.scalars import ParameterType
+from backfleet.engines.registry import ENGINES
 from tests.support.jobs import UID, build_create, build_request
+from tests.support.operator import build_settings
 from tests.support.packs import pack_of
 from tests.unit.controller.test_job_manifest import containers, pod
 
@@ -58,3 +66,33 @@ def test_nothing_in_the_shim_is_a_variable_of_the_pod() -> None:
     for entry in containers(pod()):
         known = {each["name"]: "EXPANDED" for each in entry["env"]}
         assert [expand(word, known) for word in entry["command"]] == entry["command"]
+
+
+# packs of the largest size
+
+LARGEST_PACK = 1_000
+MAX_VARIABLE = 96 * 1024
+MAX_JOB = 128 * 1024
+
+
+@pytest.mark.parametrize("engine", ["bars", "noop", "lean"])
+@pytest.mark.parametrize("is_consecutive", [True, False], ids=["in a row", "scattered"])
+def test_a_pack_of_a_thousand_ordinary_backtests_fits_the_limits(engine: str, is_consecutive: bool) -> None:
+    names = ("fast_period", "slow_period", "stop_loss_pct")
+    axes = [RangeAxis(name=name, type=ParameterType.INT, start=Decimal(5), step=Decimal(1), count=40) for name in names]
+    space = ParameterSpace(tuple(axes))
+    step = 1 if is_consecutive else 3
+    members = tuple(
+        Member(index=index, number=1 + index % 2 * (not is_consecutive), parameter_texts=space.combination(index).texts)
+        for index in range(0, LARGEST_PACK * step, step)
+    )
+    common = replace(build_request(engine), parameter_texts={})
+    pack = PackRequest(batch_uid=UID, common=common, members=members, space=space)
+    job = build_job(replace(build_create(), pack=pack), ENGINES[engine], build_settings())
+    pod = job["spec"]["template"]["spec"]
+    values = [each.get("value", "") for container in containers(pod) for each in container["env"]]
+    assert max(len(value.encode()) for value in values) <= MAX_VARIABLE
+    assert len(json.dumps(job, separators=(",", ":")).encode()) <= MAX_JOB
+    (recorder,) = pod["containers"]
+    sent = {each["name"]: each.get("value", "") for each in recorder["env"]}[wire.ENV_PACK]
+    assert PackRequest.from_json(sent.replace("$$", "$")) == pack
