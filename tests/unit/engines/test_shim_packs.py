@@ -199,4 +199,5 @@ def test_what_a_member_moved_out_of_its_process_group_is_left_alone_where_the_sh
     )
     run_each(pack(2), tmp_path / "results", members(leave, "pass"))
     pid = int((tmp_path / "results/pid").read_text())
-    os.kill(pid, 9)  # raises if it is gone
+    assert Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
+    os.kill(pid, 9)
