@@ -104,6 +104,10 @@ bench: setup ## Measure what a backtest costs compared to a native Job, on a loc
 bench-bars: setup ## Measure the speed of the engine `bars` against its limits (a minute, not in CI)
 	@$(BIN)/python tests/benchmarks/bars.py
 
+.PHONY: bench-packs
+bench-packs: setup ## Measure searches in packs against backtesting.py's, on a local Kubernetes (about 10 minutes, not in CI)
+	@$(BIN)/python tests/benchmarks/packs.py
+
 .PHONY: bench-lean
 bench-lean: setup ## Measure what a result of LEAN costs the recorder, against its limits (a few seconds, not in CI)
 	@$(BIN)/python tests/benchmarks/lean_result.py

@@ -57,7 +57,11 @@ def batch_text(batch: "Batch") -> str:
     if batch.warnings:
         fields["warning"] = "; ".join(batch.warnings)
     fields |= batch.counts.model_dump(exclude={"total"})
+    if batch.advice:
+        fields["advice"] = "; ".join(batch.advice)
     fields["at once"] = batch.max_concurrent
+    if batch.backtests_per_job != 1:
+        fields["per Job"] = batch.backtests_per_job
     if batch.best:
         fields["best"] = f"{as_shown(batch.objective.metric, batch.best.value):.6g} at index {batch.best.index}"
         fields |= {f"  {name}": text for name, text in batch.best.parameters.texts.items()}

@@ -21,8 +21,8 @@ such a batch within seconds with the conditions `Accepted=False`, `Failed=True` 
 
 Some fields define the work: strategy, engine, data, parameters, constraints, search and objective. They are fixed
 when the operator accepts the batch. A later edit of them has no effect, and the condition `SpecDrift` says so. You
-can edit maxConcurrent, suspend, cancel, failurePolicy, ttlSecondsAfterFinished and resources at any time. You can
-also edit successCriteria, even after the batch has ended: every result then gets a new verdict, and nothing runs
+can edit maxConcurrent, backtestsPerJob, suspend, cancel, failurePolicy, ttlSecondsAfterFinished and resources at any
+time. You can also edit successCriteria, even after the batch has ended: every result then gets a new verdict, and nothing runs
 again ([criteria](criteria.md)). If an edit is not valid, the earlier values stay in force, and `SpecDrift` names the
 field and the fix. In that case suspend and cancel still apply.
 

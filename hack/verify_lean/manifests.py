@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from backfleet.controller.job_manifest import build_job
-from backfleet.core.backtests import BacktestState
-from backfleet.core.packs import Member, PackRequest
+from backfleet.core.packs import Member, PackRecord, PackRequest
 from backfleet.core.planning.effects import BatchRef, CreateJob, JobShape
-from backfleet.core.records import AttemptRecord
 from backfleet.engines.lean.engine import LeanEngine
 from backfleet.settings import Settings
 from hack.helm.chart import render_objects
@@ -43,18 +41,18 @@ def settings_of(image: str | None, *, is_restricted: bool) -> Settings:
 
 
 def build_pod_spec(case: Case, settings: Settings) -> dict[str, Any]:
-    """Return the pod of one attempt as the operator would create it."""
+    """Return the pod of one backtest as the operator would create it."""
     now = datetime.now(UTC)
     batch = BatchRef(uid="0" * 8, name=f"verify-lean-{case.name}", namespace="default")
-    attempt = AttemptRecord(
-        batch_uid=batch.uid, index=0, number=1, job_name=batch.name, backtest_state=BacktestState.LAUNCHING,
-        parameter_texts=case.request.parameter_texts, launched_at=now, start_deadline_at=now,
-        hard_deadline_at=now + timedelta(hours=1),
+    hour = timedelta(hours=1)
+    pack = PackRecord(
+        batch_uid=batch.uid, index=0, number=1, job_name=batch.name, launched_at=now, start_deadline_at=now,
+        hard_deadline_at=now + hour,
     )  # fmt: skip
     member = Member(index=0, number=1, parameter_texts=case.request.parameter_texts)
-    pack = PackRequest(batch_uid=batch.uid, common=replace(case.request, parameter_texts={}), members=(member,))
+    request = PackRequest(batch_uid=batch.uid, common=replace(case.request, parameter_texts={}), members=(member,))
     shape = JobShape(backtest_timeout_seconds=case.timeout_seconds, deadline_seconds=3600, ttl_seconds=600)
-    job = build_job(CreateJob(batch=batch, attempt=attempt, pack=pack, shape=shape), LeanEngine(), settings)
+    job = build_job(CreateJob(batch=batch, pack=pack, request=request, shape=shape), LeanEngine(), settings)
     spec: dict[str, Any] = job["spec"]["template"]["spec"]
     return spec
 

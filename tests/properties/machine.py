@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.changes import BatchChanges
@@ -15,6 +15,7 @@ from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchState, StoredCatalog
 from backfleet.core.spec.model import parse_criteria
+from tests.properties.packs import PackMachine
 from tests.support.faults import NAMESPACES, FaultyWorld
 from tests.support.operator import batch_spec, values
 
@@ -26,6 +27,7 @@ BATCHES = st.fixed_dictionaries(
         "engine": st.sampled_from(["noop", "lean"]),
         "namespace": st.sampled_from(NAMESPACES),
         "timeout": st.sampled_from([60, 60, 600, 3600]),
+        "per_job": st.sampled_from([1, 1, 2, 3, 5, "auto"]),
     }
 )
 EFFECTS = st.sampled_from([CreateJob, CreateJob, BatchChanges, DeleteJob, WriteStatus, PostEvent])
@@ -42,12 +44,8 @@ class _CrashError(BaseException):
     """The process is gone between two effects."""
 
 
-class OperatorMachine(RuleBasedStateMachine):
+class OperatorMachine(PackMachine):
     """A world in which anything may happen, and one operator that may die at any moment."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = FaultyWorld()
 
     @initialize(limit=st.integers(1, 3), batch=BATCHES)
     def begin(self, limit: int, batch: dict[str, Any]) -> None:
@@ -124,7 +122,8 @@ class OperatorMachine(RuleBasedStateMachine):
         """A start timeout needs a refusal, or a pod that reported a problem: no answer is neither."""
         for attempt in self.world.rows.attempts.values():
             if attempt.reason is FailureReason.START_TIMEOUT:
-                key = (attempt.batch_uid, str(attempt.index), str(attempt.number))
+                pack = self.world.rows.packs[attempt.pack_id]
+                key = (pack.batch_uid, str(pack.index), str(pack.number))
                 assert key in self.world.cluster.excused, f"{attempt.id} had no reason to be a StartTimeout"
 
     @invariant()
@@ -263,9 +262,19 @@ class OperatorMachine(RuleBasedStateMachine):
     def draw_batch(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(sorted(self.world.cluster.batches)))
 
-    def add(self, *, count: int, limit: int, is_constrained: bool, engine: str, namespace: str, timeout: int) -> str:
+    def add(
+        self,
+        *,
+        count: int,
+        limit: int,
+        is_constrained: bool,
+        engine: str,
+        namespace: str,
+        timeout: int,
+        per_job: int | str,
+    ) -> str:
         constraints = ["value != 2"] if is_constrained and count > 2 else []
-        spec = self.spec_of(engine, count, maxConcurrent=limit, constraints=constraints)
+        spec = self.spec_of(engine, count, maxConcurrent=limit, constraints=constraints, backtestsPerJob=per_job)
         spec["failurePolicy"] = {"startTimeoutSeconds": timeout}
         return self.world.cluster.add_batch(spec, f"batch-{self.world.cluster.uids}", namespace=namespace)
 

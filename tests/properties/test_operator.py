@@ -52,6 +52,11 @@ def test_the_order_of_what_is_observed_is_irrelevant() -> None:
         batches=seen.batches[::-1],
         jobs=seen.jobs[::-1],
         pods=seen.pods[::-1],
-        store=replace(seen.store, batches=seen.store.batches[::-1], attempts=seen.store.attempts[::-1]),
+        store=replace(
+            seen.store,
+            batches=seen.store.batches[::-1],
+            attempts=seen.store.attempts[::-1],
+            packs=seen.store.packs[::-1],
+        ),
     )
     assert plan(turned) == plan(seen)

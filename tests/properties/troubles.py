@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from backfleet.core import wire
+from backfleet.core.backtests import Outcome
 from backfleet.core.reasons import FailureReason
 from tests.properties.machine import BATCHES, MEANWHILE, OperatorMachine
 from tests.support.faults import ENGINES, NAMESPACES, Problem, Silence
@@ -13,6 +14,9 @@ from tests.support.operator import failure, result
 
 REASONS = st.sampled_from([FailureReason.ENGINE_ERROR, FailureReason.ENGINE_CRASH, FailureReason.BACKTEST_TIMEOUT])
 WAYS = ["vanish", "oom", "silent", "deadline", "start", "evicted", "overfull", "unrecorded"]
+ENDS = st.sampled_from(["not begun", "killed", "broken", "vanished", "goes on"])
+NOT_BEGUN = failure(FailureReason.NOT_BEGUN, "its pack's time was over")
+ENDINGS = st.sampled_from([result(1.5), failure()])
 CRITERIA = st.sampled_from(
     [
         {},
@@ -69,6 +73,28 @@ class EverydayTroubles(OperatorMachine):
             case "deadline":
                 cluster.exceed_deadline(job)
             case "start":
+                cluster.start_engine(job)
+
+    @precondition(lambda self: self.world.healthy_jobs)
+    @rule(data=st.data(), count=st.integers(0, 4), ending=ENDINGS, how=ENDS)
+    def a_job_ends_in_part(self, data: st.DataObject, count: int, ending: Outcome, how: str) -> None:
+        """Some members are recorded; then the recorder has no word of the others, or says that they were not begun."""
+        cluster = self.world.cluster
+        job = data.draw(st.sampled_from(self.world.healthy_jobs))
+        rest = len(self.world.members_of(job)) - count
+        not_begun = [NOT_BEGUN] * (max(rest, 0) if count and how == "not begun" else 0)
+        self.world.append(job, *[ending] * count, *not_begun)
+        match how:
+            case "not begun":
+                cluster.end_job(job, failed=False)
+            case "killed":
+                word = {"message": str(count)}
+                cluster.end_job(job, failed=True, engine={"exitCode": 137, "reason": "OOMKilled", **word})
+            case "broken":
+                cluster.end_job(job, failed=True, recorder={"exitCode": 1})
+            case "vanished":
+                cluster.vanish(job)
+            case "goes on":
                 cluster.start_engine(job)
 
     @precondition(lambda self: self.world.rows.attempts)

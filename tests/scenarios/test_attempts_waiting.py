@@ -54,8 +54,8 @@ def test_a_refusal_is_kept_in_the_attempts_row_and_survives_a_restart(world: Wor
     go_on(world, 1)
     world.restart()
     go_on(world, 1)
-    (attempt,) = world.rows.attempts.values()
-    assert (attempt.start_tries, attempt.waiting_reason) == (
+    (pack,) = world.rows.packs.values()
+    assert (pack.start_tries, pack.waiting_reason) == (
         1,
         "QuotaExceeded: jobs.batch is forbidden: exceeded quota: none",
     )
@@ -225,8 +225,8 @@ def test_rows_of_an_earlier_version_go_on(world: World) -> None:
     uid = start(world, parameters=values(6))
     gone = world.cluster.active_jobs[0]
     world.cluster.vanish(gone)
-    (attempt,) = (a for a in world.rows.attempts.values() if a.job_name == gone)
-    world.rows.overwrite_attempt(replace(attempt, backtest_state=BacktestState.LAUNCHING, job_seen_at=None))
+    (pack,) = (each for each in world.rows.packs.values() if each.job_name == gone)
+    world.rows.overwrite_pack(replace(pack, job_seen_at=None))
     world.restart()
     world.run_all()
     assert world.rows.states(uid) == dict.fromkeys(range(6), BacktestState.SUCCEEDED)

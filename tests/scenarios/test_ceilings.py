@@ -40,8 +40,8 @@ def test_a_batch_that_was_accepted_before_is_held_to_the_ceilings_and_goes_on(wo
     assert made["spec"]["ttlSecondsAfterFinished"] == 86_400
     env = {each["name"]: each.get("value") for each in made["spec"]["template"]["spec"]["initContainers"][0]["env"]}
     assert env["BACKFLEET_BACKTEST_TIMEOUT_SECONDS"] == "86400"
-    attempt = world.rows.attempts[world.attempt_of(second)]
-    assert (attempt.start_deadline_at - attempt.launched_at).total_seconds() == 3_600
+    pack = world.rows.packs[world.attempt_of(second)]
+    assert (pack.start_deadline_at - pack.launched_at).total_seconds() == 3_600
     drift = world.cluster.condition(uid, "SpecDrift")["message"]
     assert "spec.ttlSecondsAfterFinished: 86400 is in force" in drift
     assert "spec.failurePolicy.startTimeoutSeconds: 3600 is in force" in drift

@@ -71,7 +71,7 @@ def test_a_pod_whose_job_we_deleted_counts_until_it_is_gone(world: World) -> Non
     assert world.cluster.active_jobs == [], "the pods of the cancelled batch are still there"
     world.cluster.pods = {}
     go_on(world, 1)
-    assert len(world.cluster.active_jobs) == 1
+    assert len(world.cluster.active_jobs) == 4
 
 
 def test_an_old_pod_does_not_speak_for_a_newer_job_of_its_attempt(world: World) -> None:

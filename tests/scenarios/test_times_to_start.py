@@ -35,7 +35,7 @@ def test_the_wait_for_a_slot_is_left_out_of_an_attempts_time_only_once(world: Wo
     world.cluster.job_fault = INVALID
     world.cluster.add_batch(batch_spec(parameters=values(1)))
     go_on(world, 1)
-    (before,) = world.rows.attempts.values()
+    (before,) = world.rows.packs.values()
     assert before.retry_at is not None
 
     def crash(effect: Effect) -> None:
@@ -47,7 +47,7 @@ def test_the_wait_for_a_slot_is_left_out_of_an_attempts_time_only_once(world: Wo
         world.restart(crash)
         with suppress(Killed):
             world.turn()
-    (after,) = world.rows.attempts.values()
+    (after,) = world.rows.packs.values()
     assert after.start_deadline_at - before.start_deadline_at == world.cluster.now - before.retry_at
 
 

@@ -8,20 +8,32 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from backfleet.core.backtests import BacktestState, Ending, Failure, Finding, Outcome, Result, result_to_json
+from backfleet.core.backtests import (
+    BacktestState,
+    Ending,
+    Failure,
+    Finding,
+    Outcome,
+    Result,
+    attempt_id,
+    result_to_json,
+)
 from backfleet.core.changes import (
-    AttemptChange,
     BatchChanges,
+    Charge,
     CloseOutcome,
-    LaunchAttempt,
-    MarkAttempt,
+    Launch,
+    LaunchPack,
+    MarkPack,
+    RowChange,
     SettleFailure,
     SettleResult,
 )
+from backfleet.core.packs import PackRecord
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, OutcomeRecord, StoreView
 from backfleet.recorder import appending
-from backfleet.store.passes.observe import observe
+from backfleet.store.passes.observe import observe, read_members
 from backfleet.store.passes.save import save
 from tests.support.rows import seen_outcome
 
@@ -69,28 +81,54 @@ def attempt(index: int = 0, number: int = 1, **changes: Any) -> AttemptRecord:
         batch_uid=uid,
         index=index,
         number=number,
-        job_name=f"rsi-small-{uid[:8]}-{index}-{number}",
+        pack_id=attempt_id(uid, index, number),
         backtest_state=BacktestState.LAUNCHING,
         parameter_texts={"rsi_period": str(14 + index), "entry_threshold": "25.5"},
         launched_at=START,
+    )
+    return replace(record, **changes)
+
+
+def pack(*members: AttemptRecord, **changes: Any) -> PackRecord:
+    """Return the pack of these attempts as it is launched."""
+    first = members[0]
+    record = PackRecord(
+        batch_uid=first.batch_uid,
+        index=first.index,
+        number=first.number,
+        job_name=f"rsi-small-{first.batch_uid[:8]}-{first.index}-{first.number}",
+        size=len(members),
+        unsettled=len(members),
+        launched_at=first.launched_at,
         start_deadline_at=START + timedelta(minutes=10),
         hard_deadline_at=START + timedelta(hours=1),
     )
     return replace(record, **changes)
 
 
-def launch(each: AttemptRecord) -> LaunchAttempt:
-    return LaunchAttempt(
-        attempt=each,
-        combination={"rsi_period": 14 + each.index, "entry_threshold": 25.5},
-        combination_hash=f"hash-{each.index}",
+def launch(*members: AttemptRecord) -> LaunchPack:
+    """Launch attempts as one pack."""
+    launches = (
+        Launch(
+            attempt=each,
+            combination={"rsi_period": 14 + each.index, "entry_threshold": 25.5},
+            combination_hash=f"hash-{each.index}",
+        )
+        for each in members
     )
+    return LaunchPack(pack=pack(*members), members=tuple(launches))
 
 
-def mark(each: AttemptRecord, **changes: Any) -> MarkAttempt:
+def mark(each: AttemptRecord, **changes: Any) -> MarkPack:
+    """Mark an attempt's pack, which it has for itself, as running."""
     pod_name = changes.pop("pod_name", "pod-1")
     fields = {"job_seen_at": START, "engine_started_at": START + timedelta(seconds=3)} | changes
-    return MarkAttempt(attempt=replace(each, backtest_state=BacktestState.RUNNING, **fields), pod_name=pod_name)
+    return MarkPack(pack=pack(each, **fields), pod_name=pod_name)
+
+
+def running(each: AttemptRecord) -> AttemptRecord:
+    """Return the attempt after its pack was marked."""
+    return replace(each, backtest_state=BacktestState.RUNNING)
 
 
 FINDING = Finding(name="FlatEquityCurveAnalysis", issue="The equity is flat.", sample="[]", count=2)
@@ -142,7 +180,7 @@ def succeed(
 
 
 def fail(each: AttemptRecord, state: BacktestState = BacktestState.FAILED, **changes: Any) -> SettleFailure:
-    said: dict[str, Any] = {"reason": FailureReason.OOM_KILLED, "message": "out of memory", "is_charged": True}
+    said: dict[str, Any] = {"reason": FailureReason.OOM_KILLED, "message": "out of memory", "charge": Charge.CHARGED}
     return SettleFailure(attempt=each, state=state, **said | changes)
 
 
@@ -155,7 +193,7 @@ def close(each: AttemptRecord) -> CloseOutcome:
     return CloseOutcome(attempt=each, outcome=outcome_of(each))
 
 
-def record_results(engine: Engine, changes: Sequence[AttemptChange], like: Result) -> None:
+def record_results(engine: Engine, changes: Sequence[RowChange], like: Result) -> None:
     """Append the outcomes that these changes settle as results, where no recorder did: as `like`, but for the metrics."""
     settled = [change for change in changes if isinstance(change, SettleResult)]
     values = [
@@ -184,7 +222,7 @@ class Life:
     record: BatchRecord
     is_new: bool = True
 
-    def save(self, *changes: AttemptChange, **fields: Any) -> BatchChanges:
+    def save(self, *changes: RowChange, **fields: Any) -> BatchChanges:
         """Save the changes with new fields of the batch. Return what was saved."""
         after = replace(self.record, **fields)
         made = BatchChanges(before=None if self.is_new else self.record, after=after, changes=changes)
@@ -205,6 +243,11 @@ class Life:
     def look(self, *uids: str) -> StoreView:
         return observe(self.engine, INSTALLATION, uids)
 
+    def members(self, *packs: PackRecord) -> tuple[AttemptRecord, ...]:
+        """Return what a pass reads of the members of these packs, in order."""
+        found = read_members(self.engine, [each.id for each in packs])
+        return tuple(sorted(found, key=lambda each: (each.index, each.number)))
+
     def query(self, statement: str) -> list[Any]:
         """Return the rows of a statement as mappings."""
         with self.engine.connect() as connection:
@@ -212,5 +255,12 @@ class Life:
 
     def snapshot(self) -> dict[str, list[Any]]:
         """Return every row of every table that a pass writes."""
-        tables = ("optimization_batches", "backtest_jobs", "backtest_attempts", "backtest_results", "outcome_inbox")
+        tables = (
+            "optimization_batches",
+            "backtest_jobs",
+            "backtest_packs",
+            "backtest_attempts",
+            "backtest_results",
+            "outcome_inbox",
+        )
         return {table: self.query(f"SELECT * FROM {table} ORDER BY 1") for table in tables}

@@ -33,10 +33,12 @@ DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, clock, p
 _RESTORE = "INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s)"
 TABLES = (
     "installations",
+    "started_work",
     "strategies",
     "success_criteria",
     "optimization_batches",
     "backtest_jobs",
+    "backtest_packs",
     "backtest_attempts",
     "backtest_outcomes",
     "outcome_inbox",

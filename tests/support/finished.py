@@ -35,7 +35,7 @@ def build_passes(client: ApiClient, rows: MemoryRows) -> Passes:
     applier = Applier(cluster=cluster, save=rows.save, settings=settings)
     return Passes(
         cluster=cluster,
-        rows=Rows(observe=rows.observe, catalog=rows.catalog, job_names=rows.job_names),
+        rows=Rows(observe=rows.observe, catalog=rows.catalog, members=rows.members, job_names=rows.job_names),
         applier=applier,
         settings=settings,
         limits=Limits(),

@@ -4,7 +4,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from backfleet.core.backtests import BacktestRequest, BacktestState
+from backfleet.core.backtests import BacktestRequest, BacktestState, attempt_id
+from backfleet.core.packs import PackRecord
 from backfleet.core.planning.effects import BatchRef, CreateJob, JobShape
 from backfleet.core.records import AttemptRecord
 from tests.support.packs import pack_of
@@ -19,14 +20,26 @@ def build_attempt(index: int = 7, number: int = 2, **changes: Any) -> AttemptRec
         "batch_uid": UID,
         "index": index,
         "number": number,
-        "job_name": f"demo-6fa4ab79-{index}-{number}",
+        "pack_id": attempt_id(UID, index, number),
         "backtest_state": BacktestState.LAUNCHING,
         "parameter_texts": {"value": "1"},
+        "launched_at": NOW,
+    }
+    return AttemptRecord(**given | changes)
+
+
+def build_pack(index: int = 7, number: int = 2, **changes: Any) -> PackRecord:
+    """Build a pack that was just launched, of one member unless `size` and `unsettled` say otherwise."""
+    given: dict[str, Any] = {
+        "batch_uid": UID,
+        "index": index,
+        "number": number,
+        "job_name": f"demo-6fa4ab79-{index}-{number}",
         "launched_at": NOW,
         "start_deadline_at": NOW + timedelta(seconds=600),
         "hard_deadline_at": NOW + timedelta(seconds=3600),
     }
-    return AttemptRecord(**given | changes)
+    return PackRecord(**given | changes)
 
 
 def build_request(engine: str = "noop", **parameters: str) -> BacktestRequest:
@@ -46,7 +59,7 @@ def build_create(request: BacktestRequest | None = None, **shape: Any) -> Create
     given = {"backtest_timeout_seconds": 1800, "deadline_seconds": 3360, "ttl_seconds": 600}
     return CreateJob(
         batch=BATCH,
-        attempt=build_attempt(),
-        pack=pack_of(request or build_request(), UID),
+        pack=build_pack(),
+        request=pack_of(request or build_request(), UID),
         shape=JobShape(**given | shape),
     )

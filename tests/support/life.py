@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from backfleet.core.changes import AttemptChange
+from backfleet.core.changes import RowChange
 from tests.support.operator import World, batch_spec
 
 TICK_SECONDS = 15.0
@@ -27,10 +27,10 @@ def start(world: World, **changes: object) -> str:
     return uid
 
 
-def go_on(world: World, seconds: float, act: Callable[[], None] = lambda: None) -> list[AttemptChange]:
+def go_on(world: World, seconds: float, act: Callable[[], None] = lambda: None) -> list[RowChange]:
     """Run passes as the loop does: when due, and at least every 15 s. Return what they changed. `act` is the cluster's part."""
     end = world.cluster.now + timedelta(seconds=seconds)
-    changes: list[AttemptChange] = []
+    changes: list[RowChange] = []
     while True:
         report = world.turn()
         changes += [each for made in report.plan.batches if made.rows for each in made.rows.changes]

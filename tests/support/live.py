@@ -57,10 +57,13 @@ class Live:
         conditions = self.batch(name).get("status", {}).get("conditions", [])
         return next((each for each in conditions if each["type"] == kind), {})
 
-    def wait_finished(self, name: str, seconds: float) -> dict[str, Any]:
+    def wait_finished(self, name: str, seconds: float, every: float = 1.0) -> dict[str, Any]:
         """Wait as users do, and return the batch."""
         wait_until(
-            f"batch {name} is finished", lambda: self.condition(name, "Finished").get("status") == "True", seconds, 1.0
+            f"batch {name} is finished",
+            lambda: self.condition(name, "Finished").get("status") == "True",
+            seconds,
+            every,
         )
         return self.batch(name)
 

@@ -3,19 +3,23 @@
 import copy
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from backfleet.core.backtests import BacktestState, Outcome, backtest_id
 from backfleet.core.changes import (
     AttemptChange,
     BatchChanges,
     CloseOutcome,
+    EndPack,
     JudgeResult,
-    LaunchAttempt,
-    MarkAttempt,
+    LaunchPack,
+    MarkPack,
+    RowChange,
     SettleFailure,
     SettleResult,
 )
 from backfleet.core.errors import Conflict, FenceLost
+from backfleet.core.packs import PackRecord
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import (
     AttemptRecord,
@@ -27,6 +31,7 @@ from backfleet.core.records import (
     StoredCatalog,
     StoreView,
 )
+from backfleet.store.passes.observe import PROVEN_FOR
 from tests.support.rows import WorldRows, seen_outcome
 
 
@@ -37,6 +42,9 @@ class MemoryRows(WorldRows):
     history: dict[tuple[str, int], list[BacktestState]] = field(default_factory=dict)
     _batches: dict[str, BatchRecord] = field(default_factory=dict)
     _attempts: dict[str, AttemptRecord] = field(default_factory=dict)
+    _packs: dict[str, PackRecord] = field(default_factory=dict)
+    _starts: dict[str, tuple[datetime | None, datetime | None]] = field(default_factory=dict)
+    """When which work started and failed to."""
     _outcomes: dict[str, OutcomeRecord] = field(default_factory=dict)
     _results: dict[tuple[str, int], SettleResult] = field(default_factory=dict)
     _catalog: StoredCatalog = field(default_factory=StoredCatalog)
@@ -48,6 +56,10 @@ class MemoryRows(WorldRows):
     @property
     def attempts(self) -> Mapping[str, AttemptRecord]:
         return self._attempts
+
+    @property
+    def packs(self) -> Mapping[str, PackRecord]:
+        return self._packs
 
     @property
     def results(self) -> Mapping[tuple[str, int], SettleResult]:
@@ -68,7 +80,7 @@ class MemoryRows(WorldRows):
             a
             for a in self._attempts.values()
             if a.batch_uid in live
-            and ((a.is_deciding and a.backtest_state.is_alive) or (a.is_open and a.id in self._outcomes))
+            and ((a.is_deciding and a.backtest_state is BacktestState.QUEUED) or (a.is_open and a.id in self._outcomes))
         ]
         shown = {a.id for a in attempts if a.is_open}
         new = [outcome for key, outcome in self._outcomes.items() if key in shown]
@@ -77,9 +89,11 @@ class MemoryRows(WorldRows):
         return StoreView(
             now=self.now,
             batches=tuple(batches),
+            packs=tuple(pack for pack in self._packs.values() if pack.batch_uid in live and pack.unsettled),
             attempts=tuple(attempts),
             outcomes=(*outcomes, *apart),
             has_more_outcomes=len(outcomes) == self.look,
+            proven=frozenset(key for key, starts in self._starts.items() if self._is_proven(*starts)),
             stale={
                 b.uid: self._stale(b)
                 for b in batches
@@ -88,7 +102,10 @@ class MemoryRows(WorldRows):
         )
 
     def job_names(self, ids: Collection[str]) -> dict[str, str]:
-        return {each: self._attempts[each].job_name for each in ids if each in self._attempts}
+        return {each: self._packs[each].job_name for each in ids if each in self._packs}
+
+    def members(self, ids: Collection[str]) -> tuple[AttemptRecord, ...]:
+        return tuple(each for each in self._attempts.values() if each.pack_id in ids and each.ended_at is None)
 
     def append_outcome(self, attempt_id: str, outcome: Outcome) -> None:
         """Append an outcome as a recorder does. The second one of an attempt changes nothing."""
@@ -97,14 +114,15 @@ class MemoryRows(WorldRows):
     def overwrite_batch(self, record: BatchRecord) -> None:
         self._batches[record.uid] = record
 
-    def overwrite_attempt(self, attempt: AttemptRecord) -> None:
-        self._attempts[attempt.id] = attempt
+    def overwrite_pack(self, pack: PackRecord) -> None:
+        self._packs[pack.id] = pack
+        self._set_state(pack)
 
     def copy_finished(self, uid: str, copies: Collection[str]) -> None:
         self._batches |= {each: replace(self._batches[uid], uid=each, name=each) for each in copies}
 
     def back_up(self) -> Callable[[], None]:
-        names = ("_batches", "_attempts", "_outcomes", "_results")
+        names = ("_batches", "_attempts", "_packs", "_starts", "_outcomes", "_results")
         kept = {name: copy.copy(getattr(self, name)) for name in names}
 
         def restore() -> None:
@@ -128,9 +146,20 @@ class MemoryRows(WorldRows):
             self._judge(uid, verdict)
         for change in changes.changes:
             self._save(change)
+        if (start := changes.start) is not None:
+            started_at, failed_at = self._starts.get(start.key, (None, None))
+            self._starts[start.key] = (self.now, failed_at) if start.has_started else (started_at, self.now)
+        ended = {each.attempt.pack_id for each in changes.changes if isinstance(each, AttemptChange)}
+        for key in ended | {each.pack.id for each in changes.changes if isinstance(each, EndPack)}:
+            self._packs[key] = replace(self._packs[key], unsettled=len(self.members([key])))
         self._batches[uid] = replace(changes.after, version=there + 1)
         if changes.after.state is BatchState.FINISHED:
             self._close(changes.after.uid)
+
+    def _is_proven(self, started_at: datetime | None, failed_at: datetime | None) -> bool:
+        if started_at is None or self.now - started_at >= PROVEN_FOR:
+            return False
+        return failed_at is None or failed_at < started_at
 
     def _stale(self, batch: BatchRecord) -> StaleLook:
         stale = [
@@ -154,33 +183,49 @@ class MemoryRows(WorldRows):
             criteria_version=verdict.criteria_version,
         )
 
-    def _save(self, change: AttemptChange) -> None:
-        attempt = change.attempt
+    def _save(self, change: RowChange) -> None:
         match change:
-            case LaunchAttempt():
-                for other in self._siblings(attempt):
-                    self._attempts[other.id] = replace(other, is_deciding=False)
-                self._put(attempt, BacktestState.LAUNCHING)
-            case MarkAttempt():
-                self._put(attempt, attempt.backtest_state)
+            case LaunchPack(pack=pack):
+                self._packs[pack.id] = pack
+                for attempt in (each.attempt for each in change.members):
+                    for other in self._siblings(attempt):
+                        self._attempts[other.id] = replace(other, is_deciding=False)
+                    self._put(attempt, BacktestState.LAUNCHING)
+            case MarkPack(pack=pack):
+                self._packs[pack.id] = pack
+                self._set_state(pack)
+            case EndPack():
+                pass
+            case SettleResult() | SettleFailure() | CloseOutcome():
+                self._settle(change)
+
+    def _set_state(self, pack: PackRecord) -> None:
+        state = BacktestState.RUNNING if pack.has_job else BacktestState.LAUNCHING
+        for member in self.members([pack.id]):
+            self._put(member, state)
+
+    def _settle(self, change: SettleResult | SettleFailure | CloseOutcome) -> None:
+        known = self._attempts[change.attempt.id]
+        match change:
             case SettleResult():
-                self._results.setdefault((attempt.batch_uid, attempt.index), change)
-                ended_at = self._attempts[attempt.id].ended_at or change.outcome.recorded_at
-                ended = replace(self._attempts[attempt.id], is_open=False, ended_at=ended_at, reason=None, message=None)
+                self._results.setdefault((known.batch_uid, known.index), change)
+                ended_at = known.ended_at or change.outcome.recorded_at
+                ended = replace(known, is_open=False, ended_at=ended_at, reason=None, message=None)
                 self._put(ended, BacktestState.SUCCEEDED)
             case SettleFailure():
                 ended = replace(
-                    self._attempts[attempt.id],
+                    known,
                     is_open=change.outcome is None,
                     ended_at=self.now,
                     charged=change.charged,
                     uncharged=change.uncharged,
+                    pack_limit=change.pack_limit,
                     reason=change.reason,
                     message=change.message,
                 )
                 self._put(ended, change.state)
             case CloseOutcome():
-                self._attempts[attempt.id] = replace(self._attempts[attempt.id], is_open=False)
+                self._attempts[known.id] = replace(known, is_open=False, ended_at=known.ended_at or self.now)
 
     def _put(self, attempt: AttemptRecord, state: BacktestState) -> None:
         self._attempts[attempt.id] = replace(attempt, backtest_state=state)
@@ -193,6 +238,7 @@ class MemoryRows(WorldRows):
         return [a for a in self._attempts.values() if (a.batch_uid, a.index) == key and a.id != attempt.id]
 
     def _close(self, uid: str) -> None:
+        self._packs |= {key: replace(each, unsettled=0) for key, each in self._packs.items() if each.batch_uid == uid}
         for attempt in [a for a in self._attempts.values() if a.batch_uid == uid]:
             closed = replace(attempt, is_open=False)
             if attempt.ended_at is None:

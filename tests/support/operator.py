@@ -9,12 +9,12 @@ from typing import Any
 from backfleet.controller.applying import Applier
 from backfleet.controller.cluster import ClusterPort
 from backfleet.controller.passes import Passes, PassReport, Rows
+from backfleet.core import wire
 from backfleet.core.backtests import Failure, Outcome, Result
 from backfleet.core.packs import PackRequest
 from backfleet.core.planning.effects import Effect
 from backfleet.core.planning.observation import Limits
 from backfleet.core.reasons import FailureReason
-from backfleet.core.wire import ENV_PACK
 from backfleet.settings import Settings
 from tests.support.cluster import NAMESPACE, START, FakeCluster
 from tests.support.memory import MemoryRows
@@ -81,6 +81,7 @@ class Operator:
             rows=Rows(
                 observe=lambda uids: self.rows.observe(uids),
                 catalog=lambda: self.rows.catalog(),
+                members=lambda ids: self.rows.members(ids),
                 job_names=lambda ids: self.rows.job_names(ids),
             ),
             applier=applier,
@@ -128,13 +129,22 @@ class World:
         return self.cluster.now
 
     def attempt_of(self, job: str) -> str:
+        """Return the first attempt that a Job carries."""
+        return self.members_of(job)[0]
+
+    def members_of(self, job: str) -> list[str]:
+        """Return the attempts that a Job carries, in order, as its recorder knows them."""
         env = self.cluster.jobs[job]["spec"]["template"]["spec"]["containers"][0]["env"]
-        (attempt,) = PackRequest.from_json(next(each["value"] for each in env if each["name"] == ENV_PACK)).attempt_ids
-        return attempt
+        return PackRequest.from_json(next(each["value"] for each in env if each["name"] == wire.ENV_PACK)).attempt_ids
+
+    def append(self, job: str, *outcomes: Outcome) -> None:
+        """Let the recorder append outcomes of the first members of a Job, one each. The Job goes on."""
+        for member, outcome in zip(self.members_of(job), outcomes, strict=False):
+            self.rows.append_outcome(member, outcome)
 
     def record(self, job: str, outcome: Outcome, *, ends: bool = True) -> None:
-        """Let the engine run, the recorder append, and the Job end."""
-        self.rows.append_outcome(self.attempt_of(job), outcome)
+        """Let the engine run, the recorder append that outcome of every member, and the Job end."""
+        self.append(job, *[outcome] * len(self.members_of(job)))
         if ends:
             self.cluster.end_job(job, failed=isinstance(outcome.ending, Failure))
 
@@ -146,6 +156,8 @@ class World:
             if not active and all(b.finished_at for b in self.rows.batches.values()):
                 return
             for job in active:
-                self.record(job, outcome(self.attempt_of(job)))
+                outcomes = [outcome(member) for member in self.members_of(job)]
+                self.append(job, *outcomes)
+                self.cluster.end_job(job, failed=any(isinstance(each.ending, Failure) for each in outcomes))
             self.tick(1)
         raise AssertionError("the batches did not finish")

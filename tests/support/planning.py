@@ -6,15 +6,15 @@ from typing import Any
 
 from backfleet.controller.limits import available_strategies
 from backfleet.core.backtests import BacktestState
+from backfleet.core.packs import Member, PackRecord, PackRequest
 from backfleet.core.planning.accept import accept
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import CreateJob, DeleteJob
 from backfleet.core.planning.launch import job_shape
 from backfleet.core.planning.observation import JobState, Observation, SeenBatch, SeenContainer, SeenJob, SeenPod
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Measured, OutcomeRecord, StoreView
-from tests.support.jobs import BATCH, NOW, UID, build_attempt, build_request
+from tests.support.jobs import BATCH, NOW, UID, build_attempt, build_pack, build_request
 from tests.support.operator import batch_spec, build_settings
-from tests.support.packs import pack_of
 
 STRATEGIES = available_strategies(build_settings())
 ENDS_AT = NOW + timedelta(seconds=3_600)
@@ -33,13 +33,24 @@ def build_batch(**spec: Any) -> SeenBatch:
     )
 
 
-def build_draft(*attempts: AttemptRecord, spec: dict[str, Any] | None = None, **row: Any) -> Draft:
-    """Build a batch that has run for an hour, with these live attempts. `spec` and `row` replace fields of those."""
+def build_draft(*live: AttemptRecord | PackRecord, spec: dict[str, Any] | None = None, **row: Any) -> Draft:
+    """Build a batch that has run for an hour, with these packs and attempts. `spec` and `row` replace fields of those.
+
+    A pack brings its members along: attempts from its index on.
+    """
     batch = build_batch(**(spec or {}))
     accepted = accept(build_observation(batch), batch, None)
     known: dict[str, Any] = {"state": BatchState.LIVE, "total": 6, "accepted_at": after(-3_600)}
     record = replace(accepted.record, **(known | row))
-    return replace(accepted, before=record, record=record, attempts={each.index: each for each in attempts})
+    packs = [each for each in live if isinstance(each, PackRecord)]
+    return replace(
+        accepted,
+        before=record,
+        record=record,
+        packs={each.id: each for each in packs},
+        members={each.id: {member.index: member for member in build_members(each)} for each in packs},
+        queued={each.index: each for each in live if isinstance(each, AttemptRecord)},
+    )
 
 
 def build_observation(*batches: SeenBatch, rows: tuple[BatchRecord, ...] = (), **seen: Any) -> Observation:
@@ -49,20 +60,34 @@ def build_observation(*batches: SeenBatch, rows: tuple[BatchRecord, ...] = (), *
     return Observation(**known | {"now": NOW, "batches": batches, "store": store} | seen)
 
 
-def build_running(index: int = 0, number: int = 1, **changes: Any) -> AttemptRecord:
-    """Build an attempt whose engine has run for a minute."""
-    running = {"backtest_state": BacktestState.RUNNING, "job_seen_at": after(-70), "engine_started_at": after(-60)}
-    return build_attempt(index, number, **{"launched_at": after(-70)} | running | changes)
+def build_running(index: int = 0, number: int = 1, **changes: Any) -> PackRecord:
+    """Build a pack whose engine has run for a minute."""
+    running = {"job_seen_at": after(-70), "engine_started_at": after(-60), "launched_at": after(-70)}
+    return build_pack(index, number, **running | changes)
 
 
-def build_job(attempt: AttemptRecord, **changes: Any) -> SeenJob:
-    """Build the unfinished Job of an attempt, a minute old."""
+def build_members(pack: PackRecord, **changes: Any) -> list[AttemptRecord]:
+    """Build the unsettled members of a pack, which are its last ones."""
+    state = BacktestState.RUNNING if pack.has_job else BacktestState.LAUNCHING
+    given = {"pack_id": pack.id, "backtest_state": state, "launched_at": pack.launched_at} | changes
+    indexes = range(pack.index + pack.size - pack.unsettled, pack.index + pack.size)
+    return [build_attempt(index, pack.number, **given) for index in indexes]
+
+
+def build_member(pack: PackRecord, **changes: Any) -> AttemptRecord:
+    """Build the only member of a pack."""
+    (member,) = build_members(pack, **changes)
+    return member
+
+
+def build_job(pack: PackRecord, **changes: Any) -> SeenJob:
+    """Build the unfinished Job of a pack, a minute old."""
     job = SeenJob(
-        name=attempt.job_name,
+        name=pack.job_name,
         namespace=BATCH.namespace,
-        uid=f"job-{attempt.index}",
-        owner_uid=attempt.batch_uid,
-        key=attempt.key,
+        uid=f"job-{pack.index}",
+        owner_uid=pack.batch_uid,
+        key=pack.key,
         state=JobState.ACTIVE,
         created_at=after(-60),
         deadline_at=ENDS_AT,
@@ -97,10 +122,21 @@ def deletion(job: SeenJob) -> DeleteJob:
     return DeleteJob(namespace=job.namespace, name=job.name, uid=job.uid)
 
 
-def creation(draft: Draft, attempt: AttemptRecord) -> CreateJob:
-    """Return the effect that creates an attempt's Job."""
-    pack = pack_of(build_request(**attempt.parameter_texts), attempt.batch_uid, *attempt.key[1:])
-    return CreateJob(batch=BATCH, attempt=attempt, pack=pack, shape=job_shape(draft))
+def creation(draft: Draft, pack: PackRecord, *members: AttemptRecord) -> CreateJob:
+    """Return the effect that creates a pack's Job."""
+    named = members or tuple(build_members(pack))
+    return CreateJob(
+        batch=BATCH,
+        pack=pack,
+        request=PackRequest(
+            batch_uid=pack.batch_uid,
+            common=replace(build_request(), parameter_texts={}),
+            members=tuple(
+                Member(index=each.index, number=each.number, parameter_texts=each.parameter_texts) for each in named
+            ),
+        ),
+        shape=job_shape(draft),
+    )
 
 
 WAITS_FOR_IMAGE = SeenContainer(waiting_reason="ErrImagePull", waiting_message="not found")

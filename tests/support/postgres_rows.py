@@ -9,14 +9,15 @@ from typing import Any
 import psycopg2
 from sqlalchemy import Engine, Row, Select, insert, select, update
 
-from backfleet.core.backtests import Outcome, backtest_id
+from backfleet.core.backtests import BacktestState, Outcome
 from backfleet.core.changes import BatchChanges
 from backfleet.core.criteria import RULES
+from backfleet.core.packs import PackRecord
 from backfleet.core.records import AttemptRecord, BatchRecord, StoredCatalog, StoreView
-from backfleet.store.passes.observe import Bounds, job_names, observe
-from backfleet.store.passes.rows import ATTEMPT_COLUMNS, attempt_record
+from backfleet.store.passes.observe import Bounds, job_names, observe, read_members
+from backfleet.store.passes.rows import ATTEMPT_COLUMNS, PACK_COLUMNS, attempt_record, pack_record
 from backfleet.store.passes.save import save
-from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, BacktestResult
+from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, BacktestPack, BacktestResult
 from backfleet.store.tables.batches import Batch, SuccessCriteriaRow
 from backfleet.store.tables.records import batch_columns, batch_record
 from backfleet.store.tables.strategies import load_catalog
@@ -35,8 +36,9 @@ _STRATEGY = """
 INSERT INTO strategies (name, status, lean_project_path) VALUES (%s, %s, %s)
 ON CONFLICT (name) DO UPDATE SET status = excluded.status, lean_project_path = excluded.lean_project_path
 """
-_OF_ATTEMPTS = (
-    "is_open",
+_OF_PACKS = (
+    "size",
+    "unsettled",
     "launched_at",
     "start_deadline_at",
     "hard_deadline_at",
@@ -46,9 +48,6 @@ _OF_ATTEMPTS = (
     "waiting_reason",
     "retry_at",
     "engine_started_at",
-    "ended_at",
-    "reason",
-    "message",
 )
 
 
@@ -99,6 +98,11 @@ class PostgresRows(WorldRows):
         return {each.id: each for each in records}
 
     @property
+    def packs(self) -> Mapping[str, PackRecord]:
+        records = map(pack_record, self._select(select(*PACK_COLUMNS).order_by(BacktestPack.launched_at)))
+        return {each.id: each for each in records}
+
+    @property
     def results(self) -> Mapping[tuple[str, int], StoredVerdict]:
         rows = self._select(select(BacktestResult.__table__))
         return {(row.batch_uid, row._mapping["index"]): StoredVerdict.of(row) for row in rows}
@@ -108,6 +112,9 @@ class PostgresRows(WorldRows):
 
     def catalog(self) -> StoredCatalog:
         return load_catalog(self._engine)
+
+    def members(self, ids: Collection[str]) -> tuple[AttemptRecord, ...]:
+        return read_members(self._engine, ids)
 
     def job_names(self, ids: Collection[str]) -> Mapping[str, str]:
         return job_names(self._engine, ids)
@@ -130,14 +137,14 @@ class PostgresRows(WorldRows):
         with self._engine.begin() as connection:
             connection.execute(update(Batch).where(Batch.uid == record.uid).values(**batch_columns(record)))
 
-    def overwrite_attempt(self, attempt: AttemptRecord) -> None:
-        state = {"state": attempt.backtest_state.value, "charged": attempt.charged, "uncharged": attempt.uncharged}
-        columns = {name: getattr(attempt, name) for name in _OF_ATTEMPTS}
+    def overwrite_pack(self, pack: PackRecord) -> None:
+        state = BacktestState.RUNNING if pack.has_job else BacktestState.LAUNCHING
+        columns = {name: getattr(pack, name) for name in _OF_PACKS}
+        members = select(BacktestAttempt.attempt_id).where(BacktestAttempt.pack_id == pack.id)
         with self._engine.begin() as connection:
-            of_backtest = BacktestJob.id == backtest_id(attempt.batch_uid, attempt.index)
-            connection.execute(update(BacktestJob).where(of_backtest).values(**state))
-            of_attempt = BacktestAttempt.attempt_id == attempt.id
-            connection.execute(update(BacktestAttempt).where(of_attempt).values(**columns))
+            connection.execute(update(BacktestPack).where(BacktestPack.pack_id == pack.id).values(**columns))
+            is_member = BacktestJob.deciding_attempt_id.in_(members.where(BacktestAttempt.ended_at.is_(None)))
+            connection.execute(update(BacktestJob).where(is_member).values(state=state.value))
 
     def copy_finished(self, uid: str, copies: Collection[str]) -> None:
         self.store.run(_COPY, (list(copies), uid))

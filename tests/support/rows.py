@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 from backfleet.core.backtests import BacktestState, Outcome, Result, engine_version_of
-from backfleet.core.changes import BatchChanges, LaunchAttempt
+from backfleet.core.changes import BatchChanges, LaunchPack
 from backfleet.core.errors import Conflict, FenceLost, Unavailable
+from backfleet.core.packs import PackRecord
 from backfleet.core.records import AttemptRecord, BatchRecord, Measured, OutcomeRecord, StoredCatalog, StoreView
 
 
@@ -57,6 +58,11 @@ class WorldRows(ABC):
 
     @property
     @abstractmethod
+    def packs(self) -> Mapping[str, PackRecord]:
+        """Every pack by its id."""
+
+    @property
+    @abstractmethod
     def results(self) -> Mapping[tuple[str, int], Verdict]:
         """Every result by batch and index."""
 
@@ -71,6 +77,9 @@ class WorldRows(ABC):
         """Replace the strategies and criteria; a strategy that a batch has stays, as one that the batch brought."""
 
     @abstractmethod
+    def members(self, ids: Collection[str]) -> tuple[AttemptRecord, ...]: ...
+
+    @abstractmethod
     def job_names(self, ids: Collection[str]) -> Mapping[str, str]: ...
 
     @abstractmethod
@@ -82,8 +91,8 @@ class WorldRows(ABC):
         """Make the row of a batch this one, whatever a pass would have written; it keeps its version."""
 
     @abstractmethod
-    def overwrite_attempt(self, attempt: AttemptRecord) -> None:
-        """Make the row of an attempt this one, as an earlier version of Backfleet left it."""
+    def overwrite_pack(self, pack: PackRecord) -> None:
+        """Make the row of a pack this one, and the state of its live members, as an earlier version of Backfleet left it."""
 
     @abstractmethod
     def copy_finished(self, uid: str, copies: Collection[str]) -> None:
@@ -131,7 +140,9 @@ class WorldRows(ABC):
 
     def _commit_and_note(self, changes: BatchChanges, epoch: int) -> None:
         self._commit(changes, epoch)
-        keys = [each.attempt.key for each in changes.changes if isinstance(each, LaunchAttempt)]
+        launched = (each for each in changes.changes if isinstance(each, LaunchPack))
+        attempts = (member.attempt for pack in launched for member in pack.members)
+        keys = [(each.batch_uid, each.index, each.number) for each in attempts]
         self.launches += [key for key in keys if key not in self.launches]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from backfleet.core import ranking, wire
 from backfleet.core.backtests import PROVENANCE_IMAGE, PROVENANCE_VERSION, BacktestState, backtest_id
-from backfleet.core.pace import backtests_per_second, estimate_finish, pace_text, round_figures
+from backfleet.core.pace import advise_packs, backtests_per_second, estimate_finish, pace_text, round_figures
 from backfleet.core.records import COMPLETE_REASONS, BatchState
 from backfleet.core.space.parameters import Combination, ParameterSpace
 from backfleet.store.queries import answers as stored
@@ -85,6 +85,7 @@ def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
     return Batch(
         **dict(summarize_batch(batch)),
         max_concurrent=batch.record.max_concurrent,
+        backtests_per_job=batch.record.backtests_per_job,
         started_at=batch.record.first_engine_started_at,
         pace=None if pace is None else pace_text(pace),
         backtests_per_minute=None if pace is None else round_figures(pace * 60),
@@ -94,6 +95,7 @@ def describe_batch(batch: stored.BatchAnswer, now: datetime) -> Batch:
         stale_verdicts=batch.record.stale_verdicts,
         engine_versions=list(batch.record.engine_versions),
         warnings=mixing_warnings(batch, batch.objective),
+        advice=[advice] if (advice := advise_packs(record)) else [],
         labels=dict(batch.record.labels),
         submitter=batch.record.submitter,
         message=None,

@@ -9,7 +9,8 @@ from typing import Any
 from backfleet.core import ranking, wire
 from backfleet.core.metrics import METRICS
 from backfleet.core.ranking import Direction
-from backfleet.core.spec.defaults import MAX_CONCURRENT
+from backfleet.core.spec.defaults import BACKTESTS_PER_JOB, MAX_CONCURRENT
+from backfleet.core.spec.fields import AUTO
 from backfleet_api.cluster import ClusterBatch
 from backfleet_api.reading.answers import ended_phase, numbers, objective_answer
 from backfleet_api.schemas.reading import Batch, BatchPhase, Counts, Finish
@@ -40,6 +41,7 @@ def describe_pending(seen: ClusterBatch) -> Batch:
         finished_at=None,
         finish=finish,
         max_concurrent=_count(seen.spec, "maxConcurrent") or MAX_CONCURRENT,
+        backtests_per_job=_pack_size(seen.spec),
         started_at=None,
         pace=None,
         backtests_per_minute=None,
@@ -49,11 +51,16 @@ def describe_pending(seen: ClusterBatch) -> Batch:
         stale_verdicts=0,
         engine_versions=[],
         warnings=[],
+        advice=[],
         labels=dict(seen.labels),
         submitter=None,
         message=None if finish else _text(accepted, "message") or WAITING,
         spec=dict(seen.spec),
     )
+
+
+def _pack_size(spec: Mapping[str, Any]) -> int | str:
+    return AUTO if spec.get("backtestsPerJob") == AUTO else _count(spec, "backtestsPerJob") or BACKTESTS_PER_JOB
 
 
 def objective_of_pending(seen: ClusterBatch) -> ranking.Objective:

@@ -57,6 +57,7 @@ SUMMARY: dict[str, Any] = {
 }
 BATCH: dict[str, Any] = SUMMARY | {
     "max_concurrent": 4,
+    "backtests_per_job": 1,
     "started_at": "2026-11-24T15:00:04Z",
     "pace": "12.5 per minute",
     "backtests_per_minute": 12.5,
@@ -66,6 +67,7 @@ BATCH: dict[str, Any] = SUMMARY | {
     "stale_verdicts": 0,
     "engine_versions": ["3"],
     "warnings": [],
+    "advice": [],
     "labels": {"team": "research"},
     "submitter": None,
     "message": None,

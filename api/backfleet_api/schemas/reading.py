@@ -140,6 +140,7 @@ class Batch(BatchSummary):
     """A batch in full."""
 
     max_concurrent: int
+    backtests_per_job: int | str = Field(description="how many backtests one Job carries: a number, or auto")
     started_at: datetime | None = Field(description="when the first engine started")
     pace: str | None = Field(description="backtests_per_minute for people, per minute, hour or day")
     backtests_per_minute: Number | None = Field(
@@ -157,6 +158,7 @@ class Batch(BatchSummary):
         description="the engine versions that computed the results; figures of different versions may differ"
     )
     warnings: list[str] = Field(description="warnings about comparing the results, such as mixed engine versions")
+    advice: list[str] = Field(description="what would make the batch faster, from its own measured times")
     labels: dict[str, str]
     submitter: str | None
     message: str | None = Field(description="why a pending batch is not accepted yet")

@@ -20,13 +20,15 @@ from backfleet.configs.strategies import convert_engine, convert_strategy, say_w
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.space.parameters import MAX_COMBINATIONS
 from backfleet.core.space.scalars import value_text
+from backfleet.core.spec.fields import AUTO
 from backfleet.core.spec.model import EngineName
 
 ORDER = (
     "strategy", "engine", "data", "parameters", "constraints", "search", "objective", "successCriteria", "maxConcurrent",
+    "backtestsPerJob",
 )  # fmt: skip
 SECTION = "optimization"
-_SHARED = ("parameters", "constraints", "max_concurrent")
+_SHARED = ("parameters", "constraints", "max_concurrent", "backtests_per_job")
 """Keys that are allowed at the top level or in the section."""
 _FREE = (
     "description", "note", "notes", "comment", "expected_results", "analysis", "estimated_runtime", "recommendations",
@@ -155,6 +157,7 @@ def _convert_parts(config: "_Config", catalog: Catalog, wishes: Wishes, conversi
     convert_criteria(top.get("success_criteria"), config.either("constraints", conversion), names, conversion)
     convert_objective(section.get("target_metric"), section.get("target_direction"), conversion)
     _convert_max_concurrent(config.either("max_concurrent", conversion), conversion)
+    _convert_backtests_per_job(config.either("backtests_per_job", conversion), conversion)
     read = {each["name"] for each in conversion.spec.get("parameters", [])}
     return [name for name in names if name not in read]
 
@@ -181,6 +184,13 @@ def _convert_max_concurrent(entry: Entry | None, conversion: Conversion) -> None
         conversion.places["spec.maxConcurrent"] = entry.place
         with conversion.going_on():
             conversion.spec["maxConcurrent"] = json_of(number_of(entry))
+
+
+def _convert_backtests_per_job(entry: Entry | None, conversion: Conversion) -> None:
+    if entry is not None:
+        conversion.places["spec.backtestsPerJob"] = entry.place
+        with conversion.going_on():
+            conversion.spec["backtestsPerJob"] = AUTO if entry.value == AUTO else json_of(number_of(entry))
 
 
 def _say_what_the_total_is(total: int, declared: Entry | None, conversion: Conversion) -> None:

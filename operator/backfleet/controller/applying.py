@@ -15,6 +15,7 @@ from backfleet.controller.cluster import ClusterPort, NotAllowed, Refused, build
 from backfleet.controller.job_manifest import build_job
 from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import BackfleetError, Busy, Conflict, FenceLost, Unavailable, ValuesRefused, sentence_of
+from backfleet.core.packs import PackKey, PackRecord
 from backfleet.core.planning.effects import (
     BatchPlan,
     CreateJob,
@@ -26,8 +27,7 @@ from backfleet.core.planning.effects import (
     PostEvent,
     WriteStatus,
 )
-from backfleet.core.planning.observation import AttemptKey, Refusal, RefusalKind
-from backfleet.core.records import AttemptRecord
+from backfleet.core.planning.observation import Refusal, RefusalKind
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
 
@@ -48,7 +48,7 @@ class PassOverdue(BackfleetError):
 class Memory:
     """What this process remembers of its own writes. Losing it costs a repeated write, never a result."""
 
-    refusals: dict[AttemptKey, Refusal] = field(default_factory=dict)
+    refusals: dict[PackKey, Refusal] = field(default_factory=dict)
     has_news: bool = False
     """A Job was refused or delayed in this pass, so the next one is due at once."""
     problems_since: dict[str, datetime] = field(default_factory=dict)
@@ -60,9 +60,9 @@ class Memory:
     unlabelled: set[str] = field(default_factory=set)
     """Namespaces where the operator may not label Jobs, until the next look at settled Jobs."""
 
-    def keep_news(self, attempts: Iterable[AttemptRecord]) -> None:
-        """Forget the refusals that rows have, and those that no live attempt waits for any more."""
-        tries = {each.key: each.start_tries for each in attempts}
+    def keep_news(self, packs: Iterable[PackRecord]) -> None:
+        """Forget the refusals that rows have, and those that no live pack waits for any more."""
+        tries = {each.key: each.start_tries for each in packs}
         self.refusals = {key: each for key, each in self.refusals.items() if tries.get(key) == each.start_tries}
 
 
@@ -116,7 +116,7 @@ class Applier:
                 self.save(effect)
             case DeleteJob():
                 self.cluster.delete_job(effect.namespace, effect.name, effect.uid)
-            case CreateJob() if effect.attempt.start_tries:
+            case CreateJob() if effect.pack.start_tries:
                 self._create_again(effect, now)
             case CreateJob():
                 self._create(effect, now)
@@ -139,12 +139,12 @@ class Applier:
         self._retries_seconds += self.clock() - began
 
     def _create(self, create: CreateJob, now: datetime) -> None:
-        """Create the Job. Any refusal is noted, and the next pass writes it into the attempt's row."""
-        attempt, not_before = create.attempt, None
+        """Create the Job. Any refusal is noted, and the next pass writes it into the pack's row."""
+        pack, not_before = create.pack, None
         try:
-            manifest = build_job(create, ENGINES[create.pack.common.engine], self.settings)
+            manifest = build_job(create, ENGINES[create.request.common.engine], self.settings)
         except Exception as error:
-            logger.exception("job not built", extra={"batch": attempt.batch_uid})
+            logger.exception("job not built", extra={"batch": pack.batch_uid})
             self._remember(create, now, RefusalKind.NOT_BUILT, f"{type(error).__name__}: {error}")
             return
         try:
@@ -159,21 +159,19 @@ class Applier:
         except Refused as error:
             self._remember(create, now, RefusalKind.QUOTA if error.is_quota else RefusalKind.REFUSED, str(error))
         except Exception as error:
-            logger.exception("job not created", extra={"batch": attempt.batch_uid})
+            logger.exception("job not created", extra={"batch": pack.batch_uid})
             self._remember(create, now, RefusalKind.REFUSED, f"{type(error).__name__}: {error}")
         else:
-            self.memory.refusals.pop(attempt.key, None)
-            fields = {"batch": create.batch.uid, "index": attempt.index, "attempt": attempt.number}
-            logger.info("job created", extra={**fields, "job": attempt.job_name})
+            self.memory.refusals.pop(pack.key, None)
+            logger.info("job created", extra={**_fields(pack), "job": pack.job_name})
 
     def _remember(
         self, create: CreateJob, now: datetime, kind: RefusalKind, message: str, not_before: datetime | None = None
     ) -> None:
-        attempt = create.attempt
-        fields = {"batch": attempt.batch_uid, "index": attempt.index, "attempt": attempt.number}
-        logger.warning("job refused: %s", message, extra={**fields, "refusal": kind.value})
-        self.memory.refusals[attempt.key] = Refusal(
-            kind=kind, message=message[:500], start_tries=attempt.start_tries, at=now, not_before=not_before
+        pack = create.pack
+        logger.warning("job refused: %s", message, extra={**_fields(pack), "refusal": kind.value})
+        self.memory.refusals[pack.key] = Refusal(
+            kind=kind, message=message[:500], start_tries=pack.start_tries, at=now, not_before=not_before
         )
         self.memory.has_news = True
 
@@ -203,6 +201,10 @@ class Applier:
             logger.warning("cannot post event %s: %s", event.reason, error, extra={"batch": event.batch.uid})
 
 
+def _fields(pack: PackRecord) -> dict[str, object]:
+    return {"batch": pack.batch_uid, "index": pack.index, "attempt": pack.number, "backtests": pack.size}
+
+
 def effects(plan: Plan) -> Iterator[tuple[str, Effect]]:
     """Return every effect of a plan in order, with the batch that it belongs to.
 
@@ -211,8 +213,8 @@ def effects(plan: Plan) -> Iterator[tuple[str, Effect]]:
     stages: tuple[Callable[[BatchPlan], tuple[Effect, ...]], ...] = (
         lambda each: (each.rows,) if each.rows else (),
         lambda each: each.deletes,
-        lambda each: tuple(create for create in each.creates if not create.attempt.start_tries),
-        lambda each: tuple(create for create in each.creates if create.attempt.start_tries),
+        lambda each: tuple(create for create in each.creates if not create.pack.start_tries),
+        lambda each: tuple(create for create in each.creates if create.pack.start_tries),
         lambda each: (each.status,) if each.status else (),
         lambda each: each.events,
         lambda each: each.labels,

@@ -29,14 +29,14 @@ _RESTRICTED = {
 
 
 def build_job(create: CreateJob, engine: Engine, settings: Settings) -> dict[str, Any]:
-    """Build the Job of one pack, owned by its batch."""
-    attempt, batch = create.attempt, create.batch
+    """Build the Job of a pack, owned by its batch."""
+    pack, batch = create.pack, create.batch
     labels = job_labels(create)
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": attempt.job_name,
+            "name": pack.job_name,
             "namespace": batch.namespace,
             "labels": labels,
             "annotations": {wire.ANNOTATION_DEADLINE: str(create.shape.deadline_seconds)},
@@ -81,15 +81,15 @@ def job_labels(create: CreateJob) -> dict[str, str]:
         wire.LABEL_MANAGED_BY: wire.MANAGED_BY,
         wire.LABEL_COMPONENT: wire.COMPONENT_BACKTEST,
         wire.LABEL_BATCH_UID: create.batch.uid,
-        wire.LABEL_INDEX: str(create.attempt.index),
-        wire.LABEL_ATTEMPT: str(create.attempt.number),
+        wire.LABEL_INDEX: str(create.pack.index),
+        wire.LABEL_ATTEMPT: str(create.pack.number),
     }
 
 
 def _pod_spec(create: CreateJob, engine: Engine, settings: Settings) -> dict[str, Any]:
     pods = settings.pods
     configured = settings.engines[engine.name]
-    container = engine.container(create.pack, _engine_settings(create, configured))
+    container = engine.container(create.request, _engine_settings(create, configured))
     spec: dict[str, Any] = {
         "restartPolicy": "Never",
         "serviceAccountName": pods.service_account_name,
@@ -153,7 +153,7 @@ def _replaced(mounts: tuple[VolumeMount, ...], mount: VolumeMount) -> tuple[Volu
 
 
 def _engine_container(create: CreateJob, container: EngineContainer, settings: Settings) -> dict[str, Any]:
-    configured = settings.engines[create.pack.common.engine]
+    configured = settings.engines[create.request.common.engine]
     environment = {
         "HOME": wire.SCRATCH_PATH,
         **_shim_environment(create, container, tuple(_writable(configured).values())),
@@ -187,10 +187,10 @@ def _engine_container(create: CreateJob, container: EngineContainer, settings: S
 
 
 def _shim_environment(create: CreateJob, container: EngineContainer, writable: Sequence[str]) -> dict[str, str]:
-    shape, pack, config = create.shape, create.pack, container.config
+    shape, request, config = create.shape, create.request, container.config
     environment = {
         wire.ENV_BACKTEST_TIMEOUT: str(shape.backtest_timeout_seconds),
-        wire.ENV_PACK_MEMBERS: pack.to_runs(),
+        wire.ENV_PACK_MEMBERS: request.to_runs(),
         wire.ENV_PACK_SECONDS: str(shape.pack_seconds),
         wire.ENV_SCRATCH_PATHS: "\n".join((wire.SCRATCH_PATH, *writable)),
     }
@@ -232,9 +232,9 @@ def _storage_limit(configured: EngineImageSettings, settings: Settings) -> str:
 def _recorder_container(create: CreateJob, engine_image: str, settings: Settings) -> dict[str, Any]:
     recorder = settings.recorder
     environment = {
-        wire.ENV_ENGINE: create.pack.common.engine,
+        wire.ENV_ENGINE: create.request.common.engine,
         wire.ENV_ENGINE_IMAGE: engine_image,
-        wire.ENV_PACK: create.pack.to_json(),
+        wire.ENV_PACK: create.request.to_json(),
         wire.ENV_RECORDER_PATIENCE: str(recorder.patience_seconds),
     }
     secret = {"secretKeyRef": {"name": recorder.secret_name, "key": recorder.secret_key}}

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from backfleet.core import wire
+from backfleet.core.packs import PackKey
 from backfleet.core.planning.observation import (
-    AttemptKey,
     JobState,
     SeenBatch,
     SeenContainer,
@@ -135,8 +135,8 @@ def parse_container(entry: Json) -> SeenContainer:
     )
 
 
-def parse_key(meta: Json) -> AttemptKey | None:
-    """Return the attempt that an object belongs to, or None if its labels do not name one."""
+def parse_key(meta: Json) -> PackKey | None:
+    """Return the pack that an object belongs to, or None if its labels do not name one."""
     labels = meta.get("labels") or {}
     uid, index, number = (labels.get(k) for k in (wire.LABEL_BATCH_UID, wire.LABEL_INDEX, wire.LABEL_ATTEMPT))
     if not (uid and str(index).isdecimal() and str(number).isdecimal()):

@@ -28,6 +28,7 @@ def limits_of(settings: Settings) -> Limits:
         never_started_attempts=settings.never_started_attempts,
         recorder_start_seconds=settings.recorder.start_seconds,
         pack_seconds=settings.pods.pack_seconds,
+        images={name: engine.image for name, engine in settings.engines.items()},
         image_prefixes=settings.image_prefixes,
         volume_claims=settings.volume_claims,
         has_projects_volume=settings.has_mount(EngineName.LEAN, wire.VOLUME_PROJECTS),

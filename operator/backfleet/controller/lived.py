@@ -1,10 +1,11 @@
-"""Remembers which unfinished Jobs had a live attempt. A Job that appears after its attempt's end is not wanted."""
+"""Remembers which unfinished Jobs had a live pack. A Job that appears after its pack's end is not wanted."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from backfleet.core.planning.observation import AttemptKey, JobState, SeenJob
+from backfleet.core.packs import PackKey
+from backfleet.core.planning.observation import JobState, SeenJob
 
 
 @dataclass(slots=True)
@@ -15,9 +16,9 @@ class Lived:
     _is_first: bool = True
 
     def note(
-        self, jobs: Iterable[SeenJob], alive: Collection[AttemptKey], listed: Collection[str], now: datetime
+        self, jobs: Iterable[SeenJob], alive: Collection[PackKey], listed: Collection[str], now: datetime
     ) -> Mapping[str, datetime]:
-        """Note the Jobs of the listed namespaces. Return by uid when each one's attempt was last alive."""
+        """Note the Jobs of the listed namespaces. Return by uid when each one's pack was last alive."""
         unfinished = [job for job in jobs if job.state is JobState.ACTIVE]
         there = {(job.namespace, job.uid) for job in unfinished}
         self._at = {key: at for key, at in self._at.items() if key in there or key[0] not in listed}

@@ -24,7 +24,7 @@ from backfleet.controller.passes import Passes, Rows
 from backfleet.core.errors import BackfleetError, SpecInvalid
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings, load_settings
-from backfleet.store.passes.observe import job_names, observe
+from backfleet.store.passes.observe import job_names, observe, read_members
 from backfleet.store.passes.save import save
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
@@ -91,6 +91,7 @@ def build_loop(settings: Settings, url: str, cluster: ClusterPort, fence: Fence)
             rows=Rows(
                 observe=lambda uids: observe(engine, installation, uids),
                 catalog=lambda: load_catalog(engine),
+                members=lambda ids: read_members(engine, ids),
                 job_names=lambda ids: job_names(engine, ids),
             ),
             applier=Applier(

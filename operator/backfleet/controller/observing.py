@@ -1,7 +1,7 @@
 """Lists every watched namespace. One that is forbidden or not served is left out whole, and the others go on."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,7 +9,10 @@ from datetime import datetime, timedelta
 from backfleet.controller.cluster import ClusterPort, NotAllowed
 from backfleet.controller.kubernetes_objects import parse_batch, parse_job, parse_pod, parse_pod_refusal
 from backfleet.core.errors import BackfleetError, NotFound
-from backfleet.core.planning.observation import JobState, SeenBatch, SeenJob, SeenPod
+from backfleet.core.packs import PackRecord
+from backfleet.core.planning.observation import JobState, Limits, SeenBatch, SeenJob, SeenPod
+from backfleet.core.planning.settle import needs_members
+from backfleet.core.planning.slots import outcomes_by_pack
 from backfleet.core.records import AttemptRecord, StoreView
 
 WITHOUT_POD = timedelta(seconds=30)
@@ -57,20 +60,20 @@ def list_namespaces(
 def jobs_out_of_list(
     cluster: ClusterPort, listing: Listing, store: StoreView, resting: Collection[str]
 ) -> list[SeenJob]:
-    """Return the Jobs of live attempts that are not in the list. Each is read by name: a label may hide a Job.
+    """Return the Jobs of live packs that are not in the list. Each is read by name: a label may hide a Job.
 
-    Only if there is none of that name either has the attempt no Job. Resting batches are skipped.
+    Only if there is none of that name either has the pack no Job. Resting batches are skipped.
     """
     namespaces = {batch.uid: batch.namespace for batch in listing.batches if batch.uid not in resting}
     listed = {(job.key, job.name) for job in listing.jobs}
     found = []
-    for attempt in live_attempts(store):
-        namespace = namespaces.get(attempt.batch_uid)
-        if namespace is None or (attempt.key, attempt.job_name) in listed:
+    for pack in live_packs(store):
+        namespace = namespaces.get(pack.batch_uid)
+        if namespace is None or (pack.key, pack.job_name) in listed:
             continue
-        item = cluster.get_job(namespace, attempt.job_name)
+        item = cluster.get_job(namespace, pack.job_name)
         job = parse_job(item) if item else None
-        if job is not None and job.key == attempt.key and job.owner_uid == attempt.batch_uid:
+        if job is not None and job.key == pack.key and job.owner_uid == pack.batch_uid:
             found.append(job)
     return found
 
@@ -78,11 +81,11 @@ def jobs_out_of_list(
 def pods_out_of_list(cluster: ClusterPort, listing: Listing, store: StoreView) -> list[SeenPod]:
     """Return the pods of Jobs without a pod in the list, where the end of the pod matters.
 
-    An unfinished Job whose pod has ended holds no slot, and the pod explains a failed Job whose attempt has no
-    outcome.
+    An unfinished Job whose pod has ended holds no slot, and the pod explains a failed Job whose pack is not
+    settled.
     """
     with_pod = {pod.owner_uid for pod in listing.pods}
-    live = {attempt.key for attempt in live_attempts(store)}
+    live = {pack.key for pack in live_packs(store)}
     asked: dict[str, list[str]] = defaultdict(list)
     for job in sorted(listing.jobs, key=lambda each: each.name):
         is_failed = job.state is JobState.FAILED and job.key in live
@@ -93,12 +96,40 @@ def pods_out_of_list(cluster: ClusterPort, listing: Listing, store: StoreView) -
     ]
 
 
-def live_attempts(store: StoreView) -> Iterator[AttemptRecord]:
-    """Yield the attempts that hold a slot and have no outcome yet."""
-    ended = {outcome.attempt_id for outcome in store.outcomes}
-    for attempt in store.attempts:
-        if attempt.is_deciding and attempt.backtest_state.holds_slot and attempt.id not in ended:
-            yield attempt
+def live_packs(store: StoreView) -> Iterator[PackRecord]:
+    """Yield the packs with members that have no outcome yet."""
+    ended = outcomes_by_pack(store)
+    return (pack for pack in store.packs if ended[pack.id] < pack.unsettled)
+
+
+def with_members(
+    jobs: Iterable[SeenJob],
+    pods: Iterable[SeenPod],
+    store: StoreView,
+    limits: Limits,
+    read: Callable[[Collection[str]], Sequence[AttemptRecord]],
+) -> StoreView:
+    """Add the members of the packs that something happened to. Jobs and pods are those that the planner gets.
+
+    Of the others a pass reads their own rows alone, however many attempts they carry. Members that have an outcome are here
+    already.
+    """
+    asked = _in_question(jobs, pods, store, limits)
+    here = {each.id for each in store.attempts}
+    found = [each for each in read(asked) if each.id not in here] if asked else []
+    return replace(store, attempts=(*store.attempts, *found)) if found else store
+
+
+def _in_question(jobs: Iterable[SeenJob], pods: Iterable[SeenPod], store: StoreView, limits: Limits) -> list[str]:
+    # As in `gather_facts`: a copy of a pack's Job, under another name or with another owner, says nothing of the pack.
+    of_pack = {(job.key, job.name): job for job in jobs if job.key is not None and job.owner_uid == job.key[0]}
+    newest = {(pod.key, pod.owner_uid): pod for pod in sorted(pods, key=lambda each: (each.created_at, each.name))}
+    found = ((pack, of_pack.get((pack.key, pack.job_name))) for pack in live_packs(store))
+    return [
+        pack.id
+        for pack, job in found
+        if needs_members(pack, job, newest.get((pack.key, job.uid)) if job else None, store.now, limits)
+    ]
 
 
 def jobs_with_pod_refusals(cluster: ClusterPort, listing: Listing, now: datetime) -> tuple[SeenJob, ...]:

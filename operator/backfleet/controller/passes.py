@@ -17,6 +17,7 @@ from backfleet.controller.observing import (
     jobs_with_pod_refusals,
     list_namespaces,
     pods_out_of_list,
+    with_members,
 )
 from backfleet.controller.quiet import QuietBatches
 from backfleet.controller.skew import TOLERANCE, Skew
@@ -24,10 +25,10 @@ from backfleet.controller.sweeping import Sweep
 from backfleet.core import wire
 from backfleet.core.backtests import attempt_id
 from backfleet.core.errors import BackfleetError
+from backfleet.core.packs import PackKey
 from backfleet.core.planning.accept import is_refused, needs_catalog
 from backfleet.core.planning.effects import Plan
 from backfleet.core.planning.observation import (
-    AttemptKey,
     JobState,
     Limits,
     Observation,
@@ -39,7 +40,7 @@ from backfleet.core.planning.observation import (
 from backfleet.core.planning.plan import plan
 from backfleet.core.planning.start import problems_since
 from backfleet.core.planning.status import database_unavailable_status
-from backfleet.core.records import StoredCatalog, StoreView
+from backfleet.core.records import AttemptRecord, StoredCatalog, StoreView
 from backfleet.core.spec.snapshot import AcceptedWork
 from backfleet.settings import Settings
 
@@ -55,8 +56,10 @@ class Rows:
 
     observe: Callable[[Collection[str]], StoreView]
     catalog: Callable[[], StoredCatalog]
+    members: Callable[[Collection[str]], tuple[AttemptRecord, ...]]
+    """The members of these packs that have not ended."""
     job_names: Callable[[Collection[str]], Mapping[str, str]]
-    """The Jobs' names of these attempts, if they have rows."""
+    """The Jobs' names of these packs, if they have rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +145,8 @@ class Passes:
         jobs = jobs_with_pod_refusals(self.cluster, listing, store.now)
         self._note_look(store.now, jobs, listing)
         memory = self.applier.memory
-        memory.keep_news(store.attempts)
+        memory.keep_news(store.packs)
+        store = with_members(jobs, listing.pods, store, self.limits, self.rows.members)
         return Observation(
             now=store.now,
             batches=tuple(listing.batches),
@@ -204,7 +208,7 @@ class Passes:
         return self.sweep.look(self.cluster, listing.listed, now)
 
     def _last_lived(self, listing: Listing, store: StoreView) -> Mapping[str, datetime]:
-        alive = {each.key for each in store.attempts if each.is_deciding and each.backtest_state.holds_slot}
+        alive = {each.key for each in store.packs}
         return self.lived.note(listing.jobs, alive, listing.listed, store.now)
 
     def _checkpoint(self, began: float) -> Callable[[], None]:
@@ -228,9 +232,9 @@ class Passes:
         memory.looked_at = now
         memory.problems_since = problems_since(memory.problems_since, jobs, listing.pods, now)
 
-    def _job_names(self, listing: Listing, store: StoreView) -> Mapping[AttemptKey, str]:
-        """Return the Jobs' names of live objects whose attempts were not read, as of a finished or deleted batch."""
-        known = {attempt.key for attempt in store.attempts}
+    def _job_names(self, listing: Listing, store: StoreView) -> Mapping[PackKey, str]:
+        """Return the Jobs' names of live objects whose packs were not read, as of a finished or deleted batch."""
+        known = {pack.key for pack in store.packs}
         alive = {job.key for job in listing.jobs if job.state is JobState.ACTIVE and job.owner_uid and job.key}
         alive |= {pod.key for pod in listing.pods if not pod.is_terminal and pod.owner_name and pod.key}
         ids = {attempt_id(*key): key for key in alive - known if key is not None}

@@ -5,10 +5,12 @@ The changes of one batch are one transaction, and each is safe to repeat.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum, unique
 from typing import Any
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.reasons import POLICIES, FailureReason, Policy
+from backfleet.core.packs import PackRecord
+from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
 
 
@@ -25,27 +27,42 @@ class SettleResult:
     criteria_version: int
 
 
+@unique
+class Charge(StrEnum):
+    """What an attempt that failed counts against its backtest."""
+
+    CHARGED = "charged"
+    """One of the attempts that `maxAttempts` allows."""
+    UNCHARGED = "uncharged"
+    """One of the installation's attempts that the combination has not caused."""
+    NOTHING = "nothing"
+    """It was never tried, or only kept bad company."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettleFailure:
-    """The attempt ended without a result, and the backtest becomes `state`. Without an `outcome` a late one may still come."""
+    """The attempt ended without a result, and the backtest becomes `state`. Without an `outcome` a late one may still come.
+
+    `pack_limit` is the largest pack that the backtest may be in from now on, None for any.
+    """
 
     attempt: AttemptRecord
     reason: FailureReason
     message: str
     state: BacktestState
-    is_charged: bool
+    charge: Charge
+    pack_limit: int | None = None
     outcome: OutcomeRecord | None = None
 
     @property
     def charged(self) -> int:
-        """The backtest's charged attempts after this one."""
-        return self.attempt.charged + self.is_charged
+        """Return the charged attempts of the backtest, this one included."""
+        return self.attempt.charged + (self.charge is Charge.CHARGED)
 
     @property
     def uncharged(self) -> int:
-        """The backtest's attempts without charge after this one. One that was not tried counts as neither."""
-        is_tried = POLICIES[self.reason] is not Policy.NOT_TRIED
-        return self.attempt.uncharged + (is_tried and not self.is_charged)
+        """Return the uncharged attempts of the backtest, this one included."""
+        return self.attempt.uncharged + (self.charge is Charge.UNCHARGED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +74,38 @@ class CloseOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MarkAttempt:
-    """A live attempt's row becomes `attempt`: its Job, its engine's start, its deadlines, or why it waits."""
+class MarkPack:
+    """A live pack's row becomes `pack`: its Job, its engine's start, its deadlines, or why it waits."""
 
-    attempt: AttemptRecord
+    pack: PackRecord
     pod_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchAttempt:
-    """A new attempt: its backtest row (inserted with the first) becomes launching, and the attempt's row is inserted."""
+class EndPack:
+    """The pack's Job is over, and some of its members have no outcome. Their own changes follow. `died`: as a whole."""
+
+    pack: PackRecord
+    reason: FailureReason
+    message: str
+    died: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """A member of a new pack: its backtest row (inserted with the first attempt) becomes launching."""
 
     attempt: AttemptRecord
     combination: Mapping[str, Any]
     combination_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchPack:
+    """A new pack: its row and its attempts' rows are inserted. `members` are in order of their index."""
+
+    pack: PackRecord
+    members: tuple[Launch, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +118,16 @@ class JudgeResult:
     criteria_version: int
 
 
-AttemptChange = SettleResult | SettleFailure | CloseOutcome | MarkAttempt | LaunchAttempt
+AttemptChange = SettleResult | SettleFailure | CloseOutcome
+RowChange = AttemptChange | MarkPack | EndPack | LaunchPack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartReport:
+    """Work, by its digest, that has started, or failed to."""
+
+    key: str
+    has_started: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,5 +140,6 @@ class BatchChanges:
 
     before: BatchRecord | None
     after: BatchRecord
-    changes: tuple[AttemptChange, ...] = ()
+    changes: tuple[RowChange, ...] = ()
     verdicts: tuple[JudgeResult, ...] = ()
+    start: StartReport | None = None

@@ -1,13 +1,56 @@
-"""A pack: the attempts that one Job carries, in order, and how the containers of its pod learn of them."""
+"""A pack: the attempts that one Job carries, in order of their index; its row, and how the containers of its pod learn of it."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from backfleet.core.backtests import BacktestRequest, attempt_id
 from backfleet.core.space.parameters import ParameterSpace
+
+PackKey = tuple[str, int, int]
+"""(batch uid, index, attempt number) of a pack's first attempt: what a Job, its pods and its row have in common."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackRecord:
+    """One row of `backtest_packs`: what one Job carries, and the time that it has. Its key is that of its first attempt.
+
+    `size` attempts were launched with it, and `unsettled` of them have not ended. `start_tries` counts the Jobs of this pack
+    that were refused or did not start. Since `waiting_since` it has not started because of `waiting_reason` (after its
+    engine's end: its recorder), and its Job is created again from `retry_at` on. `job_seen_at` is None while it has no Job.
+    """
+
+    batch_uid: str
+    index: int
+    number: int
+    job_name: str
+    size: int = 1
+    unsettled: int = 1
+    launched_at: datetime
+    start_deadline_at: datetime
+    hard_deadline_at: datetime
+    job_seen_at: datetime | None = None
+    start_tries: int = 0
+    waiting_since: datetime | None = None
+    waiting_reason: str | None = None
+    retry_at: datetime | None = None
+    engine_started_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        return attempt_id(self.batch_uid, self.index, self.number)
+
+    @property
+    def key(self) -> PackKey:
+        return self.batch_uid, self.index, self.number
+
+    @property
+    def has_job(self) -> bool:
+        """Report whether its Job was seen, so that it holds a slot."""
+        return self.job_seen_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +96,8 @@ class PackRequest:
         from its index. Members are runs of consecutive indexes with the same number of the attempt.
         """
         runs = _runs(self.members)
-        rows = [list(each.parameter_texts.values()) for each in self.members]
-        forms = [{"names": list(self.members[0].parameter_texts), "rows": rows}]
+        names = list(self.members[0].parameter_texts)
+        forms = [{"names": names, "rows": [[each.parameter_texts[name] for name in names] for each in self.members]}]
         if self.space is not None:
             forms.append(self.space.to_json())
         head = {"batch": self.batch_uid, "request": json.loads(self.common.to_json()), "members": runs}

@@ -98,3 +98,15 @@ combinations are neighbours, which are skipped together while others are not.
 
 NEVER_STARTED = frozenset({FailureReason.START_TIMEOUT, FailureReason.UNSCHEDULABLE, FailureReason.QUOTA_EXCEEDED})
 """Reasons of an attempt whose engine did not start in its time: some in a row end a batch."""
+
+OF_CONTAINER = frozenset(
+    {
+        FailureReason.OOM_KILLED,
+        FailureReason.ENGINE_CRASH,
+        FailureReason.RESULT_MISSING,
+        FailureReason.RECORDER_ERROR,
+        FailureReason.DEADLINE_EXCEEDED,
+        FailureReason.STORAGE_LIMIT_EXCEEDED,
+    }
+)
+"""Reasons of a pod that died of what ran in it: in a pack, one member can be the cause for all."""

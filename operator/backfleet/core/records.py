@@ -8,6 +8,7 @@ from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestState, Failure, attempt_id
+from backfleet.core.packs import PackRecord
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.spec import defaults
@@ -16,6 +17,9 @@ MESSAGE_LIMIT = 2_000
 """The most characters of a stored message."""
 MAX_ENGINE_VERSIONS = 8
 """The most engine versions in a batch's row."""
+PACKS_REMEMBERED = 5
+DEADLY_PACKS = 3
+"""So many dead packs among those remembered, and every Job of the batch carries one backtest from then on."""
 COMPLETE_REASONS = frozenset({wire.REASON_ALL_SUCCEEDED, wire.REASON_COMPLETED_WITH_FAILURES})
 """The reasons of a batch that ran to its end."""
 
@@ -60,7 +64,9 @@ class BatchRecord:
     `stale_verdicts` counts the results that an older version of the criteria judged.
     `recent_ends` and `suspended_at` are what `core.pace` measures by: moments with how many had ended, oldest first, and since
     when the batch is suspended and nothing of it runs. `engine_versions` are those that its results are of, in the order of
-    the first result of each, at most MAX_ENGINE_VERSIONS.
+    the first result of each, at most MAX_ENGINE_VERSIONS. `packs_died` says of the last packs of more than one backtest, at most
+    PACKS_REMEMBERED, whether each died as a whole. `engine_seconds` is what a backtest took lately by its engine's own times,
+    and `job_seconds` what it took with its pod, from launch to settlement, where it had a Job of its own.
     `version` is the row's when it was read: what is planned on it holds for that row alone.
     """
 
@@ -82,6 +88,9 @@ class BatchRecord:
     best: Best | None = None
     repeated_reason: str | None = None
     engine_versions: tuple[str, ...] = ()
+    packs_died: tuple[bool, ...] = ()
+    engine_seconds: float | None = None
+    job_seconds: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     submitter: str | None = None
     accepted_at: datetime
@@ -126,6 +135,17 @@ class BatchRecord:
         return int(self.controls.get("ttlSecondsAfterFinished", defaults.TTL_SECONDS_AFTER_FINISHED))
 
     @property
+    def backtests_per_job(self) -> int | str:
+        """The last valid `backtestsPerJob`: a number, or auto."""
+        declared = self.controls.get("backtestsPerJob") or defaults.BACKTESTS_PER_JOB
+        return declared if isinstance(declared, str) else int(declared)
+
+    @property
+    def ended(self) -> int:
+        """The number of backtests that succeeded or failed."""
+        return self.counters.succeeded + self.counters.failed
+
+    @property
     def progress(self) -> str:
         """Return the ended and the total number of backtests, like 37/486."""
         return f"{self.counters.succeeded + self.counters.failed}/{self.total or 0}"
@@ -144,6 +164,17 @@ class BatchRecord:
             return self
         return replace(self, engine_versions=(*known, version))
 
+    @property
+    def is_one_per_job(self) -> bool:
+        """Report whether too many of its packs died, so that each of its Jobs carries one backtest."""
+        return sum(self.packs_died) >= DEADLY_PACKS
+
+    def after_pack(self, *, died: bool) -> "BatchRecord":
+        """Return this batch after the end of a pack of more than one."""
+        if self.is_one_per_job:
+            return self
+        return replace(self, packs_died=(*self.packs_died, died)[-PACKS_REMEMBERED:])
+
     def finished(self, now: datetime, reason: str, message: str) -> "BatchRecord":
         """Return this batch at its end: all backtests that neither succeeded nor failed count as cancelled."""
         ended = self.counters.succeeded + self.counters.failed
@@ -159,33 +190,25 @@ class BatchRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptRecord:
-    """One row of `backtest_attempts`, with the backtest that it belongs to.
+    """One row of `backtest_attempts`, with the backtest that it belongs to. Members of a pack are in order of their index.
 
     `is_deciding`: this is the backtest's latest attempt. `is_open`: an outcome would still be looked at. `charged` and
-    `uncharged` count the backtest's attempts that have ended: this one too once it has ended. `start_tries` counts the Jobs
-    of this attempt that were refused or did not start. Since `waiting_since` it has not started because of `waiting_reason`
-    (after its engine's end: its recorder), and its Job is created again from `retry_at` on.
+    `uncharged` count the backtest's attempts that have ended: this one too once it has ended. `pack_limit` is the largest
+    pack that the backtest may be in, after packs of it died.
     """
 
     batch_uid: str
     index: int
     number: int
-    job_name: str
+    pack_id: str
     backtest_state: BacktestState
     is_deciding: bool = True
     is_open: bool = True
     charged: int = 0
     uncharged: int = 0
+    pack_limit: int | None = None
     parameter_texts: Mapping[str, str]
     launched_at: datetime
-    start_deadline_at: datetime
-    hard_deadline_at: datetime
-    job_seen_at: datetime | None = None
-    start_tries: int = 0
-    waiting_since: datetime | None = None
-    waiting_reason: str | None = None
-    retry_at: datetime | None = None
-    engine_started_at: datetime | None = None
     ended_at: datetime | None = None
     reason: FailureReason | None = None
     message: str | None = None
@@ -193,11 +216,6 @@ class AttemptRecord:
     @property
     def id(self) -> str:
         return attempt_id(self.batch_uid, self.index, self.number)
-
-    @property
-    def key(self) -> tuple[str, int, int]:
-        """Return what an attempt has in common with its Job and pod, see `core.planning.observation`."""
-        return self.batch_uid, self.index, self.number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,15 +278,19 @@ class StoredCatalog:
 class StoreView:
     """A consistent snapshot of the rows that matter: live or newly finished batches, open attempts, new outcomes.
 
-    `now` is the database's clock. `attempts` holds the attempts of backtests that are queued, launching or running
-    (the latest attempt each), and every other open attempt that has an unsettled outcome. The cost depends on these alone.
+    `now` is the database's clock. `packs` holds those that have unsettled members. `attempts` holds the latest attempts of
+    backtests that are queued, those of every new outcome, and the unsettled members of the packs that were asked for. The cost
+    depends on these alone.
     With `has_more_outcomes` there are new outcomes beyond those that are here. `stale` holds, by batch, a chunk of the results
     to be judged again; finished batches that have such results are among `batches` too.
     """
 
     now: datetime
     batches: tuple[BatchRecord, ...] = ()
+    packs: tuple[PackRecord, ...] = ()
     attempts: tuple[AttemptRecord, ...] = ()
     outcomes: tuple[OutcomeRecord, ...] = ()
     has_more_outcomes: bool = False
     stale: Mapping[str, StaleLook] = field(default_factory=dict)
+    proven: frozenset[str] = frozenset()
+    """Digests of work that started in this installation within a day, and did not fail to start since."""

@@ -141,5 +141,7 @@ REASON_DELETED = "Deleted"
 EVENT_LATE_JOB = "LateJobDeleted"
 EVENT_CRITERIA_CHANGED = "CriteriaChanged"
 EVENT_REJUDGED = "Rejudged"
+EVENT_ONE_PER_JOB = "OneBacktestPerJob"
+EVENT_PODS_COST_MOST = "PodsCostMost"
 RECORDER_EXIT_GAVE_UP = 4
 """The exit code of a recorder that gave up on Postgres, or got SIGTERM, before it recorded anything."""

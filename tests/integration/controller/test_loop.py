@@ -49,7 +49,12 @@ class Scene:
         settings, cluster = build_settings(), Cluster(self.api.client())
         self.passes = Passes(
             cluster=cluster,
-            rows=Rows(observe=self.rows.observe, catalog=self.rows.catalog, job_names=self.rows.job_names),
+            rows=Rows(
+                observe=self.rows.observe,
+                catalog=self.rows.catalog,
+                members=self.rows.members,
+                job_names=self.rows.job_names,
+            ),
             applier=Applier(cluster=cluster, save=self.rows.save, settings=settings),
             settings=settings,
             limits=limits_of(settings),

@@ -146,7 +146,7 @@ def test_installations_do_not_see_or_write_each_others_batches(life: Life, engin
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO installations (id, epoch) VALUES ('other', 1)"))
     assert observe(engine, "other", [UID]).batches == ()
-    assert observe(engine, "other", [UID]).attempts == ()
+    assert observe(engine, "other", [UID]).packs == ()
     with pytest.raises(Conflict, match="belongs to installation backfleet/test"):
         save(engine, "other", 1, BatchChanges(before=life.record, after=life.record))
 

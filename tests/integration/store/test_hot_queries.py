@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 from backfleet.core.backtests import BacktestState
 from backfleet.core.ranking import Direction, Objective
 from backfleet.store.passes import statements
-from backfleet.store.passes.observe import STALE_PER_LOOK, observe
+from backfleet.store.passes.observe import STALE_PER_LOOK, observe, read_members
 from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
@@ -60,8 +60,14 @@ def api(crowded: Database) -> Iterator[Engine]:
 def test_a_look_reads_live_rows_only(busy: Engine, uids: tuple[str, ...]) -> None:
     found = explain(busy, lambda: observe(busy, INSTALLATION, uids))
     assert found.sequential & BIG_TABLES <= {"outcome_inbox"}
-    assert {"ix_backtest_jobs_alive", "pk_backtest_outcomes"} <= found.indexes
+    assert {"ix_backtest_jobs_alive", "ix_backtest_packs_unsettled", "pk_backtest_outcomes"} <= found.indexes
     assert found.touched < 60
+
+
+def test_the_members_of_packs_are_read_and_no_others(busy: Engine) -> None:
+    found = explain(busy, lambda: read_members(busy, [attempt(0).id, f"{BIG_UID}-777.1"]))
+    assert found.sequential & BIG_TABLES == set()
+    assert found.touched <= 6
 
 
 def test_a_look_at_results_to_be_judged_anew_reads_one_chunk_of_them(busy: Engine) -> None:

@@ -13,7 +13,7 @@ from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.session import open_engine
 from backfleet.store.queries import reading
 from tests.support.databases import ROLES, Database
-from tests.support.filling import BIG_UID, fill, migrate_to_released
+from tests.support.filling import BIG_UID, RELEASED_ATTEMPTS, fill, migrate_to_released
 
 pytestmark = pytest.mark.postgres
 
@@ -43,7 +43,7 @@ def released(empty_database: Database) -> Iterator[Engine]:
     engine = open_engine(empty_database.operator_url, application_name="test-released", timeouts=patient)
     with engine.begin() as connection:
         migrate_to_released(connection)
-    fill(engine, INSTALLATION, COUNT)
+    fill(engine, INSTALLATION, COUNT, attempts=RELEASED_ATTEMPTS)
     yield engine
     engine.dispose()
 

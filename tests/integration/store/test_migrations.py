@@ -19,7 +19,7 @@ from backfleet.store.tables.base import OUTCOMES_CHANNEL
 from backfleet.store.tables.strategies import load_catalog
 from tests.integration.store.conftest import QUICK
 from tests.support.databases import ROLES, Database
-from tests.support.filling import BIG_UID, fill, migrate_to_released
+from tests.support.filling import BIG_UID, RELEASED_ATTEMPTS, fill, migrate_to_released
 from tests.support.postgres import API, OPERATOR, RECORDER
 from tests.support.schema import SQL_FILES, create_schema
 
@@ -118,7 +118,7 @@ def test_the_released_schema_with_its_rows_is_migrated_and_nothing_of_it_is_stal
     old = open_engine(settings.url, application_name="test", timeouts=QUICK)
     with old.begin() as connection:
         migrate_to_released(connection)
-    fill(old, "released", 300)
+    fill(old, "released", 300, attempts=RELEASED_ATTEMPTS)
     with old.begin() as connection:
         connection.execute(
             text(

@@ -64,7 +64,8 @@ def test_an_outcome_of_a_superseded_attempt_is_seen_beside_the_latest_and_closed
     life.save(fail(attempt(), BacktestState.QUEUED), launch(attempt(number=2, charged=1)))
     append_outcome(database.recorder_url, attempt().id, recorded(failure()))
     view = life.look()
-    assert {key: each.is_deciding for key, each in seen(view).items()} == {f"{UID}-0.1": False, f"{UID}-0.2": True}
+    assert {key: each.is_deciding for key, each in seen(view).items()} == {f"{UID}-0.1": False}
+    assert [each.id for each in view.packs] == [f"{UID}-0.2"]
     life.save(close(seen(view)[f"{UID}-0.1"]))
     assert life.look().outcomes == ()
     assert life.query("SELECT is_open, reason FROM backtest_attempts WHERE number = 1") == [
@@ -105,7 +106,8 @@ def test_a_look_holds_the_oldest_outcomes_up_to_its_limit(life: Life, engine: En
     for view, is_seen in ((life.look(UID), True), (life.look(), False)):
         assert [outcome.attempt_id for outcome in view.outcomes[:2]] == [f"{UID}-{count - 1}.1", f"{UID}-{count - 2}.1"]
         assert len(view.outcomes) == OUTCOMES_PER_LOOK
-        assert len(view.attempts) == count
+        assert len(view.attempts) == OUTCOMES_PER_LOOK
+        assert len(view.packs) == count
         # Those of a batch that is out of sight are not settled, so more of them are no reason to look again.
         assert view.has_more_outcomes is is_seen
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from backfleet.core.backtests import BacktestState, Outcome
-from backfleet.core.changes import BatchChanges
+from backfleet.core.changes import BatchChanges, Charge
 from backfleet.core.errors import Unavailable, ValuesRefused
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import Best, Counters
@@ -25,7 +25,9 @@ from tests.support.changes import (
     launch,
     mark,
     outcome_of,
+    pack,
     recorded,
+    running,
     succeed,
 )
 from tests.support.databases import Database
@@ -35,7 +37,7 @@ pytestmark = pytest.mark.postgres
 
 def test_an_empty_database_shows_nothing_but_its_clock(life: Life) -> None:
     view = life.look("unknown-uid")
-    assert (view.batches, view.attempts, view.outcomes) == ((), (), ())
+    assert (view.batches, view.packs, view.attempts, view.outcomes) == ((), (), (), ())
     assert abs((view.now - life.query("SELECT now() AS now")[0]["now"]).total_seconds()) < 10
 
 
@@ -80,26 +82,26 @@ def test_a_strategy_that_nobody_catalogued_is_registered_with_its_batch_and_no_p
 def test_launched_attempts_are_seen_as_launching(life: Life) -> None:
     first, second = attempt(0), attempt(1)
     life.save(launch(first), launch(second), next_index=2)
-    assert life.look().attempts == (first, second)
+    packs = (pack(first), pack(second))
+    assert life.look().packs == packs
+    assert life.members(*packs) == (first, second)
 
 
 def test_a_marked_attempt_is_seen_as_running(life: Life) -> None:
     life.save(launch(attempt()))
     life.save(mark(attempt()))
-    running = replace(
-        attempt(),
-        backtest_state=BacktestState.RUNNING,
-        job_seen_at=START,
-        engine_started_at=START + timedelta(seconds=3),
-    )
-    assert life.look().attempts == (running,)
-    assert life.query("SELECT pod_name FROM backtest_attempts") == [{"pod_name": "pod-1"}]
+    marked = pack(attempt(), job_seen_at=START, engine_started_at=START + timedelta(seconds=3))
+    assert life.look().packs == (marked,)
+    assert life.members(marked) == (running(attempt()),)
+    assert life.query("SELECT pod_name FROM backtest_packs") == [{"pod_name": "pod-1"}]
+    (row,) = life.query("SELECT state, started_at FROM backtest_jobs")
+    assert row == {"state": "running", "started_at": START + timedelta(seconds=3)}
 
 
 def test_a_result_is_kept_whole_and_leaves_sight(life: Life) -> None:
     life.save(launch(attempt()))
     life.save(succeed(attempt()), counters=Counters(succeeded=1, passed=1))
-    assert life.look().attempts == ()
+    assert (life.look().packs, life.look().attempts) == ((), ())
     (row,) = life.query("SELECT * FROM backtest_results")
     assert (row["sharpe_ratio"], row["total_trades"], row["sortino_ratio"]) == (1.25, 156.0, None)
     assert (row["rank_key"], row["objective_value"], row["passed"], row["rejections"]) == (-1.25, 1.25, True, [])
@@ -130,14 +132,14 @@ def test_a_failure_without_an_outcome_leaves_the_attempt_open(life: Life) -> Non
     assert row == {"is_open": True, "reason": "OOMKilled", "is_charged": True, "ended": True}
     (job,) = life.query("SELECT state, reason, message, charged, uncharged FROM backtest_jobs")
     assert job == {"state": "failed", "reason": "OOMKilled", "message": "out of memory", "charged": 1, "uncharged": 0}
-    assert life.look().attempts == ()
+    assert (life.look().packs, life.look().attempts) == ((), ())
 
 
 def test_an_attempt_that_was_not_begun_leaves_its_backtests_counts(life: Life, database: Database) -> None:
     tried = attempt(charged=1, uncharged=5)
     life.save(launch(tried))
     append_outcome(database.recorder_url, tried.id, recorded(failure(FailureReason.NOT_BEGUN)))
-    change = fail(tried, reason=FailureReason.NOT_BEGUN, state=BacktestState.QUEUED, is_charged=False)
+    change = fail(tried, reason=FailureReason.NOT_BEGUN, state=BacktestState.QUEUED, charge=Charge.NOTHING)
     life.save(replace(change, outcome=life.look().outcomes[0]))
     (job,) = life.query("SELECT state, reason, charged, uncharged FROM backtest_jobs")
     assert job == {"state": "queued", "reason": "NotBegun", "charged": 1, "uncharged": 5}
@@ -170,21 +172,23 @@ def test_a_recorded_failure_closes_the_attempt(life: Life) -> None:
 
 def test_a_queued_backtest_shows_its_ended_attempt_and_launches_the_next(life: Life) -> None:
     life.save(launch(attempt()))
-    life.save(fail(attempt(), BacktestState.QUEUED, is_charged=False))
+    life.save(fail(attempt(), BacktestState.QUEUED, charge=Charge.UNCHARGED))
     (queued,) = life.look().attempts
     assert (queued.backtest_state, queued.charged, queued.uncharged) == (BacktestState.QUEUED, 0, 1)
     assert queued.ended_at is not None
     assert queued.reason is FailureReason.OOM_KILLED
     second = attempt(number=2, uncharged=1)
     life.save(launch(second))
-    assert life.look().attempts == (second,)
+    assert (life.look().attempts, life.look().packs) == ((), (pack(second),))
+    assert life.members(pack(second)) == (second,)
 
 
 def test_a_failure_and_the_next_launch_may_be_one_pass(life: Life) -> None:
     life.save(launch(attempt()))
     again = attempt(number=2, charged=1)
     made = life.save(fail(attempt(), BacktestState.QUEUED), launch(again))
-    assert life.look().attempts == (again,)
+    assert (life.look().attempts, life.look().packs) == ((), (pack(again),))
+    assert life.members(pack(attempt()), pack(again)) == (again,)
     before = life.snapshot()
     life.save_again(made)
     assert life.snapshot() == before
@@ -208,7 +212,8 @@ def test_a_finished_batch_cancels_what_lives_and_closes_every_attempt(life: Life
         (False, "Cancelled"),
     ]
     assert life.query("SELECT * FROM outcome_inbox") == []
-    assert (life.look().batches, life.look().attempts, life.look().outcomes) == ((), (), ())
+    view = life.look()
+    assert (view.batches, view.packs, view.attempts, view.outcomes) == ((), (), (), ())
     assert life.look(UID).batches == (life.record,)
 
 

@@ -36,6 +36,7 @@ from tests.support.changes import (
     fail,
     launch,
     mark,
+    pack,
     succeed,
 )
 
@@ -194,7 +195,7 @@ def test_the_attempts_of_a_backtest_are_read_in_their_order(life: Life, api_engi
     assert (first_answer.number, first_answer.reason, first_answer.is_charged) == (1, FailureReason.OOM_KILLED, True)
     assert second_answer == AttemptAnswer(
         number=2,
-        job_name=second.job_name,
+        job_name=pack(second).job_name,
         pod_name="pod-1",
         launched_at=START,
         engine_started_at=START + timedelta(seconds=3),

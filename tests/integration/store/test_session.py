@@ -179,7 +179,7 @@ def test_a_look_may_not_write(engine: Engine) -> None:
 def test_a_restart_of_postgres_costs_no_error_after_it(database: Database, life: Life) -> None:
     life.save(launch(attempt()))
     database.terminate_connections()
-    assert len(life.look().attempts) == 1
+    assert len(life.look().packs) == 1
 
 
 def test_a_cut_network_is_unavailable_until_it_is_back(database: Database, life: Life) -> None:

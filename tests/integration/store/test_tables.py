@@ -76,7 +76,14 @@ def test_a_failed_backtest_may_be_opened_again(settled: Engine) -> None:
 def test_purging_a_batch_takes_all_its_rows_along(settled: Engine) -> None:
     assert run(settled, "DELETE FROM optimization_batches") == 1
     with settled.connect() as connection:
-        for table in ("backtest_jobs", "backtest_attempts", "backtest_outcomes", "backtest_results", "outcome_inbox"):
+        for table in (
+            "backtest_jobs",
+            "backtest_packs",
+            "backtest_attempts",
+            "backtest_outcomes",
+            "backtest_results",
+            "outcome_inbox",
+        ):
             assert connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0, table
 
 
@@ -97,6 +104,10 @@ def test_purging_a_batch_takes_all_its_rows_along(settled: Engine) -> None:
             "fk_backtest_jobs_deciding_attempt_id",
         ),
         ("UPDATE backtest_attempts SET is_open = false WHERE ended_at IS NULL", "ck_backtest_attempts_closed"),
+        ("UPDATE backtest_attempts SET pack_id = 'none'", "fk_backtest_attempts_pack_id"),
+        ("UPDATE backtest_packs SET unsettled = -1", "ck_backtest_packs_size"),
+        ("UPDATE backtest_packs SET unsettled = size + 1", "ck_backtest_packs_size"),
+        ("UPDATE backtest_packs SET batch_uid = 'none'", "fk_backtest_packs_batch_uid"),
         ("UPDATE backtest_results SET passed = false", "ck_backtest_results_verdict"),
         (
             f"INSERT INTO backtest_outcomes (attempt_id, kind) VALUES ('{UID}-1.1', 'succeeded')",

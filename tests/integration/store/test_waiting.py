@@ -1,4 +1,4 @@
-"""What the store keeps of attempts that wait, of a batch's pace, and of the names of Jobs, on a real Postgres."""
+"""What the store keeps of packs that wait, of a batch's pace, and of the names of Jobs, on a real Postgres."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from backfleet.core.backtests import BacktestState
+from backfleet.core.changes import MarkPack
 from backfleet.store.passes.observe import job_names
-from tests.support.changes import START, Life, attempt, batch, fail, launch, mark
+from tests.support.changes import START, Life, attempt, batch, fail, launch, pack, running
 from tests.support.filling import BIG_TABLES, BIG_UID, explain, fill
 
 pytestmark = pytest.mark.postgres
@@ -27,33 +28,32 @@ WAITING: dict[str, Any] = {
 }
 
 
-def test_an_attempt_that_waits_is_read_back_as_it_was_saved_and_again_once_it_runs(life: Life) -> None:
+def test_a_pack_that_waits_is_read_back_as_it_was_saved_and_again_once_it_runs(life: Life) -> None:
     life.save(launch(attempt()))
-    waits = replace(attempt(), **WAITING)
-    change = replace(mark(waits), attempt=waits, pod_name=None)
-    made = life.save(change)
-    assert life.look().attempts == (waits,)
+    waits = pack(attempt(), **WAITING)
+    made = life.save(MarkPack(pack=waits))
+    assert (life.look().packs, life.members(waits)) == ((waits,), (attempt(),))
     before = life.snapshot()
     life.save_again(made)
     assert life.snapshot() == before
     runs = replace(
         waits,
-        backtest_state=BacktestState.RUNNING,
         waiting_since=None,
         waiting_reason=None,
         retry_at=None,
         job_seen_at=START + 6 * MINUTE,
         engine_started_at=START + 7 * MINUTE,
     )
-    life.save(replace(change, attempt=runs, pod_name="pod-2"))
-    assert life.look().attempts == (runs,)
+    life.save(MarkPack(pack=runs, pod_name="pod-2"))
+    assert (life.look().packs, life.members(runs)) == ((runs,), (running(attempt()),))
+    assert life.query("SELECT pod_name FROM backtest_packs") == [{"pod_name": "pod-2"}]
 
 
 def test_no_words_of_a_refusal_keep_a_batch_from_being_saved(life: Life) -> None:
     life.save(launch(attempt()))
-    waits = replace(attempt(), **WAITING | {"waiting_reason": "it said \x00 and \ud800"})
-    life.save(replace(mark(waits), attempt=waits))
-    (seen,) = life.look().attempts
+    waits = pack(attempt(), **WAITING | {"waiting_reason": "it said \x00 and \ud800"})
+    life.save(MarkPack(pack=waits))
+    (seen,) = life.look().packs
     assert seen.waiting_reason == "it said \ufffd and \ufffd"
 
 
@@ -70,7 +70,7 @@ def test_the_pace_of_a_batch_is_read_back_as_it_was_saved(life: Life) -> None:
     assert life.look().batches == (batch(engine_versions=pace["engine_versions"]),)
 
 
-def test_jobs_are_named_by_their_rows_whatever_became_of_attempt_and_batch(life: Life) -> None:
+def test_jobs_are_named_by_their_rows_whatever_became_of_pack_and_batch(life: Life) -> None:
     first, second, alive = attempt(0), attempt(0, number=2, charged=1), attempt(1)
     life.save(launch(first), launch(alive))
     life.save(fail(first, BacktestState.QUEUED))
@@ -82,7 +82,7 @@ def test_jobs_are_named_by_their_rows_whatever_became_of_attempt_and_batch(life:
     wanted = [first, second, alive, foreign]
     asked = [each.id for each in wanted]
     assert job_names(life.engine, [*asked, f"{OTHER}-7.1", "anything'; --"]) == {
-        each.id: each.job_name for each in wanted
+        each.id: pack(each).job_name for each in wanted
     }
     assert job_names(life.engine, []) == {}
 

@@ -12,7 +12,7 @@ from backfleet.controller.kubernetes_objects import parse_job, parse_pod
 from backfleet.core.planning.job_failures import classify_failure
 from backfleet.core.planning.observation import SeenPod
 from backfleet.engines.registry import ENGINES
-from tests.support.jobs import build_attempt, build_create
+from tests.support.jobs import build_create, build_pack
 from tests.support.observer import wait_until
 from tests.support.operator import build_settings
 from tests.world.api_server import ApiServer
@@ -105,7 +105,7 @@ def reason_of(world: KubernetesWorld) -> str | None:
     job = parse_job(job_of(world))
     if job.state.name != "FAILED":
         return None
-    return classify_failure(job, pod_of(world), build_attempt())[0].value
+    return classify_failure(job, pod_of(world), build_pack())[0].value
 
 
 def test_a_pod_that_succeeds_goes_through_engine_and_recorder(run: Run, notes: Notes) -> None:

@@ -66,7 +66,7 @@ def test_a_job_that_its_time_to_live_removed_has_succeeded(clocked_database: Clo
     with Scene.running(clocked_database, LONG) as scene:
         scene.add_batch(1)
         operator = scene.operator()
-        scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.attempts.values()))
+        scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.packs.values()))
         scene.world.advance(600)
         assert scene.world.objects.all("jobs") == []
         status = scene.run_to_its_end(operator)
@@ -93,7 +93,7 @@ def test_a_list_from_the_past_takes_no_job_away(clocked_database: ClockedDatabas
         scene.add_batch(2)
         operator = scene.operator()
         before = scene.world.objects.history.version
-        scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.attempts.values()))
+        scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.packs.values()))
         behind = scene.world.objects.history.version - before
         scene.world.api.faults.append(Fault("/jobs", kind="stale", behind=behind, verb="list"))
         status = scene.run_to_its_end(operator)

@@ -22,7 +22,7 @@ def test_a_failed_job_that_its_time_to_live_removed_without_a_row_is_tried_again
     with Scene.running(clocked_database, Plan(by_index={0: Fate.CRASHES})) as scene:
         scene.add_batch(1)
         operator = scene.operator()
-        scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.attempts.values()))
+        scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.packs.values()))
         scene.world.advance(600)
         assert scene.world.objects.all("jobs") == []
         assert scene.run_to_its_end(operator)["failed"] == 1
@@ -52,7 +52,7 @@ def test_two_pods_of_one_job_that_both_write_are_one_result(clocked_database: Cl
     """On Kubernetes 1.20 a Job has a second pod while the first, on a node that is cut off, still runs."""
     with Scene.running(clocked_database, STEADY, nodes=("fake-0", "fake-1"), is_old=True) as scene:
         uid, operator, kubelet = scene.add_batch(1), scene.operator(), scene.world.kubelet
-        scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.attempts.values()))
+        scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.packs.values()))
         (pod,) = scene.world.objects.all("pods")
         kubelet.cut_off.add(pod["spec"]["nodeName"])
         scene.world.objects.delete("pods", NAMESPACE, pod["metadata"]["name"])
@@ -94,5 +94,5 @@ def test_a_name_that_is_taken_and_then_not_there_is_left_to_the_next_pass(clocke
         posted, asked = (scene.world.api.calls_of(method, "/jobs") for method in ("POST", "GET"))
         assert len({call.body["metadata"]["name"] for call in posted}) == 1, "no attempt is lost"
         assert [call for call in asked if call.path.endswith(posted[0].body["metadata"]["name"])]
-        (attempt,) = scene.rows.attempts.values()
-        assert (attempt.number, attempt.start_tries) == (1, 0), "nobody has refused it"
+        (pack,) = scene.rows.packs.values()
+        assert (pack.number, pack.start_tries) == (1, 0), "nobody has refused it"

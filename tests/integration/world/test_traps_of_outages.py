@@ -31,7 +31,7 @@ Outage = Callable[[ClockedDatabase], AbstractContextManager[None]]
 
 def started(scene: Scene) -> bool:
     """Report whether an engine was seen to run."""
-    return any(each.engine_started_at for each in scene.rows.attempts.values())
+    return any(each.engine_started_at for each in scene.rows.packs.values())
 
 
 def assert_all_ran_once(scene: Scene, loop: Loop, count: int) -> None:

@@ -75,7 +75,7 @@ def test_a_pod_that_terminates_for_ever_on_a_lost_node_holds_its_slot_until_its_
     with Scene.running(clocked_database, nodes=("fake-0", "fake-1")) as scene:
         operator = scene.operator(maxConcurrent=1, recorder=recorder)
         uid = scene.add_batch(2, failurePolicy=policy)
-        scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.attempts.values()))
+        scene.run(operator, lambda: any(each.engine_started_at for each in scene.rows.packs.values()))
         (pod,) = scene.world.objects.all("pods")
         scene.world.kubelet.lose(pod["spec"]["nodeName"])
         (job,) = scene.world.objects.all("jobs")

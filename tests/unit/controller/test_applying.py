@@ -25,7 +25,7 @@ from backfleet.core.planning.effects import (
 )
 from backfleet.core.planning.observation import Refusal, RefusalKind
 from backfleet.core.records import BatchRecord, BatchState
-from tests.support.jobs import NOW, build_attempt, build_create, build_request
+from tests.support.jobs import NOW, build_create, build_pack, build_request
 from tests.support.operator import build_settings
 from tests.support.packs import pack_of
 
@@ -91,8 +91,8 @@ def batch_plan(uid: str, **changes: Any) -> BatchPlan:
     ref = BatchRef(uid=uid, name=f"batch-{uid}", namespace="research")
     create = CreateJob(
         batch=ref,
-        attempt=build_attempt(batch_uid=uid, job_name=f"{uid}-new"),
-        pack=pack_of(build_request(), uid),
+        pack=build_pack(batch_uid=uid, job_name=f"{uid}-new"),
+        request=pack_of(build_request(), uid),
         shape=build_create().shape,
     )
     given: dict[str, Any] = {
@@ -200,9 +200,7 @@ def test_jobs_that_were_refused_before_come_last_and_take_a_part_of_the_pass(han
     seconds = iter(range(0, 1000, 3))
     attempts = {"a": 1, "b": 0, "c": 4, "d": 2}
     plans = tuple(
-        batch_plan(
-            uid, creates=tuple(replace(each, attempt=replace(each.attempt, start_tries=tries)) for each in creates)
-        )
+        batch_plan(uid, creates=tuple(replace(each, pack=replace(each.pack, start_tries=tries)) for each in creates))
         for uid, tries in attempts.items()
         if (creates := batch_plan(uid).creates)
     )

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
-from backfleet.core.changes import AttemptChange
+from backfleet.core.changes import RowChange
+from backfleet.core.packs import PackKey
 from backfleet.core.planning.effects import CreateJob, DeleteJob, Fault, LabelJob, PostEvent
-from backfleet.core.planning.observation import AttemptKey, SeenJob
+from backfleet.core.planning.observation import SeenJob
 from backfleet.core.planning.start import StartProblem
 
 
@@ -15,7 +16,7 @@ from backfleet.core.planning.start import StartProblem
 class Trial:
     """A Job whose engine has not started, and the problem that was reported."""
 
-    index: int
+    pack_id: str
     job: SeenJob
     problem: StartProblem | None
     silence: StartProblem
@@ -45,16 +46,16 @@ class Decision:
     `look_again_at` is never before the pass's time. That time itself means at once.
     """
 
-    changes: tuple[AttemptChange, ...] = ()
+    changes: tuple[RowChange, ...] = ()
     deletes: tuple[DeleteJob, ...] = ()
     creates: tuple[CreateJob, ...] = ()
     labels: tuple[LabelJob, ...] = ()
     events: tuple[PostEvent, ...] = ()
     waiting: tuple[str, ...] = ()
-    """Why live attempts wait to start, for the Progressing condition."""
+    """Why live packs wait to start, for the Progressing condition."""
     trials: tuple[Trial, ...] = ()
-    unanswered: tuple[AttemptKey, ...] = ()
-    """Attempts whose Job may exist, because the API server did not answer its creation."""
+    unanswered: tuple[PackKey, ...] = ()
+    """Packs whose Job may exist, because the API server did not answer its creation."""
     conflict: str | None = None
     recorder_problem: str | None = None
     """Why recorders of the batch do not start, so that it launches nothing more."""
@@ -71,7 +72,7 @@ class Decision:
 
     @property
     def is_start(self) -> bool:
-        """Report whether an attempt was started, or tried."""
+        """Report whether a pack was started, or tried."""
         return bool(self.changes or self.creates)
 
 

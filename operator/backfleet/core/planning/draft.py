@@ -1,4 +1,4 @@
-"""One batch in the middle of a pass: its row and its live attempts after all decisions so far."""
+"""One batch in the middle of a pass: its row, its live packs and what waits for another attempt, after all decisions so far."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,17 +7,20 @@ from typing import assert_never
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.changes import (
-    AttemptChange,
     CloseOutcome,
+    EndPack,
     JudgeResult,
-    LaunchAttempt,
-    MarkAttempt,
+    LaunchPack,
+    MarkPack,
+    RowChange,
     SettleFailure,
     SettleResult,
 )
+from backfleet.core.pace import note_times
+from backfleet.core.packs import PackKey, PackRecord
 from backfleet.core.planning.decision import NOTHING, Decision, Trial, join
 from backfleet.core.planning.effects import BatchRef, Fault
-from backfleet.core.planning.observation import AttemptKey, Limits, SeenBatch
+from backfleet.core.planning.observation import Limits, SeenBatch
 from backfleet.core.ranking import is_better
 from backfleet.core.reasons import NEVER_STARTED
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Best, Measured, OutcomeRecord
@@ -36,10 +39,18 @@ class Draft:
     limits: Limits
     missing_engine: str | None = None
     """The batch's engine if the installation does not have it, so that the batch launches nothing."""
+    is_proven: bool = False
+    """The same work has started in this installation lately."""
+    work_key: str = ""
+    """The digest of what decides whether its engine starts."""
     fault_of_criteria: str | None = None
     verdicts: tuple[JudgeResult, ...] = ()
-    attempts: Mapping[int, AttemptRecord] = field(default_factory=dict)
-    """The latest attempt of every backtest that is queued, launching or running, by index."""
+    packs: Mapping[str, PackRecord] = field(default_factory=dict)
+    """The packs with unsettled members, by id."""
+    members: Mapping[str, Mapping[int, AttemptRecord]] = field(default_factory=dict)
+    """The unsettled members of packs that something happened to, by the pack's id and their index."""
+    queued: Mapping[int, AttemptRecord] = field(default_factory=dict)
+    """The latest attempt of every backtest that waits for another one, by index."""
     decided: Decision = NOTHING
 
     @property
@@ -61,21 +72,21 @@ class Draft:
         return self.decided.fault
 
     @property
-    def active_keys(self) -> Iterable[AttemptKey]:
-        """Return the attempts that are launching or running."""
-        return (each.key for each in self.attempts.values() if each.backtest_state.holds_slot)
+    def active_keys(self) -> Iterable[PackKey]:
+        """Return the live packs, with a Job or without."""
+        return (each.key for each in self.packs.values())
 
     @property
-    def held_keys(self) -> Iterable[AttemptKey]:
-        """Return the attempts that hold a slot by their row: a Job was seen, or may exist."""
-        running = (each.key for each in self.attempts.values() if each.backtest_state is BacktestState.RUNNING)
-        return (*running, *self.decided.unanswered)
+    def held_keys(self) -> Iterable[PackKey]:
+        """Return the packs that hold a slot by their row: a Job was seen, or may exist."""
+        with_job = (each.key for each in self.packs.values() if each.has_job)
+        return (*with_job, *self.decided.unanswered)
 
     @property
     def trials(self) -> tuple[Trial, ...]:
-        """Return Jobs of live attempts whose engine has not started."""
-        live = {i for i, each in self.attempts.items() if each.backtest_state is BacktestState.RUNNING}
-        return tuple(trial for trial in self.decided.trials if trial.index in live)
+        """Return Jobs of live packs whose engine has not started."""
+        live = {each.id for each in self.packs.values() if each.has_job}
+        return tuple(trial for trial in self.decided.trials if trial.pack_id in live)
 
     @property
     def is_paused(self) -> bool:
@@ -86,14 +97,25 @@ class Draft:
     def start_timeout_seconds(self) -> int:
         return self.work.spec.failure_policy.start_timeout_seconds
 
+    @property
+    def allowed_packs(self) -> int:
+        """Return how many Jobs the batch may have at once."""
+        return min(self.work.spec.max_concurrent, self.limits.max_concurrent)
+
+    def members_of(self, pack: PackRecord) -> tuple[AttemptRecord, ...]:
+        """Return the unsettled members of a pack in order of their index. They were read if something happened to it."""
+        found = self.members.get(pack.id, {})
+        return tuple(found[index] for index in sorted(found))
+
     def after(self, decision: Decision) -> "Draft":
-        """Return the batch after this decision: its changes update counters, cursors and attempts."""
+        """Return the batch after this decision: its changes update counters, cursors, packs and what waits."""
         if decision is NOTHING:
             return self
-        record, attempts = self.record, dict(self.attempts)
+        record, live = self.record, _Live.of(self)
         for change in decision.changes:
-            record = _row_after(self, record, attempts.get(change.attempt.index), change)
-            _move(attempts, change, self.now)
+            record = _row_after(self, record, change)
+            if live.note(change, self.now):
+                record = record.after_pack(died=False)
         if decision.next_index is not None:
             record = replace(record, next_index=decision.next_index)
         if decision.launched_at is not None:
@@ -104,46 +126,92 @@ class Draft:
                 record = replace(record, state=BatchState.LIVE, total=count.found)
         if decision.end is not None:
             record = record.finished(self.now, decision.end.reason, decision.end.message)
-            attempts.clear()
-        return replace(self, record=record, attempts=attempts, decided=join((self.decided, decision)))
+            live = _Live()
+        return replace(
+            self,
+            record=record,
+            packs=live.packs,
+            members=live.members,
+            queued=live.queued,
+            decided=join((self.decided, decision)),
+        )
 
 
-def _move(attempts: dict[int, AttemptRecord], change: AttemptChange, now: datetime) -> None:
-    """Update the live attempts by a change."""
-    attempt = change.attempt
-    match change:
-        case SettleFailure(state=BacktestState.QUEUED):
-            attempts[attempt.index] = replace(
+@dataclass(slots=True)
+class _Live:
+    """What of a batch is live, while the changes of a decision are followed."""
+
+    packs: dict[str, PackRecord] = field(default_factory=dict)
+    members: dict[str, dict[int, AttemptRecord]] = field(default_factory=dict)
+    queued: dict[int, AttemptRecord] = field(default_factory=dict)
+    _ended: set[str] = field(default_factory=set)
+
+    @staticmethod
+    def of(draft: Draft) -> "_Live":
+        members = {pack: dict(found) for pack, found in draft.members.items()}
+        return _Live(packs=dict(draft.packs), members=members, queued=dict(draft.queued))
+
+    def note(self, change: RowChange, now: datetime) -> bool:
+        """Follow a change. Return whether it settles the last member of a pack of several, by its outcome."""
+        match change:
+            case SettleResult() | SettleFailure():
+                return self._settle(change, now)
+            case MarkPack(pack=pack):
+                self.packs[pack.id] = pack
+            case EndPack(pack=pack):
+                self._ended.add(pack.id)
+            case LaunchPack(pack=pack, members=launches):
+                self.packs[pack.id] = pack
+                self.members[pack.id] = {each.attempt.index: each.attempt for each in launches}
+                for each in launches:
+                    self.queued.pop(each.attempt.index, None)
+            case CloseOutcome():
+                pass
+            case _:
+                assert_never(change)
+        return False
+
+    def _settle(self, change: SettleResult | SettleFailure, now: datetime) -> bool:
+        attempt = change.attempt
+        self.queued.pop(attempt.index, None)
+        if isinstance(change, SettleFailure) and change.state is BacktestState.QUEUED:
+            self.queued[attempt.index] = replace(
                 attempt,
                 backtest_state=BacktestState.QUEUED,
                 ended_at=now,
                 reason=change.reason,
                 charged=change.charged,
                 uncharged=change.uncharged,
+                pack_limit=change.pack_limit,
             )
-        case SettleResult() | SettleFailure():
-            attempts.pop(attempt.index, None)
-        case MarkAttempt() | LaunchAttempt():
-            attempts[attempt.index] = attempt
-        case CloseOutcome():
-            pass
-        case _:
-            assert_never(change)
+        pack = self.packs.get(attempt.pack_id)
+        if pack is None or not attempt.backtest_state.holds_slot:
+            return False
+        self.members.get(pack.id, {}).pop(attempt.index, None)
+        if pack.unsettled > 1:
+            self.packs[pack.id] = replace(pack, unsettled=pack.unsettled - 1)
+            return False
+        del self.packs[pack.id]
+        self.members.pop(pack.id, None)
+        return pack.size > 1 and pack.id not in self._ended
 
 
-def _row_after(draft: Draft, record: BatchRecord, known: AttemptRecord | None, change: AttemptChange) -> BatchRecord:
-    """Return the batch's row after a change. `known` is the latest attempt of that backtest before it."""
+def _row_after(draft: Draft, record: BatchRecord, change: RowChange) -> BatchRecord:
+    """Return the batch's row after a change."""
     match change:
         case SettleResult():
             return _row_after_result(draft, record, change)
         case SettleFailure():
             return _row_after_failure(draft, record, change)
-        case MarkAttempt(attempt=AttemptRecord(engine_started_at=datetime() as started_at)):
+        case EndPack():
+            return _row_after_pack(record, change)
+        case MarkPack(pack=PackRecord(engine_started_at=datetime() as started_at) as pack):
+            known = draft.packs.get(pack.id)
             if known is not None and known.engine_started_at is not None:
                 return record
             first = record.first_engine_started_at or started_at
             return replace(record, first_engine_started_at=first, never_started=0)
-        case MarkAttempt() | LaunchAttempt() | CloseOutcome():
+        case MarkPack() | LaunchPack() | CloseOutcome():
             return record
         case _:
             assert_never(change)
@@ -172,8 +240,6 @@ def _row_after_result(draft: Draft, record: BatchRecord, change: SettleResult) -
 def _row_after_failure(draft: Draft, record: BatchRecord, change: SettleFailure) -> BatchRecord:
     if change.outcome is not None:
         record = _with_start(draft, record, change.attempt, change.outcome)
-    elif has_never_started(change):
-        record = replace(record, never_started=record.never_started + 1)
     if change.state is BacktestState.QUEUED:
         return record
     repeated, reason = record.repeated_reason, change.reason.value
@@ -184,15 +250,23 @@ def _row_after_failure(draft: Draft, record: BatchRecord, change: SettleFailure)
     )
 
 
-def has_never_started(change: SettleFailure) -> bool:
-    """Return whether the attempt ended because its engine did not start in its time."""
-    is_unheard_of = change.outcome is None and change.attempt.engine_started_at is None
-    return is_unheard_of and change.reason in NEVER_STARTED
+def _row_after_pack(record: BatchRecord, change: EndPack) -> BatchRecord:
+    if change.died:
+        record = record.after_pack(died=True)
+    return replace(record, never_started=record.never_started + 1) if has_never_started(change) else record
+
+
+def has_never_started(change: EndPack) -> bool:
+    """Return whether the pack ended because its engine did not start in its time."""
+    return change.pack.engine_started_at is None and change.reason in NEVER_STARTED
 
 
 def _with_start(draft: Draft, record: BatchRecord, attempt: AttemptRecord, outcome: OutcomeRecord) -> BatchRecord:
-    """Return the row after an outcome that shows that an engine has started."""
-    record = replace(record, never_started=0)
+    """Return the row after an outcome, which shows that an engine has started and how long it took."""
+    pack = draft.packs.get(attempt.pack_id)
+    has_own_job = pack is not None and pack.size == 1 and not pack.start_tries
+    job_seconds = (draft.now - attempt.launched_at).total_seconds() if has_own_job else None
+    record = replace(note_times(record, outcome, job_seconds), never_started=0)
     if record.first_engine_started_at is not None:
         return record
     # The shim's clock is the node's, and the strategy may have written its file: no moment outside what we know.

@@ -8,9 +8,8 @@ from typing import Any
 
 from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import sentence_of
-from backfleet.core.packs import PackRequest
+from backfleet.core.packs import PackRecord, PackRequest
 from backfleet.core.planning.observation import RefusedBatch, SeenBatch
-from backfleet.core.records import AttemptRecord
 from backfleet.core.spec.snapshot import AcceptedWork
 
 
@@ -52,11 +51,11 @@ class JobShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateJob:
-    """Create the Job of a launching attempt, which is the first of its pack. One that exists with our owner is success."""
+    """Create the Job of a pack. One that exists with our owner is success."""
 
     batch: BatchRef
-    attempt: AttemptRecord
-    pack: PackRequest
+    pack: PackRecord
+    request: PackRequest
     shape: JobShape
 
 
@@ -117,7 +116,7 @@ Effect = BatchChanges | DeleteJob | CreateJob | WriteStatus | PostEvent | LabelJ
 class BatchPlan:
     """All that a pass does for one batch. `look_again_at` is when it needs another pass, `fault` why it has no plan.
 
-    `labels` are Jobs whose attempts the rows have settled, `expired` settled Jobs past their time. Both come last.
+    `labels` are Jobs whose packs the rows have settled, `expired` settled Jobs past their time. Both come last.
     """
 
     uid: str

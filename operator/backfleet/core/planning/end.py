@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from backfleet.core import wire
-from backfleet.core.changes import SettleFailure
+from backfleet.core.changes import EndPack
 from backfleet.core.planning.decision import NOTHING, Decision, End
 from backfleet.core.planning.draft import Draft, has_never_started
 from backfleet.core.reasons import DETERMINISTIC
@@ -40,7 +40,7 @@ def _end(draft: Draft) -> End | None:
     if policy.max_failed is not None and counters.failed > policy.max_failed:
         message = f"{counters.failed} backtests failed, more than maxFailed {policy.max_failed}"
         return End(reason=wire.REASON_TOO_MANY_FAILURES, message=message)
-    if draft.attempts or counters.succeeded + counters.failed < (record.total or 0):
+    if draft.packs or draft.queued or counters.succeeded + counters.failed < (record.total or 0):
         return None
     return _complete(counters)
 
@@ -61,7 +61,7 @@ def _times_out_at(draft: Draft) -> datetime | None:
 
 
 def _never_started(draft: Draft) -> str:
-    failures = [each for each in draft.decided.changes if isinstance(each, SettleFailure) and has_never_started(each)]
+    failures = [each for each in draft.decided.changes if isinstance(each, EndPack) and has_never_started(each)]
     problem = failures[-1].message if failures else "see the failed backtests"
     attempts = f"{draft.record.never_started} attempts in a row never started"
     return f"{attempts}. The last one: {problem}. Fix that, and apply a new batch."

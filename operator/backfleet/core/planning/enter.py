@@ -1,12 +1,14 @@
 """Sorts the batches of a pass by what each needs, and settles those that go on."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from functools import partial
 
+from backfleet.core.backtests import BacktestState
 from backfleet.core.errors import SpecInvalid
+from backfleet.core.packs import PackRecord
 from backfleet.core.planning.accept import (
     accept,
     cost_of_validating,
@@ -21,9 +23,10 @@ from backfleet.core.planning.end import ending
 from backfleet.core.planning.facts import Facts
 from backfleet.core.planning.finish import refuse, rest
 from backfleet.core.planning.observation import Observation, RefusedBatch, SeenBatch
+from backfleet.core.planning.proven import work_key
 from backfleet.core.planning.rejudge import review
 from backfleet.core.planning.retire import ttl_after_end
-from backfleet.core.planning.settle import look_for_first_start, settle
+from backfleet.core.planning.settle import look_for_first_start, settle_outcomes, settle_packs
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState
 from backfleet.core.spec.snapshot import restore
 
@@ -35,6 +38,14 @@ class Entered:
     drafts: tuple[Draft, ...]
     finished: tuple[tuple[SeenBatch, BatchRecord], ...]
     plans: tuple[BatchPlan, ...]
+
+
+@dataclass(slots=True)
+class _Life:
+    """The packs of a batch, and the attempts that were read, in order of index and number."""
+
+    packs: dict[str, PackRecord] = field(default_factory=dict)
+    attempts: list[AttemptRecord] = field(default_factory=list)
 
 
 @unique
@@ -52,9 +63,7 @@ class _Kind(StrEnum):
 def enter(seen: Observation, facts: Facts, between: Callable[[], None]) -> Entered:
     """Sort the batches that do not rest. New ones are validated within a budget; the rest of them are due at once."""
     records = {record.uid: record for record in seen.store.batches}
-    attempts: dict[str, list[AttemptRecord]] = defaultdict(list)
-    for attempt in sorted(seen.store.attempts, key=lambda each: (each.batch_uid, each.index, each.number)):
-        attempts[attempt.batch_uid].append(attempt)
+    lives = _lives(seen)
     made: list[Draft | BatchPlan] = []
     finished, spent = [], 0
     for batch in _in_turn(seen, records):
@@ -70,12 +79,24 @@ def enter(seen: Observation, facts: Facts, between: Callable[[], None]) -> Enter
         else:
             spent += cost_of_validating(batch) if kind is _Kind.NEW else 0
             begin = partial(_begin, seen, batch, record, kind)
-            made.append(or_fault(batch.uid, partial(_begin_and_settle, begin, attempts[batch.uid], facts)))
+            made.append(
+                or_fault(batch.uid, partial(_begin_and_settle, begin, lives[batch.uid], facts, seen.store.proven))
+            )
     return Entered(
         drafts=tuple(each for each in made if isinstance(each, Draft)),
         finished=tuple(finished),
         plans=tuple(each for each in made if isinstance(each, BatchPlan)),
     )
+
+
+def _lives(seen: Observation) -> dict[str, _Life]:
+    """Group packs and attempts by their batch."""
+    lives: dict[str, _Life] = defaultdict(_Life)
+    for pack in seen.store.packs:
+        lives[pack.batch_uid].packs[pack.id] = pack
+    for attempt in sorted(seen.store.attempts, key=lambda each: (each.batch_uid, each.index, each.number)):
+        lives[attempt.batch_uid].attempts.append(attempt)
+    return lives
 
 
 def _in_turn(seen: Observation, records: Mapping[str, BatchRecord]) -> list[SeenBatch]:
@@ -97,10 +118,10 @@ def _kind_of(seen: Observation, batch: SeenBatch, record: BatchRecord | None) ->
 
 
 def _begin_and_settle(
-    begin: Callable[[], Draft | BatchPlan], attempts: Sequence[AttemptRecord], facts: Facts
+    begin: Callable[[], Draft | BatchPlan], life: _Life, facts: Facts, proven: Collection[str]
 ) -> Draft | BatchPlan:
     begun = begin()
-    return _settled(begun, attempts, facts) if isinstance(begun, Draft) else begun
+    return _settled(begun, life, facts, proven) if isinstance(begun, Draft) else begun
 
 
 def _begin(seen: Observation, batch: SeenBatch, record: BatchRecord | None, kind: _Kind) -> Draft | BatchPlan:
@@ -135,11 +156,20 @@ def _reopen(seen: Observation, batch: SeenBatch, record: BatchRecord) -> Draft:
     )
 
 
-def _settled(draft: Draft, attempts: Sequence[AttemptRecord], facts: Facts) -> Draft:
-    """Return the draft after its attempts are settled. This alone may count it or end it."""
-    live = [each for each in attempts if each.is_deciding and each.backtest_state.is_alive]
-    draft = replace(draft, attempts={each.index: each for each in live})
-    draft = draft.after(settle(draft, attempts, facts))
+def _settled(draft: Draft, life: _Life, facts: Facts, proven: Collection[str]) -> Draft:
+    """Return the draft after its outcomes and packs are settled. This alone may count it or end it."""
+    members: dict[str, dict[int, AttemptRecord]] = defaultdict(dict)
+    queued = {}
+    for each in life.attempts:
+        if each.is_deciding and each.backtest_state is BacktestState.QUEUED:
+            queued[each.index] = each
+        elif each.is_deciding and each.backtest_state.holds_slot:
+            members[each.pack_id][each.index] = each
+    key = work_key(draft.work.spec, draft.limits.images)
+    is_proven = key in proven
+    draft = replace(draft, packs=life.packs, members=members, queued=queued, work_key=key, is_proven=is_proven)
+    draft = draft.after(settle_outcomes(draft, life.attempts, facts))
+    draft = draft.after(settle_packs(draft, facts))
     draft = draft.after(look_for_first_start(draft))
     if draft.record.state is BatchState.COUNTING and not draft.work.has_constraints:
         draft = draft.after(count_on(draft, 0))  # costs nothing

@@ -1,4 +1,4 @@
-"""Builds the events of a batch: changes of its conditions, and its first failed backtests."""
+"""Builds the events of a batch: changes of its conditions, its first failed backtests, and what its packs show."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestState
 from backfleet.core.changes import SettleFailure
+from backfleet.core.pace import ADVISE_AFTER, advise_packs
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import BatchRef, PostEvent
 from backfleet.core.planning.observation import SeenBatch
@@ -56,3 +57,18 @@ def failure_events(draft: Draft) -> Iterable[PostEvent]:
             attempt = change.attempt
             message = f"backtest {attempt.index} failed in attempt {attempt.number}: {change.reason}: {change.message}"
             yield PostEvent(batch=draft.ref, reason="BacktestFailed", message=message[:1000], is_warning=True)
+
+
+def pack_events(draft: Draft) -> Iterable[PostEvent]:
+    """Return the events of a pass that shows how many backtests a Job should carry."""
+    before, after = draft.before, draft.record
+    if before is None:
+        return
+    if after.is_one_per_job and not before.is_one_per_job:
+        died = (
+            f"{sum(after.packs_died)} of the last {len(after.packs_died)} Jobs with several backtests ended as a whole"
+        )
+        message = f"{died}. From now on each Job of this batch carries one backtest."
+        yield PostEvent(batch=draft.ref, reason=wire.EVENT_ONE_PER_JOB, message=message, is_warning=True)
+    if before.ended < ADVISE_AFTER <= after.ended and (advice := advise_packs(after)):
+        yield PostEvent(batch=draft.ref, reason=wire.EVENT_PODS_COST_MOST, message=advice)

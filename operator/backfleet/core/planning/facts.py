@@ -1,22 +1,23 @@
-"""Indexes what was observed by the attempt that it belongs to."""
+"""Indexes what was observed by the pack or the attempt that it belongs to."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from backfleet.core.planning.observation import AttemptKey, Observation, Refusal, SeenJob, SeenPod
+from backfleet.core.packs import PackKey
+from backfleet.core.planning.observation import Observation, Refusal, SeenJob, SeenPod
 from backfleet.core.records import OutcomeRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Jobs, pods, outcomes and refusals by attempt. The newest pod of an attempt comes last."""
+    """Jobs, pods and refusals by pack, outcomes by attempt. The newest pod of a pack comes last."""
 
-    jobs: Mapping[AttemptKey, SeenJob] = field(default_factory=dict)
-    pods: Mapping[AttemptKey, Sequence[SeenPod]] = field(default_factory=dict)
+    jobs: Mapping[PackKey, SeenJob] = field(default_factory=dict)
+    pods: Mapping[PackKey, Sequence[SeenPod]] = field(default_factory=dict)
     outcomes: Mapping[str, OutcomeRecord] = field(default_factory=dict)
-    refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
+    refusals: Mapping[PackKey, Refusal] = field(default_factory=dict)
     has_more_outcomes: bool = False
     """Some new outcomes are not here, so a missing one means nothing."""
 
@@ -24,7 +25,7 @@ class Facts:
     blind: tuple[datetime, datetime] | None = None
 
     def pod(self, job: SeenJob) -> SeenPod | None:
-        """Return the newest pod of this Job. A pod of an earlier Job of the same attempt does not count."""
+        """Return the newest pod of this Job. A pod of an earlier Job of the same pack does not count."""
         pods = [pod for pod in self.pods.get(job.key, ()) if pod.owner_uid == job.uid] if job.key else []
         return pods[-1] if pods else None
 
@@ -36,15 +37,15 @@ class Facts:
 
 
 def gather_facts(seen: Observation) -> Facts:
-    """Index Jobs, pods, outcomes and refusals by attempt. Their order does not matter."""
-    pods: dict[AttemptKey, list[SeenPod]] = defaultdict(list)
+    """Index Jobs, pods, outcomes and refusals. Their order does not matter."""
+    pods: dict[PackKey, list[SeenPod]] = defaultdict(list)
     for pod in sorted(seen.pods, key=lambda each: (each.created_at, each.name)):
         if pod.key is not None:
             pods[pod.key].append(pod)
-    names = {attempt.key: attempt.job_name for attempt in seen.store.attempts}
+    names = {pack.key: pack.job_name for pack in seen.store.packs}
     ours = [job for job in seen.jobs if job.key is not None and job.owner_uid == job.key[0]]
     return Facts(
-        # Not a copy that somebody made of an attempt's Job, with all its labels under another name.
+        # Not a copy that somebody made of a pack's Job, with all its labels under another name.
         jobs={job.key: job for job in ours if job.key and names.get(job.key, job.name) == job.name},
         pods=pods,
         outcomes={outcome.attempt_id: outcome for outcome in seen.store.outcomes},

@@ -8,19 +8,22 @@ from typing import Any
 from backfleet.core import wire
 from backfleet.core.changes import BatchChanges
 from backfleet.core.pace import note_ends
+from backfleet.core.packs import PackKey
 from backfleet.core.planning.decision import earliest
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import BatchPlan, BatchRef, WriteStatus
-from backfleet.core.planning.events import condition, failure_events, transition_events
-from backfleet.core.planning.observation import AttemptKey, Observation, SeenBatch, SeenJob
+from backfleet.core.planning.events import condition, failure_events, pack_events, transition_events
+from backfleet.core.planning.observation import Observation, SeenBatch, SeenJob
+from backfleet.core.planning.proven import start_report
 from backfleet.core.planning.rejudge import criteria_events, review
 from backfleet.core.planning.retire import retire, ttl_after_end
+from backfleet.core.planning.sizes import pack_size
 from backfleet.core.planning.slots import overdue_jobs
 from backfleet.core.planning.status import StatusInput, build_status, is_worth_writing, refused_status
 from backfleet.core.records import COMPLETE_REASONS, BatchRecord, BatchState
 
 
-def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Sequence[SeenJob]) -> BatchPlan:
+def close_draft(seen: Observation, draft: Draft, held: set[PackKey], jobs: Sequence[SeenJob]) -> BatchPlan:
     """Turn a draft into its plan."""
     decided, record = draft.decided, draft.record
     if decided.fault is not None:
@@ -34,22 +37,30 @@ def close_draft(seen: Observation, draft: Draft, held: set[AttemptKey], jobs: Se
     retired = retire(seen, draft.ref, jobs, set(draft.active_keys), ttl=ttl, is_stopped=is_stopped)
     deletes = {each.name: each for each in (*retired.deletes, *decided.deletes)}
     is_changed = decided.changes or record != draft.before
-    rows = BatchChanges(before=draft.before, after=record, changes=decided.changes, verdicts=draft.verdicts)
+    start = start_report(draft.work_key, draft.before, record, decided)
+    rows = BatchChanges(
+        before=draft.before, after=record, changes=decided.changes, verdicts=draft.verdicts, start=start
+    )
     made = BatchPlan(
         uid=record.uid,
         rows=rows if is_changed else None,
         deletes=tuple(deletes.values()),
         creates=() if is_finished else decided.creates,
-        events=(*failure_events(draft), *criteria_events(draft.ref, draft.before, record), *retired.events),
+        events=(
+            *failure_events(draft),
+            *criteria_events(draft.ref, draft.before, record),
+            *pack_events(draft),
+            *retired.events,
+        ),
         labels=retired.labels,
         look_again_at=earliest((decided.look_again_at, retired.look_again_at)),
     )
-    status = build_status(draft.seen, record, _sight(draft, active, jobs), draft.now)
+    status = build_status(draft.seen, record, _sight(draft, held, active, jobs), draft.now)
     return _with_status(seen, draft.seen, status, made)
 
 
 def close_finished(
-    seen: Observation, batch: SeenBatch, record: BatchRecord, held: set[AttemptKey], jobs: Sequence[SeenJob]
+    seen: Observation, batch: SeenBatch, record: BatchRecord, held: set[PackKey], jobs: Sequence[SeenJob]
 ) -> BatchPlan:
     """Plan a finished batch: delete its Jobs, update its status, and judge its results again after an edit of the criteria."""
     reviewed = review(record, batch.spec, seen.catalog, seen.store.stale.get(record.uid))
@@ -84,10 +95,12 @@ def rest(made: BatchPlan, ttl: int) -> BatchPlan:
     return replace(made, quiet_seconds=ttl) if made.is_empty and made.look_again_at is None else made
 
 
-def _sight(draft: Draft, active: int, jobs: Sequence[SeenJob]) -> StatusInput:
+def _sight(draft: Draft, held: set[PackKey], active: int, jobs: Sequence[SeenJob]) -> StatusInput:
     return StatusInput(
         active=active,
-        max_concurrent=min(draft.work.spec.max_concurrent, draft.limits.max_concurrent),
+        active_backtests=sum(each.unsettled for each in draft.packs.values() if each.key in held),
+        pack_size=pack_size(draft) if draft.work.spec.backtests_per_job != 1 else None,
+        max_concurrent=draft.allowed_packs,
         is_suspended=draft.work.spec.suspend,
         waiting=draft.decided.waiting,
         drift=draft.drift,
@@ -97,7 +110,7 @@ def _sight(draft: Draft, active: int, jobs: Sequence[SeenJob]) -> StatusInput:
     )
 
 
-def _active(held: set[AttemptKey], uid: str) -> int:
+def _active(held: set[PackKey], uid: str) -> int:
     return sum(1 for owner, _, _ in held if owner == uid)
 
 

@@ -1,12 +1,12 @@
-"""Classifies the failure of an attempt by its Job and pod: one ordered table, the first match decides."""
+"""Classifies the failure of a pack by its Job and pod: one ordered table, the first match decides."""
 
 import re
 from collections.abc import Callable
 
 from backfleet.core import wire
+from backfleet.core.packs import PackRecord
 from backfleet.core.planning.observation import SeenJob, SeenPod
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import AttemptRecord
 
 _ADMISSION_REASONS = frozenset({"UnexpectedAdmissionError", "OutOfcpu", "OutOfmemory", "OutOfpods", "NodeAffinity"})
 _OWN_STORAGE = re.compile(
@@ -16,6 +16,7 @@ _OWN_STORAGE = re.compile(
 )
 """The kubelet's text when it evicts a pod for its own writing. When the node is full, the text names the node."""
 _STORAGE_HINT = "Let the strategy write less, or raise backtests.resultsSizeLimit."
+_POSITION = re.compile(r"([0-9]{1,4})")
 _PREEMPTING = frozenset({"Preempting", "PreemptionByScheduler"})
 
 Rule = tuple[FailureReason, Callable[[SeenJob, SeenPod], bool], Callable[[SeenJob, SeenPod], str]]
@@ -68,10 +69,10 @@ _RULES: tuple[Rule, ...] = (
 )
 
 
-def classify_failure(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord) -> tuple[FailureReason, str]:
+def classify_failure(job: SeenJob, pod: SeenPod | None, pack: PackRecord) -> tuple[FailureReason, str]:
     """Classify the failure of a Job without an outcome. `pod` is its newest pod, or None if it is gone."""
     if job.reason == "DeadlineExceeded":
-        return _classify_deadline(job, pod, attempt)
+        return _classify_deadline(job, pod, pack)
     if pod is None:
         return FailureReason.NODE_LOST, "the Job failed and its pod is gone: the cause is not known"
     for reason, matches, message in _RULES:
@@ -80,14 +81,20 @@ def classify_failure(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord) 
     return FailureReason.RESULT_MISSING, "the Job failed, and neither its pod nor a recorder reports why"
 
 
-def _classify_deadline(job: SeenJob, pod: SeenPod | None, attempt: AttemptRecord) -> tuple[FailureReason, str]:
+def _classify_deadline(job: SeenJob, pod: SeenPod | None, pack: PackRecord) -> tuple[FailureReason, str]:
     """Classify the Job's own deadline, which deletes the pod. The wait for a node is not the backtest's fault."""
-    started_at = attempt.engine_started_at or (pod.engine.started_at if pod else None)
+    started_at = pack.engine_started_at or (pod.engine.started_at if pod else None)
     if started_at is None:
         waited = pod.unschedulable if pod else None
         return FailureReason.UNSCHEDULABLE, waited or "no engine had started when the Job's deadline passed"
-    if started_at > attempt.start_deadline_at:
+    if started_at > pack.start_deadline_at:
         return FailureReason.UNSCHEDULABLE, "it waited so long for a node that its run met the Job's deadline"
     if pod is not None and pod.recorder.started_at is not None:
         return FailureReason.RECORDER_GAVE_UP, "the Job's deadline passed while its recorder still tried"
     return FailureReason.DEADLINE_EXCEEDED, job.message or "the Job's deadline passed"
+
+
+def position_of(pod: SeenPod | None) -> int | None:
+    """Return which member ran when the engine's container was killed as a whole, as its last word says; None if unknown."""
+    said = _POSITION.fullmatch((pod.engine.termination_message or "").strip()) if pod else None
+    return int(said.group(1)) if said else None

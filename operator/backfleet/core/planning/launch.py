@@ -1,19 +1,20 @@
-"""Decides which combination runs next, with its attempt and Job."""
+"""Decides which combinations run next, with their attempts, pack and Job."""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from backfleet.core.backtests import BacktestRequest, BacktestState
-from backfleet.core.changes import AttemptChange, LaunchAttempt
-from backfleet.core.packs import Member, PackRequest
+from backfleet.core.backtests import BacktestRequest, BacktestState, attempt_id
+from backfleet.core.changes import Launch, LaunchPack
+from backfleet.core.packs import Member, PackRecord, PackRequest
 from backfleet.core.planning.attempt_changes import marked
 from backfleet.core.planning.decision import Decision, join
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import ClaimRef, CreateJob, JobShape
 from backfleet.core.planning.job_names import job_name
 from backfleet.core.planning.observation import RefusalKind
-from backfleet.core.planning.start import StartProblem, is_recorder_doubtful
+from backfleet.core.planning.start import StartProblem
 from backfleet.core.planning.waiting import postpone, with_time_to_start
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchState
@@ -28,31 +29,38 @@ def may_launch(draft: Draft) -> bool:
 
 def has_more(draft: Draft) -> bool:
     """Report whether something is left that has no attempt now."""
-    return has_queued(draft) or draft.record.next_index < draft.work.space.total
+    return bool(draft.queued) or draft.record.next_index < draft.work.space.total
 
 
-def has_queued(draft: Draft) -> bool:
-    """Report whether a backtest waits for another attempt."""
-    return any(attempt.backtest_state is BacktestState.QUEUED for attempt in draft.attempts.values())
+def launch(draft: Draft, size: int, walk_limit: int) -> Decision:
+    """Launch a pack of at most that size: the lowest queued indexes, then the next combinations.
 
-
-def launch_one(draft: Draft, walk_limit: int) -> Decision:
-    """Launch the lowest queued index, or else the next combination. Start nothing if this pass does not find one.
-
-    The search costs at most `walk_limit` units of work, plus one test.
+    Start nothing if this pass finds none. The search costs at most `walk_limit` units of work, plus one test.
     """
-    queued = [i for i, attempt in draft.attempts.items() if attempt.backtest_state is BacktestState.QUEUED]
-    if queued:
-        return _launch(draft, min(queued), draft.attempts[min(queued)])
+    queued = _queued(draft, size)
+    if queued and (len(queued) == size or queued[0].pack_limit is not None):
+        return _launch(draft, queued, ())
     record, work = draft.record, draft.work
-    if work.has_constraints and not _may_search(draft, walk_limit):
-        return Decision(look_again_at=draft.now)
-    found, cursor = next_satisfying(work.space, work.constraints, record.next_index, 1, walk_limit)
+    if record.next_index >= work.space.total or (work.has_constraints and not _may_search(draft, walk_limit)):
+        soon = Decision(look_again_at=draft.now if record.next_index < work.space.total else None)
+        return join((soon, _launch(draft, queued, ()))) if queued else soon
+    count = size - len(queued)
+    found, cursor = next_satisfying(work.space, work.constraints, record.next_index, count, walk_limit)
     walked = work_between(work.space, work.constraints, record.next_index, cursor)
     searched = Decision(next_index=cursor, walked=walked)
-    if found:
-        return join((searched, _launch(draft, found[0], None)))
+    if queued or found:
+        return join((searched, _launch(draft, queued, found)))
     return replace(searched, look_again_at=draft.now) if cursor < work.space.total else searched
+
+
+def _queued(draft: Draft, size: int) -> list[AttemptRecord]:
+    """Return the backtests to try again in the next pack, lowest index first, all with the same limit of its size."""
+    waiting = [draft.queued[index] for index in sorted(draft.queued)]
+    if not waiting:
+        return []
+    limit = waiting[0].pack_limit
+    most = size if limit is None else min(size, limit)
+    return [each for each in waiting if each.pack_limit == limit][:most]
 
 
 def _may_search(draft: Draft, walk_limit: int) -> bool:
@@ -66,11 +74,11 @@ def _may_search(draft: Draft, walk_limit: int) -> bool:
     return zlib.crc32(f"{draft.record.uid} {draft.now.isoformat()}".encode()) % passes == 0
 
 
-def try_again(draft: Draft, attempt: AttemptRecord) -> Decision:
-    """Create a waiting attempt's Job (again). The name is the same, so an existing Job is only found."""
-    after = with_time_to_start(draft, attempt, _deadline_seconds(draft))
-    tried = Decision(launched_at=draft.now, changes=marked(attempt, after))
-    return join((tried, _create(draft, after)))
+def try_again(draft: Draft, pack: PackRecord) -> Decision:
+    """Create a waiting pack's Job (again). The name is the same, so an existing Job is only found."""
+    after = with_time_to_start(draft, pack, _deadline_seconds(draft))
+    tried = Decision(launched_at=draft.now, changes=marked(pack, after))
+    return join((tried, _create(draft, after, draft.members_of(pack))))
 
 
 def job_shape(draft: Draft) -> JobShape:
@@ -93,9 +101,11 @@ def _claim(volume: VolumeSpec | None) -> ClaimRef | None:
 
 
 def _deadline_seconds(draft: Draft) -> int:
+    """Return the hard deadline of a Job. It does not depend on the size of its pack: the last member begins in time."""
     policy, limits = draft.work.spec.failure_policy, draft.limits
     return (
         policy.start_timeout_seconds
+        + limits.pack_seconds
         + policy.backtest_timeout_seconds
         + limits.recorder_start_seconds
         + limits.recorder_seconds
@@ -103,51 +113,65 @@ def _deadline_seconds(draft: Draft) -> int:
     )
 
 
-def _launch(draft: Draft, index: int, previous: AttemptRecord | None) -> Decision:
-    combination = draft.work.space.combination(index)
-    number = previous.number + 1 if previous else 1
-    attempt = AttemptRecord(
+def _launch(draft: Draft, queued: Sequence[AttemptRecord], found: Sequence[int]) -> Decision:
+    """Launch the next attempts of queued backtests, and the first ones of the combinations that were found."""
+    before: dict[int, AttemptRecord | None] = {**{each.index: each for each in queued}, **dict.fromkeys(found)}
+    first = min(before)
+    number = _next_number(before[first])
+    members = tuple(
+        _member(draft, attempt_id(draft.seen.uid, first, number), index, before[index]) for index in sorted(before)
+    )
+    is_doubtful = any(each.reason is FailureReason.RECORDER_NOT_STARTED for each in queued)
+    pack = PackRecord(
         batch_uid=draft.seen.uid,
-        index=index,
+        index=first,
         number=number,
-        job_name=job_name(draft.seen.name, draft.seen.uid, index, number),
-        backtest_state=BacktestState.LAUNCHING,
-        charged=previous.charged if previous else 0,
-        uncharged=previous.uncharged if previous else 0,
-        parameter_texts=combination.texts,
+        job_name=job_name(draft.seen.name, draft.seen.uid, first, number),
+        size=len(members),
+        unsettled=len(members),
         launched_at=draft.now,
         start_deadline_at=draft.now + timedelta(seconds=draft.start_timeout_seconds),
         hard_deadline_at=draft.now + timedelta(seconds=_deadline_seconds(draft)),
+        waiting_reason=FailureReason.RECORDER_NOT_STARTED.value if is_doubtful else None,
     )
-    launch = LaunchAttempt(attempt=attempt, combination=combination.to_json(), combination_hash=combination.digest)
-    changes: tuple[AttemptChange, ...] = (launch,)
-    if previous is not None and is_recorder_doubtful(previous):
-        doubtful = replace(attempt, waiting_reason=FailureReason.RECORDER_NOT_STARTED.value)
-        changes, attempt = (launch, *marked(attempt, doubtful)), doubtful
-    return join((Decision(launched_at=draft.now, changes=changes), _create(draft, attempt)))
+    launched = Decision(launched_at=draft.now, changes=(LaunchPack(pack=pack, members=members),))
+    return join((launched, _create(draft, pack, [each.attempt for each in members])))
 
 
-def _create(draft: Draft, attempt: AttemptRecord) -> Decision:
+def _next_number(previous: AttemptRecord | None) -> int:
+    return previous.number + 1 if previous else 1
+
+
+def _member(draft: Draft, pack_id: str, index: int, previous: AttemptRecord | None) -> Launch:
+    combination = draft.work.space.combination(index)
+    attempt = AttemptRecord(
+        batch_uid=draft.seen.uid,
+        index=index,
+        number=_next_number(previous),
+        pack_id=pack_id,
+        backtest_state=BacktestState.LAUNCHING,
+        charged=previous.charged if previous else 0,
+        uncharged=previous.uncharged if previous else 0,
+        pack_limit=previous.pack_limit if previous else None,
+        parameter_texts=combination.texts,
+        launched_at=draft.now,
+    )
+    return Launch(attempt=attempt, combination=combination.to_json(), combination_hash=combination.digest)
+
+
+def _create(draft: Draft, pack: PackRecord, members: Sequence[AttemptRecord]) -> Decision:
     try:
-        pack = _pack(draft, attempt)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the attempt waits with a deadline as for any other refusal
+        request = _request(draft, members)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the pack waits with a deadline as for any other refusal
         problem = StartProblem(kind=RefusalKind.NOT_BUILT, message=f"{type(error).__name__}: {error}")
-        return postpone(draft, attempt, problem)
-    create = CreateJob(batch=draft.ref, attempt=attempt, pack=pack, shape=job_shape(draft))
+        return postpone(draft, pack, problem)
+    create = CreateJob(batch=draft.ref, pack=pack, request=request, shape=job_shape(draft))
     return Decision(creates=(create,))
 
 
-def _pack(draft: Draft, attempt: AttemptRecord) -> PackRequest:
-    member = Member(index=attempt.index, number=attempt.number, parameter_texts=attempt.parameter_texts)
-    return PackRequest(
-        batch_uid=draft.seen.uid, common=_common_request(draft), members=(member,), space=draft.work.space
-    )
-
-
-def _common_request(draft: Draft) -> BacktestRequest:
-    """Return the request of every backtest, without its parameters."""
+def _request(draft: Draft, members: Sequence[AttemptRecord]) -> PackRequest:
     spec = draft.work.spec
-    return BacktestRequest(
+    common = BacktestRequest(
         engine=spec.engine.name.value,
         strategy=spec.strategy.name,
         lean_project_path=spec.strategy.lean_project_path,
@@ -160,3 +184,5 @@ def _common_request(draft: Draft) -> BacktestRequest:
         initial_cash=spec.data.initial_cash,
         prices=spec.data.prices,
     )
+    names = (Member(index=each.index, number=each.number, parameter_texts=each.parameter_texts) for each in members)
+    return PackRequest(batch_uid=draft.seen.uid, common=common, members=tuple(names), space=draft.work.space)

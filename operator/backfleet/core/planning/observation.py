@@ -6,14 +6,12 @@ from datetime import datetime
 from enum import StrEnum, unique
 from typing import Any
 
+from backfleet.core.packs import PackKey
 from backfleet.core.records import StoredCatalog, StoreView
 from backfleet.core.spec.ceilings import Ceilings
 from backfleet.core.spec.snapshot import AcceptedWork
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.core.spec.validation import ControlLimits
-
-AttemptKey = tuple[str, int, int]
-"""(batch uid, index, attempt number): what a Job, its pod and its row have in common."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +46,7 @@ class SeenJob:
     namespace: str
     uid: str
     owner_uid: str | None
-    key: AttemptKey | None
+    key: PackKey | None
     state: JobState
     created_at: datetime
     deadline_at: datetime
@@ -68,7 +66,7 @@ class SettledJob:
     namespace: str
     uid: str
     owner_uid: str | None
-    key: AttemptKey | None
+    key: PackKey | None
     finished_at: datetime
 
 
@@ -90,7 +88,7 @@ class SeenPod:
 
     name: str
     namespace: str
-    key: AttemptKey | None
+    key: PackKey | None
     is_terminal: bool
     created_at: datetime
     deadline_at: datetime
@@ -123,9 +121,9 @@ class RefusalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """The last failed answer to creating a Job. The process remembers it until the attempt's row has it.
+    """The last failed answer to creating a Job. The process remembers it until the pack's row has it.
 
-    It answers the attempt's try number `start_tries` at that time. The next try is not before `not_before`.
+    It answers the pack's try number `start_tries` at that time. The next try is not before `not_before`.
     """
 
     kind: RefusalKind
@@ -178,6 +176,8 @@ class Limits:
     status_interval_seconds: float = 2.0
     first_look_seconds: float = 0.3
     last_look_seconds: float = 2.0
+    images: Mapping[str, str] = field(default_factory=dict)
+    """The installation's image of each engine."""
     image_prefixes: tuple[str, ...] = ()
     volume_claims: tuple[str, ...] = ()
     has_projects_volume: bool = True
@@ -199,7 +199,7 @@ class Observation:
     not here is not available. `namespaces` were listed completely: a batch of one of
     them that is not in `batches` does not exist. `jobs` are those that are not settled, and `pods` those that have not ended and
     those that tell what became of such a Job; `settled` is a part of the settled Jobs, now and then. `job_names` are the names
-    of the Jobs of known attempts that are not in `store`. `last_lived` says of an unfinished Job, by its uid, when its attempt
+    of the Jobs of known packs that are not in `store`. `last_lived` says of an unfinished Job, by its uid, when its pack
     was last seen alive, `problems_since` since when its start problem has been reported; `blind` is the last span of more than
     a minute in which nothing could be observed. These three, `status_written_at`, `refusals` and `unlabelled` are this
     process's memory; losing it costs a repeat, never a result.
@@ -214,7 +214,7 @@ class Observation:
     catalog: StoredCatalog = field(default_factory=StoredCatalog)
     strategies: Mapping[str, Mapping[str, StrategyInfo] | None] = field(default_factory=dict)
     status_written_at: Mapping[str, datetime] = field(default_factory=dict)
-    refusals: Mapping[AttemptKey, Refusal] = field(default_factory=dict)
+    refusals: Mapping[PackKey, Refusal] = field(default_factory=dict)
     quiet: Mapping[str, int] = field(default_factory=dict)
     """Batches that are there and as they were when nothing was left to do for them, by uid with the seconds that their finished
     Jobs stay: they are not among `batches`, and their rows not in `store`."""
@@ -226,9 +226,9 @@ class Observation:
     unlabelled: frozenset[str] = frozenset()
     """Namespaces in which the operator may not label Jobs as settled."""
     problems_since: Mapping[str, datetime] = field(default_factory=dict)
-    job_names: Mapping[AttemptKey, str] = field(default_factory=dict)
+    job_names: Mapping[PackKey, str] = field(default_factory=dict)
     blind: tuple[datetime, datetime] | None = None
     namespaces: frozenset[str] = frozenset()
     resting: frozenset[str] = frozenset()
-    """Batches that rest after a failed pass. Their attempts keep their slots."""
+    """Batches that rest after a failed pass. Their packs keep their slots."""
     limits: Limits = Limits()

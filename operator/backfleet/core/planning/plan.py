@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
-from backfleet.core.backtests import BacktestState
+from backfleet.core.packs import PackKey
 from backfleet.core.planning.decision import NOTHING, Decision, earliest, guarded
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import BatchPlan, Plan, or_fault
@@ -15,7 +15,7 @@ from backfleet.core.planning.enter import Entered, enter
 from backfleet.core.planning.facts import gather_facts
 from backfleet.core.planning.finish import close_draft, close_finished
 from backfleet.core.planning.missing import plan_missing
-from backfleet.core.planning.observation import AttemptKey, Observation, SeenJob
+from backfleet.core.planning.observation import Observation, SeenJob
 from backfleet.core.planning.retire import bound_labels, expire_settled
 from backfleet.core.planning.slots import occupied_slots, overdue_jobs, share_slots, slots_out_of_sight, yield_slots
 from backfleet.core.planning.walk_budget import allot_searches, count_batches
@@ -75,14 +75,10 @@ def _look_again_at(seen: Observation, plans: Iterable[BatchPlan]) -> datetime | 
     return seen.now if seen.store.has_more_outcomes else earliest(each.look_again_at for each in plans)
 
 
-def _held_by_broken(seen: Observation, entered: Entered) -> set[AttemptKey]:
-    """Return the slots of batches without a plan. Their attempts count as they are."""
+def _held_by_broken(seen: Observation, entered: Entered) -> set[PackKey]:
+    """Return the slots of batches without a plan. Their packs count as they are."""
     broken = {each.uid for each in entered.plans if each.fault}
-    return {
-        each.key
-        for each in seen.store.attempts
-        if each.batch_uid in broken and each.is_deciding and each.backtest_state is BacktestState.RUNNING
-    }
+    return {each.key for each in seen.store.packs if each.batch_uid in broken and each.has_job}
 
 
 def _jobs_by_batch(jobs: Iterable[SeenJob]) -> dict[str, list[SeenJob]]:

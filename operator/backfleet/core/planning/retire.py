@@ -1,4 +1,4 @@
-"""Decides about Jobs that no live attempt needs any more: leave them, label them as settled, or delete them."""
+"""Decides about Jobs that no live pack needs any more: leave them, label them as settled, or delete them."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from backfleet.core import wire
+from backfleet.core.packs import PackKey
 from backfleet.core.planning.decision import Decision, earliest, join
 from backfleet.core.planning.effects import BatchPlan, BatchRef, DeleteJob, LabelJob, PostEvent
-from backfleet.core.planning.observation import AttemptKey, Limits, Observation, SeenBatch, SeenJob
+from backfleet.core.planning.observation import Limits, Observation, SeenBatch, SeenJob
 from backfleet.core.records import BatchRecord
 from backfleet.core.spec import defaults
 
@@ -20,16 +21,16 @@ def retire(
     seen: Observation,
     ref: BatchRef,
     jobs: Iterable[SeenJob],
-    alive: Collection[AttemptKey],
+    alive: Collection[PackKey],
     *,
     ttl: int,
     is_stopped: bool,
 ) -> Decision:
-    """Decide about a batch's Jobs whose attempts are not live, after this pass's rows are written.
+    """Decide about a batch's Jobs whose packs are not live, after this pass's rows are written.
 
     A finished Job is labelled, or deleted when its time is over. Unfinished Jobs of a stopped batch are deleted. So is
-    a Job that appeared after the end of its attempt: a late request of an operator that lost its fence. Any other
-    unfinished Job is left to its recorder, and deleted if none has started some time after the end of its attempt.
+    a Job that appeared after the end of its pack: a late request of an operator that lost its fence. Any other
+    unfinished Job is left to its recorder, and deleted if none has started some time after the end of its pack.
     """
     recording = {pod.key for pod in seen.pods if pod.recorder.started_at}
     decisions = []
@@ -62,7 +63,7 @@ def expire_settled(seen: Observation, plans: Iterable[BatchPlan]) -> list[BatchP
     """Add the settled Jobs past their time to the plans. Kubernetes collects Jobs of a deleted batch."""
     records = {record.uid: record for record in seen.store.batches}
     batches = {batch.uid: batch for batch in seen.batches}
-    alive = {each.key for each in seen.store.attempts if each.is_deciding and each.backtest_state.is_alive}
+    alive = {each.key for each in seen.store.packs}
     expired: dict[str, list[DeleteJob]] = defaultdict(list)
     for job in sorted(seen.settled, key=lambda each: (each.namespace, each.name)):
         uid = job.owner_uid or ""

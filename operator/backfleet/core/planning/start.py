@@ -1,14 +1,14 @@
-"""Why an attempt has not started, how long the operator is patient, and when it tries again or gives up."""
+"""Why a pack has not started, how long the operator is patient, and when it tries again or gives up."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum, unique
 
-from backfleet.core.backtests import BacktestState
+from backfleet.core.packs import PackRecord
 from backfleet.core.planning.observation import JobState, Limits, Refusal, RefusalKind, SeenContainer, SeenJob, SeenPod
 from backfleet.core.reasons import FailureReason
-from backfleet.core.records import MESSAGE_LIMIT, AttemptRecord
+from backfleet.core.records import MESSAGE_LIMIT
 
 _QUOTA_EXCEEDED = "QuotaExceeded"
 _UNSCHEDULABLE = "Unschedulable"
@@ -20,10 +20,10 @@ _STARTING = (None, "PodInitializing", "ContainerCreating")
 
 @unique
 class Patience(StrEnum):
-    """Whose time runs while an attempt does not start."""
+    """Whose time runs while a pack does not start."""
 
     START = "start"
-    """The attempt's: within its start timeout."""
+    """The pack's: within its start timeout."""
     ROOM = "room"
     """The cluster's: it has no room, which is not charged and has a longer deadline."""
     ANSWER = "answer"
@@ -48,17 +48,17 @@ class StartProblem:
 
     @property
     def failure(self) -> FailureReason:
-        """Return the reason of an attempt that is given up because of this problem."""
+        """Return the reason of a pack that is given up because of this problem."""
         if self.patience is not Patience.ROOM:
             return FailureReason.START_TIMEOUT
         return FailureReason.UNSCHEDULABLE if self.kind == _UNSCHEDULABLE else FailureReason.QUOTA_EXCEEDED
 
     @staticmethod
-    def of(attempt: AttemptRecord) -> "StartProblem | None":
-        """Return the last problem in the attempt's row, or None."""
-        if attempt.waiting_since is None or attempt.waiting_reason is None:
+    def of(pack: PackRecord) -> "StartProblem | None":
+        """Return the last problem in the pack's row, or None."""
+        if pack.waiting_since is None or pack.waiting_reason is None:
             return None
-        kind, _, message = attempt.waiting_reason.partition(": ")
+        kind, _, message = pack.waiting_reason.partition(": ")
         return StartProblem(kind=kind, message=message)
 
     @staticmethod
@@ -88,7 +88,7 @@ def recorder_problem(pod: SeenPod | None) -> StartProblem | None:
 
 
 def silence(pod: SeenPod | None) -> StartProblem:
-    """Return the problem of an attempt that has not started, without any report."""
+    """Return the problem of a pack that has not started, without any report."""
     if pod is None:
         message = "its Job has no pod: see the Job's events (quota, pod security, admission)"
     else:
@@ -114,59 +114,57 @@ def problems_since(
 
 
 def postponed(
-    attempt: AttemptRecord, problem: StartProblem, now: datetime, limits: Limits, not_before: datetime | None = None
-) -> AttemptRecord:
-    """Return the attempt as it waits for its next try. The time of a problem that is not its own is not charged."""
-    before, since = StartProblem.of(attempt), attempt.waiting_since
+    pack: PackRecord, problem: StartProblem, now: datetime, limits: Limits, not_before: datetime | None = None
+) -> PackRecord:
+    """Return the pack as it waits for its next try. The time of a problem that is not its own is not charged."""
+    before, since = StartProblem.of(pack), pack.waiting_since
     reason: str | None = str(problem)[:MESSAGE_LIMIT]
-    deadline = attempt.start_deadline_at
-    retry_at = now + _back_off(attempt, problem, limits)
+    deadline = pack.start_deadline_at
+    retry_at = now + _back_off(pack, problem, limits)
     retry_at = max(retry_at, not_before or retry_at)
     if before is None or since is None:
         since = now
     elif (before.patience, problem.patience) == (Patience.ROOM, Patience.ANSWER):
         # The wait for room goes on, but for the time until the next try: else an answer that is missing now and then ends none.
-        since, reason = min(since + (retry_at - now), now), attempt.waiting_reason
+        since, reason = min(since + (retry_at - now), now), pack.waiting_reason
     elif before.patience is not problem.patience:
         deadline += now - since if before.patience is not Patience.START else timedelta(0)
         since = now
     return replace(
-        attempt,
-        backtest_state=BacktestState.LAUNCHING,
+        pack,
         job_seen_at=None,
         start_deadline_at=deadline,
-        start_tries=attempt.start_tries + 1,
+        start_tries=pack.start_tries + 1,
         waiting_since=since,
         waiting_reason=reason,
         retry_at=retry_at,
     )
 
 
-def is_given_up(attempt: AttemptRecord, now: datetime, room_seconds: int) -> bool:
-    """Report whether an attempt that was just postponed has used all its time."""
-    problem = StartProblem.of(attempt)
-    if problem is None or attempt.waiting_since is None or problem.patience is Patience.ANSWER:
+def is_given_up(pack: PackRecord, now: datetime, room_seconds: int) -> bool:
+    """Report whether a pack that was just postponed has used all its time."""
+    problem = StartProblem.of(pack)
+    if problem is None or pack.waiting_since is None or problem.patience is Patience.ANSWER:
         return False
     if problem.patience is Patience.START:
-        return now >= attempt.start_deadline_at
-    return now >= attempt.waiting_since + timedelta(seconds=room_seconds)
+        return now >= pack.start_deadline_at
+    return now >= pack.waiting_since + timedelta(seconds=room_seconds)
 
 
-def without_wait(attempt: AttemptRecord) -> AttemptRecord:
-    """Return the attempt after nothing keeps it from starting. Its number of tries stays."""
-    return replace(attempt, waiting_since=None, waiting_reason=None, retry_at=None)
+def without_wait(pack: PackRecord) -> PackRecord:
+    """Return the pack after nothing keeps it from starting. Its number of tries stays."""
+    return replace(pack, waiting_since=None, waiting_reason=None, retry_at=None)
 
 
-def is_recorder_doubtful(attempt: AttemptRecord) -> bool:
-    """Report whether the recorder of this attempt, or of the one before it, did not start and has not been proved since."""
-    is_marked = (attempt.waiting_reason or "").startswith(FailureReason.RECORDER_NOT_STARTED)
-    return is_marked or attempt.reason is FailureReason.RECORDER_NOT_STARTED
+def is_recorder_doubtful(pack: PackRecord) -> bool:
+    """Report whether the recorder of this pack, or of one before it, did not start and has not been proved since."""
+    return (pack.waiting_reason or "").startswith(FailureReason.RECORDER_NOT_STARTED)
 
 
-def _back_off(attempt: AttemptRecord, problem: StartProblem, limits: Limits) -> timedelta:
+def _back_off(pack: PackRecord, problem: StartProblem, limits: Limits) -> timedelta:
     """Double the pause with every try. Keep it short if room may come at any time."""
     longest = limits.room_back_off_seconds if problem.patience is Patience.ROOM else limits.last_back_off_seconds
-    return timedelta(seconds=min(limits.first_back_off_seconds * 2.0 ** min(attempt.start_tries, 20), longest))
+    return timedelta(seconds=min(limits.first_back_off_seconds * 2.0 ** min(pack.start_tries, 20), longest))
 
 
 def _waiting(container: SeenContainer) -> StartProblem | None:

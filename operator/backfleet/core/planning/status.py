@@ -32,7 +32,12 @@ class StatusInput:
     """What a status shows in addition to the batch's row."""
 
     active: int
+    """The number of Jobs."""
     max_concurrent: int
+    active_backtests: int = 0
+    """The number of backtests that those Jobs carry and that have not ended."""
+    pack_size: int | None = None
+    """How many backtests the next Job carries, where that is not always one."""
     is_suspended: bool = False
     waiting: Sequence[str] = ()
     drift: str | None = None
@@ -47,8 +52,9 @@ def build_status(seen: SeenBatch, record: BatchRecord, present: StatusInput, now
     counters = record.counters
     status: dict[str, Any] = {
         "total": record.total or 0,
-        "queued": record.queued(present.active),
+        "queued": record.queued(present.active_backtests),
         "active": present.active,
+        "activeBacktests": present.active_backtests,
         "succeeded": counters.succeeded,
         "failed": counters.failed,
         "cancelled": counters.cancelled,
@@ -57,6 +63,8 @@ def build_status(seen: SeenBatch, record: BatchRecord, present: StatusInput, now
         "effectiveMaxConcurrent": present.max_concurrent,
         "startedAt": time_text(record.accepted_at),
     }
+    if present.pack_size is not None:
+        status["effectiveBacktestsPerJob"] = present.pack_size
     if record.best:
         best = record.best
         value = as_shown(record.objective.metric, best.value)
@@ -83,7 +91,9 @@ def refused_status(seen: SeenBatch, message: str, now: datetime) -> dict[str, An
         Condition(type=wire.CONDITION_FAILED, status="True", reason=reason, message=message),
         Condition(type=wire.CONDITION_FINISHED, status="True", reason=reason, message=message),
     ]
-    counters = dict.fromkeys(("total", "queued", "active", "succeeded", "failed", "cancelled", "passed"), 0)
+    counters = dict.fromkeys(
+        ("total", "queued", "active", "activeBacktests", "succeeded", "failed", "cancelled", "passed"), 0
+    )
     return stamp(seen, {**counters, "progress": "0/0", "state": reason}, conditions, now)
 
 

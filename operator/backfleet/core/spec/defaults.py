@@ -4,6 +4,7 @@ The default objective is in `core.ranking.Objective`. The defaults of the times 
 """
 
 MAX_CONCURRENT = 4
+BACKTESTS_PER_JOB = 1
 INITIAL_CASH = 1_000
 TTL_SECONDS_AFTER_FINISHED = 600
 MIN_TTL_SECONDS_AFTER_FINISHED = 60

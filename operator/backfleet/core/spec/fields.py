@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,6 +15,16 @@ from backfleet.core.spec import quantities
 from backfleet.core.spec.expectations import explain, fault, join_path
 
 MAX_CASH = 10**12
+AUTO = "auto"
+LARGEST_PACK = 1_000
+"""The most backtests that one Job carries."""
+PACK_SIZE_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "integer"}, {"type": "string"}],
+    "minimum": 1,
+    "maximum": LARGEST_PACK,
+    "maxLength": len(AUTO),
+    "pattern": f"^{AUTO}$",
+}
 DEFAULT_NOT_COMPUTED = "default_factory_not_called"
 """The type of an error that only follows from another: a default is computed from the field with that error."""
 
@@ -29,6 +39,17 @@ def parse_fraction(raw: object) -> object:
     if isinstance(raw, int | float) and not isinstance(raw, bool) and raw > 1:
         raise fault(f"expected a fraction from 0 to 1, got {shown(raw)}", "write a fraction: 0.15 for 15 %")
     return raw
+
+
+def parse_pack_size(raw: object) -> int | str:
+    """Read how many backtests a Job carries: a whole number, or the word that leaves the number to the operator."""
+    number = parse_whole(raw)
+    is_number = isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= LARGEST_PACK
+    if is_number or raw == AUTO:
+        return int(str(number)) if is_number else AUTO
+    raise fault(
+        f"expected a whole number from 1 to {LARGEST_PACK}, or {AUTO}, got {shown(raw)}", f"write {AUTO} or a number"
+    )
 
 
 def parse_date(raw: object) -> date:

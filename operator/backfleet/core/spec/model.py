@@ -21,9 +21,11 @@ from backfleet.core.space.scalars import ParameterType, shown
 from backfleet.core.spec import defaults
 from backfleet.core.spec.fields import (
     MAX_CASH,
+    PACK_SIZE_SCHEMA,
     parse_cash,
     parse_date,
     parse_fraction,
+    parse_pack_size,
     parse_quantity,
     parse_whole,
     spec_faults,
@@ -79,6 +81,11 @@ Quantity = Annotated[
     str,
     BeforeValidator(parse_quantity),
     WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string"}], "maxLength": 20, "pattern": QUANTITY_PATTERN}),
+]
+PackSize = Annotated[
+    int | str,
+    BeforeValidator(parse_pack_size),
+    WithJsonSchema(PACK_SIZE_SCHEMA),
 ]
 
 
@@ -237,6 +244,7 @@ class BatchSpec(_Model):
     objective: ObjectiveSpec = ObjectiveSpec()
     success_criteria: CriteriaSpec | None = None
     max_concurrent: Whole = Field(default=defaults.MAX_CONCURRENT, ge=1, le=256)
+    backtests_per_job: PackSize = defaults.BACKTESTS_PER_JOB
     suspend: bool = False
     cancel: bool = False
     failure_policy: FailurePolicySpec = FailurePolicySpec()

@@ -14,7 +14,15 @@ from backfleet.core.spec.ceilings import clamp
 from backfleet.core.spec.model import BatchSpec, EngineName, parse_spec
 from backfleet.core.spec.validation import ControlLimits, validate_controls
 
-CONTROLS = ("maxConcurrent", "suspend", "cancel", "failurePolicy", "ttlSecondsAfterFinished", "resources")
+CONTROLS = (
+    "maxConcurrent",
+    "backtestsPerJob",
+    "suspend",
+    "cancel",
+    "failurePolicy",
+    "ttlSecondsAfterFinished",
+    "resources",
+)
 """Fields of the spec that can be edited after acceptance. All others except `CRITERIA` define the work."""
 SWITCHES = ("suspend", "cancel")
 """Controls that apply at once, even if others are not valid."""

@@ -11,17 +11,23 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from backfleet.core.backtests import backtest_id
+from backfleet.core.backtests import BacktestState, backtest_id
 from backfleet.core.changes import (
     AttemptChange,
+    Charge,
     CloseOutcome,
+    EndPack,
     JudgeResult,
-    LaunchAttempt,
-    MarkAttempt,
+    Launch,
+    LaunchPack,
+    MarkPack,
+    RowChange,
     SettleFailure,
     SettleResult,
+    StartReport,
 )
 from backfleet.core.errors import Conflict
+from backfleet.core.packs import PackRecord
 from backfleet.core.ranking import Direction, rank_key
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
@@ -31,11 +37,15 @@ from backfleet.store.passes import statements
 Rows = list[dict[str, Any]]
 
 
-def apply_changes(connection: Connection, batch: BatchRecord, changes: Sequence[AttemptChange]) -> int:
+def apply_changes(connection: Connection, batch: BatchRecord, changes: Sequence[RowChange]) -> int:
     """Apply the changes in order. Return how many rows changed. Raise Conflict if an attempt cannot be launched."""
     count = 0
     for kind, run in groupby(changes, key=type):
         count += _WRITERS[kind](connection, batch, list(run))
+    ended = {each.attempt.pack_id for each in changes if isinstance(each, AttemptChange)}
+    ended |= {each.pack.id for each in changes if isinstance(each, EndPack)}
+    if ended:
+        connection.execute(text(statements.COUNT_UNSETTLED), {"ids": sorted(ended)})
     return count
 
 
@@ -63,12 +73,21 @@ def close_batch(connection: Connection, batch: BatchRecord) -> int:
     message = f"the batch ended: {batch.finish_reason}: {batch.finish_message or ''}".rstrip(": ")
     values = {"uid": batch.uid, "reason": FailureReason.CANCELLED.value, "message": storable_text(message[:2000])}
     cancelled = connection.execute(text(statements.CANCEL_BACKTESTS), values).rowcount
-    return cancelled + connection.execute(text(statements.CLOSE_ATTEMPTS), values).rowcount
+    closed = connection.execute(text(statements.CLOSE_ATTEMPTS), values).rowcount
+    connection.execute(text(statements.CLOSE_PACKS), {"uid": batch.uid})
+    return cancelled + closed
 
 
 def forget_settled(connection: Connection) -> None:
     """Remove the outcomes of closed attempts from the inbox."""
     connection.execute(text(statements.FORGET_SETTLED))
+
+
+def report_start(connection: Connection, installation: str, start: StartReport | None) -> None:
+    """Record that work has started, or failed to."""
+    if start is not None:
+        values = {"installation": installation, "key": start.key, "has_started": start.has_started}
+        connection.execute(text(statements.REPORT_START), values)
 
 
 def _settle_results(connection: Connection, batch: BatchRecord, changes: Sequence[SettleResult]) -> int:
@@ -93,10 +112,11 @@ def _settle_failures(connection: Connection, _batch: BatchRecord, changes: Seque
             "state": change.state.value,
             "reason": change.reason.value,
             "message": change.message,
-            "is_charged": change.is_charged,
+            "is_charged": None if change.charge is Charge.NOTHING else change.charge is Charge.CHARGED,
             "is_open": change.outcome is None,
             "charged": change.charged,
             "uncharged": change.uncharged,
+            "pack_limit": change.pack_limit,
         }
         for change in changes
     ]
@@ -108,39 +128,29 @@ def _close_outcomes(connection: Connection, _batch: BatchRecord, changes: Sequen
     return _run(connection, rows, statements.CLOSE_OUTCOMES)
 
 
-def _mark_attempts(connection: Connection, _batch: BatchRecord, changes: Sequence[MarkAttempt]) -> int:
+def _mark_packs(connection: Connection, _batch: BatchRecord, changes: Sequence[MarkPack]) -> int:
     rows = [
         {
-            **_attempt(change.attempt),
-            "state": change.attempt.backtest_state.value,
-            **{name: _text(getattr(change.attempt, name)) for name in _MARKED_MOMENTS},
-            "start_tries": change.attempt.start_tries,
-            "waiting_reason": change.attempt.waiting_reason,
+            "pack_id": change.pack.id,
+            "state": (BacktestState.RUNNING if change.pack.has_job else BacktestState.LAUNCHING).value,
+            **{name: _text(getattr(change.pack, name)) for name in _MARKED_MOMENTS},
+            "start_tries": change.pack.start_tries,
+            "waiting_reason": change.pack.waiting_reason,
             "pod_name": change.pod_name,
         }
         for change in changes
     ]
-    return _run(connection, rows, statements.MARK_BACKTESTS, statements.MARK_ATTEMPTS)
+    return _run(connection, rows, statements.MARK_BACKTESTS, statements.MARK_FIRST_ATTEMPTS, statements.MARK_PACKS)
 
 
-def _launch_attempts(connection: Connection, batch: BatchRecord, changes: Sequence[LaunchAttempt]) -> int:
-    rows = [
-        {
-            **_attempt(change.attempt),
-            "index": change.attempt.index,
-            "job_name": change.attempt.job_name,
-            "parameters": dict(change.attempt.parameter_texts),
-            "combination": dict(change.combination),
-            "combination_hash": change.combination_hash,
-            "charged": change.attempt.charged,
-            "uncharged": change.attempt.uncharged,
-            "engine": batch.engine,
-            "launched_at": change.attempt.launched_at.isoformat(),
-            "start_deadline_at": change.attempt.start_deadline_at.isoformat(),
-            "hard_deadline_at": change.attempt.hard_deadline_at.isoformat(),
-        }
-        for change in changes
-    ]
+def _end_packs(_connection: Connection, _batch: BatchRecord, _changes: Sequence[EndPack]) -> int:
+    """Write nothing: the batch's own row says what follows from the end of a pack, and its members have their ends."""
+    return 0
+
+
+def _launch_packs(connection: Connection, batch: BatchRecord, changes: Sequence[LaunchPack]) -> int:
+    _run(connection, [_pack(change.pack) for change in changes], statements.LAUNCH_PACKS)
+    rows = [_launch(batch, change.pack, launch) for change in changes for launch in change.members]
     launched = _run(connection, rows, statements.LAUNCH_ATTEMPTS)
     if launched < len(rows):
         ids = [row["attempt_id"] for row in rows]
@@ -157,8 +167,9 @@ _WRITERS: Mapping[type[Any], Callable[[Connection, BatchRecord, Any], int]] = {
     SettleResult: _settle_results,
     SettleFailure: _settle_failures,
     CloseOutcome: _close_outcomes,
-    MarkAttempt: _mark_attempts,
-    LaunchAttempt: _launch_attempts,
+    MarkPack: _mark_packs,
+    EndPack: _end_packs,
+    LaunchPack: _launch_packs,
 }
 
 
@@ -188,6 +199,37 @@ def _attempt(attempt: AttemptRecord) -> dict[str, Any]:
         "backtest_id": backtest_id(attempt.batch_uid, attempt.index),
         "batch_uid": attempt.batch_uid,
         "number": attempt.number,
+    }
+
+
+def _pack(pack: PackRecord) -> dict[str, Any]:
+    return {
+        "pack_id": pack.id,
+        "batch_uid": pack.batch_uid,
+        "index": pack.index,
+        "number": pack.number,
+        "job_name": pack.job_name,
+        "size": pack.size,
+        "launched_at": pack.launched_at.isoformat(),
+        "start_deadline_at": pack.start_deadline_at.isoformat(),
+        "hard_deadline_at": pack.hard_deadline_at.isoformat(),
+        "waiting_reason": pack.waiting_reason,
+    }
+
+
+def _launch(batch: BatchRecord, pack: PackRecord, launch: Launch) -> dict[str, Any]:
+    attempt = launch.attempt
+    return {
+        **_attempt(attempt),
+        "pack_id": pack.id,
+        "index": attempt.index,
+        "parameters": dict(attempt.parameter_texts),
+        "combination": dict(launch.combination),
+        "combination_hash": launch.combination_hash,
+        "charged": attempt.charged,
+        "uncharged": attempt.uncharged,
+        "engine": batch.engine,
+        "launched_at": attempt.launched_at.isoformat(),
     }
 
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, Engine, text
 
-from backfleet.core.changes import BatchChanges
+from backfleet.core.changes import AttemptChange, BatchChanges
 from backfleet.core.errors import Unavailable
 from backfleet.store.passes import statements
 from backfleet.store.postgres.fence import check_epoch
@@ -21,7 +21,7 @@ def close_in_pieces(
     the next pass continues. Attempts in the changes are left to them. Raise Unavailable if more is left than one save
     closes.
     """
-    uid, kept = changes.after.uid, [change.attempt.id for change in changes.changes]
+    uid, kept = changes.after.uid, [each.attempt.id for each in changes.changes if isinstance(each, AttemptChange)]
     for _ in range(PIECES_PER_SAVE):
         with writing(engine, f"closing attempts of batch {uid}") as connection:
             check_epoch(connection, installation, epoch)

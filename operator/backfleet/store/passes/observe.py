@@ -2,28 +2,40 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select, text
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.records import BatchState, StaleLook, StaleResult, StoreView
-from backfleet.store.passes.rows import ATTEMPT_COLUMNS, OUTCOME_COLUMNS, attempt_record, outcome_record
+from backfleet.core.records import AttemptRecord, BatchState, StaleLook, StaleResult, StoreView
+from backfleet.store.passes.rows import (
+    ATTEMPT_COLUMNS,
+    OUTCOME_COLUMNS,
+    PACK_COLUMNS,
+    attempt_record,
+    outcome_record,
+    pack_record,
+)
 from backfleet.store.postgres.session import looking
 from backfleet.store.tables.backtests import (
     BacktestAttempt,
     BacktestJob,
     BacktestOutcome,
+    BacktestPack,
     BacktestResult,
     OutcomeInboxEntry,
 )
 from backfleet.store.tables.base import AnyRow
-from backfleet.store.tables.batches import Batch
+from backfleet.store.tables.batches import Batch, StartedWork
 from backfleet.store.tables.records import batch_record
 
-OUTCOMES_PER_LOOK = 200
+OUTCOMES_PER_LOOK = 1_000
+"""The most outcomes that one pass settles: some packs of hundreds, in some tenths of a second."""
 STALE_PER_LOOK = 2_000
 """The most results that one pass gives a new verdict, over all batches: some tenths of a second."""
+PROVEN_FOR = timedelta(days=1)
+"""How long a start proves that the same work starts."""
 LEAST_SHARE = 50
 """The smallest share of one batch, which bounds the number of queries."""
 
@@ -37,7 +49,7 @@ class Bounds:
     least_share: int = LEAST_SHARE
 
 
-_ALIVE = tuple(state.value for state in BacktestState if state.is_alive)
+_QUEUED = BacktestState.QUEUED.value
 _FINISHED = BatchState.FINISHED.value
 _BOUNDS = Bounds()
 
@@ -45,7 +57,7 @@ _BOUNDS = Bounds()
 def observe(engine: Engine, installation: str, uids: Collection[str], bounds: Bounds = _BOUNDS) -> StoreView:
     """Read all batches that are not finished and the finished ones among `uids`, with what `StoreView` describes.
 
-    The cost follows from what is live: rows of finished batches and settled backtests are not read. At most 200
+    The cost follows from what is live: rows of finished batches and settled backtests are not read. At most 1,000
     outcomes, oldest first, of the batches among `uids`, and as many of all others (in a namespace that cannot be
     listed), which free their slots. At most 2,000 results with stale verdicts, of batches that can be saved: among
     `uids`, or finished.
@@ -57,7 +69,9 @@ def observe(engine: Engine, installation: str, uids: Collection[str], bounds: Bo
         judging = connection.execute(select(Batch.__table__).where(is_ours, Batch.stale_verdicts > 0)).all()
         asked = set(uids) - {row.uid for row in (*live, *judging)}
         done = _finished(connection, installation, asked) if asked else []
-        latest = connection.execute(_latest_attempts(installation)).all() if live else []
+        proven = connection.execute(_proven(installation)).scalars().all() if uids else []
+        packs = connection.execute(_unsettled_packs(installation)).all() if live else []
+        queued = connection.execute(_queued_attempts(installation)).all() if live else []
         here = {row.uid for row in live} & set(uids)
         new = connection.execute(_new_outcomes(here, bounds)).all() if here else []
         elsewhere = {row.uid for row in live} - here
@@ -66,23 +80,35 @@ def observe(engine: Engine, installation: str, uids: Collection[str], bounds: Bo
         stale = _stale_results(connection, savable, bounds)
     rows = {row.uid: row for row in (*live, *judging, *done)}
     batches = sorted((batch_record(row) for row in rows.values()), key=lambda each: (each.accepted_at, each.uid))
-    attempts = {(each := attempt_record(row)).id: each for row in (*latest, *new, *apart)}
+    attempts = {(each := attempt_record(row)).id: each for row in (*queued, *new, *apart)}
     return StoreView(
         now=now,
         batches=tuple(batches),
+        packs=tuple(sorted(map(pack_record, packs), key=lambda each: each.key)),
         attempts=tuple(sorted(attempts.values(), key=lambda each: (each.batch_uid, each.index, each.number))),
         outcomes=tuple(outcome_record(row) for row in (*new, *apart)),
         has_more_outcomes=len(new) == bounds.outcomes,
         stale=stale,
+        proven=frozenset(proven),
     )
 
 
-def job_names(engine: Engine, attempt_ids: Collection[str]) -> dict[str, str]:
-    """Return the Job's name of each attempt that has a row, of any batch."""
+def read_members(engine: Engine, pack_ids: Collection[str]) -> tuple[AttemptRecord, ...]:
+    """Return the members of these packs that have not ended."""
+    of_backtest = BacktestJob.id == BacktestAttempt.backtest_id
+    with looking(engine, "reading the members of packs") as connection:
+        statement = select(*ATTEMPT_COLUMNS).select_from(BacktestAttempt).join(BacktestJob, of_backtest)
+        is_asked_for = BacktestAttempt.pack_id == func.any(list(pack_ids))
+        found = connection.execute(statement.where(is_asked_for, BacktestAttempt.ended_at.is_(None)))
+        return tuple(map(attempt_record, found))
+
+
+def job_names(engine: Engine, pack_ids: Collection[str]) -> dict[str, str]:
+    """Return the Job's name of each pack that has a row, of any batch."""
     with looking(engine, "reading the names of Jobs") as connection:
-        statement = select(BacktestAttempt.attempt_id, BacktestAttempt.job_name)
-        found = connection.execute(statement.where(BacktestAttempt.attempt_id == func.any(list(attempt_ids))))
-        return {row.attempt_id: row.job_name for row in found}
+        statement = select(BacktestPack.pack_id, BacktestPack.job_name)
+        found = connection.execute(statement.where(BacktestPack.pack_id == func.any(list(pack_ids))))
+        return {row.pack_id: row.job_name for row in found}
 
 
 def _finished(connection: Connection, installation: str, uids: Collection[str]) -> list[AnyRow]:
@@ -112,12 +138,30 @@ def _stale_results(connection: Connection, judging: Sequence[AnyRow], bounds: Bo
     return looks
 
 
-def _latest_attempts(installation: str) -> Any:  # noqa: ANN401 - a statement
+def _proven(installation: str) -> Any:  # noqa: ANN401 - a statement
+    has_failed = StartedWork.failed_at >= StartedWork.started_at
+    return select(StartedWork.key).where(
+        StartedWork.installation_id == installation,
+        StartedWork.started_at > func.now() - PROVEN_FOR,
+        ~func.coalesce(has_failed, False),
+    )
+
+
+def _unsettled_packs(installation: str) -> Any:  # noqa: ANN401 - a statement
+    return (
+        select(*PACK_COLUMNS)
+        .join(BacktestPack, BacktestPack.batch_uid == Batch.uid)
+        .where(Batch.installation_id == installation, Batch.state != _FINISHED, BacktestPack.unsettled > 0)
+        .select_from(Batch)
+    )
+
+
+def _queued_attempts(installation: str) -> Any:  # noqa: ANN401 - a statement
     return (
         select(*ATTEMPT_COLUMNS)
         .join(BacktestJob, BacktestJob.batch_uid == Batch.uid)
         .join(BacktestAttempt, BacktestAttempt.attempt_id == BacktestJob.deciding_attempt_id)
-        .where(Batch.installation_id == installation, Batch.state != _FINISHED, BacktestJob.state.in_(_ALIVE))
+        .where(Batch.installation_id == installation, Batch.state != _FINISHED, BacktestJob.state == _QUEUED)
         .select_from(Batch)
     )
 

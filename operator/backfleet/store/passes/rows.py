@@ -1,12 +1,30 @@
-"""Converts rows of attempts and outcomes to the records that a pass plans with."""
+"""Converts rows of packs, attempts and outcomes to the records that a pass plans with."""
 
 from backfleet.core.backtests import BacktestState, Failure
+from backfleet.core.packs import PackRecord
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, OutcomeRecord
 from backfleet.store.passes.bodies import BODY_COLUMNS, measured
-from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, BacktestOutcome
+from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, BacktestOutcome, BacktestPack
 from backfleet.store.tables.base import AnyRow
 
+PACK_COLUMNS = (
+    BacktestPack.batch_uid,
+    BacktestPack.index.label("first_index"),
+    BacktestPack.number,
+    BacktestPack.job_name,
+    BacktestPack.size,
+    BacktestPack.unsettled,
+    BacktestPack.launched_at,
+    BacktestPack.start_deadline_at,
+    BacktestPack.hard_deadline_at,
+    BacktestPack.job_seen_at,
+    BacktestPack.start_tries,
+    BacktestPack.waiting_since,
+    BacktestPack.waiting_reason,
+    BacktestPack.retry_at,
+    BacktestPack.engine_started_at,
+)
 ATTEMPT_COLUMNS = (
     BacktestJob.batch_uid,
     BacktestJob.index.label("backtest_index"),
@@ -14,19 +32,12 @@ ATTEMPT_COLUMNS = (
     BacktestJob.parameters,
     BacktestJob.charged,
     BacktestJob.uncharged,
+    BacktestJob.pack_limit,
     (BacktestJob.deciding_attempt_id == BacktestAttempt.attempt_id).label("is_deciding"),
     BacktestAttempt.number,
-    BacktestAttempt.job_name,
+    BacktestAttempt.pack_id,
     BacktestAttempt.is_open,
     BacktestAttempt.launched_at,
-    BacktestAttempt.start_deadline_at,
-    BacktestAttempt.hard_deadline_at,
-    BacktestAttempt.job_seen_at,
-    BacktestAttempt.start_tries,
-    BacktestAttempt.waiting_since,
-    BacktestAttempt.waiting_reason,
-    BacktestAttempt.retry_at,
-    BacktestAttempt.engine_started_at,
     BacktestAttempt.ended_at,
     BacktestAttempt.reason,
     BacktestAttempt.message,
@@ -44,19 +55,15 @@ OUTCOME_COLUMNS = (
 )
 
 
-def attempt_record(row: AnyRow) -> AttemptRecord:
-    """Convert a row of ATTEMPT_COLUMNS."""
-    return AttemptRecord(
+def pack_record(row: AnyRow) -> PackRecord:
+    """Convert a row of PACK_COLUMNS."""
+    return PackRecord(
         batch_uid=row.batch_uid,
-        index=row.backtest_index,
+        index=row.first_index,
         number=row.number,
         job_name=row.job_name,
-        backtest_state=BacktestState(row.state),
-        is_deciding=row.is_deciding,
-        is_open=row.is_open,
-        charged=row.charged,
-        uncharged=row.uncharged,
-        parameter_texts=row.parameters,
+        size=row.size,
+        unsettled=row.unsettled,
         launched_at=row.launched_at,
         start_deadline_at=row.start_deadline_at,
         hard_deadline_at=row.hard_deadline_at,
@@ -66,6 +73,24 @@ def attempt_record(row: AnyRow) -> AttemptRecord:
         waiting_reason=row.waiting_reason,
         retry_at=row.retry_at,
         engine_started_at=row.engine_started_at,
+    )
+
+
+def attempt_record(row: AnyRow) -> AttemptRecord:
+    """Convert a row of ATTEMPT_COLUMNS."""
+    return AttemptRecord(
+        batch_uid=row.batch_uid,
+        index=row.backtest_index,
+        number=row.number,
+        pack_id=row.pack_id,
+        backtest_state=BacktestState(row.state),
+        is_deciding=row.is_deciding,
+        is_open=row.is_open,
+        charged=row.charged,
+        uncharged=row.uncharged,
+        pack_limit=row.pack_limit,
+        parameter_texts=row.parameters,
+        launched_at=row.launched_at,
         ended_at=row.ended_at,
         reason=FailureReason(row.reason) if row.reason else None,
         message=row.message,

@@ -8,7 +8,7 @@ from backfleet.core import wire
 from backfleet.core.changes import BatchChanges
 from backfleet.core.errors import Conflict
 from backfleet.core.records import BatchRecord, BatchState
-from backfleet.store.passes.changes import apply_changes, close_batch, forget_settled, judge_results
+from backfleet.store.passes.changes import apply_changes, close_batch, forget_settled, judge_results, report_start
 from backfleet.store.passes.closing import close_in_pieces
 from backfleet.store.postgres.fence import check_epoch
 from backfleet.store.postgres.session import writing
@@ -37,6 +37,7 @@ def save(engine: Engine, installation: str, epoch: int, changes: BatchChanges) -
         if after.state is BatchState.FINISHED:
             count += close_batch(connection, after)
         forget_settled(connection)
+        report_start(connection, installation, changes.start)
         _write_batch(connection, row, after, is_changed=count > 0)
 
 

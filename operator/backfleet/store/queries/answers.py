@@ -119,7 +119,7 @@ class AttemptAnswer:
 
     @staticmethod
     def of(row: AnyRow) -> "AttemptAnswer":
-        """Convert a row of `backtest_attempts`."""
+        """Convert a row of `backtest_attempts` with the names of its Job and pod."""
         return AttemptAnswer(
             number=row.number,
             job_name=row.job_name,

@@ -31,7 +31,7 @@ from backfleet.store.queries.answers import (
     batch_answer,
     combination_answer,
 )
-from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, BacktestOutcome, BacktestResult
+from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, BacktestOutcome, BacktestPack, BacktestResult
 from backfleet.store.tables.base import AnyRow
 from backfleet.store.tables.batches import Batch
 
@@ -125,7 +125,8 @@ def get_backtest(engine: Engine, installation: str, identifier: str) -> Backtest
             raise NotFound(f"backtest {identifier} was not launched")
         batch = _get_batch_row(connection, installation, row.batch_uid)
         attempts = connection.execute(
-            select(BacktestAttempt.__table__)
+            select(BacktestAttempt.__table__, BacktestPack.job_name, BacktestPack.pod_name)
+            .join(BacktestPack, BacktestPack.pack_id == BacktestAttempt.pack_id)
             .where(BacktestAttempt.backtest_id == identifier)
             .order_by(BacktestAttempt.number)
         ).all()

@@ -1,4 +1,4 @@
-"""Tables of what was run: backtests, their attempts, the outcomes that recorders append, and results."""
+"""Tables of what was run: backtests, their attempts in packs, the outcomes that recorders append, and results."""
 
 from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -15,7 +15,10 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class BacktestJob(Base):
-    """One launched combination of a batch: its state, and the attempt that decides it."""
+    """One launched combination of a batch: its state, and the attempt that decides it.
+
+    `pack_limit` is the largest pack that it may be in, after packs of it died.
+    """
 
     __tablename__ = "backtest_jobs"
     __table_args__ = (
@@ -42,6 +45,7 @@ class BacktestJob(Base):
     )
     charged: Mapped[Count]
     uncharged: Mapped[Count]
+    pack_limit: Mapped[int | None]
     retry_round: Mapped[Count]
     reason: Mapped[str | None]
     message: Mapped[str | None]
@@ -50,12 +54,44 @@ class BacktestJob(Base):
     finished_at: Mapped[Moment | None]
 
 
-class BacktestAttempt(Base):
-    """One try at a backtest. While `is_open`, its outcome still counts.
+class BacktestPack(Base):
+    """What one Job carries: the time that it has, and its pod. Its id is that of its first attempt.
 
-    An attempt whose Job was refused or could not start waits without a slot, since `waiting_since` and because of
-    `waiting_reason`, until its Job is created again after `retry_at`; `start_tries` counts the Jobs that did not start.
+    `unsettled` of its attempts have not ended. If its Job was refused or could not start, the pack waits without a slot, since
+    `waiting_since` and because of `waiting_reason`, until its Job is created again after `retry_at`; `start_tries` counts the
+    Jobs that did not start.
     """
+
+    __tablename__ = "backtest_packs"
+    __table_args__ = (
+        CheckConstraint("unsettled BETWEEN 0 AND size AND size >= 1", name="size"),
+        Index("ix_backtest_packs_batch", "batch_uid"),
+        Index("ix_backtest_packs_unsettled", "batch_uid", postgresql_where=text("unsettled > 0")),
+    )
+
+    pack_id: Mapped[str] = mapped_column(primary_key=True)
+    batch_uid: Mapped[str] = mapped_column(ForeignKey("optimization_batches.uid", ondelete="CASCADE"))
+    index: Mapped[int]
+    number: Mapped[int]
+    job_name: Mapped[str]
+    pod_name: Mapped[str | None]
+    node_name: Mapped[str | None]
+    size: Mapped[int]
+    unsettled: Mapped[int]
+    launched_at: Mapped[Moment]
+    start_deadline_at: Mapped[Moment]
+    hard_deadline_at: Mapped[Moment]
+    job_seen_at: Mapped[Moment | None]
+    start_tries: Mapped[Count]
+    waiting_since: Mapped[Moment | None]
+    waiting_reason: Mapped[str | None]
+    retry_at: Mapped[Moment | None]
+    engine_started_at: Mapped[Moment | None]
+    created_at: Mapped[CreatedAt]
+
+
+class BacktestAttempt(Base):
+    """One try at a backtest, in a pack. While `is_open`, its outcome still counts."""
 
     __tablename__ = "backtest_attempts"
     __table_args__ = (
@@ -65,27 +101,19 @@ class BacktestAttempt(Base):
         CheckConstraint("is_open OR ended_at IS NOT NULL", name="closed"),
         Index("ix_backtest_attempts_batch", "batch_uid"),
         Index("ix_backtest_attempts_open", "batch_uid", postgresql_where=text("is_open")),
+        Index("ix_backtest_attempts_pack", "pack_id"),
     )
 
     attempt_id: Mapped[str] = mapped_column(primary_key=True)
     backtest_id: Mapped[str] = mapped_column(ForeignKey("backtest_jobs.id", ondelete="CASCADE"))
     batch_uid: Mapped[str] = mapped_column(ForeignKey("optimization_batches.uid", ondelete="CASCADE"))
+    pack_id: Mapped[str] = mapped_column(ForeignKey("backtest_packs.pack_id", ondelete="CASCADE"))
     number: Mapped[int]
     retry_round: Mapped[Count]
-    job_name: Mapped[str]
-    pod_name: Mapped[str | None]
-    node_name: Mapped[str | None]
     engine: Mapped[str | None]
     engine_version: Mapped[str | None]
     image_digest: Mapped[str | None]
     launched_at: Mapped[Moment]
-    start_deadline_at: Mapped[Moment]
-    hard_deadline_at: Mapped[Moment]
-    job_seen_at: Mapped[Moment | None]
-    start_tries: Mapped[Count]
-    waiting_since: Mapped[Moment | None]
-    waiting_reason: Mapped[str | None]
-    retry_at: Mapped[Moment | None]
     engine_started_at: Mapped[Moment | None]
     engine_finished_at: Mapped[Moment | None]
     ended_at: Mapped[Moment | None]

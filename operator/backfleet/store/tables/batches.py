@@ -25,6 +25,17 @@ class Installation(Base):
     fenced_at: Mapped[Moment | None]
 
 
+class StartedWork(Base):
+    """Work that an installation started, by its digest, and when that failed last: what is proven needs no test."""
+
+    __tablename__ = "started_work"
+
+    installation_id: Mapped[str] = mapped_column(ForeignKey("installations.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    started_at: Mapped[Moment | None]
+    failed_at: Mapped[Moment | None]
+
+
 class StrategyRow(Base):
     """A strategy of the catalog, or one that a batch named. `seeded_status` is the catalog's last status.
 
@@ -88,6 +99,8 @@ class Batch(Base):
     `never_started` counts the latest attempts in a row whose engine never started. `recent_ends` holds pairs of a time
     and the number of backtests that had ended by then; `core.pace` computes the pace from them. `suspended_at` is the
     time since which the batch is suspended and none of its backtests runs. `engine_versions` are those of the results.
+    `packs_died` says of the last packs of several whether each died as a whole, and `engine_seconds` and `job_seconds` what a
+    backtest took lately, without and with its pod.
     The columns from `strategy_name` to `objective_direction` repeat parts of `spec`, so that SQL can read them.
     """
 
@@ -147,6 +160,9 @@ class Batch(Base):
     suspended_at: Mapped[Moment | None]
     recent_ends: Mapped[JsonArray]
     engine_versions: Mapped[JsonArray]
+    packs_died: Mapped[JsonArray]
+    engine_seconds: Mapped[float | None]
+    job_seconds: Mapped[float | None]
     missing_since: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]
     finish_reason: Mapped[str | None]

@@ -32,6 +32,8 @@ _SAME_NAMES = (
     "last_launched_at",
     "suspended_at",
     "never_started",
+    "engine_seconds",
+    "job_seconds",
     "missing_since",
     "finished_at",
     "finish_reason",
@@ -51,6 +53,7 @@ def batch_record(row: AnyRow) -> BatchRecord:
         best=best,
         recent_ends=ends_of(row.recent_ends),
         engine_versions=tuple(row.engine_versions),
+        packs_died=tuple(row.packs_died),
         version=row.version,
         **{name: getattr(row, name) for name in _SAME_NAMES},
     )
@@ -62,6 +65,7 @@ def batch_columns(record: BatchRecord) -> dict[str, Any]:
     return {
         **{name: _plain(getattr(record, name)) for name in _SAME_NAMES},
         "engine_versions": list(record.engine_versions),
+        "packs_died": list(record.packs_died),
         "state": record.state.value,
         "succeeded": counters.succeeded,
         "failed": counters.failed,

@@ -32,7 +32,7 @@ CATALOG = StoredCatalog(
 def test_a_batch_is_taken_in_with_its_definition_and_its_controls_apart() -> None:
     batch = replace(build_batch(maxConcurrent=2, successCriteria=None), labels={"team": "x"}, submitter="ada")
     draft = accept(build_observation(batch, catalog=CATALOG), batch, None)
-    assert (draft.before, draft.attempts, draft.decided) == (None, {}, Decision())
+    assert (draft.before, draft.packs, draft.queued, draft.decided) == (None, {}, {}, Decision())
     assert draft.record == BatchRecord(
         uid=UID,
         namespace=BATCH.namespace,

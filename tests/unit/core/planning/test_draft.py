@@ -1,26 +1,44 @@
-"""A batch after a decision: its row and its live attempts follow from the changes."""
+"""A batch after a decision: its row and its live packs follow from the changes."""
 
 from dataclasses import replace
 from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestState, Failure
-from backfleet.core.changes import CloseOutcome, LaunchAttempt, MarkAttempt, SettleFailure
-from backfleet.core.planning.attempt_changes import failed, settled
+from backfleet.core.changes import Charge, CloseOutcome, Launch, LaunchPack, MarkPack, SettleFailure
+from backfleet.core.packs import PackRecord
+from backfleet.core.planning.attempt_changes import failed_pack, settled
 from backfleet.core.planning.decision import NOTHING, Count, Decision, End
 from backfleet.core.planning.draft import Draft
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchState, Best, Counters, Measured
-from tests.support.jobs import NOW, build_attempt
-from tests.support.planning import after, build_draft, build_outcome, build_running
+from tests.support.jobs import NOW, build_attempt, build_pack
+from tests.support.planning import after, build_draft, build_member, build_outcome, build_running
 
 STARTED: dict[str, Any] = {"first_engine_started_at": after(-60)}
 
 
-def moved(draft: Draft, *attempts: AttemptRecord, decided: Decision, **row: Any) -> Draft:
-    """Return the draft with other live attempts and fields of its row."""
-    live = {each.index: each for each in attempts}
-    return replace(draft, record=replace(draft.record, **row), attempts=live, decided=decided)
+def moved(draft: Draft, *live: AttemptRecord | PackRecord, decided: Decision, **row: Any) -> Draft:
+    """Return the draft with these packs and queued attempts, and other fields of its row."""
+    known = build_draft(*live)
+    return replace(
+        draft,
+        record=replace(draft.record, **row),
+        packs=known.packs,
+        members=known.members,
+        queued=known.queued,
+        decided=decided,
+    )
+
+
+def settling(draft: Draft, attempt: AttemptRecord, *ending: Any, **outcome: Any) -> Decision:
+    """Build the decision about an attempt's outcome."""
+    return Decision(changes=(settled(draft, attempt, build_outcome(attempt, *ending, **outcome)),))
+
+
+def queued(attempt: AttemptRecord, reason: FailureReason, **counts: Any) -> AttemptRecord:
+    """Return the attempt after its end, while its backtest waits for another one."""
+    return replace(attempt, backtest_state=BacktestState.QUEUED, ended_at=NOW, reason=reason, **counts)
 
 
 def test_nothing_changes_nothing() -> None:
@@ -29,11 +47,11 @@ def test_nothing_changes_nothing() -> None:
 
 
 def test_a_result_is_counted_and_is_the_best_if_it_is_better() -> None:
-    attempt, other = build_running(1), build_running(2)
+    pack, other = build_running(1), build_running(2)
+    attempt = build_member(pack)
     best = Best(index=0, value=0.9, parameter_texts={})
-    draft = build_draft(attempt, other, best=best, never_started=2, counters=Counters(succeeded=1), **STARTED)
-    measured = Measured(metrics={"sharpe_ratio": 1.5}, engine_version="noop 1")
-    decision = Decision(changes=(settled(draft, attempt, build_outcome(attempt, measured)),))
+    draft = build_draft(pack, other, best=best, never_started=2, counters=Counters(succeeded=1), **STARTED)
+    decision = settling(draft, attempt, Measured(metrics={"sharpe_ratio": 1.5}, engine_version="noop 1"))
     assert draft.after(decision) == moved(
         draft,
         other,
@@ -46,110 +64,103 @@ def test_a_result_is_counted_and_is_the_best_if_it_is_better() -> None:
 
 
 def test_a_result_that_is_not_better_leaves_the_best() -> None:
-    attempt = build_running(1)
-    draft = build_draft(attempt, best=Best(index=0, value=1.0, parameter_texts={}), **STARTED)
-    decision = Decision(changes=(settled(draft, attempt, build_outcome(attempt)),))
+    pack = build_running(1)
+    draft = build_draft(pack, best=Best(index=0, value=1.0, parameter_texts={}), **STARTED)
+    decision = settling(draft, build_member(pack))
     assert draft.after(decision) == moved(draft, decided=decision, counters=Counters(succeeded=1, passed=1))
 
 
 def test_a_late_result_takes_its_failure_back() -> None:
-    attempt = build_attempt(backtest_state=BacktestState.FAILED)
     draft = build_draft(counters=Counters(failed=2), **STARTED)
-    measured = Measured(metrics={"sharpe_ratio": None})
-    decision = Decision(changes=(settled(draft, attempt, build_outcome(attempt, measured)),))
+    late = build_attempt(backtest_state=BacktestState.FAILED)
+    decision = settling(draft, late, Measured(metrics={"sharpe_ratio": None}))
     assert draft.after(decision) == moved(draft, decided=decision, counters=Counters(succeeded=1, failed=1, passed=1))
 
 
 def test_the_first_engines_start_is_no_moment_outside_what_is_known() -> None:
-    attempt = build_running(0, launched_at=after(-50))
-    draft = build_draft(attempt)
-    outcome = build_outcome(attempt, Failure(reason=FailureReason.ENGINE_ERROR, message="x"))
+    pack = build_running(0, launched_at=after(-50))
+    draft, attempt = build_draft(pack), build_member(pack)
+    failure = Failure(reason=FailureReason.ENGINE_ERROR, message="x")
     early, late = (
-        draft.after(Decision(changes=(settled(draft, attempt, replace(outcome, engine_started_at=moment)),)))
-        for moment in (after(-999), after(999))
+        draft.after(settling(draft, attempt, failure, engine_started_at=moment)) for moment in (after(-999), after(999))
     )
     assert (early.record.first_engine_started_at, late.record.first_engine_started_at) == (after(-50), NOW)
 
 
 def test_a_failure_that_is_not_the_last_word_queues_its_backtest() -> None:
-    attempt = build_running()
-    draft = build_draft(attempt, **STARTED)
-    decision = Decision(changes=(failed(draft, attempt, FailureReason.OOM_KILLED, "killed"),))
-    queued = replace(
-        attempt, backtest_state=BacktestState.QUEUED, ended_at=NOW, reason=FailureReason.OOM_KILLED, charged=1
-    )
-    assert draft.after(decision) == moved(draft, queued, decided=decision)
+    pack = build_running()
+    draft = build_draft(pack, **STARTED)
+    decision = Decision(changes=failed_pack(draft, pack, FailureReason.OOM_KILLED, "killed"))
+    again = queued(build_member(pack), FailureReason.OOM_KILLED, charged=1)
+    assert draft.after(decision) == moved(draft, again, decided=decision)
 
 
 def test_a_failure_that_is_not_charged_is_counted_apart() -> None:
-    attempt = build_running()
-    draft = build_draft(attempt, **STARTED)
-    decision = Decision(changes=(failed(draft, attempt, FailureReason.EVICTED, "drained"),))
-    queued = replace(
-        attempt, backtest_state=BacktestState.QUEUED, ended_at=NOW, reason=FailureReason.EVICTED, uncharged=1
-    )
-    assert draft.after(decision) == moved(draft, queued, decided=decision)
+    pack = build_running()
+    draft = build_draft(pack, **STARTED)
+    decision = Decision(changes=failed_pack(draft, pack, FailureReason.EVICTED, "drained"))
+    again = queued(build_member(pack), FailureReason.EVICTED, uncharged=1)
+    assert draft.after(decision) == moved(draft, again, decided=decision)
 
 
 def test_an_attempt_that_was_not_begun_is_queued_again_and_counted_nowhere() -> None:
-    attempt = build_running(charged=1, uncharged=5)
-    draft = build_draft(attempt, **STARTED, never_started=2)
-    outcome = build_outcome(attempt, Failure(reason=FailureReason.NOT_BEGUN, message="its pack's time was over"))
-    decision = Decision(changes=(settled(draft, attempt, outcome),))
-    queued = replace(attempt, backtest_state=BacktestState.QUEUED, ended_at=NOW, reason=FailureReason.NOT_BEGUN)
-    assert draft.after(decision) == moved(draft, queued, decided=decision, never_started=0)
+    pack = build_running()
+    attempt = build_member(pack, charged=1, uncharged=5)
+    draft = build_draft(pack, **STARTED, never_started=2)
+    decision = settling(draft, attempt, Failure(reason=FailureReason.NOT_BEGUN, message="its pack's time was over"))
+    again = queued(attempt, FailureReason.NOT_BEGUN)
+    assert draft.after(decision) == moved(draft, again, decided=decision, never_started=0)
 
 
 def test_a_final_failure_is_counted_and_its_reason_kept_while_it_is_the_only_one() -> None:
     first, second, third = build_running(0), build_running(1), build_running(2)
     draft = build_draft(first, second, third, **STARTED)
-    same = tuple(failed(draft, each, FailureReason.NO_DATA, "none") for each in (first, second))
-    decision = Decision(changes=same)
+    ends = (failed_pack(draft, each, FailureReason.NO_DATA, "none") for each in (first, second))
+    decision = Decision(changes=tuple(change for end in ends for change in end))
     after_two = draft.after(decision)
     assert after_two == moved(
         draft, third, decided=decision, counters=Counters(failed=2), repeated_reason=FailureReason.NO_DATA.value
     )
-    other = Decision(changes=(failed(draft, third, FailureReason.ENGINE_ERROR, "broke"),))
+    other = Decision(changes=failed_pack(draft, third, FailureReason.ENGINE_ERROR, "broke"))
     assert after_two.after(other).record == replace(after_two.record, counters=Counters(failed=3), repeated_reason="")
 
 
-def test_attempts_that_never_started_are_counted_in_a_row() -> None:
-    attempt = build_running(engine_started_at=None)
-    draft = build_draft(attempt, never_started=1)
-    failure = failed(draft, attempt, FailureReason.START_TIMEOUT, "no image")
-    assert draft.after(Decision(changes=(failure,))).record.never_started == 2
+def test_packs_that_never_started_are_counted_in_a_row() -> None:
+    pack = build_running(engine_started_at=None)
+    draft = build_draft(pack, never_started=1)
+    ended = Decision(changes=failed_pack(draft, pack, FailureReason.START_TIMEOUT, "no image"))
+    assert draft.after(ended).record.never_started == 2
 
 
 def test_an_engines_start_is_the_batchs_too_and_ends_the_row_of_those_that_never_did() -> None:
-    attempt = build_running(engine_started_at=None)
-    draft = build_draft(attempt, never_started=2)
-    seen = replace(attempt, engine_started_at=after(-5))
-    decision = Decision(changes=(MarkAttempt(attempt=seen),))
+    pack = build_running(engine_started_at=None)
+    draft = build_draft(pack, never_started=2)
+    seen = replace(pack, engine_started_at=after(-5))
+    decision = Decision(changes=(MarkPack(pack=seen),))
     assert draft.after(decision) == moved(
         draft, seen, decided=decision, first_engine_started_at=after(-5), never_started=0
     )
 
 
-def test_a_mark_of_an_attempt_that_had_started_leaves_the_row() -> None:
-    attempt = build_running()
-    draft = build_draft(attempt, never_started=2)
-    seen = replace(attempt, waiting_since=NOW)
-    decision = Decision(changes=(MarkAttempt(attempt=seen),))
+def test_a_mark_of_a_pack_that_had_started_leaves_the_row() -> None:
+    pack = build_running()
+    draft = build_draft(pack, never_started=2)
+    seen = replace(pack, waiting_since=NOW)
+    decision = Decision(changes=(MarkPack(pack=seen),))
     assert draft.after(decision) == moved(draft, seen, decided=decision)
 
 
-def test_a_launch_adds_an_attempt_and_moves_the_cursor() -> None:
-    attempt = build_attempt(3, 1)
+def test_a_launch_adds_a_pack_and_moves_the_cursor() -> None:
+    pack = build_pack(3, 1)
     draft = build_draft()
-    launch = LaunchAttempt(attempt=attempt, combination={}, combination_hash="x")
-    decision = Decision(changes=(launch,), next_index=4, launched_at=NOW)
-    assert draft.after(decision) == moved(draft, attempt, decided=decision, next_index=4, last_launched_at=NOW)
+    member = Launch(attempt=build_member(pack), combination={}, combination_hash="x")
+    decision = Decision(changes=(LaunchPack(pack=pack, members=(member,)),), next_index=4, launched_at=NOW)
+    assert draft.after(decision) == moved(draft, pack, decided=decision, next_index=4, last_launched_at=NOW)
 
 
 def test_an_outcome_that_decides_nothing_changes_no_counter() -> None:
-    attempt = build_running(0, 1, is_deciding=False)
-    latest = build_running(0, 2)
-    draft = build_draft(latest)
+    attempt = build_member(build_running(0, 1), is_deciding=False)
+    draft = build_draft(build_running(0, 2))
     decision = Decision(changes=(CloseOutcome(attempt=attempt, outcome=build_outcome(attempt)),))
     assert draft.after(decision) == replace(draft, decided=decision)
 
@@ -162,10 +173,10 @@ def test_a_count_that_is_done_makes_the_batch_live() -> None:
     assert done.record == replace(draft.record, count_cursor=6, count_found=4, state=BatchState.LIVE, total=4)
 
 
-def test_a_batch_that_ends_has_no_live_attempt_and_no_trial() -> None:
+def test_a_batch_that_ends_has_no_live_pack_and_no_trial() -> None:
     draft = build_draft(build_running(), counters=Counters(succeeded=1, failed=2))
     ended = draft.after(Decision(end=End(reason=wire.REASON_CANCELLED, message="by its owner")))
-    assert ended.attempts == {}
+    assert (ended.packs, ended.members, ended.queued) == ({}, {}, {})
     assert ended.record == replace(
         draft.record,
         state=BatchState.FINISHED,
@@ -182,14 +193,14 @@ def test_what_was_decided_before_is_kept() -> None:
 
 
 def test_a_settled_failure_is_told_from_one_without_an_outcome() -> None:
-    attempt = build_running()
-    draft = build_draft(attempt)
+    pack = build_running()
+    draft, attempt = build_draft(pack), build_member(pack)
     outcome = build_outcome(attempt, Failure(reason=FailureReason.ENGINE_CRASH, message="crashed"))
     assert settled(draft, attempt, outcome) == SettleFailure(
         attempt=attempt,
         reason=FailureReason.ENGINE_CRASH,
         message="crashed",
         state=BacktestState.QUEUED,
-        is_charged=True,
+        charge=Charge.CHARGED,
         outcome=outcome,
     )

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from backfleet.core import wire
-from backfleet.core.changes import SettleFailure
+from backfleet.core.changes import EndPack
 from backfleet.core.planning.decision import NOTHING, Decision, End
 from backfleet.core.planning.end import ending
 from backfleet.core.reasons import FailureReason
@@ -20,7 +20,7 @@ def test_a_batch_with_something_left_goes_on() -> None:
     assert ending(build_draft(counters=Counters(succeeded=5))) == NOTHING
 
 
-def test_a_batch_with_a_live_attempt_goes_on_though_all_were_counted() -> None:
+def test_a_batch_with_a_live_pack_goes_on_though_all_were_counted() -> None:
     assert ending(build_draft(build_running(), counters=DONE)) == NOTHING
 
 
@@ -102,12 +102,10 @@ def test_the_first_rule_that_holds_ends_the_batch(spec: dict[str, Any], row: dic
 
 
 def test_a_batch_of_which_nothing_starts_ends_with_the_words_of_the_last_attempt() -> None:
-    def ended(index: int, message: str, **changes: Any) -> SettleFailure:
-        attempt = build_running(index, engine_started_at=None)
-        known: dict[str, Any] = {"reason": FailureReason.START_TIMEOUT, "state": attempt.backtest_state}
-        return SettleFailure(attempt=attempt, message=message, is_charged=True, **(known | changes))
+    def ended(index: int, message: str, reason: FailureReason = FailureReason.START_TIMEOUT) -> EndPack:
+        return EndPack(pack=build_running(index, engine_started_at=None), reason=reason, message=message)
 
-    changes = (ended(0, "no image"), ended(1, "no node"), ended(2, "killed", reason=FailureReason.OOM_KILLED))
+    changes = (ended(0, "no image"), ended(1, "no node"), ended(2, "killed", FailureReason.OOM_KILLED))
     draft = build_draft(never_started=2).after(Decision(changes=changes))
     message = "4 attempts in a row never started. The last one: no node. Fix that, and apply a new batch."
     assert ending(draft) == Decision(end=End(reason=wire.REASON_NEVER_STARTED, message=message))

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from backfleet.core import wire
-from backfleet.core.changes import SettleFailure
+from backfleet.core.changes import EndPack, SettleFailure
 from backfleet.core.planning.accept import accept, cost_of_validating, count_on
 from backfleet.core.planning.decision import NOTHING, Decision
 from backfleet.core.planning.effects import BatchPlan
@@ -12,9 +12,10 @@ from backfleet.core.planning.enter import Entered, enter
 from backfleet.core.planning.facts import Facts, gather_facts
 from backfleet.core.planning.finish import refuse
 from backfleet.core.planning.observation import Limits, Observation, RefusedBatch
+from backfleet.core.planning.proven import work_key
 from backfleet.core.records import Counters, StoreView
 from tests.support.jobs import NOW, UID
-from tests.support.planning import build_batch, build_draft, build_observation, build_running
+from tests.support.planning import build_batch, build_draft, build_member, build_observation, build_running
 
 INVALID = build_batch(strategy={"name": "Unknown"})
 
@@ -31,6 +32,7 @@ def test_a_new_batch_is_taken_in_and_live_at_once_where_counting_costs_nothing()
     batch = build_batch()
     seen = build_observation(batch)
     draft = accept(seen, batch, None)
+    draft = replace(draft, work_key=work_key(draft.work.spec, {}))
     assert entered(seen) == nothing(drafts=(draft.after(count_on(draft, 0)),))
 
 
@@ -69,17 +71,19 @@ def test_a_finished_batch_is_left_as_it_is_and_one_that_rests_is_left_alone() ->
     assert entered(build_observation(batch, rows=(record,), resting=frozenset({UID}))) == nothing()
 
 
-def test_a_live_batch_goes_on_under_its_present_controls_with_its_attempts_settled() -> None:
+def test_a_live_batch_goes_on_under_its_present_controls_with_its_packs_settled() -> None:
     draft = build_draft(counters=Counters(succeeded=1))
-    attempt, superseded = build_running(0, 2), build_running(0, 1, is_deciding=False)
+    pack = build_running(0, 2)
+    attempt, superseded = build_member(pack), build_member(build_running(0, 1), is_deciding=False)
     batch = build_batch(maxConcurrent=1, suspend=True)
-    store = StoreView(now=NOW, batches=(draft.record,), attempts=(attempt, superseded))
+    store = StoreView(now=NOW, batches=(draft.record,), packs=(pack,), attempts=(attempt, superseded))
     (made,) = entered(build_observation(batch, store=store)).drafts
     assert (made.before, made.work.spec.max_concurrent, made.is_paused) == (draft.record, 1, True)
     assert made.record.controls == {"maxConcurrent": 1, "suspend": True, "successCriteria": {}}
-    (vanished,) = made.decided.changes
+    ended, vanished = made.decided.changes
+    assert isinstance(ended, EndPack)
     assert isinstance(vanished, SettleFailure)
-    assert list(made.attempts) == [0]
+    assert (list(made.queued), made.packs) == ([0], {})
 
 
 def test_a_batch_whose_engine_was_taken_out_names_it() -> None:

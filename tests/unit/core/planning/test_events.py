@@ -7,14 +7,14 @@ import pytest
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestState
-from backfleet.core.changes import SettleFailure
+from backfleet.core.changes import Charge, SettleFailure
 from backfleet.core.planning.decision import Decision
 from backfleet.core.planning.effects import PostEvent
 from backfleet.core.planning.events import condition, failure_events, transition_events
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import Counters
 from tests.support.jobs import BATCH
-from tests.support.planning import build_batch, build_draft, build_running
+from tests.support.planning import build_batch, build_draft, build_member, build_running
 
 
 def status(**conditions: tuple[str, str, str]) -> dict[str, Any]:
@@ -71,11 +71,11 @@ def test_a_condition_that_is_not_there_is_empty() -> None:
 
 def failure(index: int, state: BacktestState = BacktestState.FAILED) -> SettleFailure:
     return SettleFailure(
-        attempt=build_running(index, 2),
+        attempt=build_member(build_running(index, 2)),
         reason=FailureReason.NO_DATA,
         message="no bars",
         state=state,
-        is_charged=True,
+        charge=Charge.CHARGED,
     )
 
 

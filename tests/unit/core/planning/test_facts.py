@@ -1,4 +1,4 @@
-"""What was observed, by the attempt that it belongs to."""
+"""What was observed, by the pack or the attempt that it belongs to."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,26 +11,28 @@ from tests.support.jobs import NOW
 from tests.support.planning import (
     after,
     build_job,
+    build_member,
     build_observation,
     build_outcome,
     build_pod,
     build_running,
 )
 
-ATTEMPT = build_running()
-JOB = build_job(ATTEMPT)
+PACK = build_running()
+ATTEMPT = build_member(PACK)
+JOB = build_job(PACK)
 
 
-def test_facts_are_those_of_known_attempts_whatever_the_order_of_what_was_seen() -> None:
+def test_facts_are_those_of_known_packs_whatever_the_order_of_what_was_seen() -> None:
     old, new = build_pod(JOB, name="b", created_at=after(-9)), build_pod(JOB, name="a", created_at=after(-1))
     copied = replace(JOB, name="copy", uid="copy")
     foreign = replace(JOB, owner_uid="somebody", uid="foreign")
     outcome = build_outcome(ATTEMPT)
-    store = StoreView(now=NOW, attempts=(ATTEMPT,), outcomes=(outcome,), has_more_outcomes=True)
+    store = StoreView(now=NOW, packs=(PACK,), attempts=(ATTEMPT,), outcomes=(outcome,), has_more_outcomes=True)
     seen = build_observation(store=store, jobs=(copied, JOB, foreign), pods=(new, old), blind=(after(-9), NOW))
     facts = Facts(
-        jobs={ATTEMPT.key: JOB},
-        pods={ATTEMPT.key: [old, new]},
+        jobs={PACK.key: JOB},
+        pods={PACK.key: [old, new]},
         outcomes={ATTEMPT.id: outcome},
         has_more_outcomes=True,
         blind=(after(-9), NOW),
@@ -41,7 +43,7 @@ def test_facts_are_those_of_known_attempts_whatever_the_order_of_what_was_seen()
 
 def test_the_newest_pod_of_a_job_speaks_for_it_and_no_other_jobs_pod() -> None:
     old, new, other = build_pod(JOB, name="a"), build_pod(JOB, name="b"), build_pod(JOB, owner_uid="before")
-    facts = Facts(pods={ATTEMPT.key: [old, new, other]})
+    facts = Facts(pods={PACK.key: [old, new, other]})
     assert (facts.pod(JOB), Facts().pod(JOB)) == (new, None)
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from backfleet.core import wire
 from backfleet.core.changes import BatchChanges
-from backfleet.core.planning.attempt_changes import failed
+from backfleet.core.planning.attempt_changes import failed_pack
 from backfleet.core.planning.decision import Decision, End
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import BatchPlan, Fault, WriteStatus
 from backfleet.core.planning.events import failure_events, transition_events
 from backfleet.core.planning.finish import close_draft, close_finished, refuse, rest
-from backfleet.core.planning.launch import launch_one
+from backfleet.core.planning.launch import launch
 from backfleet.core.planning.observation import JobState
 from backfleet.core.planning.status import StatusInput, build_status, refused_status
 from backfleet.core.reasons import FailureReason
@@ -50,10 +50,10 @@ def test_a_batch_for_which_nothing_changes_has_nothing_to_do() -> None:
 
 def test_what_was_decided_becomes_effects_with_a_status_and_events() -> None:
     draft = build_draft()
-    decision = launch_one(draft, 0)
+    decision = launch(draft, 1, 0)
     draft = draft.after(replace(decision, look_again_at=after(9)))
-    status = shown(draft, active=1)
-    made = close_draft(SEEN, draft, {decision.creates[0].attempt.key}, [])
+    status = shown(draft, active=1, active_backtests=1)
+    made = close_draft(SEEN, draft, {decision.creates[0].pack.key}, [])
     assert made == BatchPlan(
         uid=UID,
         rows=BatchChanges(before=draft.before, after=draft.record, changes=decision.changes),
@@ -65,11 +65,12 @@ def test_what_was_decided_becomes_effects_with_a_status_and_events() -> None:
 
 
 def test_a_batch_that_ends_creates_nothing_and_its_jobs_go() -> None:
-    attempt = build_running()
-    job = build_job(attempt)
-    draft = build_draft(attempt, next_index=1, first_engine_started_at=after(-60))
-    launch = launch_one(draft, 0)
-    draft = draft.after(launch).after(Decision(end=End(reason=wire.REASON_CANCELLED, message="by its owner")))
+    pack = build_running()
+    job = build_job(pack)
+    draft = build_draft(pack, next_index=1, first_engine_started_at=after(-60))
+    draft = draft.after(launch(draft, 1, 0)).after(
+        Decision(end=End(reason=wire.REASON_CANCELLED, message="by its owner"))
+    )
     made = close_draft(SEEN, draft, set(), [job])
     assert (made.creates, made.deletes) == ((), (deletion(job),))
     assert made.rows is not None
@@ -83,9 +84,9 @@ def test_a_job_that_two_rules_delete_is_deleted_once() -> None:
 
 
 def test_failed_backtests_are_told() -> None:
-    attempt = build_running()
-    draft = build_draft(attempt)
-    draft = draft.after(Decision(changes=(failed(draft, attempt, FailureReason.NO_DATA, "no bars"),)))
+    pack = build_running()
+    draft = build_draft(pack)
+    draft = draft.after(Decision(changes=failed_pack(draft, pack, FailureReason.NO_DATA, "no bars")))
     events = close_draft(SEEN, with_status(draft, shown(draft)), set(), []).events
     assert events == tuple(failure_events(draft))
 

@@ -5,17 +5,35 @@ from datetime import timedelta
 
 import pytest
 
-from backfleet.core.backtests import BacktestState
+from backfleet.core.packs import PackRecord
 from backfleet.core.planning.job_failures import classify_failure
 from backfleet.core.planning.observation import JobState, SeenContainer, SeenJob, SeenPod
 from backfleet.core.reasons import FailureReason
-from tests.support.jobs import NOW, build_attempt
-from tests.support.planning import build_job, build_pod
+from tests.support.cluster import NAMESPACE, START
 
-ATTEMPT = build_attempt(backtest_state=BacktestState.RUNNING)
-JOB = build_job(ATTEMPT, state=JobState.FAILED)
-POD = build_pod(JOB, is_terminal=True)
-RAN = SeenContainer(started_at=NOW, exit_code=0)
+JOB = SeenJob(
+    name="demo-0-1",
+    namespace=NAMESPACE,
+    uid="job",
+    owner_uid="batch",
+    key=("batch", 0, 1),
+    state=JobState.FAILED,
+    created_at=START,
+    deadline_at=START,
+)
+POD = SeenPod(
+    name="demo-0-1-x", namespace=NAMESPACE, key=("batch", 0, 1), is_terminal=True, created_at=START, deadline_at=START
+)
+PACK = PackRecord(
+    batch_uid="batch",
+    index=0,
+    number=1,
+    job_name="demo-0-1",
+    launched_at=START,
+    start_deadline_at=START,
+    hard_deadline_at=START,
+)
+RAN = SeenContainer(started_at=START, exit_code=0)
 OWN_STORAGE = {
     "its results are too large": 'Usage of EmptyDir volume "results" exceeds the limit "256Mi". ',
     "all that it writes is too large": "Pod ephemeral local storage usage exceeds the total limit of containers 1536Mi. ",
@@ -141,7 +159,7 @@ LATE = replace(JOB, reason="DeadlineExceeded", message="Job was active longer th
 def test_the_first_rule_that_matches_names_the_reason(
     job: SeenJob, pod: SeenPod | None, reason: FailureReason, words: str
 ) -> None:
-    found, message = classify_failure(job, pod, ATTEMPT)
+    found, message = classify_failure(job, pod, PACK)
     assert found is reason
     assert words in message
 
@@ -154,5 +172,5 @@ def test_the_first_rule_that_matches_names_the_reason(
     ],
 )
 def test_a_run_cut_short_by_waiting_for_a_node_is_not_the_backtests_fault(started: int, reason: FailureReason) -> None:
-    attempt = replace(ATTEMPT, engine_started_at=ATTEMPT.start_deadline_at + timedelta(seconds=started))
-    assert classify_failure(LATE, None, attempt)[0] is reason
+    pack = replace(PACK, engine_started_at=START + timedelta(seconds=started))
+    assert classify_failure(LATE, None, pack)[0] is reason

@@ -7,7 +7,7 @@ from backfleet.core import wire
 from backfleet.core.changes import BatchChanges
 from backfleet.core.planning.effects import BatchPlan, Plan, WriteStatus
 from backfleet.core.planning.finish import refuse
-from backfleet.core.planning.launch import launch_one
+from backfleet.core.planning.launch import launch
 from backfleet.core.planning.observation import Limits, RefusedBatch, SeenBatch
 from backfleet.core.planning.plan import plan
 from backfleet.core.planning.rejudge import judge_stale
@@ -44,7 +44,7 @@ def test_nothing_seen_is_nothing_planned() -> None:
 
 def test_a_batch_that_may_start_launches_its_first_combination() -> None:
     draft = build_draft()
-    launched = draft.after(launch_one(draft, 0))
+    launched = draft.after(launch(draft, 1, 0))
     batch = replace(build_batch(), status=shown(draft.record))
     planned = BatchPlan(
         uid=UID,
@@ -55,20 +55,20 @@ def test_a_batch_that_may_start_launches_its_first_combination() -> None:
 
 
 def test_the_plan_of_an_applied_plan_is_empty_but_for_the_next_look() -> None:
-    attempt = build_running()
+    pack = build_running()
     record = build_draft(**RUNS, recent_ends=((after(-60), 1),)).record
-    job = build_job(attempt)
-    store = StoreView(now=NOW, batches=(record,), attempts=(attempt,))
-    batch = replace(build_batch(), status=shown(record, active=1))
+    job = build_job(pack)
+    store = StoreView(now=NOW, batches=(record,), packs=(pack,))
+    batch = replace(build_batch(), status=shown(record, active=1, active_backtests=1))
     seen = build_observation(batch, store=store, jobs=(job,), pods=(build_pod(job),))
     assert plan(seen) == Plan(look_again_at=after(3_600 + 300))
 
 
 def test_the_next_look_is_the_earliest_that_any_batch_needs() -> None:
-    attempt = build_running()
+    pack = build_running()
     record = build_draft(**RUNS).record
-    store = StoreView(now=NOW, batches=(record, MISSED), attempts=(attempt,))
-    seen = build_observation(build_batch(), store=store, jobs=(build_job(attempt),))
+    store = StoreView(now=NOW, batches=(record, MISSED), packs=(pack,))
+    seen = build_observation(build_batch(), store=store, jobs=(build_job(pack),))
     assert plan(seen).look_again_at == after(10)
 
 
@@ -104,12 +104,12 @@ def test_the_order_of_what_is_seen_does_not_matter() -> None:
     records = [
         replace(build_draft(**RUNS | {"next_index": 0}).record, uid=each.uid, name=each.name) for each in batches
     ]
-    attempts = [build_running(index, batch_uid="a") for index in range(3)]
-    jobs = [build_job(each) for each in attempts]
+    packs = [build_running(index, batch_uid="a") for index in range(3)]
+    jobs = [build_job(each) for each in packs]
     limits = Limits(max_concurrent=5)
 
     def planned(step: int) -> Plan:
-        store = StoreView(now=NOW, batches=tuple(records[::step]), attempts=tuple(attempts[::step]))
+        store = StoreView(now=NOW, batches=tuple(records[::step]), packs=tuple(packs[::step]))
         return plan(build_observation(*batches[::step], store=store, jobs=tuple(jobs[::step]), limits=limits))
 
     assert planned(1) == planned(-1)

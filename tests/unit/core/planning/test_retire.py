@@ -1,4 +1,4 @@
-"""What becomes of Jobs that no live attempt needs any more: left, labelled as settled, or deleted."""
+"""What becomes of Jobs that no live pack needs any more: left, labelled as settled, or deleted."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,8 +22,8 @@ from tests.support.planning import (
     deletion,
 )
 
-ATTEMPT = build_running()
-JOB = build_job(ATTEMPT)
+PACK = build_running()
+JOB = build_job(PACK)
 DONE = replace(JOB, state=JobState.COMPLETE, finished_at=after(-59))
 
 
@@ -37,9 +37,9 @@ def labelled(job: SeenJob) -> LabelJob:
     return LabelJob(namespace=job.namespace, name=job.name, uid=job.uid, finished_at=job.finished_at)
 
 
-def test_the_job_of_a_live_attempt_is_left() -> None:
+def test_the_job_of_a_live_pack_is_left() -> None:
     seen = build_observation()
-    assert retire(seen, BATCH, [DONE], {ATTEMPT.key}, ttl=60, is_stopped=True) == NOTHING
+    assert retire(seen, BATCH, [DONE], {PACK.key}, ttl=60, is_stopped=True) == NOTHING
 
 
 def test_a_finished_job_is_labelled_and_deleted_once_its_time_is_over() -> None:
@@ -100,7 +100,7 @@ def settled(index: int, age: float) -> SettledJob:
 
 def test_settled_jobs_past_their_time_join_their_batchs_plan() -> None:
     old, young, alive = settled(0, 60), settled(1, 59), settled(2, 60)
-    store = StoreView(now=NOW, attempts=(build_running(2),))
+    store = StoreView(now=NOW, packs=(build_running(2),))
     seen = build_observation(build_batch(ttlSecondsAfterFinished=60), settled=(young, alive, old), store=store)
     expired = (deletion(build_job(build_running(0))),)
     assert expire_settled(seen, [BatchPlan(uid=UID)]) == [BatchPlan(uid=UID, expired=expired)]

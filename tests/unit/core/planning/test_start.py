@@ -1,12 +1,11 @@
-"""What is read of an attempt that has not started, and how long it is waited for."""
+"""What is read of a pack that has not started, and how long it is waited for."""
 
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from backfleet.core.backtests import BacktestState
-from backfleet.core.planning.observation import Limits, SeenContainer, SeenJob, SeenPod
+from backfleet.core.planning.observation import JobState, Limits, SeenContainer, SeenJob, SeenPod
 from backfleet.core.planning.start import (
     Patience,
     StartProblem,
@@ -18,11 +17,29 @@ from backfleet.core.planning.start import (
     silence,
 )
 from backfleet.core.reasons import FailureReason
-from tests.support.jobs import NOW, build_attempt
-from tests.support.planning import build_job, build_pod
+from tests.support.cluster import NAMESPACE, START
+from tests.support.jobs import build_pack
 
-JOB = build_job(build_attempt(), uid="job", created_at=NOW)
-POD = build_pod(JOB)
+JOB = SeenJob(
+    name="demo-0-1",
+    namespace=NAMESPACE,
+    uid="job",
+    owner_uid="batch",
+    key=("batch", 0, 1),
+    state=JobState.ACTIVE,
+    created_at=START,
+    deadline_at=START,
+)
+POD = SeenPod(
+    name="demo-0-1-x",
+    namespace=NAMESPACE,
+    key=("batch", 0, 1),
+    is_terminal=False,
+    created_at=START,
+    deadline_at=START,
+    owner_uid="job",
+    owner_name="demo-0-1",
+)
 FORBIDDEN = 'violates PodSecurity "restricted:latest": runAsNonRoot != true'
 QUOTA = "exceeded quota: pods, requested: pods=1, used: pods=5, limited: pods=5"
 NO_IMAGE = SeenContainer(waiting_reason="ErrImagePull", waiting_message="no such image")
@@ -74,21 +91,21 @@ def test_silence_is_no_problem_yet(job: SeenJob, pod: SeenPod | None, words: str
 
 def test_a_recorder_is_waited_for_only_after_its_engine() -> None:
     stuck = SeenContainer(waiting_reason="CreateContainerConfigError", waiting_message="no secret")
-    ended = SeenContainer(started_at=NOW, exit_code=0)
-    assert recorder_problem(replace(POD, engine=SeenContainer(started_at=NOW), recorder=stuck)) is None
+    ended = SeenContainer(started_at=START, exit_code=0)
+    assert recorder_problem(replace(POD, engine=SeenContainer(started_at=START), recorder=stuck)) is None
     assert recorder_problem(replace(POD, engine=ended, recorder=ended)) is None
     assert str(recorder_problem(replace(POD, engine=ended, recorder=stuck))) == "CreateContainerConfigError: no secret"
 
 
 def test_a_problem_counts_from_the_look_that_found_it_and_a_refused_pod_from_its_jobs_creation() -> None:
-    now = NOW + timedelta(seconds=40)
+    now = START + timedelta(seconds=40)
     later = now + timedelta(seconds=5)
     found = problems_since({}, [JOB], [replace(POD, engine=NO_IMAGE)], now)
     assert found == {"job": now}
     assert problems_since(found, [JOB], [replace(POD, engine=NO_IMAGE)], later) == found
     assert problems_since(found, [JOB], [POD], later) == {}
-    assert problems_since({}, [replace(JOB, pod_refusal=QUOTA)], [], now) == {"job": NOW}
-    old = replace(POD, owner_uid="an earlier Job of the same attempt", engine=NO_IMAGE)
+    assert problems_since({}, [replace(JOB, pod_refusal=QUOTA)], [], now) == {"job": START}
+    old = replace(POD, owner_uid="an earlier Job of the same pack", engine=NO_IMAGE)
     assert problems_since({}, [JOB], [old], now) == {}
 
 
@@ -99,39 +116,38 @@ NO_ANSWER = StartProblem(kind="NoAnswer", message="timed out")
 
 def test_the_back_off_doubles_up_to_a_minute_and_stays_short_for_room() -> None:
     def waits(problem: StartProblem) -> list[float]:
-        attempt, found = build_attempt(), []
+        pack, found = build_pack(), []
         for _ in range(6):
-            attempt = postponed(attempt, problem, NOW, Limits())
-            assert attempt.retry_at is not None
-            found.append((attempt.retry_at - NOW).total_seconds())
+            pack = postponed(pack, problem, START, Limits())
+            assert pack.retry_at is not None
+            found.append((pack.retry_at - START).total_seconds())
         return found
 
     assert waits(IMAGE) == [5, 10, 20, 40, 60, 60]
     assert waits(ROOM) == [5, 10, 15, 15, 15, 15]
 
 
-def test_an_attempt_that_did_not_start_is_launching_again_without_a_job() -> None:
-    attempt = build_attempt(backtest_state=BacktestState.RUNNING, job_seen_at=NOW)
-    after = postponed(attempt, IMAGE, NOW, Limits(), not_before=NOW + timedelta(seconds=90))
+def test_a_pack_that_did_not_start_waits_without_a_job() -> None:
+    pack = build_pack(job_seen_at=START)
+    after = postponed(pack, IMAGE, START, Limits(), not_before=START + timedelta(seconds=90))
     assert after == replace(
-        attempt,
-        backtest_state=BacktestState.LAUNCHING,
+        pack,
         job_seen_at=None,
         start_tries=1,
-        waiting_since=NOW,
+        waiting_since=START,
         waiting_reason="ErrImagePull: no such image",
-        retry_at=NOW + timedelta(seconds=90),
+        retry_at=START + timedelta(seconds=90),
     )
     assert StartProblem.of(after) == IMAGE
 
 
 def moments(*problems: tuple[float, StartProblem]) -> list[bool]:
-    """Report whether an attempt with 600 s to start is given up at each of these problems, with an hour for room."""
-    attempt, found = build_attempt(launched_at=NOW, start_deadline_at=NOW + timedelta(seconds=600)), []
+    """Report whether a pack with 600 s to start is given up at each of these problems, with an hour for room."""
+    pack, found = build_pack(launched_at=START, start_deadline_at=START + timedelta(seconds=600)), []
     for seconds, problem in problems:
-        now = NOW + timedelta(seconds=seconds)
-        attempt = postponed(attempt, problem, now, Limits())
-        found.append(is_given_up(attempt, now, 3600))
+        now = START + timedelta(seconds=seconds)
+        pack = postponed(pack, problem, now, Limits())
+        found.append(is_given_up(pack, now, 3600))
     return found
 
 
@@ -167,12 +183,12 @@ def moments(*problems: tuple[float, StartProblem]) -> list[bool]:
         ),
     ],
 )
-def test_an_attempt_has_its_time_for_each_kind_of_problem(
+def test_a_pack_has_its_time_for_each_kind_of_problem(
     problems: list[tuple[float, StartProblem]], given_up: list[bool]
 ) -> None:
     assert moments(*problems) == given_up
 
 
-def test_a_given_up_attempt_is_named_by_what_it_waited_for() -> None:
+def test_a_given_up_pack_is_named_by_what_it_waited_for() -> None:
     reasons = [problem.failure for problem in (IMAGE, ROOM, StartProblem(kind="Unschedulable", message="0/1 nodes"))]
     assert reasons == [FailureReason.START_TIMEOUT, FailureReason.QUOTA_EXCEEDED, FailureReason.UNSCHEDULABLE]

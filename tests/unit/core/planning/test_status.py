@@ -43,11 +43,12 @@ def kinds(record: BatchRecord, sight: StatusInput, seen: SeenBatch = SEEN) -> di
 def test_the_status_of_a_running_batch() -> None:
     best = Best(index=2, value=1.25, parameter_texts={"value": "3"})
     record = build_draft(counters=Counters(succeeded=2, failed=1, passed=1), best=best).record
-    assert build_status(SEEN, record, StatusInput(active=2, max_concurrent=3), NOW) == {
+    assert build_status(SEEN, record, StatusInput(active=2, active_backtests=2, max_concurrent=3), NOW) == {
         "observedGeneration": 7,
         "total": 6,
         "queued": 1,
         "active": 2,
+        "activeBacktests": 2,
         "succeeded": 2,
         "failed": 1,
         "cancelled": 0,
@@ -68,10 +69,20 @@ def test_the_status_of_a_running_batch() -> None:
     }
 
 
+def test_the_status_of_a_batch_with_packs_counts_their_backtests_and_says_what_the_next_job_carries() -> None:
+    record = build_draft(counters=Counters(succeeded=1)).record
+    sight = StatusInput(active=1, active_backtests=3, pack_size=4, max_concurrent=3)
+    status = build_status(SEEN, record, sight, NOW)
+    keys = ("queued", "active", "activeBacktests", "effectiveBacktestsPerJob")
+    assert {key: status[key] for key in keys} == dict(zip(keys, (2, 1, 3, 4), strict=True))
+
+
 def test_the_status_of_a_refused_batch() -> None:
     assert refused_status(SEEN, "spec: no", NOW) == {
         "observedGeneration": 7,
-        **dict.fromkeys(("total", "queued", "active", "succeeded", "failed", "cancelled", "passed"), 0),
+        **dict.fromkeys(
+            ("total", "queued", "active", "activeBacktests", "succeeded", "failed", "cancelled", "passed"), 0
+        ),
         "progress": "0/0",
         "state": "SpecInvalid",
         "conditions": [

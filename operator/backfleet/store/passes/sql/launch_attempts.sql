@@ -1,9 +1,9 @@
 -- Inserts attempts. A backtest's row is made by its first attempt; a later attempt needs the backtest queued.
 WITH change AS (
     SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS c (
-        attempt_id text, backtest_id text, batch_uid text, number int, "index" int, job_name text,
+        attempt_id text, backtest_id text, batch_uid text, pack_id text, number int, "index" int,
         parameters jsonb, combination jsonb, combination_hash text, charged int, uncharged int,
-        engine text, launched_at timestamptz, start_deadline_at timestamptz, hard_deadline_at timestamptz
+        engine text, launched_at timestamptz
     )
 ), launched AS (
     INSERT INTO backtest_jobs AS j (
@@ -19,9 +19,6 @@ WITH change AS (
     WHERE j.state = 'queued' AND j.attempt_count < excluded.attempt_count
     RETURNING j.id
 )
-INSERT INTO backtest_attempts (
-    attempt_id, backtest_id, batch_uid, number, job_name, engine, launched_at, start_deadline_at, hard_deadline_at)
-SELECT
-    c.attempt_id, c.backtest_id, c.batch_uid, c.number, c.job_name, c.engine, c.launched_at, c.start_deadline_at,
-    c.hard_deadline_at
+INSERT INTO backtest_attempts (attempt_id, backtest_id, batch_uid, pack_id, number, engine, launched_at)
+SELECT c.attempt_id, c.backtest_id, c.batch_uid, c.pack_id, c.number, c.engine, c.launched_at
 FROM change c JOIN launched ON launched.id = c.backtest_id

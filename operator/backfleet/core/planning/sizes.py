@@ -1,0 +1,61 @@
+"""Decides how many backtests the next Job of a batch carries."""
+
+import json
+
+from backfleet.core.planning.draft import Draft
+from backfleet.core.space.parameters import Axis, RangeAxis
+from backfleet.core.space.scalars import value_text
+from backfleet.core.spec.fields import AUTO, LARGEST_PACK
+
+FIRST_PACK = 500
+"""The largest pack of a batch whose backtests were not measured yet, for `auto`."""
+UNPROVEN_PACK = 5
+"""The largest pack until the first backtest of a batch has ended, so that a broken strategy ends cheaply."""
+MAX_PARAMETER_BYTES = 88 * 1024
+"""What the parameters of a pack may take in one variable: Linux takes 128 KiB, and the rest of a Job needs room too."""
+_ROW_BYTES = 16
+"""What a member takes next to its parameters."""
+
+
+def pack_size(draft: Draft) -> int:
+    """Return how many backtests the next Job may carry."""
+    record, declared = draft.record, draft.work.spec.backtests_per_job
+    if record.is_one_per_job or declared == 1:
+        return 1
+    wanted = _measured(draft) if declared == AUTO else int(declared)
+    if not (record.ended or draft.is_proven):
+        wanted = min(wanted, UNPROVEN_PACK)
+    return max(1, min(wanted, size_that_fits(draft)))
+
+
+def size_that_fits(draft: Draft) -> int:
+    """Return how many members fit into a variable if all have texts as long as the longest ones."""
+    longest = {axis.name: "x" * _longest(axis) for axis in draft.work.space.axes}
+    return MAX_PARAMETER_BYTES // (len(json.dumps(longest).encode()) + _ROW_BYTES)
+
+
+def _measured(draft: Draft) -> int:
+    """Return an equal share of what is left for every slot, but no more than the time of a pack allows."""
+    in_flight = sum(pack.unsettled for pack in draft.packs.values())
+    # Packs of this pass have all their work before them; those of earlier ones count as nearly done.
+    just_launched = sum(pack.unsettled for pack in draft.packs.values() if pack.launched_at == draft.now)
+    share = -(-(draft.record.queued(in_flight) + just_launched) // draft.allowed_packs)
+    seconds = draft.record.engine_seconds
+    if seconds is None:
+        return min(share, FIRST_PACK)
+    in_time = (
+        LARGEST_PACK
+        if seconds * LARGEST_PACK <= draft.limits.pack_seconds
+        else int(draft.limits.pack_seconds / seconds)
+    )
+    return min(share, max(1, in_time))
+
+
+def _longest(axis: Axis) -> int:
+    """Return a bound on the bytes of a value's text."""
+    if not isinstance(axis, RangeAxis):
+        return max(len(json.dumps(value_text(value))) for value in axis.values)
+    first, last = axis.value(0), axis.value(axis.count - 1)
+    whole = max(len(value_text(each).partition(".")[0]) for each in (first, last))
+    fraction = max(len(value_text(each).partition(".")[2]) for each in (axis.start, axis.step))
+    return whole + 1 + fraction
