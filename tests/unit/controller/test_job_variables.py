@@ -88,7 +88,7 @@ def test_a_pack_of_a_thousand_ordinary_backtests_fits_the_limits(engine: str, is
     )
     common = replace(build_request(engine), parameter_texts={})
     pack = PackRequest(batch_uid=UID, common=common, members=members, space=space)
-    job = build_job(replace(build_create(), pack=pack), ENGINES[engine], build_settings())
+    job = build_job(replace(build_create(), request=pack), ENGINES[engine], build_settings())
     pod = job["spec"]["template"]["spec"]
     values = [each.get("value", "") for container in containers(pod) for each in container["env"]]
     assert max(len(value.encode()) for value in values) <= MAX_VARIABLE
