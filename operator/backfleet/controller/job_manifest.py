@@ -192,7 +192,7 @@ def _shim_environment(create: CreateJob, container: EngineContainer, writable: S
         wire.ENV_BACKTEST_TIMEOUT: str(shape.backtest_timeout_seconds),
         wire.ENV_PACK_MEMBERS: request.to_runs(),
         wire.ENV_PACK_SECONDS: str(shape.pack_seconds),
-        wire.ENV_SCRATCH_PATHS: "\n".join((wire.SCRATCH_PATH, *writable)),
+        wire.ENV_SCRATCH_PATHS: "\n".join((wire.SCRATCH_PATH, wire.SHARED_MEMORY_PATH, *writable)),
     }
     if container.runs_packs:
         limit = shim.command_timeout_seconds(shape.backtest_timeout_seconds, shape.pack_seconds)

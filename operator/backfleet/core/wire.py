@@ -34,6 +34,7 @@ UNFINISHED_PODS = "status.phase!=Succeeded,status.phase!=Failed"
 CONTAINER_ENGINE = "engine"
 CONTAINER_RECORDER = "recorder"
 SCRATCH_PATH = "/tmp"  # noqa: S108 - a volume of its own in the container
+SHARED_MEMORY_PATH = "/dev/shm"  # noqa: S108 - of the container
 RESULTS_PATH = "/results"
 VOLUME_DATA = "data"
 """The mount of an engine that holds the market data; a batch's own claim takes its place."""

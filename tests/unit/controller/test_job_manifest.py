@@ -123,7 +123,7 @@ GOLDEN = {
                             {"name": "BACKFLEET_BACKTEST_TIMEOUT_SECONDS", "value": "1800"},
                             {"name": "BACKFLEET_PACK_MEMBERS", "value": "7:1:2"},
                             {"name": "BACKFLEET_PACK_SECONDS", "value": "10"},
-                            {"name": "BACKFLEET_SCRATCH_PATHS", "value": "/tmp"},
+                            {"name": "BACKFLEET_SCRATCH_PATHS", "value": "/tmp\n/dev/shm"},
                             {"name": "BACKFLEET_COMMAND_TIMEOUT_SECONDS", "value": "1820"},
                             {"name": "BACKFLEET_PACK", "value": PACK},
                         ],

@@ -135,6 +135,10 @@ def test_further_writable_folders_are_empty_volumes() -> None:
     names = {each["name"] for each in pod["volumes"] if "emptyDir" in each}
     assert {each["name"] for each in writable} == names
     assert not any("writable" in each["name"] for each in pod["containers"][0]["volumeMounts"])
+    emptied = next(
+        each["value"] for each in pod["initContainers"][0]["env"] if each["name"] == "BACKFLEET_SCRATCH_PATHS"
+    )
+    assert emptied.split("\n") == ["/tmp", "/dev/shm", *lean["writablePaths"]]
 
 
 def test_bars_reads_the_same_volume_as_lean() -> None:
