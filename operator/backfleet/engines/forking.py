@@ -9,7 +9,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from backfleet.engines.reports import MEMBER_LINE, MEMBER_REPORT
 Prepare = Callable[[BacktestRequest], Compute]
 """Runs in the shared process, right before the member begins: loads what members have in common."""
 
-KILLS_OF_CGROUP = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+KILLS_OF_CGROUP = (Path("/sys/fs/cgroup/memory.events"), Path("/sys/fs/cgroup/memory/memory.oom_control"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +71,7 @@ def run_pack(program: str, environment: Mapping[str, str], prepare: Prepare) -> 
         print(f"{program}: {error}", file=sys.stderr)
         return EXIT_ERROR
     members = zip(range(len(orders.pack.members)), orders.pack.members, orders.pack.requests, strict=True)
-    with MemberProcesses() as processes:
-        supervisor = Supervisor(orders, processes)
+    with MemberProcesses() as processes, Supervisor(orders, processes) as supervisor:
         for position, member, request in islice(members, orders.first, None):
             if position > orders.first:
                 if time.monotonic() - began >= orders.left_seconds:
@@ -88,27 +87,46 @@ class Supervisor:
     def __init__(self, orders: PackOrders, processes: MemberProcesses) -> None:
         self.orders = orders
         self._processes = processes
-        self._kills = _oom_kills()
+        self._files = ExitStack()
+
+    def __enter__(self) -> "Supervisor":
+        # Without its file a death of the whole container names no member, and without the other a kill has no cause.
+        self._termination_log = self._open(os.O_WRONLY | os.O_CREAT | os.O_TRUNC, self.orders.termination_log)
+        self._memory_events = self._open(os.O_RDONLY, *KILLS_OF_CGROUP)
+        self._kills = self._oom_kills()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+    def _open(self, flags: int, *paths: Path) -> int | None:
+        """Open the first of the files that can be opened, once for all members: it would be a tenth of a member's cost."""
+        for path in paths:
+            with suppress(OSError):
+                descriptor = os.open(path, flags, 0o644)
+                self._files.callback(os.close, descriptor)
+                return descriptor
+        return None
 
     def run_member(self, position: int, member: Member, prepare: Prepare, request: BacktestRequest) -> None:
         """Run one member, and leave its report."""
         folder, size = self.orders.folder / str(position), len(self.orders.pack.members)
         _make_empty_folder(folder)
-        with suppress(
-            OSError
-        ):  # without that file a death of the whole container has no name, and nothing else changes
-            self.orders.termination_log.write_text(str(position), encoding="ascii")
+        if self._termination_log is not None:
+            # The number never gets shorter, so it always covers the one before.
+            os.pwrite(self._termination_log, b"%d" % position, 0)
         print(MEMBER_LINE % (member.index, member.number, position + 1, size), end="", flush=True)
         started, began = time.time(), time.monotonic()
         compute = prepare(request)
         code, words = self._processes.run(compute, folder, self.orders.timeout_seconds)
-        kills, self._kills = self._kills, _oom_kills()
+        kills, self._kills = self._kills, self._oom_kills()
         times = [int(1000 * each) for each in (started, time.time(), time.monotonic() - began)]
         limit = 1000 * self.orders.timeout_seconds
         text = MEMBER_REPORT % (code, times[0], times[1], self._kills - kills, 0, times[2], limit)
         if not folder.is_dir() or folder.is_symlink():
             _make_empty_folder(folder)
-        _write_new(folder / wire.SHIM_STDERR_FILE, words)
+        if words:
+            _write_new(folder / wire.SHIM_STDERR_FILE, words)
         _write_new(folder / wire.SHIM_EXIT_FILE, text.encode())
 
     def empty_scratch(self) -> None:
@@ -118,15 +136,12 @@ class Supervisor:
                 for each in list(folder.iterdir()):
                     _remove(each)
 
-
-def _oom_kills() -> int:
-    """Return how many processes of this container were killed for its memory so far."""
-    for path in KILLS_OF_CGROUP:
-        with suppress(OSError), open(path, encoding="ascii") as file:
-            for line in file:
-                if line.startswith("oom_kill "):
-                    return int(line.split()[1])
-    return 0
+    def _oom_kills(self) -> int:
+        """Return how many processes of this container were killed for its memory so far."""
+        if self._memory_events is None:
+            return 0
+        lines = os.pread(self._memory_events, 4096, 0).splitlines()
+        return next((int(line.split()[1]) for line in lines if line.startswith(b"oom_kill ")), 0)
 
 
 def _make_empty_folder(path: Path) -> None:

@@ -32,7 +32,7 @@ def test_a_pack_in_the_environment_becomes_a_folder_with_a_result(tmp_path: Path
     assert main([], environment_of(REQUEST, tmp_path)) == 0
     assert read_json(tmp_path / "0/result.json") == result_to_json(run(REQUEST, load_bars(REQUEST)))
     names = {path.name for path in (tmp_path / "0").iterdir()}
-    assert names == {"result.json", "backfleet-exit", "backfleet-stderr"}
+    assert names == {"result.json", "backfleet-exit"}
 
 
 def environment_of(request: BacktestRequest, folder: Path) -> dict[str, str]:

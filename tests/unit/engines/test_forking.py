@@ -79,7 +79,8 @@ def test_a_member_leaves_what_a_process_of_its_own_leaves(tmp_path: Path, parame
 def test_words_of_a_member_are_kept_with_it_and_shown_after_its_line(tmp_path: Path) -> None:
     ended = run_supervisor(noop_pack({"value": "bad"}, {"value": "1"}), tmp_path / "results")
     message = "noop: InvalidCombination: parameter value: expected a decimal number, got 'bad'"
-    assert [ended.words(position) for position in (0, 1)] == [f"{message}\n", ""]
+    assert ended.words(0) == f"{message}\n"
+    assert not (ended.folder / "1/backfleet-stderr").exists()
     assert ended.output.splitlines() == [
         "== backtest 0, attempt 1 (1 of 2)", message, "== backtest 1, attempt 1 (2 of 2)",
     ]  # fmt: skip
@@ -106,7 +107,18 @@ def test_a_supervisor_that_dies_is_reported_as_its_member_and_goes_on_after_it(t
     assert (ended.begun, ended.codes) == (5, [0, 137, 5, 1, 6])
     assert ended.words(1) == "my last words\n"
     assert "RuntimeError: no such thing" in ended.words(3)
-    assert ended.words(4) == ""
+
+
+def test_the_termination_message_is_the_position_of_the_member_that_runs(tmp_path: Path) -> None:
+    code = (
+        "import os; from backfleet.engines.forking import run_pack\n"
+        "log = os.environ['BACKFLEET_TERMINATION_LOG']\n"
+        "raise SystemExit(run_pack('test', os.environ, lambda request: lambda folder: int(open(log).read())))"
+    )
+    pack = pack_of_all(make_request("Noop"), *({"value": str(value)} for value in range(12)))
+    ended = run_command(pack, tmp_path / "results", ("-c", code))
+    assert ended.codes == list(range(12))
+    assert (tmp_path / "termination-log").read_text() == ""
 
 
 def test_a_command_that_cannot_start_fails_every_member(tmp_path: Path) -> None:
