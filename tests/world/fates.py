@@ -24,6 +24,7 @@ class Fate(StrEnum):
     RECORDER_CONFIG = "the recorder's container cannot be made"
     EVICTED = "the node is short of memory"
     RECORDER_CRASHES = "the recorder crashes after it has recorded"
+    TIME_IS_OVER = "the time of the Job is over when half of its members have run"
     RECORDER_SILENT = "the recorder ends well and has recorded nothing"
 
 

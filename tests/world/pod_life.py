@@ -9,7 +9,7 @@ from backfleet.core import wire
 from tests.world.clock import text
 from tests.world.fates import Fate, Life
 from tests.world.kinds import Json
-from tests.world.recording import Ending, patience_of
+from tests.world.recording import Ending, patience_of, position_of_death
 
 RECORD_SECONDS = 1.0
 RETRY_SECONDS = 5.0
@@ -72,7 +72,9 @@ def end_engine(run: PodLife, pod: Json, now: datetime) -> Json:
         return {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory. "}
     if fate in KILLED:
         code, reason = KILLED[fate]
-        return {"phase": "Failed", **_engine(_ended(code, reason, started, now))}
+        state = _ended(code, reason, started, now)
+        state["terminated"]["message"] = str(position_of_death(pod))
+        return {"phase": "Failed", **_engine(state)}
     engine = _engine(_ended(0, "Completed", started, now))
     if fate is Fate.RECORDER_CONFIG:
         return {**engine, **_recorder(_waiting("CreateContainerConfigError", 'secret "backfleet-recorder" not found'))}

@@ -11,6 +11,7 @@ from backfleet.core.packs import PackRequest
 from backfleet.core.reasons import FailureReason
 from backfleet.engines import noop
 from backfleet.engines.program import EXIT_ERROR, write_error
+from backfleet.engines.reports import MEMBER_REPORT, PACK_REPORT
 from backfleet.recorder.appending import append_rows
 from backfleet.recorder.main import MONOTONIC, run
 from tests.world.fates import Fate
@@ -44,10 +45,13 @@ class Recorder:
                 wire.ENV_RECORDER_DATABASE_URL: self.database_url,
                 wire.ENV_RECORDER_PATIENCE: "0",
             }
-            for position, request in enumerate(PackRequest.from_json(environment[wire.ENV_PACK]).requests):
+            requests = list(PackRequest.from_json(environment[wire.ENV_PACK]).requests)
+            begun = (len(requests) + 1) // 2 if fate is Fate.TIME_IS_OVER else len(requests)
+            for position, request in enumerate(requests[:begun]):
                 own = folder / str(position)
                 own.mkdir()
                 leave_files(own, request, fate, started, finished)
+            (folder / wire.SHIM_PACK_FILE).write_text(PACK_REPORT % begun)
             code = run(environment, append_rows, MONOTONIC)
             return Ending(code, last_word.read_text() if last_word.exists() else "")
 
@@ -64,6 +68,12 @@ def patience_of(pod: Json) -> float:
     return float(environment_of(pod, wire.CONTAINER_RECORDER)[wire.ENV_RECORDER_PATIENCE])
 
 
+def position_of_death(pod: Json) -> int:
+    """Return which member ran when the container died: the one in the middle."""
+    pack = PackRequest.from_json(environment_of(pod, wire.CONTAINER_RECORDER)[wire.ENV_PACK])
+    return len(pack.members) // 2
+
+
 def leave_files(folder: Path, request: BacktestRequest, fate: Fate, started: datetime, finished: datetime) -> None:
     """What the engine and the shim leave in the folder of a member."""
     code, kills = 0, 0
@@ -74,6 +84,6 @@ def leave_files(folder: Path, request: BacktestRequest, fate: Fate, started: dat
         write_error(folder, FailureReason.ENGINE_ERROR, "the plan of the fake kubelet wants it")
     else:
         noop.leave_result(folder, "ok", noop.run(request))
-    began, ended = int(started.timestamp()), int(finished.timestamp())
-    lines = (f"code={code}", f"started={began}", f"finished={ended}", f"oom={kills}", "ended=0", f"ran={ended - began}")
-    (folder / wire.SHIM_EXIT_FILE).write_text("\n".join((*lines, "limit=86400", "")))
+    moments = [int(1000 * each.timestamp()) for each in (started, finished)]
+    report = MEMBER_REPORT % (code, *moments, kills, 0, moments[1] - moments[0], 86_400_000)
+    (folder / wire.SHIM_EXIT_FILE).write_text(report)

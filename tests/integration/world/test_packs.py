@@ -1,0 +1,50 @@
+"""Packs over real HTTP and a real Postgres: time that is over, a container that dies as a whole, a recorder that is late."""
+
+import pytest
+
+from tests.support.clocked import ClockedDatabase
+from tests.world.fates import Fate, Plan
+from tests.world.scene import Scene
+
+pytestmark = pytest.mark.postgres
+
+
+def reasons_of(database: ClockedDatabase) -> dict[str, int]:
+    """Return how many attempts ended with each reason."""
+    found = database.read(
+        "SELECT reason, count(*) FROM backtest_attempts WHERE reason IS NOT NULL GROUP BY reason ORDER BY reason"
+    )
+    return {str(reason): int(count) for reason, count in found}
+
+
+def test_a_batch_in_packs_has_all_results_from_fewer_pods(clocked_database: ClockedDatabase) -> None:
+    with Scene.running(clocked_database) as scene:
+        uid = scene.add_batch(20, backtestsPerJob=8)
+        status = scene.run_to_its_end(scene.operator())
+        assert (status["succeeded"], status["failed"], status["progress"]) == (20, 0, "20/20")
+        assert sorted(scene.rows.results) == [(uid, index) for index in range(20)]
+        assert len(scene.pods_made) < 10
+    assert reasons_of(clocked_database) == {}
+
+
+def test_members_whose_turn_did_not_come_run_in_another_job_and_count_for_nothing(
+    clocked_database: ClockedDatabase,
+) -> None:
+    with Scene.running(clocked_database, Plan(weights={Fate.TIME_IS_OVER: 1})) as scene:
+        uid = scene.add_batch(12, backtestsPerJob=12)
+        status = scene.run_to_its_end(scene.operator())
+        assert (status["succeeded"], status["failed"]) == (12, 0)
+        assert sorted(scene.rows.results) == [(uid, index) for index in range(12)]
+    assert reasons_of(clocked_database).keys() == {"NotBegun"}
+    counts = clocked_database.read("SELECT sum(charged), sum(uncharged) FROM backtest_jobs")
+    assert [tuple(map(int, row)) for row in counts] == [(0, 0)]
+
+
+def test_a_member_that_kills_its_container_fails_alone(clocked_database: ClockedDatabase) -> None:
+    with Scene.running(clocked_database, Plan(by_index={0: Fate.CRASHES})) as scene:
+        uid = scene.add_batch(9, backtestsPerJob=9)
+        status = scene.run_to_its_end(scene.operator())
+        assert (status["succeeded"], status["failed"]) == (8, 1)
+        assert sorted(scene.rows.results) == [(uid, index) for index in range(1, 9)]
+    failed = clocked_database.read("SELECT index, reason FROM backtest_jobs WHERE state = 'failed'")
+    assert [tuple(row) for row in failed] == [(0, "EngineCrash")]
