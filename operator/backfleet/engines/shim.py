@@ -45,8 +45,12 @@ clock() {{
   fi
 }}
 oom() {{
-  cat /sys/fs/cgroup/memory/memory.oom_control /sys/fs/cgroup/memory.events 2>/dev/null |
-    grep '^oom_kill ' | tail -n 1 | cut -d' ' -f2
+  for events in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+    [ -r "$events" ] || continue
+    while read -r key count; do
+      if [ "$key" = oom_kill ]; then echo "$count"; return; fi
+    done < "$events"
+  done
 }}
 find_member() {{
   at=$1

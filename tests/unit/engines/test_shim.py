@@ -15,6 +15,7 @@ from tests.support.packs import pack_of, shim_environment
 
 def run_shim(folder: Path, *command: str, timeout: str = "30", **more: str) -> ShimReport:
     """Return the report of a pack of one, with the results in the test's folder."""
+    folder.mkdir(exist_ok=True)
     given = shim_environment(pack_of(make_request()), folder, int(timeout))
     environment = {"PATH": os.environ["PATH"], **given, **more}
     words = shim.command(command)
@@ -132,6 +133,16 @@ def test_a_report_of_seconds_is_read_as_before() -> None:
 
 def test_a_time_beyond_the_calendar_is_absent() -> None:
     assert parse_report("started=253402300800\nfinished=253402300799\n").started_at is None
+
+
+@pytest.mark.parametrize("said", ["1700000000%3N", "17000000003N", ""], ids=["as it is", "a part", "nothing"])
+def test_a_date_without_milliseconds_gives_seconds(tmp_path: Path, said: str) -> None:
+    date = tmp_path / "bin/date"
+    date.parent.mkdir()
+    date.write_text(f"#!/bin/sh\ncase $* in *N*) echo '{said}' ;; *) echo 1700000000 ;; esac\n")
+    date.chmod(0o755)
+    report = run_shim(tmp_path / "results", "true", PATH=f"{date.parent}:{os.environ['PATH']}")
+    assert report.started_at == report.finished_at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
