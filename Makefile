@@ -90,6 +90,14 @@ test-ahead: setup ## Run unit, property and contract tests and scenarios with th
 	@faketime -f +400d $(BIN)/python -m pytest -q -n 2 -m "not postgres" tests/unit tests/properties tests/scenarios tests/contract \
 	  --ignore tests/unit/controller/test_loop_thread.py --ignore tests/unit/engines/test_shim.py
 
+EXAMPLES ?= 2000
+FUZZ := PYTHONPATH=operator:api:. $(BIN)/python -m tests.properties.world
+.PHONY: fuzz fuzz-bugs
+fuzz: setup ## Run the operator in 2,000 generated worlds with a real Postgres (EXAMPLES=, SEED=; not in CI)
+	@$(FUZZ).fuzz --worlds $(EXAMPLES) $(if $(SEED),--seed $(SEED))
+fuzz-bugs: setup ## Show in how many of those worlds each planted bug is found (SEED=; some minutes, not in CI)
+	@$(FUZZ).fuzz_bugs $(if $(SEED),--seed $(SEED))
+
 .PHONY: soak soak-nodes
 soak: preflight setup ## Run all 486 combinations of a strategy on a real Kubernetes (about 6 minutes, not in CI)
 	@$(BIN)/python -m pytest tests/soak/test_full_space.py -q

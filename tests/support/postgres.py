@@ -38,6 +38,8 @@ _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "log_min_messages": "warning",
 }
+# Connections cost milliseconds less; only servers from version 16 on have the setting.
+_FEW_ITERATIONS = "PERFORM set_config(name, '1', true) FROM pg_settings WHERE name = 'scram_iterations'"
 
 
 def find_binaries() -> Path:
@@ -147,7 +149,7 @@ class PostgresServer:
             exists = "SELECT FROM pg_roles WHERE rolname = {literal}"
             body = "DO $do$ BEGIN IF NOT EXISTS (" + exists + ") THEN CREATE ROLE {role}; END IF; END $do$"
             self.execute(sql.SQL(body).format(literal=sql.Literal(role), role=sql.Identifier(role)))
-            grant = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+            grant = sql.SQL(f"DO $do$ BEGIN {_FEW_ITERATIONS}; ALTER ROLE {{}} LOGIN PASSWORD {{}}; END $do$")
             self.execute(grant.format(sql.Identifier(role), sql.Literal(self.password)))
 
 

@@ -41,6 +41,8 @@ class ApiServer:
     bookmark_seconds: float = BOOKMARK_SECONDS
     after_write: Callable[[Call], None] = lambda _: None
     """Called when a write is done and before it is answered; Severed leaves it without an answer."""
+    before_call: Callable[[Call], None] = lambda _: None
+    """Called with every request that comes over HTTP, before anything is done about it."""
     severed: set[str] = field(default_factory=set)
     """Bearer tokens of callers that are cut off: nothing of theirs is carried out or answered any more."""
     tokens: set[str] | None = None
@@ -65,6 +67,17 @@ class ApiServer:
             server.shutdown()
             thread.join(5)
             server.server_close()
+
+    def begin(self, objects: Objects) -> None:
+        """Serve another cluster from now on, without anything of the one before."""
+        with self._lock:
+            self.objects = objects
+            self.calls.clear()
+            self.faults.clear()
+            self.absent.clear()
+            self.severed.clear()
+            self.sent = 0
+            self.before_call = self.after_write = lambda _: None
 
     def client(self, token: str = "") -> ApiClient:
         return client_of(self.url, token)
@@ -118,6 +131,7 @@ class ApiServer:
     # what the HTTP side asks for
 
     def note(self, call: Call) -> Fault | None:
+        self.before_call(call)
         with self._lock:
             if call.token and call.token in self.severed:
                 raise Severed

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from kubernetes.client import ApiClient
 
@@ -21,6 +21,19 @@ class Refusal(Exception):
     def __init__(self, status: int, body: Json) -> None:
         self.status, self.body = status, body
         super().__init__(f"{status} {body.get('message', '')}")
+
+
+class Calls(Protocol):
+    """What a kubelet asks of an API server: refused calls raise Refusal."""
+
+    def get(self, path: str, **query: str) -> Json: ...
+    def create(self, path: str, body: Json) -> Json: ...
+    def patch(self, path: str, body: Json) -> Json: ...
+    def delete(self, path: str, **options: Any) -> Json: ...
+    def items(self, path: str, **query: str) -> list[Json]: ...
+    def watch(
+        self, path: str, seconds: float, silence_seconds: float | None = None, **query: str
+    ) -> Iterator[Json]: ...
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import urllib3.exceptions
 
 from tests.world.fates import Plan
 from tests.world.kinds import Json
-from tests.world.kube_client import KubeClient, Refusal
+from tests.world.kube_client import Calls, Refusal
 from tests.world.node_objects import LEASES, build_lease, build_node, renewal
 from tests.world.pod_life import PodLife, Records
 
@@ -32,7 +32,7 @@ NO_ANSWER = (Refusal, urllib3.exceptions.HTTPError, OSError)
 class Kubelet:
     """The kubelets of several nodes; `workers` of them write at the same time."""
 
-    kube: KubeClient
+    kube: Calls
     records: Records
     plan: Plan = field(default_factory=Plan)
     nodes: Sequence[str] = ("fake-0",)

@@ -9,6 +9,7 @@ from datetime import datetime
 from tests.world.api_server import ApiServer
 from tests.world.clock import START, Clock
 from tests.world.control_plane import ControlPlane
+from tests.world.direct_client import DirectClient
 from tests.world.fates import Plan
 from tests.world.kube_client import KubeClient
 from tests.world.kubelet import Kubelet
@@ -48,6 +49,17 @@ class KubernetesWorld:
             kubelet = Kubelet(kube, records, plan or Plan(seed), nodes, objects.clock.now)
             kubelet.register()
             yield cls(api, ControlPlane(objects, is_old), kubelet)
+
+    @classmethod
+    def begin(
+        cls, api: ApiServer, records: Records, plan: Plan, nodes: Sequence[str] = ("fake-0",), *, seed: int = 0
+    ) -> "KubernetesWorld":
+        """A new cluster on a server that runs. Its kubelet calls without HTTP, which costs least."""
+        objects = Objects(clock=Clock(START), chance=random.Random(seed))
+        api.begin(objects)
+        kubelet = Kubelet(DirectClient(api), records, plan, nodes, objects.clock.now)
+        kubelet.register()
+        return cls(api, ControlPlane(objects), kubelet)
 
     @property
     def objects(self) -> Objects:

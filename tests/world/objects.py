@@ -1,6 +1,5 @@
 """What the fake API server stores, with uids, versions, generations and finalizers; and what it refuses to store."""
 
-import copy
 import random
 import uuid
 from collections.abc import Callable, Iterator
@@ -55,7 +54,7 @@ class Objects:
             self._check_namespace(resource, namespace, name)
             if (resource, namespace, name) in self.stored:
                 raise Problem(409, "AlreadyExists", f'{resource} "{name}" already exists')
-            item = {"apiVersion": kind.api_version, "kind": kind.kind, **copy.deepcopy(body)}
+            item = {"apiVersion": kind.api_version, "kind": kind.kind, **_copy(body)}
             given = {"uid": self.next_uid(), "creationTimestamp": text(self.clock.now()), "generation": 1}
             item["metadata"] = {**given, **item["metadata"]} | ({"namespace": namespace} if namespace else {})
             if resource == wire.PLURAL:
@@ -70,7 +69,7 @@ class Objects:
         with self.history.changed:
             if (resource, namespace, name) not in self.stored:
                 raise Problem(404, "NotFound", f'{resource} "{name}" not found')
-            return copy.deepcopy(self.stored[resource, namespace, name])
+            return _copy(self.stored[resource, namespace, name])
 
     def delete(
         self,
@@ -119,9 +118,7 @@ class Objects:
             _check_uid(item, body["metadata"].get("uid"))
             own = {key: item["metadata"][key] for key in ("uid", "creationTimestamp", "generation")}
             meta = {**body["metadata"], **own} | ({"namespace": namespace} if namespace else {})
-            return self._update(
-                (resource, namespace, name), item, {**copy.deepcopy(body), "metadata": meta}, subresource
-            )
+            return self._update((resource, namespace, name), item, {**_copy(body), "metadata": meta}, subresource)
 
     def set_status(self, resource: str, namespace: str, name: str, status: Json) -> Json:
         """What a controller or kubelet writes."""
@@ -222,13 +219,13 @@ class Objects:
 
     def _store(self, key: Key, kind: str, item: Json) -> Json:
         self.stored[key] = self.history.note(key, kind, item, self.stored.get(key))
-        return copy.deepcopy(self.stored[key])
+        return _copy(self.stored[key])
 
     def _remove(self, key: Key) -> Json:
         item = self.stored.pop(key)
         if key[0] == "namespaces":
             self.gone_namespaces.add(key[2])
-        return copy.deepcopy(self.history.note(key, "DELETED", item, item))
+        return _copy(self.history.note(key, "DELETED", item, item))
 
 
 def is_running(pod: Json) -> bool:
@@ -243,9 +240,16 @@ def _check_uid(item: Json, uid: str | None) -> None:
         raise Problem(409, "Conflict", f"Precondition failed: UID in precondition: {uid}, UID in object meta: {there}")
 
 
+def _copy(value: Any) -> Any:
+    """JSON apart from its original; the module `copy` takes five times as long."""
+    if isinstance(value, dict):
+        return {key: _copy(each) for key, each in value.items()}
+    return [_copy(each) for each in value] if isinstance(value, list) else value
+
+
 def _merge(target: Any, patch: Any) -> Any:
     if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
+        return _copy(patch)
     merged = dict(target) if isinstance(target, dict) else {}
     for key, value in patch.items():
         if value is None:
