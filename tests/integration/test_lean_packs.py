@@ -51,7 +51,7 @@ def test_every_scenario_in_one_pack_ends_as_in_a_pack_of_its_own(tmp_path: Path)
 
 
 def test_a_member_that_hangs_is_ended_alone(tmp_path: Path) -> None:
-    outcomes = outcomes_of(pack_of_scenarios("success", "hang", "success"), tmp_path, timeout_seconds=6)
+    outcomes = outcomes_of(pack_of_scenarios("success", "hang", "success"), tmp_path, timeout_seconds=12)
     first, hanging, last = (each.ending for each in outcomes)
     assert isinstance(hanging, Failure)
     assert hanging.reason.value == "BacktestTimeout"

@@ -54,7 +54,7 @@ def noop_pack(*parameters: Mapping[str, str]):
 
 def test_members_of_a_mixed_pack_end_each_in_their_own_way(tmp_path: Path) -> None:
     pack = noop_pack(*(parameters for parameters, _, _ in MIXED))
-    ended = run_supervisor(pack, tmp_path / "results", timeout=2)
+    ended = run_supervisor(pack, tmp_path / "results", timeout=5)
     assert (ended.begun, ended.codes) == (len(MIXED), [code for _, code, _ in MIXED])
     endings = [
         NoopEngine().outcome(ended.folder / str(position), request).ending
