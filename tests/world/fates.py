@@ -7,6 +7,7 @@ from enum import StrEnum, unique
 
 from backfleet.core import wire
 from tests.world.kinds import Json
+from tests.world.pod_environment import indexes_of
 
 
 @unique
@@ -35,6 +36,8 @@ class Life:
     fate: Fate
     start_seconds: float
     run_seconds: float
+    victim: int | None = None
+    """The index whose fate it is, where a test wants it; None for the pod's own."""
 
 
 @dataclass(frozen=True)
@@ -53,5 +56,6 @@ class Plan:
         place = tuple(labels.get(key, "") for key in (wire.LABEL_BATCH_UID, wire.LABEL_INDEX, wire.LABEL_ATTEMPT))
         chance = random.Random(f"{self.seed}/{'/'.join(place)}")
         fate = chance.choices([*self.weights], [*self.weights.values()])[0]
-        fate = self.by_index.get(int(place[1] or -1), fate)
-        return Life(fate, chance.uniform(*self.start_seconds), chance.uniform(*self.run_seconds))
+        victim = next((index for index in indexes_of(pod) or [int(place[1] or -1)] if index in self.by_index), None)
+        fate = fate if victim is None else self.by_index[victim]
+        return Life(fate, chance.uniform(*self.start_seconds), chance.uniform(*self.run_seconds), victim)

@@ -9,7 +9,8 @@ from backfleet.core import wire
 from tests.world.clock import text
 from tests.world.fates import Fate, Life
 from tests.world.kinds import Json
-from tests.world.recording import Ending, patience_of, position_of_death
+from tests.world.pod_environment import indexes_of, patience_of
+from tests.world.recording import Ending
 
 RECORD_SECONDS = 1.0
 RETRY_SECONDS = 5.0
@@ -73,7 +74,7 @@ def end_engine(run: PodLife, pod: Json, now: datetime) -> Json:
     if fate in KILLED:
         code, reason = KILLED[fate]
         state = _ended(code, reason, started, now)
-        state["terminated"]["message"] = str(position_of_death(pod))
+        state["terminated"]["message"] = str(_position_of_death(run, pod))
         return {"phase": "Failed", **_engine(state)}
     engine = _engine(_ended(0, "Completed", started, now))
     if fate is Fate.RECORDER_CONFIG:
@@ -99,6 +100,12 @@ def record(run: PodLife, pod: Json, now: datetime) -> Json:
     state = _ended(ending.exit_code, "Error" if ending.exit_code else "Completed", run.ended_at, now)
     state["terminated"]["message"] = ending.message
     return {"phase": "Failed" if ending.exit_code else "Succeeded", **_recorder(state)}
+
+
+def _position_of_death(run: PodLife, pod: Json) -> int:
+    """Return which member ran when the container died: the one whose fate it was, or the one in the middle."""
+    indexes = indexes_of(pod)
+    return indexes.index(run.life.victim) if run.life.victim in indexes else len(indexes) // 2
 
 
 def _engine(state: Json) -> Json:

@@ -16,6 +16,7 @@ from backfleet.recorder.appending import append_rows
 from backfleet.recorder.main import MONOTONIC, run
 from tests.world.fates import Fate
 from tests.world.kinds import Json
+from tests.world.pod_environment import environment_of
 
 KILLED = 137
 
@@ -54,24 +55,6 @@ class Recorder:
             (folder / wire.SHIM_PACK_FILE).write_text(PACK_REPORT % begun)
             code = run(environment, append_rows, MONOTONIC)
             return Ending(code, last_word.read_text() if last_word.exists() else "")
-
-
-def environment_of(pod: Json, container: str) -> dict[str, str]:
-    """A container's variables that have their values in its pod."""
-    spec = pod["spec"]
-    (found,) = [each for each in [*spec["initContainers"], *spec["containers"]] if each["name"] == container]
-    return {each["name"]: each["value"].replace("$$", "$") for each in found["env"] if "value" in each}
-
-
-def patience_of(pod: Json) -> float:
-    """For how many seconds the pod's recorder tries."""
-    return float(environment_of(pod, wire.CONTAINER_RECORDER)[wire.ENV_RECORDER_PATIENCE])
-
-
-def position_of_death(pod: Json) -> int:
-    """Return which member ran when the container died: the one in the middle."""
-    pack = PackRequest.from_json(environment_of(pod, wire.CONTAINER_RECORDER)[wire.ENV_PACK])
-    return len(pack.members) // 2
 
 
 def leave_files(folder: Path, request: BacktestRequest, fate: Fate, started: datetime, finished: datetime) -> None:

@@ -48,3 +48,9 @@ def test_a_member_that_kills_its_container_fails_alone(clocked_database: Clocked
         assert sorted(scene.rows.results) == [(uid, index) for index in range(1, 9)]
     failed = clocked_database.read("SELECT index, reason FROM backtest_jobs WHERE state = 'failed'")
     assert [tuple(row) for row in failed] == [(0, "EngineCrash")]
+    others = clocked_database.read(
+        "SELECT max(attempt_count), sum(charged + uncharged) FROM backtest_jobs WHERE index > 0"
+    )
+    assert [tuple(map(int, row)) for row in others] == [(2, 0)], (
+        "it is tried again alone, and nothing counts against them"
+    )
