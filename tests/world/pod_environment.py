@@ -19,7 +19,7 @@ def patience_of(pod: Json) -> float:
 
 def indexes_of(pod: Json) -> list[int]:
     """Return the indexes of the pack that a pod runs, in order. A pod of somebody else has none."""
-    containers = [each["name"] for each in pod["spec"].get("containers", [])]
+    containers = [each["name"] for each in pod.get("spec", {}).get("containers", [])]
     if wire.CONTAINER_RECORDER not in containers:
         return []
     text = environment_of(pod, wire.CONTAINER_RECORDER).get(wire.ENV_PACK)

@@ -40,6 +40,7 @@ FULL: dict[str, Any] = {
     "finished_at": None,
     "finish": None,
     "max_concurrent": 1,
+    "backtests_per_job": 1,
     "started_at": "2026-11-24T15:01:00Z",
     "pace": "3 per hour",
     "backtests_per_minute": 0.05,
@@ -49,6 +50,7 @@ FULL: dict[str, Any] = {
     "stale_verdicts": 0,
     "engine_versions": [],
     "warnings": [],
+    "advice": [],
     "labels": {"team": "research"},
     "submitter": "ann",
     "message": None,
@@ -165,11 +167,11 @@ def test_the_list_can_be_filtered(api: TestClient, history: History) -> None:
 
 
 def test_every_state_can_be_listed_by_itself(api: TestClient, history: History) -> None:
-    history.accept("running")
     history.accept("suspended", spec={"suspend": True})
     history.accept("counting", spec=COUNTED_LONG)
     for name, reason in (("complete", "AllSucceeded"), ("failed", "NoneSucceeded"), ("cancelled", "Cancelled")):
         history.finish(history.accept(name), reason)
+    history.accept("running")
     for state in ("running", "suspended", "counting", "complete", "failed", "cancelled"):
         assert [b["name"] for b in get(api, BATCHES, state=state)["batches"]] == [state]
     assert get(api, BATCHES, state="pending")["batches"] == []

@@ -41,6 +41,7 @@ def test_a_batch_that_was_not_accepted_yet_is_pending_under_its_name_and_uid(
         "finished_at": None,
         "finish": None,
         "max_concurrent": 4,
+        "backtests_per_job": 1,
         "started_at": None,
         "pace": None,
         "backtests_per_minute": None,
@@ -50,6 +51,7 @@ def test_a_batch_that_was_not_accepted_yet_is_pending_under_its_name_and_uid(
         "stale_verdicts": 0,
         "engine_versions": [],
         "warnings": [],
+        "advice": [],
         "labels": {"team": "research"},
         "submitter": None,
         "message": "the operator has not accepted it yet",
@@ -97,6 +99,7 @@ def test_the_results_of_a_pending_batch_are_an_empty_page(serve: Serve, cluster:
         "stale_verdicts": 0,
         "engine_versions": [],
         "warnings": [],
+        "advice": [],
         "results": [],
         "next_cursor": None,
     }

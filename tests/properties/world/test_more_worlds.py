@@ -3,7 +3,7 @@
 import pytest
 
 from tests.properties.world.stage import Stage
-from tests.properties.world.worlds import EXAMPLES, run_worlds
+from tests.properties.world.worlds import EXAMPLES, Tally, run_worlds
 from tests.support.clocked import ClockedDatabase
 
 
@@ -11,4 +11,6 @@ from tests.support.clocked import ClockedDatabase
 @pytest.mark.timeout(1_200)
 def test_worlds_of_the_second_seed(clocked_database: ClockedDatabase) -> None:
     with Stage.running(clocked_database) as stage:
-        run_worlds(stage, 2, EXAMPLES)
+        tally = Tally()
+        run_worlds(stage, 2, EXAMPLES, tally)
+        assert tally.count >= EXAMPLES

@@ -6,7 +6,7 @@
 import pytest
 
 from tests.properties.world.stage import Stage
-from tests.properties.world.worlds import EXAMPLES, run_worlds
+from tests.properties.world.worlds import EXAMPLES, Tally, run_worlds
 from tests.support.clocked import ClockedDatabase
 
 
@@ -14,4 +14,6 @@ from tests.support.clocked import ClockedDatabase
 @pytest.mark.timeout(1_200)
 def test_worlds_of_the_first_seed(clocked_database: ClockedDatabase) -> None:
     with Stage.running(clocked_database) as stage:
-        run_worlds(stage, 1, EXAMPLES)
+        tally = Tally()
+        run_worlds(stage, 1, EXAMPLES, tally)
+        assert tally.count >= EXAMPLES

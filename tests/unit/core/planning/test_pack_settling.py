@@ -127,11 +127,11 @@ def test_a_pack_holds_one_slot_however_many_it_carries() -> None:
     assert [(each.pack.index, each.pack.size) for each in decision.creates] == [(3, 2)]
 
 
-def test_each_free_slot_gets_a_pack_and_the_last_ones_share_what_is_left() -> None:
+def test_the_free_slots_of_a_pass_share_what_is_left() -> None:
     spec = {"backtestsPerJob": "auto", "maxConcurrent": 3, "parameters": values(20)}
     draft = build_draft(spec=spec, total=20, counters=Counters(succeeded=1), next_index=1, **STARTED)
     (decision,) = share_slots([draft], set(), Limits(max_concurrent=9), {}).values()
-    assert [(each.pack.index, each.pack.size) for each in decision.creates] == [(1, 7), (8, 4), (12, 3)]
+    assert [(each.pack.index, each.pack.size) for each in decision.creates] == [(1, 7), (8, 7), (15, 5)]
 
 
 @pytest.mark.parametrize(
