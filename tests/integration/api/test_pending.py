@@ -99,7 +99,6 @@ def test_the_results_of_a_pending_batch_are_an_empty_page(serve: Serve, cluster:
         "stale_verdicts": 0,
         "engine_versions": [],
         "warnings": [],
-        "advice": [],
         "results": [],
         "next_cursor": None,
     }
