@@ -21,7 +21,7 @@ class Proxy:
     """Applied to every chunk that the server sends."""
     _is_cut: threading.Event = field(default_factory=threading.Event)
     _is_frozen: threading.Event = field(default_factory=threading.Event)
-    _sockets: list[socket.socket] = field(default_factory=list)
+    _sockets: set[socket.socket] = field(default_factory=set)
 
     @classmethod
     @contextmanager
@@ -51,7 +51,7 @@ class Proxy:
     def cut(self) -> None:
         """Reset every connection, and refuse new ones until `restore`."""
         self._is_cut.set()
-        for each in self._sockets:
+        for each in list(self._sockets):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
@@ -81,11 +81,13 @@ class Proxy:
                 client.close()
                 continue
             server.settimeout(None)
-            self._sockets += [client, server]
+            self._sockets |= {client, server}
+            ends = threading.Semaphore(1)
             for source, sink, change in ((client, server, bytes), (server, client, self.rewrite)):
-                threading.Thread(target=self._pump, args=(source, sink, change), daemon=True).start()
+                threading.Thread(target=self._pump, args=(source, sink, change, ends), daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, change: Rewrite) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, change: Rewrite, ends: threading.Semaphore) -> None:
+        """Forward one direction until it ends. The direction that ends last closes both sockets."""
         with suppress(OSError):
             while chunk := source.recv(CHUNK):
                 if not self._is_frozen.is_set():
@@ -93,3 +95,7 @@ class Proxy:
         for each in (source, sink):
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
+        if not ends.acquire(blocking=False):
+            for each in (source, sink):
+                each.close()
+            self._sockets -= {source, sink}

@@ -106,10 +106,10 @@ def _wait(connection: Any, seconds: float) -> None:  # noqa: ANN401 (psycopg2 ha
     """Wait for the server's answer, and give up after `seconds`."""
     deadline = time.monotonic() + seconds
     while (state := connection.poll()) != extensions.POLL_OK:
-        reading = [connection] if state == extensions.POLL_READ else []
-        writing = [connection] if state == extensions.POLL_WRITE else []
+        poller = select.poll()
+        poller.register(connection.fileno(), select.POLLIN if state == extensions.POLL_READ else select.POLLOUT)
         left = deadline - time.monotonic()
-        if left <= 0 or not any(select.select(reading, writing, [], left)):
+        if left <= 0 or not poller.poll(left * 1_000):
             raise psycopg2.OperationalError(f"the database did not answer within {seconds:g} s")
 
 

@@ -1,5 +1,6 @@
 """What all worlds of one test share: an API server, and a Postgres behind a proxy; every world begins with them empty."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -86,7 +87,8 @@ class Stage:
         return self.proxy.url_of(url) if self.is_troubled else url
 
     def begin(self) -> None:
-        """Leave nothing of the last world."""
+        """Leave nothing of the last world: its processes hold connections until they are collected."""
+        gc.collect()
         self.restore_postgres()
         self.database.begin()
         self.database.set_clock(START)
