@@ -64,6 +64,8 @@ class Process:
     is_severed: Callable[[], bool]
     writes_left: int | None = None
     is_alive: bool = True
+    has_lost_fence: bool = False
+    """Its fence was taken, and it has not noticed yet."""
     report: PassReport | None = None
     """Of the last turn; None when it had no pass that came to its end."""
     error: Exception | None = None
@@ -111,6 +113,7 @@ class Process:
         """Break the fence's connection without its knowledge: another process can take it from now on."""
         connection = self.fence._connection
         if connection is not None:
+            self.has_lost_fence = True
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock_all()")
 
@@ -128,6 +131,7 @@ class Process:
 
     def _start_passes(self, epoch: int) -> "Process":
         self.note_holder(self.token)
+        self.has_lost_fence = False
         try:
             self.passes = self._build_passes(epoch)
         except Exception as error:

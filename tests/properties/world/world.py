@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from backfleet.controller.cluster import Cluster
 from backfleet.controller.passes import PassReport
-from backfleet.core.errors import Unavailable
+from backfleet.core.errors import FenceLost, Unavailable
 from backfleet.store.postgres.fence import Fence
 from tests.properties.world.facts import Facts
 from tests.properties.world.monitor import Monitor, attempt_of
@@ -115,7 +115,9 @@ class World(Surroundings):
     def _check_errors(self, process: Process) -> None:
         if process.has_defect:
             self.problems.append(f"a pass failed: {process.error!r}")
-        if process.is_alive and not self.is_excused and isinstance(process.error, Unavailable):
+        is_surprised = process.has_lost_fence and isinstance(process.error, FenceLost)
+        is_excused = self.is_excused or is_surprised
+        if process.is_alive and not is_excused and isinstance(process.error, Unavailable):
             self.problems.append(f"a pass that nothing disturbed did not come to its end: {process.error!r}")
         if process.report is not None and not self.is_excused and process.report.errors:
             self.problems.append(f"batches failed in a pass that nothing disturbed: {process.report.errors}")

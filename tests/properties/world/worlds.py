@@ -11,7 +11,7 @@ from tests.properties.world.machine import WorldMachine
 from tests.properties.world.stage import Stage
 from tests.properties.world.troubles import EveryTrouble
 
-EXAMPLES = 30
+EXAMPLES = 250
 """Worlds from each seed of the tests in CI. Another number leads to other worlds."""
 STEPS = 12
 """The most rules in a world, before it has to end."""
