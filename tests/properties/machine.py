@@ -72,7 +72,7 @@ class OperatorMachine(PackMachine):
     def crash_between_effects(
         self, data: st.DataObject, before: type[Effect], count: int, meanwhile: dict | None
     ) -> None:
-        """The operator dies before an effect of that kind, `count` others of it after the pass began; edits do not wait."""
+        """Let the operator die before the effect of that kind that follows `count` others; edits do not wait."""
         left = [count]
 
         def checkpoint(effect: Effect) -> None:
@@ -92,7 +92,7 @@ class OperatorMachine(PackMachine):
 
     @rule()
     def at_a_quiet_moment_nothing_is_left_to_do(self) -> None:
-        """The plan of an applied plan is empty: whatever is refused or waits is not tried again at the same moment."""
+        """Check that the plan of an applied plan is empty: what is refused or waits is not tried again at the same moment."""
         self.world.pass_time(3)
         self.world.rows.is_slow = False
         for _ in range(QUIET_PASSES):
@@ -119,7 +119,7 @@ class OperatorMachine(PackMachine):
 
     @invariant()
     def silence_is_nobodys_failure(self) -> None:
-        """A start timeout needs a refusal, or a pod that reported a problem: no answer is neither."""
+        """Check that a start timeout has a refusal, or a pod that reported a problem: no answer is neither."""
         for attempt in self.world.rows.attempts.values():
             if attempt.reason is FailureReason.START_TIMEOUT:
                 pack = self.world.rows.packs[attempt.pack_id]
@@ -165,7 +165,7 @@ class OperatorMachine(PackMachine):
             assert record.stale_verdicts == len(stale)
 
     def teardown(self) -> None:
-        """From any state: who can progress does, beside the others' faults; without these every batch ends and leaves nothing."""
+        """Check, from any state: who can progress does, despite others' faults; without these all ends, nothing is left."""
         self.world.cluster.be_silent(None)
         self.world.rows.is_slow = False
         self.whoever_can_progress_does()
@@ -196,7 +196,7 @@ class OperatorMachine(PackMachine):
         raise AssertionError(f"no progress within {sum(PATIENCE)} s: {names}")
 
     def whoever_cannot_start_is_given_up(self) -> None:
-        """A refusal or a problem that stays has an end, which no author has to be there for."""
+        """Check that a refusal or a problem that stays has an end, without any action by an author."""
         batches = self.world.cluster.batches
         refused = {uid for uid in batches if self.world.cannot_start(uid)}
         for seconds in LAST_PATIENCE:
@@ -208,7 +208,7 @@ class OperatorMachine(PackMachine):
         raise AssertionError(f"waits for ever: {[batches[uid]['metadata']['name'] for uid in refused]}")
 
     def add_good_batch(self, count: int = 3) -> str:
-        """A batch that nothing is wrong with, where nothing is refused."""
+        """Add a batch that nothing is wrong with, where nothing is refused."""
         engine = min(self.world.engines)
         for namespace in NAMESPACES:
             uid = self.world.cluster.add_batch(self.spec_of(engine, count), "good", namespace=namespace)

@@ -38,7 +38,7 @@ ANY_EXIT = st.one_of(
 
 @st.composite
 def nearly_good(draw: st.DrawFn) -> bytes:
-    """A good result with one thing in it replaced by anything."""
+    """Draw a good result with one thing in it replaced by anything."""
     body = json.loads(json.dumps(GOOD))
     place = draw(st.sampled_from(["top", "metrics", "curve", "blocks", "texts"]))
     anything = draw(st.one_of(JSON, HOSTILE_TEXT))

@@ -98,7 +98,7 @@ def bars_strategy(draw: st.DrawFn, count: int | None = None) -> Bars:
 
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[BacktestRequest, Series]:
-    """A request, and the bars of as many symbols as its strategy takes, on the same days."""
+    """Draw a request, and the bars of as many symbols as its strategy takes, on the same days."""
     request, bars = draw(REQUESTS), draw(bars_strategy())
     others = STRATEGIES[request.strategy].symbols[1:]
     return request, (bars, *(draw(bars_strategy(len(bars))) for _ in others))
@@ -243,7 +243,7 @@ def test_an_order_is_cut_to_the_most_that_the_cash_pays(shares: int, cash: float
 
 
 def row(bars: Bars, bar: int, ratio: int) -> str:
-    """A line of LEAN's format, as it was before a split by `ratio`."""
+    """Return a line of LEAN's format, as it was before a split by `ratio`."""
     prices = (bars.opens[bar], bars.highs[bar], bars.lows[bar], bars.closes[bar])
     texts = [f"{price * ratio * 10_000:.0f}" for price in prices]
     return f"{bars.days[bar]} 00:00,{','.join(texts)},{bars.volumes[bar] / ratio}\n"

@@ -29,7 +29,7 @@ class _CrashError(BaseException):
 
 @st.composite
 def moves(draw: st.DrawFn) -> list[Callable[[World], None]]:
-    """What happens to a world, in order."""
+    """Draw what happens to a world, in order."""
     made = []
     for kind in draw(st.lists(st.sampled_from(["edit", "edit", "settle", "crash", "late", "delete"]), max_size=8)):
         number = draw(st.integers(0, 1))

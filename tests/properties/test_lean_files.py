@@ -33,7 +33,7 @@ LOGS = st.one_of(
 
 @st.composite
 def nearly_good(draw: st.DrawFn) -> bytes:
-    """A result of LEAN with one thing in it, at any depth, replaced by anything, and perhaps cut."""
+    """Draw a result of LEAN with one thing in it, at any depth, replaced by anything, and perhaps cut."""
     body: Any = json.loads(json.dumps(draw(BODIES)()))
     place = body
     for _ in range(draw(st.integers(0, 5))):

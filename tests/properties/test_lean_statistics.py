@@ -115,7 +115,7 @@ def test_statistics_are_kept_text_for_text(statistics: dict[str, str]) -> None:
 
 
 def read(text: str, form: Form, currency: str | None) -> tuple[Decimal | None, str]:
-    """The value, and the words of the error in its place."""
+    """Return the value, or None with the text of the error."""
     try:
         return parse_statistic(text, form, currency), ""
     except StatisticUnreadable as problem:
@@ -123,7 +123,7 @@ def read(text: str, form: Form, currency: str | None) -> tuple[Decimal | None, s
 
 
 def only(source: Source, text: str) -> dict[str, object]:
-    """A result that says nothing but one figure."""
+    """Build a result that holds only one figure."""
     if source.place in PLACES:
         figures: dict[str, object] = {PLACES[source.place]: {source.field: text}}
     else:

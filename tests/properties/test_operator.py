@@ -14,7 +14,7 @@ TIMES = int(os.environ.get("BACKFLEET_WORLDS", "1"))
 
 
 def worlds(machine: type[OperatorMachine], count: int) -> type:
-    """The machine as a test over that many generated worlds."""
+    """Return the machine as a test over that many generated worlds."""
     machine.TestCase.settings = settings(
         max_examples=count * TIMES,
         stateful_step_count=30,

@@ -35,7 +35,7 @@ TYPES = st.sampled_from(list(ParameterType))
 
 
 def refusal(call):
-    """The SpecInvalid that a call ends with, or None; any other exception fails the test."""
+    """Return the SpecInvalid that a call ends with, or None; any other exception fails the test."""
     try:
         call()
     except SpecInvalid as error:
@@ -44,7 +44,7 @@ def refusal(call):
 
 
 def as_stored(value):
-    """A value as JSON that an API server may give back: a number, or its text."""
+    """Return a value as JSON that an API server may give back: a number, or its text."""
     return str(value) if isinstance(value, Decimal) else value
 
 
@@ -58,7 +58,7 @@ def lists(draw, name):
 
 @st.composite
 def ranges(draw, name):
-    """A range in whole units of a power of ten, so that its values are known without decimals."""
+    """Draw a range in whole units of a power of ten, so that its values are known without decimals."""
     exponent = draw(st.integers(-6, 2))
     start, step, count = draw(st.integers(-999, 999)), draw(st.integers(1, 99)), draw(st.integers(1, 4))
     beyond = draw(st.integers(0, step - 1))

@@ -42,7 +42,7 @@ def test_any_text_is_a_constraint_that_can_be_counted_or_spec_invalid(text):
 
 @st.composite
 def sums(draw, depth=3):
-    """An arithmetic text, fully in parentheses, with what it computes from (a, b)."""
+    """Draw an arithmetic text, fully in parentheses, with what it computes from (a, b)."""
     if depth == 0 or draw(st.booleans()):
         return draw(
             st.sampled_from(

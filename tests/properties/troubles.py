@@ -155,7 +155,7 @@ class RefusalTroubles(OperatorMachine):
 
 
 class EditTroubles(OperatorMachine):
-    """People suspend, resume and scale batches beside each other, while Jobs are refused for a moment."""
+    """People suspend, resume and scale batches at the same time, while Jobs are refused for a moment."""
 
     @rule(data=st.data(), meanwhile=MEANWHILE)
     def jobs_are_refused_for_one_pass(self, data: st.DataObject, meanwhile: dict | None) -> None:
@@ -168,7 +168,7 @@ class EditTroubles(OperatorMachine):
     def a_batch_is_suspended_before_its_jobs_are_there(
         self, data: st.DataObject, batch: dict[str, Any], seconds: float
     ) -> None:
-        """Its Jobs are refused, another one uses the slots meanwhile, and it is resumed."""
+        """Refuse the Jobs of a batch, let another one use the slots meanwhile, and resume the first."""
         uid = self.add(**batch) if self.has_room else self.draw_batch(data)
         self.world.cluster.edit_batch(uid, suspend=False)
         with self.world.refusing_jobs():

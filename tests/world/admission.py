@@ -25,7 +25,7 @@ def check_quotas(objects: Objects, resource: str, item: Json) -> None:
 
 
 def refusing(resource: str, message: str, code: int = 403) -> Rule:
-    """A rule that refuses every new object of a resource: 403 as admission does, 422 as validation."""
+    """Build a rule that refuses every new object of a resource: 403 as admission does, 422 as validation."""
 
     def rule(_: Objects, asked: str, item: Json) -> None:
         if asked == resource:

@@ -24,10 +24,10 @@ class Api(Protocol):
         """Keep a call, and take the fault that it meets."""
 
     def answer(self, call: Call, fault: Fault | None) -> Json:
-        """The body of a success; Problem for everything else, Severed for none."""
+        """Return the body of a success; raise Problem for everything else, Severed for no answer."""
 
     def watch(self, call: Call) -> Iterator[Change]:
-        """The events of a watch; Problem for a bad one."""
+        """Yield the events of a watch; raise Problem for a bad one."""
 
     def count(self, length: int) -> None:
         """Count the bytes of a body that is sent."""
@@ -36,7 +36,7 @@ class Api(Protocol):
         """Wait, but not longer than the server lives."""
 
     def date(self) -> float:
-        """What its Date says, in Unix time."""
+        """Return the time in the server's Date header, in Unix time."""
 
 
 class Server(ThreadingHTTPServer):
@@ -48,7 +48,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _handler(api))
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), ConnectionError):  # a client that went away is no error
+        if not isinstance(sys.exception(), ConnectionError):  # a client that went away is not an error
             super().handle_error(request, client_address)
 
 

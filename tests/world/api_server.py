@@ -53,7 +53,7 @@ class ApiServer:
     @classmethod
     @contextmanager
     def running(cls, objects: Objects | None = None) -> Iterator["ApiServer"]:
-        """Answers on a free port of 127.0.0.1 until the block ends."""
+        """Answer on a free port of 127.0.0.1 until the block ends."""
         api = cls(objects=objects or Objects())
         server = Server(api)
         api.url = f"http://127.0.0.1:{server.server_port}"
@@ -83,7 +83,7 @@ class ApiServer:
         return client_of(self.url, token)
 
     def write_kubeconfig(self, path: Path, token: str = TOKEN) -> Path:
-        """A kubeconfig that leads here."""
+        """Write a kubeconfig that leads here."""
         context = {"cluster": "fake", "user": "fake"}
         body = {
             "apiVersion": "v1",
@@ -97,7 +97,7 @@ class ApiServer:
         return path
 
     def rules(self) -> set[tuple[str, str, str]]:
-        """What a Role has to allow for the calls so far."""
+        """Return what a Role has to allow for the calls so far."""
         with self._lock:
             return {call.rule for call in self.calls if call.rule is not None}
 
@@ -123,7 +123,7 @@ class ApiServer:
         self.after_write = after_write
 
     def remove_definition(self) -> None:
-        """The custom resource's definition is deleted, and every batch with it."""
+        """Delete the custom resource's definition, and every batch with it."""
         self.absent.add(wire.GROUP)
         for item in self.objects.all(wire.PLURAL):
             self.objects.delete(wire.PLURAL, item["metadata"]["namespace"], item["metadata"]["name"])
@@ -213,7 +213,7 @@ class ApiServer:
         raise Problem(415, "UnsupportedMediaType", f"{call.method} of {content}")
 
     def _route(self, call: Call) -> Route:
-        """Where a call leads; Problem where nothing is served, or where the rights went with the namespace."""
+        """Return where a call leads; raise Problem where nothing is served, or where the rights went with the namespace."""
         route = call.route
         if route is None or route.resource not in KINDS or route.group in self.absent:
             raise Problem(404, "NotFound", "the server could not find the requested resource")
@@ -224,7 +224,7 @@ class ApiServer:
 
 
 def client_of(url: str, token: str = "") -> ApiClient:
-    """The official client, as `controller.main` configures it."""
+    """Build the official client, as `controller.main` configures it."""
     configuration = Configuration(host=url)
     configuration.retries = 0
     if token:
@@ -233,7 +233,7 @@ def client_of(url: str, token: str = "") -> ApiClient:
 
 
 def selector_of(resource: str, query: dict[str, str]) -> Selector:
-    """What a list or watch asks for; Problem for a field that this resource cannot be selected by."""
+    """Return what a list or watch asks for; raise Problem for a field that this resource cannot be selected by."""
     try:
         return Selector.parse(resource, query.get("labelSelector", ""), query.get("fieldSelector", ""))
     except ValueError as error:

@@ -9,7 +9,7 @@ _DEFINITIONS = "apiextensions.k8s.io"
 
 
 def discover(path: str, absent: Collection[str]) -> Json | None:
-    """The answer to a path of discovery without the absent groups; None for any other path."""
+    """Return the answer to a path of discovery without the absent groups; None for any other path."""
     groups = {each.group: each.version for each in KINDS.values() if each.group} | {_DEFINITIONS: "v1"}
     served = {group: version for group, version in groups.items() if group not in absent}
     if path == "/version":

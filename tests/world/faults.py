@@ -96,7 +96,7 @@ class Fault:
 
 
 def disturb(fault: Fault | None, changes: Iterator[Change]) -> Iterator[Change]:
-    """The events of a watch as a faulty server sends them."""
+    """Yield the events of a watch as a faulty server sends them."""
     match fault.kind if fault else None:
         case "duplicate":
             for change in changes:

@@ -80,7 +80,7 @@ class History:
         seconds: float,
         bookmark_seconds: float | None,
     ) -> Iterator[Change]:
-        """The changes after a version as they come, until the time is over or the server closes.
+        """Yield the changes after a version as they come, until the time is over or the server closes.
 
         An object that begins to match is ADDED; one that stops is DELETED, as it was before with its new version.
         """
@@ -102,7 +102,7 @@ class History:
             yield bookmark(resource, after)
 
     def _wait(self, after: int, seconds: float) -> tuple[list[Change], int]:
-        """The changes after a version, and the newest version; waits so long for the first one."""
+        """Return the changes after a version, and the newest version; wait so long for the first one."""
         with self.changed:
             if self.version <= after and not self.is_closed:
                 self.changed.wait(seconds)
@@ -115,7 +115,7 @@ class History:
 
 
 def bookmark(resource: str, version: int) -> Change:
-    """An event that says only up to which version a watch has come."""
+    """Build an event that says only up to which version a watch has come."""
     kind = KINDS[resource]
     body: dict[str, Any] = {"kind": kind.kind, "apiVersion": kind.api_version}
     return Change(version, (resource, "", ""), "BOOKMARK", {**body, "metadata": {"resourceVersion": str(version)}})

@@ -97,7 +97,7 @@ class JobController:
                 self._release(pod)
 
     def _is_active(self, pod: Json) -> bool:
-        """It takes the place of the Job's pod; a new controller waits for one that is being deleted."""
+        """Report whether it takes the place of the Job's pod; a new controller waits for one that is being deleted."""
         is_leaving = "deletionTimestamp" in pod["metadata"]
         return pod.get("status", {}).get("phase") not in ENDED and not (is_leaving and self.is_old)
 
@@ -171,7 +171,7 @@ def controller_of(item: Json) -> str | None:
 
 
 def condition_in(status: Json, *kinds: str) -> Json | None:
-    """The condition that holds, of one of these types."""
+    """Return the condition that holds, of one of these types."""
     found = (each for each in status.get("conditions", []) if each["type"] in kinds and each["status"] == "True")
     return next(found, None)
 

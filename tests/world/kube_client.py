@@ -75,7 +75,7 @@ class KubeClient:
         return self.call("DELETE", path, options or None).body
 
     def items(self, path: str, **query: str) -> list[Json]:
-        """Every page of a list."""
+        """Return the items of every page of a list."""
         found: list[Json] = []
         token: dict[str, str] = {}
         while True:
@@ -86,7 +86,7 @@ class KubeClient:
             token = {"continue": page["metadata"]["continue"]}
 
     def watch(self, path: str, seconds: float, silence_seconds: float | None = None, **query: str) -> Iterator[Json]:
-        """The events of a watch until the server ends it, or is silent for longer than `silence_seconds`."""
+        """Yield the events of a watch until the server ends it, or is silent for longer than `silence_seconds`."""
         asked = {"watch": "true", "timeoutSeconds": f"{seconds:g}", **query}
         waits = (self.timeouts[0], silence_seconds or seconds + self.timeouts[1])
         response = self._request("GET", path, None, "application/json", asked, waits)

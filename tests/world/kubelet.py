@@ -72,14 +72,14 @@ class Kubelet:
                     self.kube.delete(path)
 
     def lose(self, node: str) -> None:
-        """The machine is gone with all that ran on it; its node stays until somebody deletes it."""
+        """Lose the machine with all that ran on it; its node stays until somebody deletes it."""
         self.cut_off.add(node)
         for uid, pod in self.pods.items():
             if pod["spec"]["nodeName"] == node and uid in self.lives:
                 self.lives[uid].step = None
 
     def reconnect(self, node: str) -> None:
-        """A node that was cut off reports what has happened meanwhile."""
+        """Let a node that was cut off report what has happened meanwhile."""
         self.cut_off.discard(node)
         self.renew()
         self._be_ready(node)

@@ -42,7 +42,7 @@ class KubernetesWorld:
         is_old: bool = False,
         seed: int = 0,
     ) -> Iterator["KubernetesWorld"]:
-        """A cluster with these nodes, until the block ends; `is_old` as in Kubernetes 1.20."""
+        """Run a cluster with these nodes, until the block ends; `is_old` as in Kubernetes 1.20."""
         objects = Objects(clock=Clock(START), chance=random.Random(seed))
         with ApiServer.running(objects) as api:
             kube = KubeClient(api.client("kubelet"))
@@ -54,7 +54,7 @@ class KubernetesWorld:
     def begin(
         cls, api: ApiServer, records: Records, plan: Plan, nodes: Sequence[str] = ("fake-0",), *, seed: int = 0
     ) -> "KubernetesWorld":
-        """A new cluster on a server that runs. Its kubelet calls without HTTP, which costs least."""
+        """Begin a new cluster on a server that runs. Its kubelet calls without HTTP, which costs least."""
         objects = Objects(clock=Clock(START), chance=random.Random(seed))
         api.begin(objects)
         kubelet = Kubelet(DirectClient(api), records, plan, nodes, objects.clock.now)

@@ -16,7 +16,7 @@ CAPACITY = {"cpu": "1000", "memory": "4000Gi", "ephemeral-storage": "40000Gi", "
 
 
 def build_node(name: str, now: datetime) -> Json:
-    """A node that is ready."""
+    """Build a node that is ready."""
     conditions = [
         _condition("Ready", "True", "KubeletReady", now),
         _condition("MemoryPressure", "False", "KubeletHasSufficientMemory", now),
@@ -39,7 +39,7 @@ def build_lease(name: str, now: datetime) -> Json:
 
 
 def renewal(now: datetime) -> Json:
-    """The change by which a lease is renewed."""
+    """Build the change by which a lease is renewed."""
     return {"spec": {"renewTime": f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"}}
 
 

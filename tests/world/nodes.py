@@ -79,7 +79,7 @@ def schedule(objects: Objects) -> None:
 
 
 def _fitting(node: Json, spec: Json, load: Counter[str]) -> str | None:
-    """The node's name if it takes such a pod."""
+    """Return the node's name if it takes such a pod."""
     name, labels = node["metadata"]["name"], node["metadata"].get("labels", {})
     is_chosen = all(labels.get(key) == value for key, value in spec.get("nodeSelector", {}).items())
     taints = [each for each in node.get("spec", {}).get("taints", []) if each["effect"] != "PreferNoSchedule"]

@@ -102,7 +102,7 @@ class Objects:
             return self._store((resource, namespace, name), "MODIFIED", item)
 
     def merge(self, resource: str, namespace: str, name: str, patch: Json, subresource: str = "") -> Json:
-        """A merge patch (RFC 7386); through `status` nothing but the status changes, else nothing but the rest."""
+        """Apply a merge patch (RFC 7386); through `status` only the status changes, else only the rest."""
         with self.history.changed:
             item = self.get(resource, namespace, name)
             uid = patch.get("metadata", {}).get("uid")
@@ -112,7 +112,7 @@ class Objects:
             return self._update((resource, namespace, name), item, _merge(item, patch), subresource)
 
     def replace(self, resource: str, namespace: str, name: str, body: Json, subresource: str = "") -> Json:
-        """An update by the whole object; Conflict when it is made from an old version."""
+        """Update the whole object; raise Conflict when the update is made from an old version."""
         with self.history.changed:
             item = self.get(resource, namespace, name)
             _check_uid(item, body["metadata"].get("uid"))
@@ -121,11 +121,11 @@ class Objects:
             return self._update((resource, namespace, name), item, {**_copy(body), "metadata": meta}, subresource)
 
     def set_status(self, resource: str, namespace: str, name: str, status: Json) -> Json:
-        """What a controller or kubelet writes."""
+        """Write a status, as a controller or kubelet does."""
         return self.merge(resource, namespace, name, {"status": status}, "status")
 
     def all(self, resource: str, namespace: str = "") -> list[Json]:
-        """Every object of a resource, as the controllers see them: not to be changed."""
+        """Return every object of a resource, as the controllers see them: not to be changed."""
         with self.history.changed:
             return list(self._items(resource, namespace).values())
 
@@ -138,7 +138,7 @@ class Objects:
         token: str = "",
         version: int = 0,
     ) -> Page:
-        """Items at the version of the first page; Problem 410 when that is forgotten, with a token that goes on from now.
+        """Return items at the version of the first page; raise Problem 410, with a token to go on from now, when it is forgotten.
 
         `version` asks for the list as it was then.
         """
@@ -169,7 +169,7 @@ class Objects:
         seconds: float = 30.0,
         bookmark_seconds: float | None = None,
     ) -> Iterator[Change]:
-        """The changes after a version as they come; without one (0), first what is there."""
+        """Yield the changes after a version as they come; without one (0), first what is there."""
         there: list[Change] = []
         if not after:
             page = self.page(resource, namespace, selector)
@@ -229,7 +229,7 @@ class Objects:
 
 
 def is_running(pod: Json) -> bool:
-    """A kubelet has it, and it has not ended."""
+    """Report whether a kubelet has it, and it has not ended."""
     phase = pod.get("status", {}).get("phase")
     return bool(pod.get("spec", {}).get("nodeName")) and phase not in ("Succeeded", "Failed")
 
@@ -241,7 +241,7 @@ def _check_uid(item: Json, uid: str | None) -> None:
 
 
 def _copy(value: Any) -> Any:
-    """JSON apart from its original; the module `copy` takes five times as long."""
+    """Copy JSON; the module `copy` takes five times as long."""
     if isinstance(value, dict):
         return {key: _copy(each) for key, each in value.items()}
     return [_copy(each) for each in value] if isinstance(value, list) else value

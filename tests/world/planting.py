@@ -29,7 +29,7 @@ def plant(bug: str, folder: Path) -> None:
 
 
 def run_tests(folder: Path, *arguments: str) -> tuple[int, str]:
-    """The exit code of pytest in a repository, and what it printed; 1 when a test failed."""
+    """Run pytest in a repository, and return its exit code and what it printed; the code is 1 when a test failed."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *arguments]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     environment.pop("COVERAGE_PROCESS_CONFIG", None)

@@ -54,7 +54,7 @@ class PodLife:
 
 
 def start(run: PodLife, pod: Json, now: datetime) -> Json:
-    """The engine starts, or waits for ever."""
+    """Start the engine, or let it wait for ever."""
     fate, image = run.life.fate, WAITING.get(run.life.fate)
     if image is not None:
         run.step = None
@@ -65,7 +65,7 @@ def start(run: PodLife, pod: Json, now: datetime) -> Json:
 
 
 def end_engine(run: PodLife, pod: Json, now: datetime) -> Json:
-    """The engine's container ends, and the recorder's begins unless the pod is over."""
+    """End the engine's container, and begin the recorder's unless the pod is over."""
     fate, started = run.life.fate, run.started_at
     run.ended_at = now
     run.step = None
@@ -84,7 +84,7 @@ def end_engine(run: PodLife, pod: Json, now: datetime) -> Json:
 
 
 def record(run: PodLife, pod: Json, now: datetime) -> Json:
-    """The recorder offers the outcome, again and again while Postgres is away and its patience lasts; then the pod ends."""
+    """Offer the outcome, again and again while Postgres is away and the recorder's patience lasts; then end the pod."""
     fate = run.life.fate
     if fate is Fate.RECORDER_SILENT:
         ending = Ending(0, "")

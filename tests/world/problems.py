@@ -18,5 +18,5 @@ class Problem(Exception):
 
 
 def expired(message: str, meta: Json | None = None) -> Problem:
-    """410: what is asked for is older than what the server still has."""
+    """Build a Problem 410: what is asked for is older than what the server still has."""
     return Problem(410, "Expired", message, meta)

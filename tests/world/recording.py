@@ -58,7 +58,7 @@ class Recorder:
 
 
 def leave_files(folder: Path, request: BacktestRequest, fate: Fate, started: datetime, finished: datetime) -> None:
-    """What the engine and the shim leave in the folder of a member."""
+    """Leave in the folder of a member what the engine and the shim leave there."""
     code, kills = 0, 0
     if fate is Fate.OOM_IN_ENGINE:
         code, kills = KILLED, 1
@@ -73,7 +73,7 @@ def leave_files(folder: Path, request: BacktestRequest, fate: Fate, started: dat
 
 
 def _as_noop(request: BacktestRequest) -> BacktestRequest:
-    """The same for the engine `noop`, whose results `bars` could have left too."""
+    """Return the same for the engine `noop`, whose results `bars` could have left too."""
     return (
         request if request.strategy == noop.STRATEGY else replace(request, strategy=noop.STRATEGY, parameter_texts={})
     )

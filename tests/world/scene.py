@@ -59,7 +59,7 @@ class Scene:
             yield cls(world, rows)
 
     def operator(self, token: str = "operator", **settings: Any) -> Operator:
-        """A process of the operator, whose calls carry a token; when that is severed, it dies before its next effect."""
+        """Build a process of the operator, whose calls carry a token; when that is severed, it dies before its next effect."""
         api, clock = self.world.api, self.world.objects.clock
 
         def die_if_severed(_: Effect) -> None:
@@ -122,14 +122,14 @@ class Scene:
         return sorted((int(each[wire.LABEL_INDEX]), int(each[wire.LABEL_ATTEMPT])) for each in labels)
 
     def turn(self, operator: Turning) -> None:
-        """A pass, and what it leads to at once."""
+        """Run a pass, and what it leads to at once."""
         operator.turn()
         self.world.settle()
         phases = [pod["status"]["phase"] for pod in self.world.objects.all("pods")]
         self.most_alive = max(self.most_alive, len([each for each in phases if each in ("Pending", "Running")]))
 
     def run(self, operator: Turning, until: Callable[[], object], turns: int = 60) -> None:
-        """Passes and time until something holds; AssertionError when it does not in so many turns."""
+        """Run passes and let time pass until something holds; raise AssertionError when it does not in so many turns."""
         for _ in range(turns):
             self.turn(operator)
             if until():
@@ -138,6 +138,6 @@ class Scene:
         raise AssertionError(f"not within {turns} turns: {self.status}")
 
     def run_to_its_end(self, operator: Turning, turns: int = 60) -> dict[str, Any]:
-        """The status of the batch `demo` when every batch has finished."""
+        """Return the status of the batch `demo` when every batch has finished."""
         self.run(operator, lambda: self.is_finished, turns)
         return self.status

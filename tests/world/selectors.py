@@ -34,7 +34,7 @@ class Selector:
 
     @classmethod
     def parse(cls, resource: str, labels: str, fields: str) -> "Selector":
-        """ValueError for what the server answers with 400."""
+        """Parse selectors; raise ValueError for what the server answers with 400."""
         by_field = tuple(_parse_term(term) for term in fields.split(",") if term)
         for name, _ in by_field:
             if name not in FIELDS.get(resource, _METADATA):
@@ -74,7 +74,7 @@ def _parse_term(term: str) -> tuple[str, Test]:
 
 
 def _value(item: Json, path: str) -> str:
-    """A field that is absent is the empty text."""
+    """Return the value of a field; one that is absent is the empty text."""
     value: Any = item
     for part in path.split("."):
         value = value.get(part) if isinstance(value, dict) else None

@@ -29,7 +29,7 @@ def kube(api: ApiServer) -> KubeClient:
 
 @pytest.fixture
 def control_plane(api: ApiServer) -> ControlPlane:
-    """The controllers, and a node that is never lost and takes no pod by itself."""
+    """Build the controllers, and a node that is never lost and takes no pod by itself."""
     api.objects.create("nodes", "", build_node("node-1", START))
     api.objects.create("leases", LEASES, build_lease("node-1", MUCH_LATER))
     return ControlPlane(api.objects)

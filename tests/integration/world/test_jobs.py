@@ -20,7 +20,7 @@ def job(name: str = "a", **spec: Any) -> dict[str, Any]:
 
 
 def start(api: ApiServer, kube: KubeClient, control_plane: ControlPlane, **spec: Any) -> dict[str, Any]:
-    """A Job whose pod a kubelet runs; the pod."""
+    """Create a Job whose pod a kubelet runs, and return the pod."""
     kube.create(JOBS, job(**spec))
     control_plane.settle()
     (pod,) = kube.items(PODS)

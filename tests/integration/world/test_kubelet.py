@@ -68,7 +68,7 @@ Run = Callable[[Fate], KubernetesWorld]
 
 @pytest.fixture
 def run(notes: Notes) -> Iterator[Run]:
-    """Begins a world with a Job of that fate."""
+    """Begin a world with a Job of that fate."""
     worlds = []
 
     def begin(fate: Fate) -> KubernetesWorld:
@@ -101,7 +101,7 @@ def job_of(world: KubernetesWorld) -> Json:
 
 
 def reason_of(world: KubernetesWorld) -> str | None:
-    """What the operator would say of a failed Job without an outcome; None while it has not failed."""
+    """Return the reason that the operator would give a failed Job without an outcome; None while it has not failed."""
     job = parse_job(job_of(world))
     if job.state.name != "FAILED":
         return None

@@ -24,7 +24,7 @@ def seen(events: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> list[tuple[
 
 
 def until_closed(api: ApiServer, events: Iterator[dict[str, Any]], act: Callable[[], object]) -> list[dict[str, Any]]:
-    """What a watch sent by the time at which the server has sent all that `act` led to."""
+    """Return what a watch has sent by the time the server has sent all that `act` led to."""
     got: list[dict[str, Any]] = []
     reader = threading.Thread(target=lambda: got.extend(events), daemon=True)
     reader.start()

@@ -68,7 +68,7 @@ class Facts:
 
 
 def wrong_counters(facts: Facts) -> Iterator[str]:
-    """Batches whose row counts otherwise than its backtests and results do."""
+    """Find batches whose row has other counts than its backtests and results."""
     for batch in facts.batches:
         states = Counter(each["state"] for each in facts.backtests if each["batch_uid"] == batch["uid"])
         results = [each for each in facts.results if each["batch_uid"] == batch["uid"]]
@@ -91,7 +91,7 @@ def wrong_counters(facts: Facts) -> Iterator[str]:
 
 
 def repeated_attempts(facts: Facts) -> Iterator[str]:
-    """Backtests whose attempts are not numbered from 1 on without a gap, one after the end of the other."""
+    """Find backtests whose attempts are not numbered from 1 on without a gap, one after the end of the other."""
     numbers: dict[str, list[int]] = {}
     for each in facts.attempts:
         numbers.setdefault(each["backtest_id"], []).append(each["number"])
@@ -107,7 +107,7 @@ def repeated_attempts(facts: Facts) -> Iterator[str]:
 
 
 def runs_after_success(facts: Facts) -> Iterator[str]:
-    """Attempts that were launched although an earlier one had succeeded."""
+    """Find attempts that were launched although an earlier one had succeeded."""
     first: dict[str, datetime] = {}
     for each in facts.outcomes:
         if each["kind"] == "succeeded":
@@ -145,7 +145,7 @@ def overdue_attempts(facts: Facts, limits: Limits, uids: Collection[str]) -> Ite
 
 
 def lost_successes(facts: Facts) -> Iterator[str]:
-    """Backtests of batches that ran to their end which are not succeeded, though a success was recorded in time."""
+    """Find backtests of batches that ran to their end which are not succeeded, though a success was recorded in time."""
     ended = {each["uid"]: each["finished_at"] for each in facts.batches if each["state"] == "finished"}
     states = {each["id"]: each for each in facts.backtests}
     for each in facts.outcomes:

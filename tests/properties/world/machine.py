@@ -83,7 +83,7 @@ class WorldMachine(RuleBasedStateMachine):
 
     @rule()
     def at_a_quiet_moment_nothing_is_left_to_do(self) -> None:
-        """The plan of an applied plan is empty: whatever is refused or waits is not tried again at the same moment."""
+        """Check that the plan of an applied plan is empty: what is refused or waits is not tried again at the same moment."""
         self.world.advance(3)
         self.be_quiet()
 
@@ -162,7 +162,7 @@ class WorldMachine(RuleBasedStateMachine):
             raise
 
     def end(self) -> None:
-        """From any state, who can progress does, next to the others' troubles; then every batch ends and leaves nothing."""
+        """Check, from any state: who can progress does, despite others' troubles; then all batches end, nothing is left."""
         self.stage.restore_postgres()
         if any(not self.world.can_progress(uid) for uid in self.world.batches):
             self.whoever_can_progress_does()
@@ -184,7 +184,7 @@ class WorldMachine(RuleBasedStateMachine):
         )
 
     def whoever_cannot_start_is_given_up(self) -> None:
-        """A refusal that stays has an end, which no author has to be there for."""
+        """Check that a refusal that stays has an end, without any action by an author."""
         refused = [
             uid
             for uid, batch in self.world.batches.items()
@@ -203,7 +203,7 @@ class WorldMachine(RuleBasedStateMachine):
         check_none(facts.lost_successes(self.world.facts))
 
     def nothing_is_left(self) -> None:
-        """Jobs and pods go when their time is over, and then no pass has anything to do."""
+        """Check that Jobs and pods go when their time is over, and that no pass has anything to do then."""
         objects = self.world.kube.objects
         assert self.run(lambda: not objects.all("jobs") and not objects.all("pods"), 900), "Jobs or pods are left"
         self.be_quiet()
@@ -233,7 +233,7 @@ class WorldMachine(RuleBasedStateMachine):
         return self.world.run(is_over, seconds)
 
     def is_finished(self, uid: str) -> bool:
-        """Its custom resource says so, or that it is refused; or it is gone."""
+        """Report whether its custom resource says that it is finished or refused, or is gone."""
         batch = self.world.batches.get(uid)
         if batch is None:
             return True

@@ -40,7 +40,7 @@ class Monitor:
     _read: int = 0
 
     def begin_pass(self) -> None:
-        """From here on, edits of a batch may come too late for the pass."""
+        """Note the limits of now: from here on, edits of a batch may come too late for the pass."""
         self.allowed = {uid: limit_of(batch) for uid, batch in self._batches().items()}
 
     def look(self) -> None:
@@ -54,7 +54,7 @@ class Monitor:
         self._read = len(changes)
 
     def alive(self, now: datetime) -> set[Attempt]:
-        """Attempts with an unfinished Job or a pod that has not ended, without those that are excepted."""
+        """Return attempts with an unfinished Job or a pod that has not ended, without those that are excepted."""
         jobs = {
             attempt_of(job) for job in self.jobs.values() if self._is_unfinished(job) and not self._is_lost(job, now)
         }
@@ -62,7 +62,7 @@ class Monitor:
         return (jobs | pods) - self.late
 
     def unfinished(self, now: datetime) -> dict[tuple[str, int], set[int]]:
-        """Numbers of attempts whose Job is unfinished and wanted, by backtest."""
+        """Return the numbers of attempts whose Job is unfinished and wanted, by backtest."""
         found: dict[tuple[str, int], set[int]] = defaultdict(set)
         for job in self.jobs.values():
             uid, index, number = attempt_of(job)
@@ -119,7 +119,7 @@ class Monitor:
         return condition_of(job, "Complete", "Failed") is None and job["metadata"]["uid"] not in self.terminal
 
     def _is_lost(self, item: Json, now: datetime) -> bool:
-        """Its node is lost: it is unfinished long after its deadline."""
+        """Report whether its node is lost: it is unfinished long after its deadline."""
         seconds = int(item["metadata"]["annotations"][wire.ANNOTATION_DEADLINE])
         return now >= parse(item["metadata"]["creationTimestamp"]) + timedelta(seconds=seconds) + self.overdue
 
@@ -128,7 +128,7 @@ class Monitor:
 
 
 def is_ours(item: Json) -> bool:
-    """The operator, or the Job controller for it, made this object; a stranger's copy of our labels has no owner."""
+    """Report whether the operator, or the Job controller for it, made this object; a copy of our labels has no owner."""
     labels = item["metadata"].get("labels", {})
     return wire.LABEL_ATTEMPT in labels and bool(item["metadata"].get("ownerReferences"))
 

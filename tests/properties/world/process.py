@@ -171,7 +171,7 @@ class Process:
 
 
 def limits_for(settings: Settings) -> Limits:
-    """The settings' limits, with waits that make worlds short."""
+    """Return the settings' limits, with waits that make worlds short."""
     return replace(
         limits_of(settings), overdue_seconds=60, uncharged_attempts=2, first_look_seconds=5.0, last_look_seconds=10.0
     )

@@ -94,19 +94,19 @@ class Stage:
         self.database.set_clock(START)
 
     def client(self, token: str) -> ApiClient:
-        """One client for each token, so that worlds use the connections of those before."""
+        """Return the one client for each token, so that worlds use the connections of those before."""
         if token not in self.clients:
             self.clients[token] = self.api.client(token)
         return self.clients[token]
 
     def cut_postgres(self) -> None:
-        """Postgres is away: every connection breaks, and no new one is made."""
+        """Take Postgres away: break every connection, and allow no new one."""
         self.is_troubled = True
         self.proxy.cut()
         self._end_sessions()
 
     def make_read_only(self) -> None:
-        """A standby answers in place of Postgres, as after a failover."""
+        """Let a standby answer in place of Postgres, as after a failover."""
         self.is_troubled = True
         self.database.run(_READ_ONLY.format(self.database.database.name))
         self._end_sessions()
@@ -117,7 +117,7 @@ class Stage:
         self.cutter.left, self.cutter.tag = times, tag
 
     def restore_postgres(self) -> None:
-        """Postgres is as it should be, and nobody holds the fence by a connection that is gone."""
+        """Restore Postgres, and end every session, so that no lost connection holds the fence."""
         if not self.is_troubled:
             return
         self.is_troubled, self.cutter.tag = False, b""

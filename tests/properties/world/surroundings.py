@@ -120,7 +120,7 @@ class Surroundings:
             self.kube.objects.delete(wire.PLURAL, batch["metadata"]["namespace"], batch["metadata"]["name"], uid)
 
     def forbid(self, namespace: str) -> None:
-        """The operator's rights in a namespace are taken away."""
+        """Take away the operator's rights in a namespace."""
         self.forbidden.add(namespace)
         for method in ("GET", "POST", "PATCH", "DELETE"):
             self.api.faults.append(
@@ -146,7 +146,7 @@ class Surroundings:
         self.strangers.clear()
 
     def heal_nodes(self) -> None:
-        """Nodes that are cut off come back; machines that are gone are replaced."""
+        """Bring back nodes that are cut off, and replace machines that are gone."""
         kubelet = self.kube.kubelet
         for node in sorted(self.lost):
             self.kube.objects.delete("nodes", "", node)

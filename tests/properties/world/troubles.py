@@ -77,7 +77,7 @@ class PeopleTroubles(WorldMachine):
     @precondition(lambda self: self.world.batches)
     @trouble(data=st.data(), batch=BATCHES, again=st.booleans())
     def a_batch_is_deleted(self, data: st.DataObject, batch: dict[str, Any], again: bool) -> None:
-        """And another one is perhaps applied under its name."""
+        """Delete a batch, and perhaps apply another one under its name."""
         uid = self.draw_batch(data)
         meta = self.world.batches[uid]["metadata"]
         self.world.delete(uid)
@@ -176,7 +176,7 @@ class ProcessTroubles(WorldMachine):
 
     @trouble(writes=st.integers(1, 8))
     def the_operator_dies_with_a_write(self, writes: int) -> None:
-        """It dies as soon as it has done so many, in one of its next turns, and hears no answer to the last one."""
+        """Let it die as soon as it has done so many writes, in one of its next turns, without an answer to the last one."""
         process = self.world.operator()
         process.writes_left = writes
         for _ in range(3):
@@ -202,7 +202,7 @@ class ProcessTroubles(WorldMachine):
 
     @trouble(moment=MOMENTS)
     def another_operator_takes_over_in_the_middle_of_a_pass(self, moment: tuple[str, int]) -> None:
-        """The first one has lost the connection of its fence, and does not know."""
+        """Let another operator take over when the first one has lost the connection of its fence, and does not know."""
         first = self.world.operator()
         others = [each for each in self.world.processes if each is not first]
 

@@ -81,13 +81,13 @@ class World(Surroundings):
         return process
 
     def operator(self) -> Process:
-        """The process that works, or would: a new one where none lives."""
+        """Return the process that works, or would: a new one where none lives."""
         if not self.processes:
             return self.start()
         return next((each for each in self.processes if each.token == self.holder), self.processes[0])
 
     def restart(self) -> None:
-        """All processes end, and a new one begins, with the settings of now."""
+        """End all processes, and begin a new one, with the settings of now."""
         for process in self.processes:
             process.die()
         self.processes.clear()
@@ -123,7 +123,7 @@ class World(Surroundings):
             self.problems.append(f"batches failed in a pass that nothing disturbed: {process.report.errors}")
 
     def _check_reads(self, calls: Sequence[Call], sent: int, there: int) -> None:
-        """Reads follow from what lives: lists of each namespace, and one Job by name for each live attempt or refused write."""
+        """Check that reads follow from what lives: lists of each namespace, one Job for each live attempt or refused write."""
         reads = len([call for call in calls if call.method == "GET"])
         objects = there + len(self.kube.objects.stored)
         live = len([each for each in self.facts.attempts if each["state"] in ("launching", "running")])
@@ -189,7 +189,7 @@ class World(Surroundings):
         return min((each for each in ahead if each > 0), default=LONGEST_STEP_SECONDS)
 
     def run(self, until: Callable[[], bool], seconds: float) -> bool:
-        """Turns and time until something holds; False if it does not within these seconds."""
+        """Turn and let time pass until something holds; return False if it does not within these seconds."""
         began = self.now
         while True:
             self.turn()
