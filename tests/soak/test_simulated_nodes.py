@@ -93,7 +93,7 @@ def manifest() -> dict[str, Any]:
 
 
 @pytest.mark.timeout(3600)
-def test_a_thousand_jobs_end_and_none_twice(local: LocalBackfleet, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_thousand_jobs_end_and_none_twice(local: LocalBackfleet, capfd: pytest.CaptureFixture[str]) -> None:
     install(local, *PLACES)
     live = connect(local)
     local.forward_service(PORT, "backfleet-postgres", 5432)
@@ -106,7 +106,7 @@ def test_a_thousand_jobs_end_and_none_twice(local: LocalBackfleet, capsys: pytes
             if following.done():
                 following.result()
             status = live.batch("thousand").get("status", {})
-            with capsys.disabled():
+            with capfd.disabled():
                 print(f"  {time.monotonic() - began:5.0f} s  {status.get('progress', '')}", flush=True)
             return bool(status.get("finishedAt"))
 
@@ -114,7 +114,7 @@ def test_a_thousand_jobs_end_and_none_twice(local: LocalBackfleet, capsys: pytes
         status = live.batch("thousand")["status"]
         live.delete("thousand")
         wait_until("nothing is left", lambda: not live.jobs(uid) and not live.pods(uid), 120)
-    with capsys.disabled():
+    with capfd.disabled():
         print(f"{time.monotonic() - began:.0f} s, {status['succeeded']} succeeded, {status['failed']} failed")
     assert status["succeeded"] + status["failed"] == COUNT
     assert {attempt: times for attempt, times in plan.begun.items() if times > 1} == {}
