@@ -42,8 +42,3 @@ def empty_database(postgres_server: PostgresServer) -> Iterator[Database]:
     """Yield a fresh database without a schema."""
     with Database.create(postgres_server, None) as created:
         yield created
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest tests first, so that no worker is left with both of them at the end."""
-    items.sort(key=lambda each: "properties/world/" not in each.nodeid)
