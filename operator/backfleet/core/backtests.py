@@ -12,6 +12,8 @@ from backfleet.core.reasons import FailureReason
 
 PROVENANCE_ENGINE, PROVENANCE_VERSION, PROVENANCE_IMAGE = "engine", "engineVersion", "engineImage"
 """Keys of a result's provenance: what computed it."""
+PROVENANCE_FINGERPRINT = "fingerprint"
+"""Key of a result's provenance: digests by which two runs of one backtest are compared, `name=digest` separated by spaces."""
 
 
 @unique

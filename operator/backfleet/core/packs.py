@@ -67,13 +67,14 @@ class PackRequest:
     """What one Job must compute: requests that differ in their parameters alone. There is at least one member.
 
     `common` is the request of each member without its parameters. With the batch's `space` the text may name members by
-    their indexes.
+    their indexes. If it `is_warm`, an engine that can do so runs its members in one process.
     """
 
     batch_uid: str
     common: BacktestRequest
     members: tuple[Member, ...]
     space: ParameterSpace | None = field(default=None, compare=False)
+    is_warm: bool = False
 
     @property
     def requests(self) -> Iterator[BacktestRequest]:
@@ -100,7 +101,8 @@ class PackRequest:
         forms = [{"names": names, "rows": [[each.parameter_texts[name] for name in names] for each in self.members]}]
         if self.space is not None:
             forms.append(self.space.to_json())
-        head = {"batch": self.batch_uid, "request": json.loads(self.common.to_json()), "members": runs}
+        warm = {"warm": True} if self.is_warm else {}
+        head = {"batch": self.batch_uid, "request": json.loads(self.common.to_json()), "members": runs, **warm}
         texts = (json.dumps({**head, **form}, separators=(",", ":"), ensure_ascii=False) for form in forms)
         return min(texts, key=len)
 
@@ -118,7 +120,10 @@ class PackRequest:
             for (index, number), texts in zip(places, parameters, strict=True)
         )
         common = BacktestRequest.from_json(json.dumps(body["request"]))
-        return PackRequest(batch_uid=str(body["batch"]), common=common, members=tuple(members), space=space)
+        is_warm = body.get("warm") is True
+        return PackRequest(
+            batch_uid=str(body["batch"]), common=common, members=tuple(members), space=space, is_warm=is_warm
+        )
 
 
 def _runs(members: Sequence[Member]) -> list[tuple[int, int, int]]:

@@ -41,6 +41,12 @@ def test_a_pack_survives_its_text(count: int, space: ParameterSpace | None) -> N
     assert PackRequest.from_json(made.to_json()) == made
 
 
+def test_a_warm_pack_says_so_and_others_say_nothing() -> None:
+    made = replace(pack((0, 1), (1, 1)), is_warm=True)
+    assert PackRequest.from_json(made.to_json()) == made
+    assert "warm" not in json.loads(pack((0, 1), (1, 1)).to_json())
+
+
 def test_many_members_are_ranges_of_indexes() -> None:
     places = [(index, 1) for index in range(10, 160)]
     body = json.loads(pack(*places, (170, 1), (171, 2), (172, 2)).to_json())
