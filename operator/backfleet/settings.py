@@ -36,10 +36,23 @@ class MountSettings(_Settings):
     sub_path: str | None = None
 
 
+class WarmSettings(_Settings):
+    """Several backtests of a Job in one process of the engine: one in `check` of them is compared with a fresh run.
+
+    A process ends after `members` backtests, or when it has more than `memory_mebibytes` resident.
+    """
+
+    enabled: bool = True
+    check: int = Field(default=20, ge=1, le=1_000)
+    members: int = Field(default=50, ge=1, le=1_000)
+    memory_mebibytes: int = Field(default=1_400, ge=100, le=1_000_000)
+
+
 class EngineImageSettings(_Settings):
     """One engine's image and its container's requests.
 
-    Each of `writable_paths` gets an empty volume, for an image that writes to other folders than /results and /tmp.
+    Each of `writable_paths` gets an empty volume, for an image that writes to other folders than /results and /tmp. An engine
+    may have `pack_seconds` of its own. Without `warm` every backtest has a process of its own.
     """
 
     image: str = Field(min_length=1)
@@ -49,6 +62,8 @@ class EngineImageSettings(_Settings):
     writable_paths: tuple[Annotated[str, Field(pattern=r"^/.+")], ...] = ()
     environment: dict[str, str] = Field(default_factory=dict)
     security_context: dict[str, Any] = Field(default_factory=dict)
+    pack_seconds: int | None = Field(default=None, ge=1, le=3_600)
+    warm: WarmSettings | None = None
 
 
 class RecorderSettings(_Settings):

@@ -15,6 +15,7 @@ from backfleet.settings import (
     PodSettings,
     RecorderSettings,
     Settings,
+    WarmSettings,
 )
 from hack.helm.chart import render_objects
 from tests.support.jobs import build_create, build_request
@@ -26,6 +27,8 @@ LEAN = EngineImageSettings(
     image="quantconnect/lean:18022",
     requests={"cpu": "500m", "memory": "1536Mi"},
     security_context={"runAsUser": 0, "runAsGroup": 0, "runAsNonRoot": False, "readOnlyRootFilesystem": False},
+    pack_seconds=120,
+    warm=WarmSettings(),
 )
 
 
@@ -68,6 +71,8 @@ ENGINE = {
     "securityContext": {"runAsUser": 1},
     "writablePaths": ["/cache"],
     "mounts": [MOUNT],
+    "packSeconds": 60,
+    "warm": {"enabled": False, "check": 10, "members": 20, "memoryMebibytes": 900},
 }
 OPERATOR = {
     "maxConcurrent": 7,

@@ -34,6 +34,7 @@ _RESTORE = "INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate
 TABLES = (
     "installations",
     "started_work",
+    "warm_refusals",
     "strategies",
     "success_criteria",
     "optimization_batches",

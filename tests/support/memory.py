@@ -10,27 +10,31 @@ from backfleet.core.changes import (
     AttemptChange,
     BatchChanges,
     CloseOutcome,
+    DropWarm,
     EndPack,
     JudgeResult,
     LaunchPack,
     MarkPack,
     RowChange,
+    SetAside,
     SettleFailure,
     SettleResult,
 )
 from backfleet.core.errors import Conflict, FenceLost
 from backfleet.core.packs import PackRecord
+from backfleet.core.ranking import is_better
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import (
     AttemptRecord,
     BatchRecord,
     BatchState,
+    Best,
     OutcomeRecord,
-    StaleLook,
-    StaleResult,
     StoredCatalog,
     StoreView,
 )
+from backfleet.core.stale import StaleLook, StaleResult
+from backfleet.core.warmth import RunKind
 from backfleet.store.passes.observe import PROVEN_FOR
 from tests.support.rows import WorldRows, seen_outcome
 
@@ -47,6 +51,7 @@ class MemoryRows(WorldRows):
     """When which work started and failed to."""
     _outcomes: dict[str, OutcomeRecord] = field(default_factory=dict)
     _results: dict[tuple[str, int], SettleResult] = field(default_factory=dict)
+    _warm_refusals: dict[str, str | None] = field(default_factory=dict)
     _catalog: StoredCatalog = field(default_factory=StoredCatalog)
 
     @property
@@ -93,6 +98,7 @@ class MemoryRows(WorldRows):
             attempts=tuple(attempts),
             outcomes=(*outcomes, *apart),
             has_more_outcomes=len(outcomes) == self.look,
+            warm_refusals=dict(self._warm_refusals),
             proven=frozenset(key for key, starts in self._starts.items() if self._is_proven(*starts)),
             stale={
                 b.uid: self._stale(b)
@@ -122,7 +128,7 @@ class MemoryRows(WorldRows):
         self._batches |= {each: replace(self._batches[uid], uid=each, name=each) for each in copies}
 
     def back_up(self) -> Callable[[], None]:
-        names = ("_batches", "_attempts", "_packs", "_starts", "_outcomes", "_results")
+        names = ("_batches", "_attempts", "_packs", "_starts", "_outcomes", "_results", "_warm_refusals")
         kept = {name: copy.copy(getattr(self, name)) for name in names}
 
         def restore() -> None:
@@ -153,6 +159,12 @@ class MemoryRows(WorldRows):
         for key in ended | {each.pack.id for each in changes.changes if isinstance(each, EndPack)}:
             self._packs[key] = replace(self._packs[key], unsettled=len(self.members([key])))
         self._batches[uid] = replace(changes.after, version=there + 1)
+        if (refusal := changes.warm_refusal) is not None:
+            self._warm_refusals.pop(refusal.image, None)
+            if not refusal.is_over:
+                self._warm_refusals[refusal.image] = refusal.engine_version
+        if any(isinstance(each, DropWarm) for each in changes.changes):
+            self._drop_warm(uid)
         if changes.after.state is BatchState.FINISHED:
             self._close(changes.after.uid)
 
@@ -194,9 +206,9 @@ class MemoryRows(WorldRows):
             case MarkPack(pack=pack):
                 self._packs[pack.id] = pack
                 self._set_state(pack)
-            case EndPack():
+            case EndPack() | DropWarm():
                 pass
-            case SettleResult() | SettleFailure() | CloseOutcome():
+            case SettleResult() | SettleFailure() | SetAside() | CloseOutcome():
                 self._settle(change)
 
     def _set_state(self, pack: PackRecord) -> None:
@@ -204,7 +216,23 @@ class MemoryRows(WorldRows):
         for member in self.members([pack.id]):
             self._put(member, state)
 
-    def _settle(self, change: SettleResult | SettleFailure | CloseOutcome) -> None:
+    def _drop_warm(self, uid: str) -> None:
+        """Drop the results of warm runs, and count the rest as the store does."""
+        for key in [key for key, each in self._results.items() if key[0] == uid and each.run is RunKind.WARM]:
+            attempt = self._results.pop(key).attempt
+            self._put(self._attempts[attempt.id], BacktestState.QUEUED)
+        left = {key[1]: each for key, each in self._results.items() if key[0] == uid}
+        counters = replace(
+            self._batches[uid].counters, succeeded=len(left), passed=sum(each.passed for each in left.values())
+        )
+        objective, best = self._batches[uid].objective, None
+        for index, each in sorted(left.items()):
+            value = each.objective_value
+            if value is not None and (best is None or is_better((value, index), (best.value, best.index), objective)):
+                best = Best(index=index, value=value, parameter_texts=each.attempt.parameter_texts)
+        self._batches[uid] = replace(self._batches[uid], counters=counters, best=best)
+
+    def _settle(self, change: SettleResult | SettleFailure | SetAside | CloseOutcome) -> None:
         known = self._attempts[change.attempt.id]
         match change:
             case SettleResult():
@@ -224,6 +252,10 @@ class MemoryRows(WorldRows):
                     message=change.message,
                 )
                 self._put(ended, change.state)
+            case SetAside():
+                aside = replace(known, is_open=False, ended_at=known.ended_at or self.now, message=change.message)
+                waits = replace(aside, pack_limit=change.pack_limit, warm_fingerprint=change.fingerprint)
+                self._put(waits, BacktestState.QUEUED)
             case CloseOutcome():
                 self._attempts[known.id] = replace(known, is_open=False, ended_at=known.ended_at or self.now)
 

@@ -14,6 +14,7 @@ from backfleet.core.changes import BatchChanges
 from backfleet.core.criteria import RULES
 from backfleet.core.packs import PackRecord
 from backfleet.core.records import AttemptRecord, BatchRecord, StoredCatalog, StoreView
+from backfleet.core.warmth import RunKind
 from backfleet.store.passes.observe import Bounds, job_names, observe, read_members
 from backfleet.store.passes.rows import ATTEMPT_COLUMNS, PACK_COLUMNS, attempt_record, pack_record
 from backfleet.store.passes.save import save
@@ -59,10 +60,11 @@ class StoredVerdict:
     passed: bool
     rejections: tuple[str, ...]
     criteria_version: int
+    run: RunKind
 
     @classmethod
     def of(cls, row: Row[Any]) -> "StoredVerdict":
-        return cls(row.metrics, row.passed, tuple(row.rejections), row.criteria_version)
+        return cls(row.metrics, row.passed, tuple(row.rejections), row.criteria_version, RunKind(row.run))
 
 
 @dataclass

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from backfleet.core.backtests import BacktestState, Outcome, Result, engine_version_of
+from backfleet.core.backtests import PROVENANCE_FINGERPRINT, BacktestState, Outcome, Result, engine_version_of
 from backfleet.core.changes import BatchChanges, LaunchPack
 from backfleet.core.errors import Conflict, FenceLost, Unavailable
 from backfleet.core.packs import PackRecord
 from backfleet.core.records import AttemptRecord, BatchRecord, Measured, OutcomeRecord, StoredCatalog, StoreView
+from backfleet.core.warmth import RunKind
 
 
 class Verdict(Protocol):
@@ -25,6 +26,8 @@ class Verdict(Protocol):
     def rejections(self) -> tuple[str, ...]: ...
     @property
     def criteria_version(self) -> int: ...
+    @property
+    def run(self) -> RunKind: ...
 
 
 @dataclass
@@ -152,7 +155,11 @@ def seen_outcome(attempt_id: str, recorded_at: datetime, outcome: Outcome) -> Ou
     return OutcomeRecord(
         attempt_id=attempt_id,
         recorded_at=recorded_at,
-        ending=Measured(metrics=said.metrics, engine_version=engine_version_of(said.provenance))
+        ending=Measured(
+            metrics=said.metrics,
+            engine_version=engine_version_of(said.provenance),
+            fingerprint=said.provenance.get(PROVENANCE_FINGERPRINT),
+        )
         if isinstance(said, Result)
         else said,
         exit_code=outcome.exit_code,

@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from backfleet.store.tables.schema import METADATA, run_sql_file
 
-SQL_FILES = ("triggers_0003", "views_0001", "bodies_0003")
+SQL_FILES = ("triggers_0006", "views_0001", "bodies_0003")
 """The files of the current triggers, views and functions, in order. A migration that changes one adds a new file."""
 
 

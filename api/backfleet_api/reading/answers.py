@@ -115,6 +115,7 @@ def rank_answer(result: stored.RankedResult) -> RankedResult:
         passed=result.passed,
         rejections=list(result.rejections),
         criteria_version=result.criteria_version,
+        run=result.run,
         engine_version=result.provenance.get(PROVENANCE_VERSION),
         engine_image=result.provenance.get(PROVENANCE_IMAGE),
     )
@@ -218,6 +219,7 @@ def _result(result: stored.ResultAnswer) -> BacktestResult:
         passed=result.passed,
         rejections=list(result.rejections),
         criteria_version=result.criteria_version,
+        run=result.run,
         statistics=dict(result.statistics),
         equity_curve=[EquityPoint(date=day, equity=value) for day, value in result.equity_curve],
         warnings=list(result.warnings),

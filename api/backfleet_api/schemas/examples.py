@@ -95,6 +95,7 @@ RESULTS: dict[str, Any] = {
             "passed": False,
             "rejections": ["low_sharpe_ratio"],
             "criteria_version": 1,
+            "run": "fresh",
             "engine_version": "3",
             "engine_image": "registry.example/backfleet:0.3.0",
         }
@@ -127,6 +128,7 @@ BACKTEST: dict[str, Any] = {
         "passed": False,
         "rejections": ["low_sharpe_ratio"],
         "criteria_version": 1,
+        "run": "fresh",
         "statistics": {"Total Orders": "224"},
         "equity_curve": [{"date": "2000-03-01", "equity": 1000.0}, {"date": "2013-03-01", "equity": 1873.0}],
         "warnings": [],

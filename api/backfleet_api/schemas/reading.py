@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.ranking import Direction
+from backfleet.core.warmth import RunKind
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Scalar = bool | int | Number | str
@@ -184,6 +185,9 @@ class RankedResult(Body):
     passed: bool
     rejections: list[str] = Field(description="the criteria that the result does not meet")
     criteria_version: int = Field(description="the version of the batch's criteria that the verdict is by")
+    run: RunKind = Field(
+        description="fresh: in a process of its own; warm: in one with others; checked: fresh, and a warm run gave the same"
+    )
     engine_version: str | None = Field(
         description="version of the engine that computed the result; null if the engine did not report it"
     )
@@ -246,6 +250,9 @@ class BacktestResult(Body):
     passed: bool
     rejections: list[str]
     criteria_version: int
+    run: RunKind = Field(
+        description="fresh: in a process of its own; warm: in one with others; checked: fresh, and a warm run gave the same"
+    )
     statistics: dict[str, str] = Field(description="the engine's own statistics, unchanged")
     equity_curve: list[EquityPoint]
     warnings: list[str]

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from backfleet.configs.documents import MAX_CONFIG_BYTES
-from backfleet.core.spec.model import PATH_PATTERN, SYMBOL_PATTERN, EngineName
+from backfleet.core.spec.choices import EngineName
+from backfleet.core.spec.model import PATH_PATTERN, SYMBOL_PATTERN
 from backfleet_api.schemas.reading import BatchPhase, Body, Number, Parameters
 
 # A DNS subdomain as Kubernetes defines it. Its parts may be longer than 63 characters, as Kubernetes allows too.

@@ -10,7 +10,8 @@ from typing import Any
 from backfleet.core.records import StoredCatalog
 from backfleet.core.space.constraints import next_satisfying, nothing_satisfies
 from backfleet.core.spec.ceilings import NO_CEILINGS
-from backfleet.core.spec.model import BatchSpec, EngineName, parse_spec
+from backfleet.core.spec.choices import EngineName
+from backfleet.core.spec.model import BatchSpec, parse_spec
 from backfleet.core.spec.validation import ON_HOLD, AcceptanceLimits, AcceptedBatch, validate_spec
 
 COUNT_LIMIT = 20_000

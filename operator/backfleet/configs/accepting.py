@@ -14,7 +14,8 @@ from backfleet.configs.documents import MAX_FAULTS, ConfigInvalid, Place
 from backfleet.configs.reading import Conversion
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.spec.ceilings import NO_CEILINGS
-from backfleet.core.spec.model import EngineName, find_faults, parse_spec
+from backfleet.core.spec.choices import EngineName
+from backfleet.core.spec.model import find_faults, parse_spec
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.core.spec.validation import AcceptanceLimits, AcceptedBatch, Strategies, validate_spec
 

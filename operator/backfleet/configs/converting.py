@@ -20,8 +20,8 @@ from backfleet.configs.strategies import convert_engine, convert_strategy, say_w
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.space.parameters import MAX_COMBINATIONS
 from backfleet.core.space.scalars import value_text
+from backfleet.core.spec.choices import EngineName
 from backfleet.core.spec.fields import AUTO
-from backfleet.core.spec.model import EngineName
 
 ORDER = (
     "strategy", "engine", "data", "parameters", "constraints", "search", "objective", "successCriteria", "maxConcurrent",

@@ -7,7 +7,7 @@ from backfleet.catalog import Catalog, CatalogStrategy, StrategyStatus
 from backfleet.configs.documents import ConfigInvalid, Entry, Place
 from backfleet.configs.reading import Conversion, Keys, fields_of, text_of, validate_keys
 from backfleet.core.space.scalars import shown
-from backfleet.core.spec.model import EngineName
+from backfleet.core.spec.choices import EngineName
 
 DEFAULT_ENGINE = EngineName.LEAN
 """Configs are written for LEAN projects. The config's `engine`, or the caller, can choose another engine."""

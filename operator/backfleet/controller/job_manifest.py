@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from backfleet.core import wire
+from backfleet.core.packs import WARM_START_SECONDS
 from backfleet.core.planning.effects import BatchRef, ClaimRef, CreateJob
 from backfleet.core.spec.quantities import parse_quantity
 from backfleet.engines import shim
@@ -196,7 +197,7 @@ def _shim_environment(create: CreateJob, container: EngineContainer, writable: S
     }
     if container.runs_packs:
         limit = shim.command_timeout_seconds(shape.backtest_timeout_seconds, shape.pack_seconds)
-        environment[wire.ENV_COMMAND_TIMEOUT] = str(limit)
+        environment[wire.ENV_COMMAND_TIMEOUT] = str(limit + (WARM_START_SECONDS if request.is_warm else 0))
     if config is not None:
         environment[wire.ENV_ENGINE_CONFIG] = config.common
         environment[wire.ENV_ENGINE_CONFIG_LINES] = "\n".join(config.lines)

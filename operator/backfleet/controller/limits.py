@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from backfleet.core import wire
 from backfleet.core.planning.observation import Limits
 from backfleet.core.spec.ceilings import Ceilings
-from backfleet.core.spec.model import EngineName
+from backfleet.core.spec.choices import EngineName
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.registry import ENGINES
 from backfleet.settings import Settings
@@ -28,6 +28,8 @@ def limits_of(settings: Settings) -> Limits:
         never_started_attempts=settings.never_started_attempts,
         recorder_start_seconds=settings.recorder.start_seconds,
         pack_seconds=settings.pods.pack_seconds,
+        pack_seconds_of={name: engine.pack_seconds for name, engine in settings.engines.items() if engine.pack_seconds},
+        warm_check=_warm_check(settings),
         images={name: engine.image for name, engine in settings.engines.items()},
         image_prefixes=settings.image_prefixes,
         volume_claims=settings.volume_claims,
@@ -36,3 +38,9 @@ def limits_of(settings: Settings) -> Limits:
         memory_ceiling=settings.pods.limits["memory"],
         ceilings=Ceilings(**settings.ceilings.model_dump()),
     )
+
+
+def _warm_check(settings: Settings) -> int | None:
+    """Return how often a warm run is compared with a fresh one; None if the installation allows no warm run."""
+    engine = settings.engines.get(EngineName.LEAN)
+    return engine.warm.check if engine is not None and engine.warm is not None and engine.warm.enabled else None

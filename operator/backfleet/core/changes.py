@@ -12,6 +12,7 @@ from backfleet.core.backtests import BacktestState
 from backfleet.core.packs import PackRecord
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
+from backfleet.core.warmth import RunKind, WarmRefusal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class SettleResult:
     passed: bool
     rejections: tuple[str, ...]
     criteria_version: int
+    run: RunKind = RunKind.FRESH
 
 
 @unique
@@ -74,6 +76,27 @@ class CloseOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """A warm run succeeded and its result does not count: the backtest is queued again. `message` says why.
+
+    With a `fingerprint`, its fresh run is compared with it.
+    """
+
+    attempt: AttemptRecord
+    outcome: OutcomeRecord
+    message: str
+    pack_limit: int | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropWarm:
+    """A fresh run differed from a warm one: results of warm runs that were not compared go, and their backtests are queued."""
+
+    difference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarkPack:
     """A live pack's row becomes `pack`: its Job, its engine's start, its deadlines, or why it waits."""
 
@@ -118,8 +141,8 @@ class JudgeResult:
     criteria_version: int
 
 
-AttemptChange = SettleResult | SettleFailure | CloseOutcome
-RowChange = AttemptChange | MarkPack | EndPack | LaunchPack
+AttemptChange = SettleResult | SettleFailure | SetAside | CloseOutcome
+RowChange = AttemptChange | DropWarm | MarkPack | EndPack | LaunchPack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,3 +166,4 @@ class BatchChanges:
     changes: tuple[RowChange, ...] = ()
     verdicts: tuple[JudgeResult, ...] = ()
     start: StartReport | None = None
+    warm_refusal: WarmRefusal | None = None

@@ -13,6 +13,9 @@ from backfleet.core.space.parameters import ParameterSpace
 PackKey = tuple[str, int, int]
 """(batch uid, index, attempt number) of a pack's first attempt: what a Job, its pods and its row have in common."""
 
+WARM_START_SECONDS = 300
+"""How long a process that runs several members may take to start: a throttled CPU takes long to import LEAN's packages."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PackRecord:
@@ -29,6 +32,7 @@ class PackRecord:
     job_name: str
     size: int = 1
     unsettled: int = 1
+    is_warm: bool = False
     launched_at: datetime
     start_deadline_at: datetime
     hard_deadline_at: datetime

@@ -12,6 +12,8 @@ from backfleet.core.packs import PackRecord
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.spec import defaults
+from backfleet.core.stale import StaleLook
+from backfleet.core.warmth import NOTHING_WARM, Warmth
 
 MESSAGE_LIMIT = 2_000
 """The most characters of a stored message."""
@@ -66,7 +68,8 @@ class BatchRecord:
     when the batch is suspended and nothing of it runs. `engine_versions` are those that its results are of, in the order of
     the first result of each, at most MAX_ENGINE_VERSIONS. `packs_died` says of the last packs of more than one backtest, at most
     PACKS_REMEMBERED, whether each died as a whole. `engine_seconds` is what a backtest took lately by its engine's own times,
-    and `job_seconds` what it took with its pod, from launch to settlement, where it had a Job of its own.
+    and `job_seconds` what it took with its pod, from launch to settlement, where it had a Job of its own. `warmth` is what is
+    known of its warm runs.
     `version` is the row's when it was read: what is planned on it holds for that row alone.
     """
 
@@ -91,6 +94,7 @@ class BatchRecord:
     packs_died: tuple[bool, ...] = ()
     engine_seconds: float | None = None
     job_seconds: float | None = None
+    warmth: Warmth = NOTHING_WARM
     labels: Mapping[str, str] = field(default_factory=dict)
     submitter: str | None = None
     accepted_at: datetime
@@ -194,7 +198,8 @@ class AttemptRecord:
 
     `is_deciding`: this is the backtest's latest attempt. `is_open`: an outcome would still be looked at. `charged` and
     `uncharged` count the backtest's attempts that have ended: this one too once it has ended. `pack_limit` is the largest
-    pack that the backtest may be in, after packs of it died.
+    pack that the backtest may be in, after packs of it died. An attempt that `is_warm` shares its process with others of its
+    pack; `warm_fingerprint` is that of the backtest's warm run, which a fresh one is compared with.
     """
 
     batch_uid: str
@@ -207,6 +212,8 @@ class AttemptRecord:
     charged: int = 0
     uncharged: int = 0
     pack_limit: int | None = None
+    is_warm: bool = False
+    warm_fingerprint: str | None = None
     parameter_texts: Mapping[str, str]
     launched_at: datetime
     ended_at: datetime | None = None
@@ -220,10 +227,14 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What a pass reads of a recorded result: metrics and engine version. The body stays in the outcome's row."""
+    """What a pass reads of a recorded result; the body stays in the outcome's row.
+
+    `fingerprint` has digests by which two runs of one backtest are compared.
+    """
 
     metrics: Mapping[str, float | int | None]
     engine_version: str | None = None
+    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,24 +247,6 @@ class OutcomeRecord:
     exit_code: int | None = None
     engine_started_at: datetime | None = None
     engine_finished_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaleResult:
-    """A result whose verdict is by an older version of the criteria, with that verdict."""
-
-    backtest_id: str
-    metrics: Mapping[str, float | int | None]
-    passed: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaleLook:
-    """Some of a batch's results with verdicts by versions below `criteria_version`. `has_more` if there are others."""
-
-    criteria_version: int
-    results: tuple[StaleResult, ...]
-    has_more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,3 +287,5 @@ class StoreView:
     stale: Mapping[str, StaleLook] = field(default_factory=dict)
     proven: frozenset[str] = frozenset()
     """Digests of work that started in this installation within a day, and did not fail to start since."""
+    warm_refusals: Mapping[str, str | None] = field(default_factory=dict)
+    """Engine versions whose warm runs gave other results than fresh ones, by image."""

@@ -54,6 +54,7 @@ def test_a_succeeded_backtest_in_full(api: TestClient, history: History) -> None
             "passed": False,
             "rejections": ["low_sharpe_ratio"],
             "criteria_version": 1,
+            "run": "fresh",
             "statistics": {"Total Orders": "224"},
             "equity_curve": [{"date": "2000-03-01", "equity": 1000.0}, {"date": "2013-03-01", "equity": 1873.5}],
             "warnings": ["few trades"],

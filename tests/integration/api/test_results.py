@@ -67,6 +67,7 @@ def test_a_result_in_full(api: TestClient, batch: BatchRecord) -> None:
         "passed": False,
         "rejections": ["insufficient_trades"],
         "criteria_version": 1,
+        "run": "fresh",
         "engine_version": None,
         "engine_image": None,
     }

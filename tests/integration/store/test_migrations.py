@@ -76,13 +76,13 @@ def test_every_sql_file_of_today_is_run_by_a_migration() -> None:
 
 def test_the_trigger_and_the_listener_name_the_same_channel() -> None:
     folder = Path(revisions.__file__).parent / "sql"
-    assert f"pg_notify('{OUTCOMES_CHANNEL}'" in (folder / "triggers_0003.sql").read_text()
+    assert f"pg_notify('{OUTCOMES_CHANNEL}'" in (folder / "triggers_0006.sql").read_text()
 
 
 def test_only_the_verdict_of_a_result_may_change() -> None:
     folder = Path(revisions.__file__).parent / "sql"
     (listed,) = re.findall(
-        r"BEFORE UPDATE OF(.*?)ON backtest_results", (folder / "triggers_0003.sql").read_text(), re.S
+        r"BEFORE UPDATE OF(.*?)ON backtest_results", (folder / "triggers_0006.sql").read_text(), re.S
     )
     fixed = {name.strip() for name in listed.split(",")}
     columns = BacktestResult.__table__.columns

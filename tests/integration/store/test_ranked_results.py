@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine
 
 from backfleet.core.ranking import Direction, Objective
+from backfleet.core.warmth import RunKind
 from backfleet.store.queries import reading
 from backfleet.store.queries.answers import CombinationAnswer, RankedResult, ResultQuery
 from tests.support.changes import INSTALLATION, SPEC, START, UID, Life, attempt, launch, succeed
@@ -80,6 +81,7 @@ def test_a_ranked_result_has_all_of_its_row(life: Life, api_engine: Engine) -> N
         passed=False,
         rejections=("high_drawdown",),
         criteria_version=1,
+        run=RunKind.FRESH,
         warnings=("one bar was missing",),
         provenance={"engine": "bars", "engineVersion": "1"},
         recorded_at=START + timedelta(seconds=10),

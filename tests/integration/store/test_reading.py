@@ -13,6 +13,7 @@ from backfleet.core.errors import NotFound, SpecInvalid
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchState, Best, Counters
+from backfleet.core.warmth import RunKind
 from backfleet.store.queries import reading
 from backfleet.store.queries.answers import (
     AttemptAnswer,
@@ -177,6 +178,7 @@ def test_a_backtest_is_read_with_its_attempts_and_result(life: Life, api_engine:
             passed=True,
             rejections=(),
             criteria_version=1,
+            run=RunKind.FRESH,
             statistics={"Net Profit": "12 %"},
             equity_curve=((date(2000, 3, 1), 2500.0), (date(2013, 3, 1), 2812.5)),
             blocks=((204, 0.125, 0.5), (204, -0.25, 0.75)),

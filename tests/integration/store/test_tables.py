@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import psycopg2
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from backfleet.core.warmth import RunKind
 from backfleet.store.tables.schema import METADATA
 from tests.support.changes import UID, Life, append_outcome, attempt, fail, launch, recorded, succeed
 from tests.support.databases import Database
@@ -54,6 +56,7 @@ def _as(url: str) -> Iterator[Callable[[str], None]]:
         "DELETE FROM backtest_results",
         "UPDATE backtest_results SET metrics = '{}'",
         "UPDATE backtest_results SET rank_key = -9",
+        "UPDATE backtest_results SET run = 'warm'",
         "UPDATE backtest_jobs SET state = 'queued' WHERE index = 0",
         "UPDATE backtest_jobs SET message = 'x' WHERE state = 'succeeded'",
     ],
@@ -67,6 +70,19 @@ def test_a_verdict_may_be_judged_again(settled: Engine) -> None:
     assert (
         run(settled, "UPDATE backtest_results SET passed = false, rejections = '{low_psr}', criteria_version = 2") == 1
     )
+
+
+def test_a_warm_result_can_be_dropped_and_only_then_its_backtest_be_opened_again(
+    life: Life, database: Database
+) -> None:
+    life.save(launch(attempt(0)))
+    append_outcome(database.recorder_url, attempt(0).id, recorded())
+    life.save(replace(succeed(attempt(0)), run=RunKind.WARM))
+    again = "UPDATE backtest_jobs SET state = 'queued' WHERE index = 0"
+    with pytest.raises(DBAPIError, match="is refused: its rows never change"):
+        run(life.engine, again)
+    assert run(life.engine, "DELETE FROM backtest_results") == 1
+    assert run(life.engine, again) == 1
 
 
 def test_a_failed_backtest_may_be_opened_again(settled: Engine) -> None:

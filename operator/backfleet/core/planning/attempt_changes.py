@@ -15,18 +15,23 @@ from backfleet.core.changes import (
 from backfleet.core.criteria import judge
 from backfleet.core.packs import PackRecord
 from backfleet.core.planning.draft import Draft
+from backfleet.core.planning.warm import ALL_COUNT, Trust, failed_warm, run_kind, set_aside
 from backfleet.core.reasons import OF_CONTAINER, POLICIES, FailureReason, Policy
 from backfleet.core.records import MESSAGE_LIMIT, AttemptRecord, Measured, OutcomeRecord
 
 
-def settled(draft: Draft, attempt: AttemptRecord, outcome: OutcomeRecord) -> RowChange:
+def settled(draft: Draft, attempt: AttemptRecord, outcome: OutcomeRecord, trust: Trust = ALL_COUNT) -> RowChange:
     """Settle an outcome. It counts if it is the deciding attempt's and the backtest has not succeeded or been cancelled."""
     state = attempt.backtest_state
     is_open = attempt.is_deciding and (state.is_alive or state is BacktestState.FAILED)
     match outcome.ending:
         case Measured() as measured if is_open:
+            if attempt.is_warm and (trust.is_lost or attempt.id in trust.compared):
+                return set_aside(attempt, outcome, measured, is_compared=not trust.is_lost)
             return _succeeded(draft, attempt, outcome, measured)
         case Failure() as failure if is_open and state.holds_slot:
+            if attempt.is_warm and failure.reason is not FailureReason.NOT_BEGUN:
+                return failed_warm(attempt, failure, outcome)
             return _failed(draft, attempt, failure.reason, failure.message, outcome)
         case _:
             return CloseOutcome(attempt=attempt, outcome=outcome)
@@ -111,6 +116,7 @@ def _succeeded(draft: Draft, attempt: AttemptRecord, outcome: OutcomeRecord, mea
         passed=verdict.passed,
         rejections=verdict.rejections,
         criteria_version=draft.record.criteria_version,
+        run=run_kind(attempt, measured),
     )
 
 

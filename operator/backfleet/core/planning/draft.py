@@ -8,11 +8,13 @@ from typing import assert_never
 from backfleet.core.backtests import BacktestState
 from backfleet.core.changes import (
     CloseOutcome,
+    DropWarm,
     EndPack,
     JudgeResult,
     LaunchPack,
     MarkPack,
     RowChange,
+    SetAside,
     SettleFailure,
     SettleResult,
 )
@@ -20,10 +22,12 @@ from backfleet.core.pace import note_times
 from backfleet.core.packs import PackKey, PackRecord
 from backfleet.core.planning.decision import NOTHING, Decision, Trial, join
 from backfleet.core.planning.effects import BatchRef, Fault
+from backfleet.core.planning.live import Live
 from backfleet.core.planning.observation import Limits, SeenBatch
 from backfleet.core.ranking import is_better
 from backfleet.core.reasons import NEVER_STARTED
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Best, Measured, OutcomeRecord
+from backfleet.core.spec.choices import EngineName, WarmMode
 from backfleet.core.spec.snapshot import AcceptedWork, Work
 
 
@@ -43,6 +47,8 @@ class Draft:
     """The same work has started in this installation lately."""
     work_key: str = ""
     """The digest of what decides whether its engine starts."""
+    refused_version: str | None = None
+    """The version of the batch's engine image whose warm runs are not trusted."""
     fault_of_criteria: str | None = None
     verdicts: tuple[JudgeResult, ...] = ()
     packs: Mapping[str, PackRecord] = field(default_factory=dict)
@@ -94,6 +100,25 @@ class Draft:
         return self.work.spec.suspend or self.missing_engine is not None
 
     @property
+    def image(self) -> str | None:
+        """Return the image that the batch's engine runs in."""
+        engine = self.work.spec.engine
+        return engine.image or self.limits.images.get(engine.name)
+
+    @property
+    def is_warm(self) -> bool:
+        """Report whether the batch's packs of several run in one process of the engine."""
+        engine = self.work.spec.engine
+        is_wanted = engine.name is EngineName.LEAN and engine.warm is WarmMode.AUTO
+        is_trusted = self.record.warmth.difference is None and self.refused_version is None
+        return is_wanted and is_trusted and self.limits.warm_check is not None
+
+    @property
+    def pack_seconds(self) -> int:
+        """Return for how many seconds a Job begins further backtests."""
+        return self.limits.pack_seconds_of.get(self.work.spec.engine.name, self.limits.pack_seconds)
+
+    @property
     def start_timeout_seconds(self) -> int:
         return self.work.spec.failure_policy.start_timeout_seconds
 
@@ -107,11 +132,15 @@ class Draft:
         found = self.members.get(pack.id, {})
         return tuple(found[index] for index in sorted(found))
 
+    def _live(self) -> Live:
+        members = {pack: dict(found) for pack, found in self.members.items()}
+        return Live(packs=dict(self.packs), members=members, queued=dict(self.queued))
+
     def after(self, decision: Decision) -> "Draft":
         """Return the batch after this decision: its changes update counters, cursors, packs and what waits."""
         if decision is NOTHING:
             return self
-        record, live = self.record, _Live.of(self)
+        record, live = self.record, self._live()
         for change in decision.changes:
             record = _row_after(self, record, change)
             if live.note(change, self.now):
@@ -126,7 +155,7 @@ class Draft:
                 record = replace(record, state=BatchState.LIVE, total=count.found)
         if decision.end is not None:
             record = record.finished(self.now, decision.end.reason, decision.end.message)
-            live = _Live()
+            live = Live()
         return replace(
             self,
             record=record,
@@ -137,70 +166,16 @@ class Draft:
         )
 
 
-@dataclass(slots=True)
-class _Live:
-    """What of a batch is live, while the changes of a decision are followed."""
-
-    packs: dict[str, PackRecord] = field(default_factory=dict)
-    members: dict[str, dict[int, AttemptRecord]] = field(default_factory=dict)
-    queued: dict[int, AttemptRecord] = field(default_factory=dict)
-    _ended: set[str] = field(default_factory=set)
-
-    @staticmethod
-    def of(draft: Draft) -> "_Live":
-        members = {pack: dict(found) for pack, found in draft.members.items()}
-        return _Live(packs=dict(draft.packs), members=members, queued=dict(draft.queued))
-
-    def note(self, change: RowChange, now: datetime) -> bool:
-        """Follow a change. Return whether it settles the last member of a pack of several, by its outcome."""
-        match change:
-            case SettleResult() | SettleFailure():
-                return self._settle(change, now)
-            case MarkPack(pack=pack):
-                self.packs[pack.id] = pack
-            case EndPack(pack=pack):
-                self._ended.add(pack.id)
-            case LaunchPack(pack=pack, members=launches):
-                self.packs[pack.id] = pack
-                self.members[pack.id] = {each.attempt.index: each.attempt for each in launches}
-                for each in launches:
-                    self.queued.pop(each.attempt.index, None)
-            case CloseOutcome():
-                pass
-            case _:
-                assert_never(change)
-        return False
-
-    def _settle(self, change: SettleResult | SettleFailure, now: datetime) -> bool:
-        attempt = change.attempt
-        self.queued.pop(attempt.index, None)
-        if isinstance(change, SettleFailure) and change.state is BacktestState.QUEUED:
-            self.queued[attempt.index] = replace(
-                attempt,
-                backtest_state=BacktestState.QUEUED,
-                ended_at=now,
-                reason=change.reason,
-                charged=change.charged,
-                uncharged=change.uncharged,
-                pack_limit=change.pack_limit,
-            )
-        pack = self.packs.get(attempt.pack_id)
-        if pack is None or not attempt.backtest_state.holds_slot:
-            return False
-        self.members.get(pack.id, {}).pop(attempt.index, None)
-        if pack.unsettled > 1:
-            self.packs[pack.id] = replace(pack, unsettled=pack.unsettled - 1)
-            return False
-        del self.packs[pack.id]
-        self.members.pop(pack.id, None)
-        return pack.size > 1 and pack.id not in self._ended
-
-
 def _row_after(draft: Draft, record: BatchRecord, change: RowChange) -> BatchRecord:
     """Return the batch's row after a change."""
     match change:
         case SettleResult():
             return _row_after_result(draft, record, change)
+        case SetAside():
+            warmth = replace(record.warmth, settled=record.warmth.settled + 1)
+            return _with_start(draft, replace(record, warmth=warmth), change.attempt, change.outcome)
+        case DropWarm():
+            return _row_after_drop(record, change)
         case SettleFailure():
             return _row_after_failure(draft, record, change)
         case EndPack():
@@ -226,7 +201,8 @@ def _row_after_result(draft: Draft, record: BatchRecord, change: SettleResult) -
         failed=counters.failed - was_failed,
         passed=counters.passed + change.passed,
     )
-    record = _with_start(draft, replace(record, counters=counters), attempt, change.outcome)
+    record = replace(record, counters=counters, warmth=record.warmth.after_result(change.run))
+    record = _with_start(draft, record, attempt, change.outcome)
     if isinstance(change.outcome.ending, Measured):
         record = record.with_engine_version(change.outcome.ending.engine_version)
     best = record.best
@@ -250,6 +226,19 @@ def _row_after_failure(draft: Draft, record: BatchRecord, change: SettleFailure)
     )
 
 
+def _row_after_drop(record: BatchRecord, change: DropWarm) -> BatchRecord:
+    """Return the row without the results of warm runs. The store counts the rest again, and finds the best of it."""
+    warmth, counters = record.warmth, record.counters
+    succeeded = counters.succeeded - warmth.unchecked
+    return replace(
+        record,
+        counters=replace(counters, succeeded=succeeded, passed=min(counters.passed, succeeded)),
+        stale_verdicts=min(record.stale_verdicts, succeeded),
+        warmth=replace(warmth, unchecked=0, difference=change.difference),
+        engine_seconds=None,
+    )
+
+
 def _row_after_pack(record: BatchRecord, change: EndPack) -> BatchRecord:
     if change.died:
         record = record.after_pack(died=True)
@@ -266,7 +255,10 @@ def _with_start(draft: Draft, record: BatchRecord, attempt: AttemptRecord, outco
     pack = draft.packs.get(attempt.pack_id)
     has_own_job = pack is not None and pack.size == 1 and not pack.start_tries
     job_seconds = (draft.now - attempt.launched_at).total_seconds() if has_own_job else None
-    record = replace(note_times(record, outcome, job_seconds), never_started=0)
+    if attempt.is_warm == draft.is_warm:
+        # A fresh run among warm ones says nothing about how many of them a Job can carry.
+        record = note_times(record, outcome, job_seconds)
+    record = replace(record, never_started=0)
     if record.first_engine_started_at is not None:
         return record
     # The shim's clock is the node's, and the strategy may have written its file: no moment outside what we know.

@@ -1,7 +1,7 @@
 """Sorts the batches of a pass by what each needs, and settles those that go on."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum, unique
 from functools import partial
@@ -27,7 +27,8 @@ from backfleet.core.planning.proven import work_key
 from backfleet.core.planning.rejudge import review
 from backfleet.core.planning.retire import ttl_after_end
 from backfleet.core.planning.settle import look_for_first_start, settle_outcomes, settle_packs
-from backfleet.core.records import AttemptRecord, BatchRecord, BatchState
+from backfleet.core.planning.warm import refused_version
+from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, StoreView
 from backfleet.core.spec.snapshot import restore
 
 
@@ -79,9 +80,7 @@ def enter(seen: Observation, facts: Facts, between: Callable[[], None]) -> Enter
         else:
             spent += cost_of_validating(batch) if kind is _Kind.NEW else 0
             begin = partial(_begin, seen, batch, record, kind)
-            made.append(
-                or_fault(batch.uid, partial(_begin_and_settle, begin, lives[batch.uid], facts, seen.store.proven))
-            )
+            made.append(or_fault(batch.uid, partial(_begin_and_settle, begin, lives[batch.uid], facts, seen.store)))
     return Entered(
         drafts=tuple(each for each in made if isinstance(each, Draft)),
         finished=tuple(finished),
@@ -118,10 +117,10 @@ def _kind_of(seen: Observation, batch: SeenBatch, record: BatchRecord | None) ->
 
 
 def _begin_and_settle(
-    begin: Callable[[], Draft | BatchPlan], life: _Life, facts: Facts, proven: Collection[str]
+    begin: Callable[[], Draft | BatchPlan], life: _Life, facts: Facts, store: StoreView
 ) -> Draft | BatchPlan:
     begun = begin()
-    return _settled(begun, life, facts, proven) if isinstance(begun, Draft) else begun
+    return _settled(begun, life, facts, store) if isinstance(begun, Draft) else begun
 
 
 def _begin(seen: Observation, batch: SeenBatch, record: BatchRecord | None, kind: _Kind) -> Draft | BatchPlan:
@@ -156,7 +155,7 @@ def _reopen(seen: Observation, batch: SeenBatch, record: BatchRecord) -> Draft:
     )
 
 
-def _settled(draft: Draft, life: _Life, facts: Facts, proven: Collection[str]) -> Draft:
+def _settled(draft: Draft, life: _Life, facts: Facts, store: StoreView) -> Draft:
     """Return the draft after its outcomes and packs are settled. This alone may count it or end it."""
     members: dict[str, dict[int, AttemptRecord]] = defaultdict(dict)
     queued = {}
@@ -166,8 +165,15 @@ def _settled(draft: Draft, life: _Life, facts: Facts, proven: Collection[str]) -
         elif each.is_deciding and each.backtest_state.holds_slot:
             members[each.pack_id][each.index] = each
     key = work_key(draft.work.spec, draft.limits.images)
-    is_proven = key in proven
-    draft = replace(draft, packs=life.packs, members=members, queued=queued, work_key=key, is_proven=is_proven)
+    draft = replace(
+        draft,
+        packs=life.packs,
+        members=members,
+        queued=queued,
+        work_key=key,
+        is_proven=key in store.proven,
+        refused_version=refused_version(draft, store),
+    )
     draft = draft.after(settle_outcomes(draft, life.attempts, facts))
     draft = draft.after(settle_packs(draft, facts))
     draft = draft.after(look_for_first_start(draft))

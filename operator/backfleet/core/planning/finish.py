@@ -20,6 +20,7 @@ from backfleet.core.planning.retire import retire, ttl_after_end
 from backfleet.core.planning.sizes import pack_size
 from backfleet.core.planning.slots import overdue_jobs
 from backfleet.core.planning.status import StatusInput, build_status, is_worth_writing, refused_status
+from backfleet.core.planning.warm import refusal_of, warm_events
 from backfleet.core.records import COMPLETE_REASONS, BatchRecord, BatchState
 
 
@@ -39,7 +40,12 @@ def close_draft(seen: Observation, draft: Draft, held: set[PackKey], jobs: Seque
     is_changed = decided.changes or record != draft.before
     start = start_report(draft.work_key, draft.before, record, decided)
     rows = BatchChanges(
-        before=draft.before, after=record, changes=decided.changes, verdicts=draft.verdicts, start=start
+        before=draft.before,
+        after=record,
+        changes=decided.changes,
+        verdicts=draft.verdicts,
+        start=start,
+        warm_refusal=refusal_of(draft, decided.changes),
     )
     made = BatchPlan(
         uid=record.uid,
@@ -50,6 +56,7 @@ def close_draft(seen: Observation, draft: Draft, held: set[PackKey], jobs: Seque
             *failure_events(draft),
             *criteria_events(draft.ref, draft.before, record),
             *pack_events(draft),
+            *warm_events(draft),
             *retired.events,
         ),
         labels=retired.labels,
@@ -106,6 +113,7 @@ def _sight(draft: Draft, held: set[PackKey], active: int, jobs: Sequence[SeenJob
         drift=draft.drift,
         conflict=draft.decided.conflict,
         missing_engine=draft.missing_engine,
+        warm_refused=draft.refused_version if draft.work.spec.backtests_per_job != 1 else None,
         overdue=[job.name for job in overdue_jobs(jobs, draft.now, draft.limits)],
     )
 

@@ -4,10 +4,11 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from backfleet.core.backtests import BacktestRequest, BacktestState, attempt_id
 from backfleet.core.changes import Launch, LaunchPack
-from backfleet.core.packs import Member, PackRecord, PackRequest
+from backfleet.core.packs import WARM_START_SECONDS, Member, PackRecord, PackRequest
 from backfleet.core.planning.attempt_changes import marked
 from backfleet.core.planning.decision import Decision, join
 from backfleet.core.planning.draft import Draft
@@ -88,7 +89,7 @@ def job_shape(draft: Draft) -> JobShape:
         backtest_timeout_seconds=spec.failure_policy.backtest_timeout_seconds,
         deadline_seconds=_deadline_seconds(draft),
         ttl_seconds=spec.ttl_seconds_after_finished,
-        pack_seconds=draft.limits.pack_seconds,
+        pack_seconds=draft.pack_seconds,
         image=spec.engine.image,
         requests=spec.resources.requests.model_dump(exclude_none=True),
         data_volume=_claim(spec.data.volume),
@@ -105,7 +106,8 @@ def _deadline_seconds(draft: Draft) -> int:
     policy, limits = draft.work.spec.failure_policy, draft.limits
     return (
         policy.start_timeout_seconds
-        + limits.pack_seconds
+        + draft.pack_seconds
+        + (WARM_START_SECONDS if draft.is_warm else 0)
         + policy.backtest_timeout_seconds
         + limits.recorder_start_seconds
         + limits.recorder_seconds
@@ -118,9 +120,9 @@ def _launch(draft: Draft, queued: Sequence[AttemptRecord], found: Sequence[int])
     before: dict[int, AttemptRecord | None] = {**{each.index: each for each in queued}, **dict.fromkeys(found)}
     first = min(before)
     number = _next_number(before[first])
-    members = tuple(
-        _member(draft, attempt_id(draft.seen.uid, first, number), index, before[index]) for index in sorted(before)
-    )
+    is_warm = draft.is_warm and len(before) > 1
+    made = partial(_member, draft, attempt_id(draft.seen.uid, first, number), is_warm=is_warm)
+    members = tuple(made(index, before[index]) for index in sorted(before))
     is_doubtful = any(each.reason is FailureReason.RECORDER_NOT_STARTED for each in queued)
     pack = PackRecord(
         batch_uid=draft.seen.uid,
@@ -129,6 +131,7 @@ def _launch(draft: Draft, queued: Sequence[AttemptRecord], found: Sequence[int])
         job_name=job_name(draft.seen.name, draft.seen.uid, first, number),
         size=len(members),
         unsettled=len(members),
+        is_warm=is_warm,
         launched_at=draft.now,
         start_deadline_at=draft.now + timedelta(seconds=draft.start_timeout_seconds),
         hard_deadline_at=draft.now + timedelta(seconds=_deadline_seconds(draft)),
@@ -142,7 +145,7 @@ def _next_number(previous: AttemptRecord | None) -> int:
     return previous.number + 1 if previous else 1
 
 
-def _member(draft: Draft, pack_id: str, index: int, previous: AttemptRecord | None) -> Launch:
+def _member(draft: Draft, pack_id: str, index: int, previous: AttemptRecord | None, *, is_warm: bool) -> Launch:
     combination = draft.work.space.combination(index)
     attempt = AttemptRecord(
         batch_uid=draft.seen.uid,
@@ -153,6 +156,8 @@ def _member(draft: Draft, pack_id: str, index: int, previous: AttemptRecord | No
         charged=previous.charged if previous else 0,
         uncharged=previous.uncharged if previous else 0,
         pack_limit=previous.pack_limit if previous else None,
+        is_warm=is_warm,
+        warm_fingerprint=previous.warm_fingerprint if previous else None,
         parameter_texts=combination.texts,
         launched_at=draft.now,
     )
@@ -161,7 +166,7 @@ def _member(draft: Draft, pack_id: str, index: int, previous: AttemptRecord | No
 
 def _create(draft: Draft, pack: PackRecord, members: Sequence[AttemptRecord]) -> Decision:
     try:
-        request = _request(draft, members)
+        request = _request(draft, members, is_warm=pack.is_warm)
     except Exception as error:  # noqa: BLE001 - whatever it is, the pack waits with a deadline as for any other refusal
         problem = StartProblem(kind=RefusalKind.NOT_BUILT, message=f"{type(error).__name__}: {error}")
         return postpone(draft, pack, problem)
@@ -169,7 +174,7 @@ def _create(draft: Draft, pack: PackRecord, members: Sequence[AttemptRecord]) ->
     return Decision(creates=(create,))
 
 
-def _request(draft: Draft, members: Sequence[AttemptRecord]) -> PackRequest:
+def _request(draft: Draft, members: Sequence[AttemptRecord], *, is_warm: bool) -> PackRequest:
     spec = draft.work.spec
     common = BacktestRequest(
         engine=spec.engine.name.value,
@@ -185,4 +190,6 @@ def _request(draft: Draft, members: Sequence[AttemptRecord]) -> PackRequest:
         prices=spec.data.prices,
     )
     names = (Member(index=each.index, number=each.number, parameter_texts=each.parameter_texts) for each in members)
-    return PackRequest(batch_uid=draft.seen.uid, common=common, members=tuple(names), space=draft.work.space)
+    return PackRequest(
+        batch_uid=draft.seen.uid, common=common, members=tuple(names), space=draft.work.space, is_warm=is_warm
+    )

@@ -170,6 +170,10 @@ class Limits:
     never_started_attempts: int = 3
     recorder_start_seconds: int = 300
     pack_seconds: int = 10
+    pack_seconds_of: Mapping[str, int] = field(default_factory=dict)
+    """That of an engine which has its own."""
+    warm_check: int | None = None
+    """One in so many warm runs is compared with a fresh one. None: no run is warm in this installation."""
     first_back_off_seconds: float = 5.0
     last_back_off_seconds: float = 60.0
     room_back_off_seconds: float = 15.0

@@ -13,9 +13,10 @@ from backfleet.core.changes import JudgeResult
 from backfleet.core.criteria import SuccessCriteria, judge, merge
 from backfleet.core.errors import SpecInvalid
 from backfleet.core.planning.effects import BatchRef, PostEvent
-from backfleet.core.records import BatchRecord, StaleLook, StoredCatalog
+from backfleet.core.records import BatchRecord, StoredCatalog
 from backfleet.core.spec.model import parse_criteria
 from backfleet.core.spec.snapshot import CRITERIA, declared_criteria
+from backfleet.core.stale import StaleLook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,15 +21,17 @@ from backfleet.core.planning.start import (
     without_wait,
 )
 from backfleet.core.planning.waiting import postpone, settle_without_job
+from backfleet.core.planning.warm import trust_of
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import MESSAGE_LIMIT, AttemptRecord
 
 
 def settle_outcomes(draft: Draft, attempts: Sequence[AttemptRecord], facts: Facts) -> Decision:
     """Settle the attempts of a batch that have an outcome."""
-    found = ((each, facts.outcomes.get(each.id)) for each in attempts)
-    changes = (settled(draft, attempt, outcome) for attempt, outcome in found if outcome is not None)
-    return Decision(changes=tuple(changes))
+    found = [(each, outcome) for each in attempts if (outcome := facts.outcomes.get(each.id)) is not None]
+    trust = trust_of(draft, found)
+    changes = (settled(draft, attempt, outcome, trust) for attempt, outcome in found)
+    return Decision(changes=(*changes, *trust.changes), look_again_at=draft.now if trust.changes else None)
 
 
 def settle_packs(draft: Draft, facts: Facts) -> Decision:

@@ -43,11 +43,7 @@ def _measured(draft: Draft) -> int:
     seconds = draft.record.engine_seconds
     if seconds is None:
         return min(share, FIRST_PACK)
-    in_time = (
-        LARGEST_PACK
-        if seconds * LARGEST_PACK <= draft.limits.pack_seconds
-        else int(draft.limits.pack_seconds / seconds)
-    )
+    in_time = LARGEST_PACK if seconds * LARGEST_PACK <= draft.pack_seconds else int(draft.pack_seconds / seconds)
     return min(share, max(1, in_time))
 
 

@@ -43,6 +43,8 @@ class StatusInput:
     drift: str | None = None
     conflict: str | None = None
     missing_engine: str | None = None
+    warm_refused: str | None = None
+    """The engine version whose warm runs are not trusted, where the batch would have some."""
     overdue: Sequence[str] = ()
     """Names of Jobs far past their hard deadline, for example on a lost node."""
 
@@ -156,6 +158,8 @@ def _conditions(record: BatchRecord, present: StatusInput) -> list[Condition]:
     conditions = [_accepted(record), _progressing(record, present), *_end_conditions(record)]
     suspended = ("True", "SuspendedByUser") if present.is_suspended else ("False", "NotSuspended")
     conditions.append(Condition(type=wire.CONDITION_SUSPENDED, status=suspended[0], reason=suspended[1]))
+    if warm := _warm(record, present.warm_refused):
+        conditions.append(warm)
     if mixed := _mixed_versions(record):
         conditions.append(mixed)
     if record.criteria_version > 1:
@@ -213,6 +217,23 @@ def _verdicts(record: BatchRecord) -> Condition:
         return Condition(type=wire.CONDITION_VERDICTS_CURRENT, status="True", reason="Judged", message=message)
     message = f"{criteria} is in force. {record.stale_verdicts} results still have a verdict by an older one"
     return Condition(type=wire.CONDITION_VERDICTS_CURRENT, status="False", reason="Judging", message=message)
+
+
+def _warm(record: BatchRecord, refused: str | None) -> Condition | None:
+    """Return the condition on warm runs: None for a batch that has none. `refused` names the engine version without them."""
+    warmth, kind = record.warmth, wire.CONDITION_WARM
+    if warmth.difference is not None:
+        return Condition(type=kind, status="False", reason="ResultsDiffer", message=warmth.difference)
+    if warmth.checked:
+        again = f"{warmth.checked} backtests ran again in a fresh process and gave the same"
+        message = f"{again}; {warmth.unchecked} were not compared"
+        return Condition(type=kind, status="True", reason="ChecksEqual", message=message)
+    if warmth.settled:
+        return Condition(type=kind, status="True", reason="NotCheckedYet", message="the first check has not ended")
+    if refused is not None:
+        message = f"a warm run of {refused} gave another result than a fresh one: no run of it is warm"
+        return Condition(type=kind, status="False", reason="VersionRefused", message=message)
+    return None
 
 
 def _progressing(record: BatchRecord, present: StatusInput) -> Condition:

@@ -6,7 +6,6 @@
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from enum import StrEnum, unique
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
@@ -19,6 +18,7 @@ from backfleet.core.ranking import Direction, Objective, natural_direction
 from backfleet.core.space.parameters import ParameterDeclaration, RangeDeclaration
 from backfleet.core.space.scalars import ParameterType, shown
 from backfleet.core.spec import defaults
+from backfleet.core.spec.choices import EngineName, SearchAlgorithm, WarmMode
 from backfleet.core.spec.fields import (
     MAX_CASH,
     PACK_SIZE_SCHEMA,
@@ -44,22 +44,6 @@ DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 METRIC_PATTERN = r"^[a-z][a-z0-9_]*$"
 CLAIM_PATTERN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 IMAGE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"
-
-
-@unique
-class EngineName(StrEnum):
-    """What computes a backtest."""
-
-    BARS = "bars"
-    LEAN = "lean"
-    NOOP = "noop"
-
-
-@unique
-class SearchAlgorithm(StrEnum):
-    """How the space is searched."""
-
-    GRID = "grid"
 
 
 Whole = Annotated[int, BeforeValidator(parse_whole)]
@@ -123,6 +107,7 @@ class EngineSpec(_Model):
 
     name: Annotated[EngineName, Field(strict=False)]
     image: str | None = Field(default=None, min_length=1, max_length=512, pattern=IMAGE_PATTERN)
+    warm: Annotated[WarmMode, Field(strict=False)] = WarmMode.AUTO
 
 
 class DataSpec(_Model):

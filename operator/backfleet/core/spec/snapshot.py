@@ -11,7 +11,8 @@ from backfleet.core.records import BatchRecord
 from backfleet.core.space.constraints import Constraint, compile_known
 from backfleet.core.space.parameters import ParameterSpace
 from backfleet.core.spec.ceilings import clamp
-from backfleet.core.spec.model import BatchSpec, EngineName, parse_spec
+from backfleet.core.spec.choices import EngineName
+from backfleet.core.spec.model import BatchSpec, parse_spec
 from backfleet.core.spec.validation import ControlLimits, validate_controls
 
 CONTROLS = (

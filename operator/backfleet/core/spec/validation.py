@@ -10,7 +10,8 @@ from backfleet.core.metrics import METRICS
 from backfleet.core.space.constraints import Constraint, compile_constraints
 from backfleet.core.space.parameters import MAX_COMBINATIONS, ParameterSpace, build_space
 from backfleet.core.spec.ceilings import Ceilings, clamp, validate_ceilings
-from backfleet.core.spec.model import BatchSpec, EngineName, VolumeSpec
+from backfleet.core.spec.choices import EngineName
+from backfleet.core.spec.model import BatchSpec, VolumeSpec
 from backfleet.core.spec.quantities import parse_quantity
 from backfleet.core.spec.strategy_fit import choose, validate_names, validate_values
 from backfleet.core.spec.strategy_info import StrategyInfo

@@ -16,12 +16,14 @@ from backfleet.core.changes import (
     AttemptChange,
     Charge,
     CloseOutcome,
+    DropWarm,
     EndPack,
     JudgeResult,
     Launch,
     LaunchPack,
     MarkPack,
     RowChange,
+    SetAside,
     SettleFailure,
     SettleResult,
     StartReport,
@@ -33,6 +35,7 @@ from backfleet.core.reasons import FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, OutcomeRecord
 from backfleet.core.spec.storable import dump_storable, storable_text
 from backfleet.store.passes import statements
+from backfleet.store.passes.warm import drop_warm_results
 
 Rows = list[dict[str, Any]]
 
@@ -123,6 +126,20 @@ def _settle_failures(connection: Connection, _batch: BatchRecord, changes: Seque
     return _run(connection, rows, statements.SETTLE_FAILURES, statements.END_FAILED_ATTEMPTS)
 
 
+def _set_aside(connection: Connection, _batch: BatchRecord, changes: Sequence[SetAside]) -> int:
+    rows = [
+        {
+            **_attempt(change.attempt),
+            **_recorded(change.outcome),
+            "message": change.message,
+            "pack_limit": change.pack_limit,
+            "fingerprint": change.fingerprint,
+        }
+        for change in changes
+    ]
+    return _run(connection, rows, statements.SET_ASIDE_BACKTESTS, statements.SET_ASIDE_ATTEMPTS)
+
+
 def _close_outcomes(connection: Connection, _batch: BatchRecord, changes: Sequence[CloseOutcome]) -> int:
     rows = [{**_attempt(change.attempt), **_recorded(change.outcome)} for change in changes]
     return _run(connection, rows, statements.CLOSE_OUTCOMES)
@@ -166,6 +183,8 @@ def _launch_packs(connection: Connection, batch: BatchRecord, changes: Sequence[
 _WRITERS: Mapping[type[Any], Callable[[Connection, BatchRecord, Any], int]] = {
     SettleResult: _settle_results,
     SettleFailure: _settle_failures,
+    SetAside: _set_aside,
+    DropWarm: drop_warm_results,
     CloseOutcome: _close_outcomes,
     MarkPack: _mark_packs,
     EndPack: _end_packs,
@@ -210,6 +229,7 @@ def _pack(pack: PackRecord) -> dict[str, Any]:
         "number": pack.number,
         "job_name": pack.job_name,
         "size": pack.size,
+        "is_warm": pack.is_warm,
         "launched_at": pack.launched_at.isoformat(),
         "start_deadline_at": pack.start_deadline_at.isoformat(),
         "hard_deadline_at": pack.hard_deadline_at.isoformat(),
@@ -222,6 +242,7 @@ def _launch(batch: BatchRecord, pack: PackRecord, launch: Launch) -> dict[str, A
     return {
         **_attempt(attempt),
         "pack_id": pack.id,
+        "is_warm": pack.is_warm,
         "index": attempt.index,
         "parameters": dict(attempt.parameter_texts),
         "combination": dict(launch.combination),
@@ -253,5 +274,6 @@ def _result(change: SettleResult, direction: Direction) -> dict[str, Any]:
         "passed": change.passed,
         "rejections": list(change.rejections),
         "criteria_version": change.criteria_version,
+        "run": change.run.value,
         "metrics": dict(change.metrics),
     }

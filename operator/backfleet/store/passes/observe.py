@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select, text
 
 from backfleet.core.backtests import BacktestState
-from backfleet.core.records import AttemptRecord, BatchState, StaleLook, StaleResult, StoreView
+from backfleet.core.records import AttemptRecord, BatchState, StoreView
+from backfleet.core.stale import StaleLook, StaleResult
 from backfleet.store.passes.rows import (
     ATTEMPT_COLUMNS,
     OUTCOME_COLUMNS,
@@ -27,7 +28,7 @@ from backfleet.store.tables.backtests import (
     OutcomeInboxEntry,
 )
 from backfleet.store.tables.base import AnyRow
-from backfleet.store.tables.batches import Batch, StartedWork
+from backfleet.store.tables.batches import Batch, StartedWork, WarmRefusalRow
 from backfleet.store.tables.records import batch_record
 
 OUTCOMES_PER_LOOK = 1_000
@@ -70,6 +71,7 @@ def observe(engine: Engine, installation: str, uids: Collection[str], bounds: Bo
         asked = set(uids) - {row.uid for row in (*live, *judging)}
         done = _finished(connection, installation, asked) if asked else []
         proven = connection.execute(_proven(installation)).scalars().all() if uids else []
+        refused = connection.execute(_warm_refusals(installation)).all() if uids else []
         packs = connection.execute(_unsettled_packs(installation)).all() if live else []
         queued = connection.execute(_queued_attempts(installation)).all() if live else []
         here = {row.uid for row in live} & set(uids)
@@ -90,6 +92,7 @@ def observe(engine: Engine, installation: str, uids: Collection[str], bounds: Bo
         has_more_outcomes=len(new) == bounds.outcomes,
         stale=stale,
         proven=frozenset(proven),
+        warm_refusals={row.image: row.engine_version for row in refused},
     )
 
 
@@ -145,6 +148,11 @@ def _proven(installation: str) -> Any:  # noqa: ANN401 - a statement
         StartedWork.started_at > func.now() - PROVEN_FOR,
         ~func.coalesce(has_failed, False),
     )
+
+
+def _warm_refusals(installation: str) -> Any:  # noqa: ANN401 - a statement
+    columns = WarmRefusalRow.image, WarmRefusalRow.engine_version
+    return select(*columns).where(WarmRefusalRow.installation_id == installation)
 
 
 def _unsettled_packs(installation: str) -> Any:  # noqa: ANN401 - a statement

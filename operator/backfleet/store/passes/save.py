@@ -10,6 +10,7 @@ from backfleet.core.errors import Conflict
 from backfleet.core.records import BatchRecord, BatchState
 from backfleet.store.passes.changes import apply_changes, close_batch, forget_settled, judge_results, report_start
 from backfleet.store.passes.closing import close_in_pieces
+from backfleet.store.passes.warm import count_results, report_refusal
 from backfleet.store.postgres.fence import check_epoch
 from backfleet.store.postgres.session import writing
 from backfleet.store.tables.base import AnyRow
@@ -38,7 +39,9 @@ def save(engine: Engine, installation: str, epoch: int, changes: BatchChanges) -
             count += close_batch(connection, after)
         forget_settled(connection)
         report_start(connection, installation, changes.start)
+        report_refusal(connection, installation, after, changes.warm_refusal)
         _write_batch(connection, row, after, is_changed=count > 0)
+        count_results(connection, after, changes.changes)
 
 
 def _lock(connection: Connection, installation: str, changes: BatchChanges) -> AnyRow:

@@ -9,6 +9,7 @@ from backfleet.core.backtests import BacktestState, Finding, result_from_json
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchRecord, BatchState
+from backfleet.core.warmth import RunKind
 from backfleet.store.tables.base import AnyRow
 from backfleet.store.tables.records import batch_record
 
@@ -80,6 +81,7 @@ class RankedResult:
     passed: bool
     rejections: tuple[str, ...]
     criteria_version: int
+    run: RunKind
     warnings: tuple[str, ...]
     provenance: Mapping[str, str]
     recorded_at: datetime
@@ -144,6 +146,7 @@ class ResultAnswer:
     passed: bool
     rejections: tuple[str, ...]
     criteria_version: int
+    run: RunKind
     statistics: Mapping[str, str]
     equity_curve: tuple[tuple[date, float], ...]
     blocks: tuple[tuple[int, float, float], ...]
@@ -162,6 +165,7 @@ class ResultAnswer:
             passed=row.passed,
             rejections=tuple(row.rejections),
             criteria_version=row.criteria_version,
+            run=RunKind(row.run),
             statistics=body.statistics,
             equity_curve=body.equity_curve,
             blocks=body.blocks,

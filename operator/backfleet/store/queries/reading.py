@@ -16,6 +16,7 @@ from backfleet.core.backtests import BacktestState
 from backfleet.core.errors import NotFound, SpecInvalid
 from backfleet.core.metrics import METRICS
 from backfleet.core.ranking import Direction, Objective
+from backfleet.core.warmth import RunKind
 from backfleet.store.postgres.session import looking
 from backfleet.store.queries.answers import (
     AttemptAnswer,
@@ -190,6 +191,7 @@ def _ranking(batch_uid: str, key: ColumnElement[float], query: ResultQuery) -> S
             BacktestResult.passed,
             BacktestResult.rejections,
             BacktestResult.criteria_version,
+            BacktestResult.run,
             BacktestResult.recorded_at,
             key.label("rank_key"),
         )
@@ -239,6 +241,7 @@ def _ranked(row: AnyRow, rank: int, objective: Objective, axes: Mapping[str, Any
         passed=row.passed,
         rejections=tuple(row.rejections),
         criteria_version=row.criteria_version,
+        run=RunKind(row.run),
         warnings=tuple(row.warnings),
         provenance=row.provenance,
         recorded_at=row.recorded_at,

@@ -7,6 +7,7 @@ from sqlalchemy.types import Double, Text
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.reasons import FailureReason
+from backfleet.core.warmth import RunKind
 from backfleet.store.tables.base import Base, Count, CreatedAt, Json, Moment, one_of
 
 ALIVE = text("state IN ('queued', 'launching', 'running')")
@@ -17,7 +18,8 @@ MAX_BODY_BYTES = 1024 * 1024
 class BacktestJob(Base):
     """One launched combination of a batch: its state, and the attempt that decides it.
 
-    `pack_limit` is the largest pack that it may be in, after packs of it died.
+    `pack_limit` is the largest pack that it may be in, after packs of it died. `warm_fingerprint` is that of its warm run, which
+    its next run is compared with.
     """
 
     __tablename__ = "backtest_jobs"
@@ -46,6 +48,7 @@ class BacktestJob(Base):
     charged: Mapped[Count]
     uncharged: Mapped[Count]
     pack_limit: Mapped[int | None]
+    warm_fingerprint: Mapped[str | None]
     retry_round: Mapped[Count]
     reason: Mapped[str | None]
     message: Mapped[str | None]
@@ -59,7 +62,7 @@ class BacktestPack(Base):
 
     `unsettled` of its attempts have not ended. If its Job was refused or could not start, the pack waits without a slot, since
     `waiting_since` and because of `waiting_reason`, until its Job is created again after `retry_at`; `start_tries` counts the
-    Jobs that did not start.
+    Jobs that did not start. A pack that `is_warm` runs in one process of the engine.
     """
 
     __tablename__ = "backtest_packs"
@@ -78,6 +81,7 @@ class BacktestPack(Base):
     node_name: Mapped[str | None]
     size: Mapped[int]
     unsettled: Mapped[int]
+    is_warm: Mapped[bool] = mapped_column(server_default="false")
     launched_at: Mapped[Moment]
     start_deadline_at: Mapped[Moment]
     hard_deadline_at: Mapped[Moment]
@@ -91,7 +95,7 @@ class BacktestPack(Base):
 
 
 class BacktestAttempt(Base):
-    """One try at a backtest, in a pack. While `is_open`, its outcome still counts."""
+    """One try at a backtest, in a pack. While `is_open`, its outcome still counts. `is_warm` is its pack's."""
 
     __tablename__ = "backtest_attempts"
     __table_args__ = (
@@ -109,6 +113,7 @@ class BacktestAttempt(Base):
     batch_uid: Mapped[str] = mapped_column(ForeignKey("optimization_batches.uid", ondelete="CASCADE"))
     pack_id: Mapped[str] = mapped_column(ForeignKey("backtest_packs.pack_id", ondelete="CASCADE"))
     number: Mapped[int]
+    is_warm: Mapped[bool] = mapped_column(server_default="false")
     retry_round: Mapped[Count]
     engine: Mapped[str | None]
     engine_version: Mapped[str | None]
@@ -172,7 +177,8 @@ def _metric(name: str) -> Mapped[float | None]:
 class BacktestResult(Base):
     """What a succeeded backtest measured, and the verdict on it. A trigger allows changes only of the verdict.
 
-    The rest of the result, from the engine's statistics to its provenance, is the body of the attempt's outcome.
+    The rest of the result, from the engine's statistics to its provenance, is the body of the attempt's outcome. `run` says
+    how it ran; a result of a warm run that was not compared is the only one that can be dropped.
     Results are ranked by `rank_key` and index, both ascending, so that one comparison of the two starts a page: the
     key is the objective's value, negated if more is better, and infinity if it is absent.
     """
@@ -189,6 +195,8 @@ class BacktestResult(Base):
         ),
         Index("ix_backtest_results_criteria", "batch_uid", "criteria_version"),
         CheckConstraint("passed = (cardinality(rejections) = 0)", name="verdict"),
+        one_of("run", RunKind),
+        Index("ix_backtest_results_warm", "batch_uid", postgresql_where=text("run = 'warm'")),
     )
 
     backtest_id: Mapped[str] = mapped_column(ForeignKey("backtest_jobs.id", ondelete="CASCADE"), primary_key=True)
@@ -200,6 +208,7 @@ class BacktestResult(Base):
     passed: Mapped[bool]
     rejections: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     criteria_version: Mapped[int]
+    run: Mapped[str] = mapped_column(server_default="fresh")
     metrics: Mapped[Json]
     sharpe_ratio: Mapped[float | None] = _metric("sharpe_ratio")
     sortino_ratio: Mapped[float | None] = _metric("sortino_ratio")

@@ -36,6 +36,18 @@ class StartedWork(Base):
     failed_at: Mapped[Moment | None]
 
 
+class WarmRefusalRow(Base):
+    """An engine image with which a fresh run gave another result than a warm one of the same backtest, found in a batch."""
+
+    __tablename__ = "warm_refusals"
+
+    installation_id: Mapped[str] = mapped_column(ForeignKey("installations.id", ondelete="CASCADE"), primary_key=True)
+    image: Mapped[str] = mapped_column(primary_key=True)
+    engine_version: Mapped[str | None]
+    batch_uid: Mapped[str]
+    refused_at: Mapped[CreatedAt]
+
+
 class StrategyRow(Base):
     """A strategy of the catalog, or one that a batch named. `seeded_status` is the catalog's last status.
 
@@ -100,7 +112,7 @@ class Batch(Base):
     and the number of backtests that had ended by then; `core.pace` computes the pace from them. `suspended_at` is the
     time since which the batch is suspended and none of its backtests runs. `engine_versions` are those of the results.
     `packs_died` says of the last packs of several whether each died as a whole, and `engine_seconds` and `job_seconds` what a
-    backtest took lately, without and with its pod.
+    backtest took lately, without and with its pod. `warmth` is what is known of warm runs.
     The columns from `strategy_name` to `objective_direction` repeat parts of `spec`, so that SQL can read them.
     """
 
@@ -163,6 +175,7 @@ class Batch(Base):
     packs_died: Mapped[JsonArray]
     engine_seconds: Mapped[float | None]
     job_seconds: Mapped[float | None]
+    warmth: Mapped[JsonObject]
     missing_since: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]
     finish_reason: Mapped[str | None]

@@ -8,6 +8,7 @@ from typing import Any
 from backfleet.core.records import BatchRecord, BatchState, Best, Counters
 from backfleet.core.spec.defaults import INITIAL_CASH
 from backfleet.core.spec.storable import storable_text
+from backfleet.core.warmth import Warmth
 from backfleet.store.tables.base import AnyRow
 
 _SAME_NAMES = (
@@ -54,6 +55,7 @@ def batch_record(row: AnyRow) -> BatchRecord:
         recent_ends=ends_of(row.recent_ends),
         engine_versions=tuple(row.engine_versions),
         packs_died=tuple(row.packs_died),
+        warmth=Warmth.from_json(row.warmth),
         version=row.version,
         **{name: getattr(row, name) for name in _SAME_NAMES},
     )
@@ -66,6 +68,7 @@ def batch_columns(record: BatchRecord) -> dict[str, Any]:
         **{name: _plain(getattr(record, name)) for name in _SAME_NAMES},
         "engine_versions": list(record.engine_versions),
         "packs_died": list(record.packs_died),
+        "warmth": record.warmth.to_json(),
         "state": record.state.value,
         "succeeded": counters.succeeded,
         "failed": counters.failed,

@@ -8,7 +8,8 @@ from backfleet.core.changes import BatchChanges
 from backfleet.core.planning.effects import BatchPlan
 from backfleet.core.planning.missing import plan_missing
 from backfleet.core.planning.rejudge import judge_stale
-from backfleet.core.records import BatchState, Counters, StaleLook, StaleResult, StoreView
+from backfleet.core.records import BatchState, Counters, StoreView
+from backfleet.core.stale import StaleLook, StaleResult
 from tests.support.jobs import NOW, UID
 from tests.support.planning import after, build_batch, build_draft, build_observation
 

@@ -12,7 +12,8 @@ from backfleet.core.planning.observation import Limits, RefusedBatch, SeenBatch
 from backfleet.core.planning.plan import plan
 from backfleet.core.planning.rejudge import judge_stale
 from backfleet.core.planning.status import StatusInput, build_status
-from backfleet.core.records import BatchRecord, Counters, StaleLook, StaleResult, StoreView
+from backfleet.core.records import BatchRecord, Counters, StoreView
+from backfleet.core.stale import StaleLook, StaleResult
 from tests.support.jobs import BATCH, NOW, UID
 from tests.support.planning import (
     after,

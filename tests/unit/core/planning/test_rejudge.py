@@ -14,12 +14,11 @@ from backfleet.core.records import (
     BatchRecord,
     BatchState,
     Counters,
-    StaleLook,
-    StaleResult,
     StoredCatalog,
     StrategyRecord,
 )
 from backfleet.core.spec.snapshot import declared_criteria
+from backfleet.core.stale import StaleLook, StaleResult
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 OWN = {"minSharpe": 1.0}

@@ -8,7 +8,8 @@ from backfleet.core.errors import SpecInvalid
 from backfleet.core.ranking import Direction
 from backfleet.core.space.parameters import ParameterDeclaration, RangeDeclaration
 from backfleet.core.space.scalars import ParameterType
-from backfleet.core.spec.model import EngineName, find_faults, parse_spec
+from backfleet.core.spec.choices import EngineName
+from backfleet.core.spec.model import find_faults, parse_spec
 from tests.support.manifests.specs import spec_body
 
 DATA = spec_body()["data"]

@@ -1,7 +1,7 @@
 -- Inserts attempts. A backtest's row is made by its first attempt; a later attempt needs the backtest queued.
 WITH change AS (
     SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS c (
-        attempt_id text, backtest_id text, batch_uid text, pack_id text, number int, "index" int,
+        attempt_id text, backtest_id text, batch_uid text, pack_id text, number int, is_warm boolean, "index" int,
         parameters jsonb, combination jsonb, combination_hash text, charged int, uncharged int,
         engine text, launched_at timestamptz
     )
@@ -19,6 +19,6 @@ WITH change AS (
     WHERE j.state = 'queued' AND j.attempt_count < excluded.attempt_count
     RETURNING j.id
 )
-INSERT INTO backtest_attempts (attempt_id, backtest_id, batch_uid, pack_id, number, engine, launched_at)
-SELECT c.attempt_id, c.backtest_id, c.batch_uid, c.pack_id, c.number, c.engine, c.launched_at
+INSERT INTO backtest_attempts (attempt_id, backtest_id, batch_uid, pack_id, number, is_warm, engine, launched_at)
+SELECT c.attempt_id, c.backtest_id, c.batch_uid, c.pack_id, c.number, c.is_warm, c.engine, c.launched_at
 FROM change c JOIN launched ON launched.id = c.backtest_id
