@@ -121,8 +121,8 @@ bench-lean: setup ## Measure what a result of LEAN costs the recorder, against i
 	@$(BIN)/python tests/benchmarks/lean_result.py
 
 .PHONY: verify-lean
-verify-lean: setup ## Run LEAN's own image through the engine `lean` and check every rule (Docker, CONTEXT=a cluster, or FOLDER=finished results)
-	@$(BIN)/python hack/verify_lean $(if $(CONTEXT),--context $(CONTEXT)) $(if $(IMAGE),--image $(IMAGE)) $(if $(FOLDER),--folder $(FOLDER))
+verify-lean: setup ## Run LEAN's own image through the engine `lean` and check every rule (Docker, CONTEXT=a cluster, or FOLDER=finished results; ONLY=some cases)
+	@$(BIN)/python hack/verify_lean $(if $(CONTEXT),--context $(CONTEXT)) $(if $(IMAGE),--image $(IMAGE)) $(if $(FOLDER),--folder $(FOLDER)) $(foreach case,$(ONLY),--only $(case))
 
 .PHONY: docs
 docs: setup ## Make every generated file: custom resource page, values table, install.yaml, the chart's CRD, picture

@@ -26,7 +26,10 @@ ASKED = "asked for by the scenario"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A request, the expected reason of its failure (None: it succeeds), and the expected exit codes of LEAN's process."""
+    """A request, the expected reason of its failure (None: it succeeds), and the expected exit codes of LEAN's process.
+
+    A case with `members` is a warm pack: each member must end as the case says that it is.
+    """
 
     name: str
     rule: str
@@ -39,6 +42,7 @@ class Case:
     absent: tuple[str, ...] = SHUTDOWN_WORDS
     no_metrics: tuple[str, ...] = ()
     timeout_seconds: int = START_SECONDS
+    members: tuple["Case", ...] = ()
 
     def problems(self, ending: Ending, exit_code: int | None) -> Iterator[str]:
         """Return every difference between the outcome and the expected one."""

@@ -19,7 +19,10 @@ from hack.verify_lean.cases import Case, cases
 from hack.verify_lean.folders import verify_folders
 from hack.verify_lean.manifests import settings_of
 from hack.verify_lean.runners import ClusterRunner, DockerRunner, Runner
+from hack.verify_lean.warm import Fingerprints, warm_case
 
+WARM_FACTOR = 2
+"""How much longer a warm backtest may take than a hanging one: the first ones of a process are slow."""
 NO_PLACE = """\
 LEAN's image needs a place to run: start a Docker engine, or name a cluster that can pull the image
 (--context CONTEXT, BACKFLEET_CONTEXT=CONTEXT, or --kubeconfig FILE)"""
@@ -33,16 +36,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         runner = choose_runner(options)
         settings = settings_of(options.image, is_restricted=options.restricted)
-        chosen = [case for case in cases(options.hang_seconds) if not options.only or case.name in options.only]
+        every = cases(options.hang_seconds)
+        every = (*every, warm_case(every, WARM_FACTOR * options.hang_seconds))
+        chosen = [case for case in every if not options.only or case.name in options.only]
         say(
             f"-- {settings.engines['lean'].image}: {len(chosen)} cases; the first pull of the image takes more than 10 GB"
         )
         with tempfile.TemporaryDirectory(prefix="verify-lean-", ignore_cleanup_errors=True) as folder:
-            results, versions = [], set()
+            results, versions, known = list[bool](), set[str | None](), Fingerprints()
             for case, is_killed in runner.run(chosen, settings, Path(folder)):
-                there = Path(folder) / case.name / "results/0"
-                results.append(check_case(case, there, is_killed))
-                versions.add(read_logs(there).engine_version)
+                for position, member in enumerate(case.members or (case,)):
+                    there = Path(folder) / case.name / f"results/{position}"
+                    results.append(check_case(member, there, is_killed, known, "warm " if case.members else ""))
+                    versions.add(read_logs(there).engine_version)
     except (ClusterError, subprocess.SubprocessError, OSError) as error:
         say(f"error: {error}")
         return 2
@@ -79,8 +85,8 @@ def choose_runner(options: argparse.Namespace) -> Runner:
     return DockerRunner(options.deadline_seconds)
 
 
-def check_case(case: Case, folder: Path, is_killed: bool) -> bool:
-    """Compare the outcome of a case with its rule, and print whether they agree."""
+def check_case(case: Case, folder: Path, is_killed: bool, known: Fingerprints | None = None, kind: str = "") -> bool:
+    """Compare the outcome of a case with its rule and with its earlier runs, and print whether they agree."""
     if is_killed:
         ending: Ending = Failure(reason=FailureReason.OOM_KILLED, message="the container was killed at its limit")
         exit_code: int | None = 137
@@ -88,8 +94,12 @@ def check_case(case: Case, folder: Path, is_killed: bool) -> bool:
         outcome = LeanEngine().outcome(folder, case.request)
         ending, exit_code = outcome.ending, outcome.exit_code
     problems = list(case.problems(ending, exit_code))
+    problem = known.problem(case.name, ending) if known else None
+    problems += [problem] if problem else []
     got = ending.reason.value if isinstance(ending, Failure) else "succeeded"
-    print(f"{'FAIL' if problems else 'ok  '} {case.name:<17}{got:<17}exit {exit_code!s:<5}{case.rule}", flush=True)
+    print(
+        f"{'FAIL' if problems else 'ok  '} {kind + case.name:<23}{got:<20}exit {exit_code!s:<5}{case.rule}", flush=True
+    )
     for problem in problems:
         print(f"       {problem}", flush=True)
     return not problems

@@ -2,9 +2,11 @@
 
 A results folder is that of one backtest: it has an exit file of the shim. Two rules hold for every run: an abort after the
 results does not change the outcome, and the outcome does not mention the shutdown of LEAN's process. The outcomes are
-printed, so people can compare them.
+printed, so people can compare them. A third rule holds for two runs of one backtest, for example a warm and a fresh one: their
+results have one fingerprint.
 """
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,11 +18,13 @@ from typing import Any
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Ending, Failure, Outcome
 from backfleet.engines.files import FileProblem, read_json
+from backfleet.engines.lean.document import MAX_BYTES
 from backfleet.engines.lean.engine import LeanEngine
 from backfleet.engines.lean.layout import RESULT_FILE
 from backfleet.engines.lean.logs import read_logs
 from hack.cluster.progress import say
 from hack.verify_lean.cases import DAYS, PROJECT, SHUTDOWN_WORDS
+from hack.verify_lean.warm import Fingerprints
 
 EXIT_CODES = (0, 134)
 OUTPUT_FILE = "output-tail.txt"
@@ -34,19 +38,22 @@ def verify_folders(root: Path) -> int:
     if not folders:
         say(f"error: {root}: expected results folders with a file {wire.SHIM_EXIT_FILE}, found none")
         return 2
-    bad = sum(not verify_folder(folder) for folder in folders)
+    known = Fingerprints()
+    bad = sum(not verify_folder(folder, known) for folder in folders)
     versions = sorted({read_logs(folder).engine_version or "of an unknown version" for folder in folders})
     print(f"\nLEAN {', '.join(versions)}")
     print(f"{len(folders) - bad} of {len(folders)} folders hold")
     return 1 if bad else 0
 
 
-def verify_folder(folder: Path) -> bool:
-    """Check one folder after each exit code, and print the verdict."""
+def verify_folder(folder: Path, known: Fingerprints) -> bool:
+    """Check one folder after each exit code and against earlier runs of its backtest, and print the verdict."""
     own = outcome_of_copy(folder, None)
     problems = [f"expected no text {text!r} in the message" for text in SHUTDOWN_WORDS if text in _said(own.ending)]
     if read_logs(folder).is_posted:
         problems += _differences(own.ending, [outcome_of_copy(folder, code).ending for code in EXIT_CODES])
+    problem = known.problem(_backtest(folder), own.ending)
+    problems += [problem] if problem else []
     got = own.ending.reason.value if isinstance(own.ending, Failure) else "succeeded"
     print(f"{'FAIL' if problems else 'ok  '} {folder.name:<33}{got:<19}exit {own.exit_code}", flush=True)
     for line in (*problems, *_said(own.ending).splitlines()):
@@ -72,7 +79,7 @@ def outcome_of_copy(folder: Path, code: int | None) -> Outcome:
 def request_of(folder: Path) -> BacktestRequest:
     """Return the request, from the parameters in LEAN's result. A run that never began has none."""
     try:
-        body: Any = read_json(folder, RESULT_FILE, 2 * 8 * 1024 * 1024)
+        body: Any = read_json(folder, RESULT_FILE, MAX_BYTES)
         texts = dict((body.get("algorithmConfiguration") or {}).get("parameters") or {})
     except (FileProblem, AttributeError):
         texts = {}
@@ -86,6 +93,16 @@ def request_of(folder: Path) -> BacktestRequest:
         initial_cash=Decimal(texts.pop(wire.PARAMETER_INITIAL_CASH, "100000")),
         parameter_texts=texts,
     )
+
+
+def _backtest(folder: Path) -> str:
+    """Return what was run by which LEAN: two folders with the same text are two runs of one backtest."""
+    try:
+        body: Any = read_json(folder, RESULT_FILE, MAX_BYTES)
+        configuration: Any = body.get("algorithmConfiguration")
+    except (FileProblem, AttributeError):
+        configuration = None
+    return json.dumps([configuration, read_logs(folder).engine_version, request_of(folder).to_json()], sort_keys=True)
 
 
 def _differences(own: Ending, others: list[Ending]) -> Iterator[str]:

@@ -41,7 +41,7 @@ def settings_of(image: str | None, *, is_restricted: bool) -> Settings:
 
 
 def build_pod_spec(case: Case, settings: Settings) -> dict[str, Any]:
-    """Return the pod of one backtest as the operator would create it."""
+    """Return the pod of a case as the operator would create it."""
     now = datetime.now(UTC)
     batch = BatchRef(uid="0" * 8, name=f"verify-lean-{case.name}", namespace="default")
     hour = timedelta(hours=1)
@@ -49,9 +49,13 @@ def build_pod_spec(case: Case, settings: Settings) -> dict[str, Any]:
         batch_uid=batch.uid, index=0, number=1, job_name=batch.name, launched_at=now, start_deadline_at=now,
         hard_deadline_at=now + hour,
     )  # fmt: skip
-    member = Member(index=0, number=1, parameter_texts=case.request.parameter_texts)
-    request = PackRequest(batch_uid=batch.uid, common=replace(case.request, parameter_texts={}), members=(member,))
-    shape = JobShape(backtest_timeout_seconds=case.timeout_seconds, deadline_seconds=3600, ttl_seconds=600)
+    requests = [each.request for each in case.members or (case,)]
+    members = tuple(Member(index=n, number=1, parameter_texts=each.parameter_texts) for n, each in enumerate(requests))
+    common = replace(case.request, parameter_texts={})
+    request = PackRequest(batch_uid=batch.uid, common=common, members=members, is_warm=bool(case.members))
+    shape = JobShape(
+        backtest_timeout_seconds=case.timeout_seconds, deadline_seconds=3600, ttl_seconds=600, pack_seconds=3600
+    )
     job = build_job(CreateJob(batch=batch, pack=pack, request=request, shape=shape), LeanEngine(), settings)
     spec: dict[str, Any] = job["spec"]["template"]["spec"]
     return spec

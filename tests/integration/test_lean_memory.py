@@ -31,10 +31,11 @@ def many(count: int) -> str:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
+        (lambda: f'{{{GOOD}, "orders": {{{many(999_000)}}}}}', "ResultInvalid"),
         (lambda: f'{{{GOOD}, "totalPerformance": {{"portfolioStatistics": {{{many(999_000)}}}}}}}', "ResultInvalid"),
         (lambda: f'{{"state": {{"RuntimeError": "\U0001f600{"x" * 16_000_000}"}}}}', "InitializeError"),
     ],
-    ids=["a million figures", "a wide error of 16 MB"],
+    ids=["a million orders", "a million figures", "a wide error of 16 MB"],
 )
 def test_a_result_that_is_made_to_fill_memory_is_read_within_it(tmp_path: Path, make: object, reason: str) -> None:
     content = make()  # type: ignore[operator]

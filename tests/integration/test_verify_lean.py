@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,15 +15,18 @@ from backfleet.core.reasons import FailureReason
 from backfleet.engines.bars.market_data import PACKAGED_FOLDER
 from backfleet.engines.lean.configuration import CONFIG_PATH
 from backfleet.engines.lean.engine import IMAGE_DATA_FOLDER, LAUNCHER, LAUNCHER_FOLDER
+from backfleet.engines.lean.warm.delivery import supervised
 from backfleet.engines.protocol import EngineContainer
 from hack.verify_lean.cases import SAMPLE_FILE, Case, cases
 from hack.verify_lean.commands import check_case, main
 from hack.verify_lean.manifests import PROJECTS, build_config_map, build_pod, build_pod_spec, settings_of
 from hack.verify_lean.runners import docker_command
-from tests.support.lean import config_of, run_container
+from hack.verify_lean.warm import Fingerprints, warm_case
+from tests.support.lean import config_of, run_container, run_pack_container
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES = {case.name: case for case in cases(hang_seconds=2)}
+WARM = warm_case(tuple(CASES.values()), timeout_seconds=8)
 SETTINGS = settings_of("lean-stand-in:1", is_restricted=False)
 
 
@@ -33,7 +37,11 @@ def engine_of(case: Case) -> dict[str, Any]:
 
 
 def run_here(case: Case, folder: Path) -> Path:
-    """Return the case's own container, with the folders of the pod in the test's."""
+    """Run the case's own container with the folders of the pod in the test's, and return its results."""
+    return run_container(container_here(case, folder), folder, case.timeout_seconds)
+
+
+def container_here(case: Case, folder: Path) -> EngineContainer:
     (folder / "launcher").mkdir(parents=True)
     (folder / "launcher" / SAMPLE_FILE).touch()
     env = {entry["name"]: entry["value"].replace("$$", "$") for entry in engine_of(case)["env"]}
@@ -43,16 +51,40 @@ def run_here(case: Case, folder: Path) -> Path:
         ("/projects/", f"{PROJECTS}/"),
     ):
         env = {key: text.replace(there, str(here)) for key, text in env.items()}
-    container = EngineContainer(
-        image="", command=(*LAUNCHER, "--config", CONFIG_PATH), environment=env, working_folder=LAUNCHER_FOLDER,
-        config=config_of(env),
+    is_warm = bool(case.members)
+    command = supervised(LAUNCHER) if is_warm else (*LAUNCHER, "--config", CONFIG_PATH)
+    return EngineContainer(
+        image="", command=command, environment=env, working_folder=LAUNCHER_FOLDER, config=config_of(env),
+        runs_packs=is_warm,
     )  # fmt: skip
-    return run_container(container, folder, case.timeout_seconds)
 
 
 @pytest.mark.parametrize("name", sorted(CASES.keys() - {"out-of-memory"}))
 def test_every_rule_holds_for_the_stand_in(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert check_case(CASES[name], run_here(CASES[name], tmp_path), is_killed=False), capsys.readouterr().out
+
+
+def test_the_rules_hold_in_a_warm_pack_with_the_fingerprints_of_fresh_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = Fingerprints()
+    fresh = run_here(CASES["success"], tmp_path / "fresh")
+    assert check_case(CASES["success"], fresh, False, known)
+    container = container_here(WARM, tmp_path / "warm")
+    results = run_pack_container(container, tmp_path / "warm", WARM.timeout_seconds)
+    held = [check_case(case, results / str(n), False, known, "warm ") for n, case in enumerate(WARM.members)]
+    assert held == [True] * len(WARM.members), capsys.readouterr().out
+    assert capsys.readouterr().out.count("ok   warm success") == 3
+    changed = replace(CASES["zero-trades"], name="success")
+    assert not check_case(changed, results / "2", False, known, "warm ")
+    assert "expected the fingerprint of the first run, orders=" in capsys.readouterr().out
+
+
+def test_a_warm_pack_is_one_pod_with_the_supervisor_and_all_its_members() -> None:
+    env = {entry["name"]: entry["value"] for entry in engine_of(WARM)["env"]}
+    assert env["BACKFLEET_PACK_MEMBERS"] == f"0:{len(WARM.members)}:1"
+    assert "BACKFLEET_WARM_PROGRAM" in env
+    assert (env["BACKFLEET_BACKTEST_TIMEOUT_SECONDS"], env["BACKFLEET_PACK_SECONDS"]) == ("8", "3600")
 
 
 @pytest.mark.parametrize("shutdown", ["abort", "wait"])
@@ -76,6 +108,17 @@ def test_finished_folders_of_lean_hold(capsys: pytest.CaptureFixture[str]) -> No
     assert "LEAN 2.5.0.0" in said
     assert "16 of 16 folders hold" in said
     assert "Unable to find py file: /projects/nomain/main.py" in said
+
+
+@pytest.mark.skipif(not TODAY.is_dir(), reason=f"needs results of LEAN in {TODAY}")
+def test_two_runs_of_one_backtest_must_have_one_fingerprint(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("fresh", "warm"):
+        shutil.copytree(TODAY / "python-success", tmp_path / name)
+    assert main(["--folder", str(tmp_path)]) == 0
+    events = tmp_path / "warm/backtest-order-events.json"
+    events.write_text(events.read_text().replace('"fillQuantity":10.0', '"fillQuantity":11.0'))
+    assert main(["--folder", str(tmp_path)]) == 1
+    assert "1 of 2 folders hold" in capsys.readouterr().out
 
 
 def test_a_folder_without_results_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

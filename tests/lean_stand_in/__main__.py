@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from . import warm
 from .arguments import Crash, parse_arguments, read_configuration
 from .scenarios import run
 
@@ -19,7 +20,8 @@ def main(arguments: Sequence[str]) -> int:
             # LEAN goes on with the file next to it, whose sample algorithm writes into the launcher's folder.
             print("ERROR:: Config: the configuration file was not found, the default one is kept")
             return 0
-        return run(configuration | given)
+        configuration |= given
+        return warm.run(configuration) if warm.is_driver(configuration) else run(configuration)
     except Crash as crash:
         abort(crash)
 

@@ -1,9 +1,7 @@
 """What a run does: the project's strategy by `bars`, or one of the other ways in which LEAN ends."""
 
-import mmap
 import os
 import re
-import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,16 +18,19 @@ from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.program import InvalidCombination, NoData
 
 from .arguments import Crash
+from .misbehaving import misbehave, traces_of_others
 from .results import Run, daily_benchmark
 from .writing import Writer
 
 SCENARIOS = (
     "success", "runtime_error", "runtime_error_exit_0", "initialize_error", "no_data", "zero_trades", "truncated_json",
     "no_file", "stopped", "quit", "quit_in_initialize", "data_ends_early", "order_refused", "reports_errors", "logs_much",
-    "bankrupt", "out_of_memory", "hang", "crash",
+    "bankrupt", "out_of_memory", "hang", "loop", "crash", "exit", "leaves_thread", "grows", "leaks", "sees_others",
 )  # fmt: skip
-RUN_SECONDS = 0.6
-"""A run takes at least so long, so that every one leaves an intermediate version."""
+START_SECONDS = float(os.environ.get("LEAN_STAND_IN_START_SECONDS") or 0)
+"""What the start of a process costs."""
+RUN_SECONDS = float(os.environ.get("LEAN_STAND_IN_WORK_SECONDS") or 0.6)
+"""A run takes at least so long. By default that is enough for every one to leave an intermediate version."""
 SHUTDOWN_SECONDS = 10.0
 """For so long LEAN waits for Python to shut down, for nothing."""
 OWN_PARAMETERS = ("scenario", "shutdown", "symbols", "start_date", "end_date", "initial_cash")
@@ -44,7 +45,6 @@ OTHER_PROJECTS = {"verify": "RSI_MeanReversion_ETF"}
 SAMPLE = "QuantConnect.Algorithm.CSharp.dll"
 SAMPLE_PARAMETERS = {"symbols": "AAPL", "start_date": "2000-03-01", "end_date": "2001-03-01", "initial_cash": "100000"}
 """LEAN's sample reads none."""
-MEBIBYTE = 1024 * 1024
 RUNTIME_ERROR = """\
 Runtime Error: 'Bar' object has no attribute "close" (asked for by the scenario)
   at on_data
@@ -56,19 +56,31 @@ Runtime Error: 'Bar' object has no attribute "close" (asked for by the scenario)
 
 def run(configuration: Mapping[str, Any]) -> int:
     """Run once. Return LEAN's exit code, which is 0 only if the algorithm completed."""
+    time.sleep(START_SECONDS)
+    now, writer = begin(configuration)
+    code = run_algorithm(now, writer, select(now, writer))
+    shut_down(writer, configuration["parameters"].get("shutdown", ""))
+    return code
+
+
+def begin(configuration: Mapping[str, Any]) -> tuple[Run, Writer]:
+    """Write the first lines of the engine's log."""
     writer = Writer(configuration)
     now = Run(configuration=configuration, started_at=datetime.now(UTC))
     writer.log("Engine.Main(): LEAN ALGORITHMIC TRADING ENGINE v2.5.0.0 Mode: RELEASE (64bit) Host: stand-in")
     writer.log(f"Engine.Main(): Started {now.started_at:%H:%M}")
-    location = Path(configuration["algorithm-location"])
+    return now, writer
+
+
+def select(now: Run, writer: Writer) -> Path:
+    """Return the algorithm's file. Raise Crash without one."""
+    location = Path(now.configuration["algorithm-location"])
     if not location.is_file():
         raise Crash(
             f"System.IO.FileNotFoundException: JobQueue.TryCreatePythonAlgorithm(): Unable to find py file: {location}"
         )
     writer.log(f"JobQueue.NextJob(): Selected {location}")
-    code = run_algorithm(now, writer, location)
-    shut_down(writer, configuration["parameters"].get("shutdown", ""))
-    return code
+    return location
 
 
 def run_algorithm(now: Run, writer: Writer, location: Path) -> int:
@@ -91,6 +103,7 @@ def run_algorithm(now: Run, writer: Writer, location: Path) -> int:
         if asked.found:
             asked = Asked(is_idle=True)
         scenario = "no_data"
+    now.metrics["total_fees"] = now.metrics.get("total_fees", 0) + traces_of_others(scenario, location)
     writer.begin(now)
     misbehave(scenario)
     time.sleep(RUN_SECONDS)
@@ -185,21 +198,6 @@ def compute(now: Run, request: BacktestRequest, scenario: str) -> None:
         now.equity = [[point[0], *[cash] * 4] for point in now.equity]
     if scenario == "bankrupt":
         now.metrics |= {"end_equity": -1.5 * cash, "net_profit": -2.5, "drawdown": 2.5, "annual_return": 0.0}
-
-
-def misbehave(scenario: str) -> None:
-    """Behave so that the run never ends by itself."""
-    if scenario == "out_of_memory":
-        ballast = []
-        while True:
-            # Filled by the kernel at once: page by page it takes seconds.
-            ballast.append(
-                mmap.mmap(-1, 256 * MEBIBYTE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
-            )
-    while scenario == "hang":
-        time.sleep(3600)
-    if scenario == "crash":
-        os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def end(now: Run, writer: Writer, scenario: str, asked: Asked) -> int:

@@ -56,39 +56,47 @@ def run_pack_container(
     container: EngineContainer, folder: Path, timeout_seconds: float = 30, pack_seconds: int = 300
 ) -> Path:
     """Run all under the real shim. Return the pack's results folder. What is absolute in the pod lies below `folder` here."""
-    results, launcher = folder / "results", folder / "launcher"
-    results.mkdir(exist_ok=True)
-    launcher.mkdir(exist_ok=True)
+    results, launcher, scratch = folder / "results", folder / "launcher", folder / "tmp"
+    for each in (results, launcher, scratch, folder / "bin"):
+        each.mkdir(exist_ok=True)
     (launcher / "QuantConnect.Lean.Launcher.dll").touch()
-    (folder / "bin").mkdir(exist_ok=True)
     for name, target in (("dotnet", STAND_IN / "dotnet"), ("python3", Path(sys.executable))):
         (folder / "bin" / name).unlink(missing_ok=True)
         (folder / "bin" / name).symlink_to(target)
-    config = container.config
-    assert config is not None
-    # As in the pod: the file, LEAN's object store and the links to the data are in the scratch folder.
-    scratch = folder / "tmp"
-    scratch.mkdir(exist_ok=True)
     words = [word.replace(f"{wire.SCRATCH_PATH}/lean-", f"{scratch}/lean-") for word in container.command]
     environment = {
         **container.environment,
         "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+        "TMPDIR": str(scratch),
         "PYTHONPATH": f"{STAND_IN.parent}:{STAND_IN.parents[1] / 'operator'}:{':'.join(sys.path)}",
         wire.ENV_BACKTEST_TIMEOUT: str(timeout_seconds),
         wire.ENV_RESULTS_PATH: str(results),
         wire.ENV_TERMINATION_LOG: str(folder / "termination-log"),
-        wire.ENV_PACK_MEMBERS: f"0:{len(config.lines)}:1",
         wire.ENV_PACK_SECONDS: str(pack_seconds),
         wire.ENV_SCRATCH_PATHS: str(scratch),
-        wire.ENV_ENGINE_CONFIG: config.common.replace(f'"{OBJECT_STORE}"', f'"{scratch}/lean-storage"'),
-        wire.ENV_ENGINE_CONFIG_LINES: "\n".join(config.lines),
-        wire.ENV_ENGINE_CONFIG_PATH: str(scratch / Path(config.path).name),
+        **_config_variables(container, scratch),
     }
+    if container.runs_packs:
+        limit = shim.command_timeout_seconds(int(timeout_seconds), pack_seconds)
+        environment[wire.ENV_COMMAND_TIMEOUT] = str(limit)
     command = shim.command(tuple(words))
     done = subprocess.run(command, cwd=launcher, env=environment, check=False, timeout=200, capture_output=True)
     assert container.working_folder == LAUNCHER_FOLDER
     assert done.returncode == 0
+    (folder / "output").write_bytes(done.stdout + done.stderr)
     return results
+
+
+def _config_variables(container: EngineContainer, scratch: Path) -> dict[str, str]:
+    """Return the variables of members and configuration. As in the pod, LEAN's file and object store are in scratch."""
+    config = container.config
+    assert config is not None
+    return {
+        wire.ENV_PACK_MEMBERS: f"0:{len(config.lines)}:1",
+        wire.ENV_ENGINE_CONFIG: config.common.replace(f'"{OBJECT_STORE}"', f'"{scratch}/lean-storage"'),
+        wire.ENV_ENGINE_CONFIG_LINES: "\n".join(config.lines),
+        wire.ENV_ENGINE_CONFIG_PATH: str(scratch / Path(config.path).name),
+    }
 
 
 def with_scenario(request: BacktestRequest, scenario: str) -> BacktestRequest:

@@ -3,6 +3,7 @@
 Every problem is a `FileProblem` that names the file. Texts are cleaned for Postgres to store them as JSONB.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -43,6 +44,18 @@ def read_bytes(folder: Path, name: str, limit: int = MAX_RESULT_BYTES) -> bytes:
     if len(content) > limit:
         raise FileProblem(name, f"expected at most {limit} bytes, got more")
     return content
+
+
+def digest_bytes(folder: Path, name: str, limit: int) -> str:
+    """Return the SHA-256 of a regular file of at most `limit` bytes, which is never in memory as a whole."""
+    total, rest = hashlib.sha256(), limit + 1
+    with _open_regular(folder, name) as file:
+        while rest and (chunk := file.read(min(rest, MEBIBYTE))):
+            total.update(chunk)
+            rest -= len(chunk)
+    if not rest:
+        raise FileProblem(name, f"expected at most {limit} bytes, got more")
+    return total.hexdigest()
 
 
 def read_ends(folder: Path, name: str, limit: int) -> tuple[str, bool]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from backfleet.core.backtests import Failure, Result
+from backfleet.core.backtests import PROVENANCE_FINGERPRINT, Failure, Result
 from backfleet.core.reasons import FailureReason
 from backfleet.engines.lean.outcome import outcome_of_run
 from tests.support.engines import make_request
@@ -116,3 +116,25 @@ def test_a_run_without_data_is_failed_though_it_completed(tmp_path: Path) -> Non
     assert isinstance(ending, Failure)
     assert ending.reason is FailureReason.NO_DATA
     assert ending.message.startswith("11355 of 11356 data requests failed")
+
+
+def fingerprint(name: str, to: Path) -> str:
+    to.mkdir()
+    ending = outcome_of_run(copy(name, to), REQUEST).ending
+    assert isinstance(ending, Result), ending
+    return ending.provenance[PROVENANCE_FINGERPRINT]
+
+
+def test_twins_have_one_fingerprint_and_different_runs_have_different_ones(tmp_path: Path) -> None:
+    """Two of LEAN's folders are two runs of one backtest; all others differ in everything."""
+    twins = ["today/python-success", "today/shutdown-abort"]
+    others = [
+        "today/bankrupt", "today/data-ends-early", "today/one-symbol-of-two-missing", "today/order-refused",
+        "today/other-currency-no-order", "today/strategy-reports-errors", *EXPECTED,
+    ]  # fmt: skip
+    first, second = (fingerprint(name, tmp_path / str(n)) for n, name in enumerate(twins))
+    assert first == second
+    found = [first, *(fingerprint(name, tmp_path / f"other-{n}") for n, name in enumerate(others))]
+    for part in range(3):
+        assert len({text.split()[part] for text in found}) == len(found), part
+    assert "absent" not in " ".join(found)

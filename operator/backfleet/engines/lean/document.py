@@ -14,6 +14,7 @@ from backfleet.core.backtests import Finding
 from backfleet.core.spec.storable import storable_text
 from backfleet.engines.files import MAX_RESULT_BYTES, FileProblem, clean_text, read_json
 from backfleet.engines.lean.curve import Points, chart_points
+from backfleet.engines.lean.digests import digest_orders
 from backfleet.engines.lean.findings import read_findings
 from backfleet.engines.lean.trading import ClosedTrade, OrderCounts, count_orders, read_trades
 
@@ -56,6 +57,7 @@ class Document:
     returns: Points = ()
     benchmark: Points = ()
     orders: OrderCounts | None = None
+    orders_digest: str | None = None
     closed_trades: tuple[ClosedTrade, ...] | None = None
     analysis: tuple[Finding, ...] = ()
     altered: tuple[str, ...] = ()
@@ -98,6 +100,7 @@ def parse_document(name: str, body: object) -> Document:
         returns=chart_points(charts, "Strategy Equity", "Return", "Daily Performance"),
         benchmark=chart_points(charts, "Benchmark", "Benchmark"),
         orders=count_orders(top.get("orders")),
+        orders_digest=digest_orders(top.get("orders")),
         closed_trades=read_trades(performance.get("closedTrades")),
         analysis=read_findings(top.get("analysis")),
         altered=tuple(_kept(key) for key, value in raw.items() if _is_altered(key) or _is_altered(value)),

@@ -9,6 +9,7 @@ from backfleet.core.backtests import Finding
 from backfleet.engines.files import MEBIBYTE, FileProblem, read_bytes
 from backfleet.engines.lean.coverage import RequestLists, read_lists
 from backfleet.engines.lean.curve import Points
+from backfleet.engines.lean.digests import ABSENT, digest_order_events
 from backfleet.engines.lean.document import Document, read_document
 from backfleet.engines.lean.logs import LogFacts, read_logs
 from backfleet.engines.lean.monitor import DataRequests, read_monitor_report
@@ -30,6 +31,7 @@ class Evidence:
     requests: DataRequests | None = None
     lists: RequestLists | None = None
     refusal: str | None = None
+    order_events_digest: str = ABSENT
     rates: RiskFreeRates | None = None
     logs: LogFacts = field(default_factory=LogFacts)
     warnings: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ def gather(folder: Path) -> Evidence:
         refusal=refusal(folder, files.order_events)
         if any(each.orders and each.orders.invalid for each in documents)
         else None,
+        order_events_digest=digest_order_events(folder, files.order_events),
         logs=read_logs(folder, files.stem),
         warnings=tuple(warnings),
     )

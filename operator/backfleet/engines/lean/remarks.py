@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from backfleet.core.backtests import BacktestRequest
+from backfleet.core.backtests import PROVENANCE_FINGERPRINT, BacktestRequest
 from backfleet.engines.files import clean_text
 from backfleet.engines.lean.configuration import parameter_texts_of
 from backfleet.engines.lean.document import Document
 from backfleet.engines.lean.evidence import Evidence
+from backfleet.engines.lean.fingerprint import fingerprint_of
 from backfleet.engines.lean.incidents import incidents
 from backfleet.engines.lean.metrics import LeanMetrics
 
@@ -26,7 +27,9 @@ def warnings_of(seen: Evidence, measured: LeanMetrics, request: BacktestRequest)
 
 
 def provenance_of(seen: Evidence, request: BacktestRequest) -> dict[str, str]:
-    """Return the known facts about the run: the engine's version, the account's currency, the dates that it covered."""
+    """Return the known facts about the run: the engine's version, the account's currency, the dates that it covered, and its
+    fingerprint.
+    """
     ran = seen.document.configuration
     known = {
         "engine": request.engine,
@@ -36,6 +39,7 @@ def provenance_of(seen: Evidence, request: BacktestRequest) -> dict[str, str]:
         "startDate": str(ran.start_date) if ran and ran.start_date else None,
         "riskFreeRate": "file" if seen.rates else None,
         "endDate": str(ran.end_date) if ran and ran.end_date else None,
+        PROVENANCE_FINGERPRINT: fingerprint_of(seen),
     }
     return {key: value for key, value in known.items() if value is not None}
 
