@@ -44,7 +44,7 @@ CONDITIONS = """
 | Finished | the batch has ended in any way; wait for this condition | as Complete or Failed |
 | EngineVersionsMixed | the results come from several versions of the engine; the condition is absent before | SeveralVersions |
 | VerdictsCurrent | every result has a verdict by the current criteria; the condition is absent until the criteria are edited | Judged, Judging |
-| Warm | warm runs gave what fresh ones gave, as far as they were compared; False: they are off for this batch; absent for a batch without warm runs | NotCheckedYet, ChecksEqual, ResultsDiffer, VersionRefused |
+| Warm | warm runs gave what fresh ones gave, as far as they were compared; False: they are off for this batch; absent for a batch without warm runs | NotCheckedYet, ChecksEqual, ResultsDiffer, NoneSucceeded, VersionRefused |
 | SpecDrift | an edit has no effect, because the field is fixed or the edit is not valid | EditIgnored |
 | NameConflict | a Job with the required name belongs to another owner | ForeignJob |
 | EngineUnavailable | the installation does not have the batch's engine; no backtest starts until it is available again | NotConfigured |

@@ -128,7 +128,7 @@ def _engine_settings(create: CreateJob, configured: EngineImageSettings) -> Engi
         VolumeMount(name=m.name, mount_path=m.mount_path, source=m.source, sub_path=m.sub_path)
         for m in configured.mounts
     )
-    environment = dict(configured.environment)
+    environment = {**_warm_environment(create, configured), **configured.environment}
     if create.shape.data_volume:
         mounts = _replaced(mounts, _claim_mount(wire.VOLUME_DATA, wire.DATA_PATH, create.shape.data_volume))
         environment.pop(wire.ENV_DATA_FOLDER, None)
@@ -142,6 +142,16 @@ def _engine_settings(create: CreateJob, configured: EngineImageSettings) -> Engi
         environment=environment,
         security_context=configured.security_context,
     )
+
+
+def _warm_environment(create: CreateJob, configured: EngineImageSettings) -> dict[str, str]:
+    """Return the variables by which a process that runs several backtests knows when it is to end."""
+    if configured.warm is None or not create.request.is_warm:
+        return {}
+    return {
+        wire.ENV_WARM_MEMBERS: str(configured.warm.members),
+        wire.ENV_WARM_MEMORY: str(configured.warm.memory_mebibytes),
+    }
 
 
 def _claim_mount(name: str, path: str, claim: ClaimRef) -> VolumeMount:

@@ -4,9 +4,12 @@ docs/adr/0017-warm-runs.md says why.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum, unique
 from typing import Any
+
+HOPELESS = 5
+"""So many warm runs that failed, and none that succeeded, are the last ones of a batch."""
 
 
 @unique
@@ -25,11 +28,13 @@ class RunKind(StrEnum):
 class Warmth:
     """What a batch knows of its warm runs.
 
-    `settled` ones succeeded, `checked` ones were equal to a fresh run of the same backtest, and `unchecked` counts the results
-    of warm runs that were not compared. `difference` says how a fresh run differed: from then on no run of the batch is warm.
+    `settled` ones succeeded, `failed` ones did not; `checked` ones were equal to a fresh run of the same backtest, and
+    `unchecked` counts the results of warm runs that were not compared. `difference` says how a fresh run differed: from then on
+    no run of the batch is warm.
     """
 
     settled: int = 0
+    failed: int = 0
     checked: int = 0
     unchecked: int = 0
     difference: str | None = None
@@ -39,6 +44,7 @@ class Warmth:
         """Parse what `to_json` wrote."""
         return Warmth(
             settled=body.get("settled", 0),
+            failed=body.get("failed", 0),
             checked=body.get("checked", 0),
             unchecked=body.get("unchecked", 0),
             difference=body.get("difference"),
@@ -46,8 +52,17 @@ class Warmth:
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON that the batch's row has. It is empty for a batch without warm runs."""
-        body = {"settled": self.settled, "checked": self.checked, "unchecked": self.unchecked}
-        return {name: value for name, value in {**body, "difference": self.difference}.items() if value}
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Report whether so many warm runs failed, and none succeeded, that no further one is tried."""
+        return self.failed >= HOPELESS and not self.settled
+
+    @property
+    def is_trusted(self) -> bool:
+        """Report whether further runs of the batch may be warm."""
+        return self.difference is None and not self.is_hopeless
 
     def after_result(self, run: RunKind) -> "Warmth":
         """Return what is known after one more result that counts."""

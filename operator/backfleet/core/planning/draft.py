@@ -25,7 +25,7 @@ from backfleet.core.planning.effects import BatchRef, Fault
 from backfleet.core.planning.live import Live
 from backfleet.core.planning.observation import Limits, SeenBatch
 from backfleet.core.ranking import is_better
-from backfleet.core.reasons import NEVER_STARTED
+from backfleet.core.reasons import NEVER_STARTED, FailureReason
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, Best, Measured, OutcomeRecord
 from backfleet.core.spec.choices import EngineName, WarmMode
 from backfleet.core.spec.snapshot import AcceptedWork, Work
@@ -110,7 +110,7 @@ class Draft:
         """Report whether the batch's packs of several run in one process of the engine."""
         engine = self.work.spec.engine
         is_wanted = engine.name is EngineName.LEAN and engine.warm is WarmMode.AUTO
-        is_trusted = self.record.warmth.difference is None and self.refused_version is None
+        is_trusted = self.record.warmth.is_trusted and self.refused_version is None
         return is_wanted and is_trusted and self.limits.warm_check is not None
 
     @property
@@ -215,6 +215,8 @@ def _row_after_result(draft: Draft, record: BatchRecord, change: SettleResult) -
 
 def _row_after_failure(draft: Draft, record: BatchRecord, change: SettleFailure) -> BatchRecord:
     if change.outcome is not None:
+        if change.attempt.is_warm and change.reason is not FailureReason.NOT_BEGUN:
+            record = replace(record, warmth=replace(record.warmth, failed=record.warmth.failed + 1))
         record = _with_start(draft, record, change.attempt, change.outcome)
     if change.state is BacktestState.QUEUED:
         return record

@@ -230,6 +230,9 @@ def _warm(record: BatchRecord, refused: str | None) -> Condition | None:
         return Condition(type=kind, status="True", reason="ChecksEqual", message=message)
     if warmth.settled:
         return Condition(type=kind, status="True", reason="NotCheckedYet", message="the first check has not ended")
+    if warmth.is_hopeless:
+        message = f"the first {warmth.failed} warm runs failed: no further one is tried"
+        return Condition(type=kind, status="False", reason="NoneSucceeded", message=message)
     if refused is not None:
         message = f"a warm run of {refused} gave another result than a fresh one: no run of it is warm"
         return Condition(type=kind, status="False", reason="VersionRefused", message=message)

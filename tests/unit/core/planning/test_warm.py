@@ -137,6 +137,15 @@ def test_a_failed_warm_run_runs_again_alone_and_counts_nothing() -> None:
     assert (draft.record.counters, draft.record.repeated_reason) == (Counters(), None)
 
 
+def test_after_five_failures_and_no_success_no_run_is_warm() -> None:
+    first, second, *_ = build_members(PACK, is_warm=True)
+    failure = Failure(reason=FailureReason.RUNTIME_ERROR, message="no")
+    draft = settle(build_lean(PACK, warmth=Warmth(failed=3)), (first, failure))
+    assert (draft.record.warmth.failed, draft.is_warm) == (4, True)
+    assert not settle(draft, (second, failure)).is_warm
+    assert build_lean(warmth=Warmth(failed=9, settled=1)).is_warm
+
+
 def test_a_member_that_was_not_begun_is_queued_for_any_pack() -> None:
     first, *_ = build_members(PACK, is_warm=True)
     draft = settle(build_lean(PACK), (first, Failure(reason=FailureReason.NOT_BEGUN, message="no time")))
@@ -249,6 +258,8 @@ def test_a_difference_is_remembered_for_the_image_until_it_has_another_version()
         (Warmth(settled=2, unchecked=1), None, ("True", "NotCheckedYet")),
         (Warmth(settled=3, unchecked=2, checked=1), None, ("True", "ChecksEqual")),
         (Warmth(settled=3, difference="orders differ"), "18022", ("False", "ResultsDiffer")),
+        (Warmth(failed=5), None, ("False", "NoneSucceeded")),
+        (Warmth(failed=4), None, None),
     ],
 )
 def test_the_condition_says_what_is_known(
@@ -261,6 +272,10 @@ def test_the_condition_says_what_is_known(
 
 
 def test_what_is_known_survives_its_row() -> None:
-    for known in (Warmth(), Warmth(settled=3, checked=1, unchecked=2), Warmth(settled=1, difference="orders differ")):
+    for known in (
+        Warmth(),
+        Warmth(settled=3, failed=2, checked=1, unchecked=2),
+        Warmth(settled=1, difference="orders differ"),
+    ):
         assert Warmth.from_json(known.to_json()) == known
     assert Warmth().to_json() == {}
