@@ -1,8 +1,8 @@
 """Decides which runs are warm, which of them are run again alone to be compared, and what follows from a difference.
 
-The first warm run of a batch that succeeds and one in `warm_check` after it are set aside: the backtest is queued again, alone
-in its Job and so in a process of its own, and only that run counts. If the two differ, no run of the batch is warm from then
-on, and the results of warm runs that were not compared are dropped. A backtest whose warm run failed runs again alone too.
+The first two warm runs of a batch that succeed and one in `warm_check` after them are set aside: the backtest is queued again,
+alone in its Job and so in a process of its own, and only that run counts. If the two differ, no run of the batch is warm from
+then on, and the results of warm runs that were not compared are dropped. A backtest whose warm run failed runs again alone too.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,12 +45,15 @@ def trust_of(draft: Draft, found: Sequence[Found]) -> Trust:
 
 
 def _compared(draft: Draft, found: Iterable[Found]) -> frozenset[str]:
-    """Return which successful warm attempts are compared: the first of the batch, and one in so many."""
+    """Return which successful warm attempts are compared: the first two of the batch, and one in so many.
+
+    The first has nothing before it in its process, the second has.
+    """
     every, number = draft.limits.warm_check, draft.record.warmth.settled
     chosen = set()
     for attempt, outcome in found:
         if attempt.is_warm and isinstance(outcome.ending, Measured):
-            if every is not None and number % every == 0:
+            if every is not None and (number % every == 0 or number == 1):
                 chosen.add(attempt.id)
             number += 1
     return frozenset(chosen)
