@@ -8,13 +8,12 @@ contain `<symbol>.csv`, or the zips of `lean data download`, such as `factor_fil
 import hashlib
 import io
 import re
-import zipfile
-import zlib
 from datetime import date
 from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
+from backfleet.engines.bars.plain_zip import file_of_plain_zip
 from backfleet.engines.program import EngineFailure
 
 EQUITY = "equity"
@@ -86,6 +85,10 @@ def read_auxiliary(folder: Path, kind: str, name: str) -> Auxiliary | None:
     newest = _newest_zip(place, kind)
     if newest is None:
         return None
+    # Seldom needed, see `plain_zip`.
+    import zipfile  # noqa: PLC0415
+    import zlib  # noqa: PLC0415
+
     try:
         with zipfile.ZipFile(newest) as archive:
             content = archive.read(f"{name}.csv")
@@ -103,6 +106,20 @@ def _newest_zip(place: Path, kind: str) -> Path | None:
 
 
 def _csv_text(path: Path, packed: bytes, warnings: list[str]) -> str:
+    content = file_of_plain_zip(packed)
+    if content is None:
+        content = _file_of_zip(path, packed, warnings)
+    text = content.decode("utf-8", "replace")
+    if text.startswith("\ufeff"):
+        warnings.append(f"{path.name} begins with a byte-order mark, which is skipped")
+    return text.removeprefix("\ufeff")
+
+
+def _file_of_zip(path: Path, packed: bytes, warnings: list[str]) -> bytes:
+    # Seldom needed, see `plain_zip`.
+    import zipfile  # noqa: PLC0415
+    import zlib  # noqa: PLC0415
+
     try:
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")]
@@ -110,13 +127,9 @@ def _csv_text(path: Path, packed: bytes, warnings: list[str]) -> str:
                 raise DataDamaged(f"{path}: expected a CSV in the zip, found none")
             if len(archive.namelist()) != 1:
                 warnings.append(f"{path.name} holds {len(archive.namelist())} entries; only {names[0]} is read")
-            content = archive.read(names[0])
+            return archive.read(names[0])
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise DataDamaged(f"{path} is damaged: {error}. Download it again.") from error
-    text = content.decode("utf-8", "replace")
-    if text.startswith("\ufeff"):
-        warnings.append(f"{path.name} begins with a byte-order mark, which is skipped")
-    return text.removeprefix("\ufeff")
 
 
 def _parse_rows(path: Path, text: str, span: tuple[str, str], warnings: list[str]) -> list[Row]:
