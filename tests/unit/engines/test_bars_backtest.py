@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from backfleet.core.backtests import Prices, result_from_json, result_to_json
-from backfleet.engines.bars.backtest import load_bars, run, sampled_curve, trade
+from backfleet.engines.bars.backtest import load_bars, run, trade
 from backfleet.engines.bars.fees import interactive_brokers
 from backfleet.engines.bars.market_data import PACKAGED_FOLDER
 from backfleet.engines.bars.settings import BarsSettings
+from backfleet.engines.bars.shared import curve_points
 from backfleet.engines.program import EngineFailure, InvalidCombination, NoData
 from backfleet.engines.results import parse_result
 from tests.support.engines import make_bars, make_request
@@ -54,13 +55,12 @@ def test_the_provenance_names_engine_rules_strategy_and_data() -> None:
 
 
 def test_the_curve_has_at_most_200_points_with_both_ends() -> None:
-    days = [f"2000{month:02}{day:02}" for month in range(1, 13) for day in range(1, 29)]
-    curve = sampled_curve(days, list(map(float, range(len(days)))))
-    assert len(curve) == 200
-    assert (curve[0], curve[-1]) == ((date(2000, 1, 1), 0.0), (date(2000, 12, 28), 335.0))
-    assert len(set(curve)) == 200
-    assert sampled_curve(days[:1], [5.0]) == ((date(2000, 1, 1), 5.0),)
-    assert sampled_curve(days[:3], [5.0, 6.0, 7.0])[1] == (date(2000, 1, 2), 6.0)
+    bars = range(336)
+    curve = list(curve_points(bars))
+    assert len(curve) == len(set(curve)) == 200
+    assert (curve[0], curve[-1]) == (0, 335)
+    assert list(curve_points(bars[:1])) == [0]
+    assert list(curve_points(bars[:3])) == [0, 1, 2]
 
 
 def test_zero_trades_is_a_result_with_a_warning() -> None:

@@ -1,14 +1,11 @@
 """One backtest as a pure function of a request and its symbols' bars; the same input gives the same bits."""
 
-from collections.abc import Sequence
-from datetime import date
-
 from backfleet.core.backtests import BacktestRequest, Result
-from backfleet.engines.bars.lean_folder import day_date
 from backfleet.engines.bars.market_data import Bars, align, read_bars
-from backfleet.engines.bars.metrics import Calendar, daily_returns, measure, return_blocks
+from backfleet.engines.bars.metrics import daily_returns, measure, return_blocks
 from backfleet.engines.bars.portfolio import Ledger, simulate
 from backfleet.engines.bars.settings import BarsSettings
+from backfleet.engines.bars.shared import Shared, curve_points
 from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.bars.strategies.protocol import Strategy
 from backfleet.engines.program import InvalidCombination, parse_texts
@@ -16,7 +13,6 @@ from backfleet.engines.program import InvalidCombination, parse_texts
 ENGINE_NAME = "bars"
 ENGINE_VERSION = "3"
 """The version of the rules. Raise it with every change that can change a result."""
-CURVE_POINTS = 200
 COVERAGE_SLACK_DAYS = 7
 
 
@@ -43,19 +39,23 @@ def trade(request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSett
     return simulate(series[0], strategy.signals(series, values), cash, settings.fee)
 
 
-def run(request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettings | None = None) -> Result:
+def run(
+    request: BacktestRequest,
+    series: tuple[Bars, ...],
+    settings: BarsSettings | None = None,
+    shared: Shared | None = None,
+) -> Result:
     """Compute the result of a request over its bars. Raise NoData or InvalidCombination if there is none."""
     settings = settings or BarsSettings()
+    shared = shared or Shared.of(series[0].days, settings)
     ledger = trade(request, series, settings)
     returns = daily_returns(ledger.equity)
-    risk_free = settings.risk_free.of(series[0].days[1:]) if returns else 0.0
     is_ruined = len(ledger.equity) > 1 and not returns
-    dates = series[0].days
     return Result(
-        metrics=measure(ledger, returns, Calendar.of(dates), risk_free),
-        equity_curve=sampled_curve(dates, ledger.equity),
+        metrics=measure(ledger, returns, shared.calendar, shared.risk_free),
+        equity_curve=tuple(zip(shared.curve_dates, curve_points(ledger.equity), strict=True)),
         blocks=return_blocks(returns),
-        warnings=(*_warnings(request, series, ledger, is_ruined), *settings.warnings),
+        warnings=(*_warnings(request, series, shared, ledger, is_ruined), *settings.warnings),
         provenance={
             "engine": ENGINE_NAME,
             "engineVersion": ENGINE_VERSION,
@@ -102,22 +102,15 @@ def _counted(count: int) -> str:
     return "one symbol" if count == 1 else f"{count} symbols"
 
 
-def sampled_curve(days: Sequence[str], equity: Sequence[float]) -> tuple[tuple[date, float], ...]:
-    """Return at most 200 points, evenly spread, including the first and the last bar."""
-    last = len(days) - 1
-    count = min(len(days), CURVE_POINTS)
-    picks = [last * point // (count - 1) for point in range(count)] if count > 1 else [0]
-    return tuple((day_date(days[pick]), equity[pick]) for pick in picks)
-
-
-def _warnings(request: BacktestRequest, series: tuple[Bars, ...], ledger: Ledger, is_ruined: bool) -> list[str]:
+def _warnings(
+    request: BacktestRequest, series: tuple[Bars, ...], shared: Shared, ledger: Ledger, is_ruined: bool
+) -> list[str]:
     found: list[str] = []
     if not ledger.order_count:
         found.append("zero trades")
     elif ledger.open_shares:
         found.append("a position is still open at the end: it counts in equity, not in trades")
-    names, days = " and ".join(bars.symbol for bars in series), series[0].days
-    first, last = day_date(days[0]), day_date(days[-1])
+    names, first, last = " and ".join(bars.symbol for bars in series), shared.curve_dates[0], shared.curve_dates[-1]
     if (first - request.start_date).days > COVERAGE_SLACK_DAYS:
         found.append(f"data for {names} starts on {first}, after the requested {request.start_date}")
     if (request.end_date - last).days > COVERAGE_SLACK_DAYS:

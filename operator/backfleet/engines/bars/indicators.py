@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from math import inf, nan, sqrt
 from operator import sub, truediv
 
@@ -24,10 +24,14 @@ def moving_average_gap(values: Sequence[float], fast: int, slow: int) -> list[fl
     sums = [0.0, *accumulate(_whole(values, PRICE_UNITS))]
     # Floats throughout: Python computes faster with them than with a mixture.
     fast_weight, slow_weight = float(slow), float(fast)
-    return [nan] * (ready - 1) + [
+    gaps = [nan] * (ready - 1)
+    gaps += [
         (top - fast_low) * fast_weight - (top - slow_low) * slow_weight
-        for top, fast_low, slow_low in zip(sums[ready:], sums[ready - fast :], sums[ready - slow :], strict=False)
+        for top, fast_low, slow_low in zip(
+            islice(sums, ready, None), islice(sums, ready - fast, None), islice(sums, ready - slow, None), strict=False
+        )
     ]
+    return gaps
 
 
 def moving_sum(values: Sequence[float], period: int) -> list[float]:

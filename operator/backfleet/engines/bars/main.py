@@ -5,12 +5,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 from backfleet.core.backtests import BacktestRequest, Result, result_to_json
 from backfleet.engines.bars.backtest import load_bars, run, symbols_to_read
 from backfleet.engines.bars.market_data import Bars
 from backfleet.engines.bars.settings import BarsSettings
+from backfleet.engines.bars.shared import Shared
 from backfleet.engines.forking import results_folder, run_pack
 from backfleet.engines.member_processes import Compute
 from backfleet.engines.program import EXIT_ERROR, EXIT_OK, RESULT_FILE, EngineFailure, write_error, write_json
@@ -32,32 +33,39 @@ def main(
     return prepared.prepare(request)(folder)
 
 
+class Prepared(NamedTuple):
+    """What backtests share: settings, bars, and what follows from them."""
+
+    settings: BarsSettings
+    series: tuple[Bars, ...]
+    shared: Shared
+
+
 class PreparedBars:
-    """Settings and bars, read once for all backtests that share them."""
+    """Settings and bars, and what follows from them, read once for all backtests that share them."""
 
     def __init__(self, environment: Mapping[str, str], output: TextIO | None = None) -> None:
         self._environment = environment
         self._output = output
         self._settings: BarsSettings | None = None
-        self._series: dict[tuple[str, ...], tuple[Bars, ...]] = {}
+        self._prepared: dict[tuple[str, ...], Prepared] = {}
 
     def prepare(self, request: BacktestRequest) -> Compute:
         """Return what computes the request into a folder. The requests of a pack share all but their parameters."""
         try:
             self._settings = self._settings or BarsSettings.from_environment(self._environment)
             symbols = symbols_to_read(request)
-            if symbols not in self._series:
-                self._series[symbols] = load_bars(request, self._settings)
+            if symbols not in self._prepared:
+                series = load_bars(request, self._settings)
+                self._prepared[symbols] = Prepared(self._settings, series, Shared.of(series[0].days, self._settings))
         except (EngineFailure, OSError) as error:
             return partial(_fail, error)
-        return partial(_compute, request, self._series[symbols], self._settings, self._output)
+        return partial(_compute, request, self._prepared[symbols], self._output)
 
 
-def _compute(
-    request: BacktestRequest, series: tuple[Bars, ...], settings: BarsSettings, output: TextIO | None, folder: Path
-) -> int:
+def _compute(request: BacktestRequest, prepared: Prepared, output: TextIO | None, folder: Path) -> int:
     try:
-        result = run(request, series, settings)
+        result = run(request, prepared.series, prepared.settings, prepared.shared)
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder, RESULT_FILE, result_to_json(result))
     except (EngineFailure, OSError) as error:

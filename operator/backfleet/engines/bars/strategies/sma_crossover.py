@@ -1,7 +1,7 @@
 """STR-003: buy on unusual volume while the fast average is above the slow one, and hold while it stays there."""
 
 from collections.abc import Mapping
-from itertools import accumulate, count
+from itertools import accumulate, count, islice
 from typing import Any
 
 from backfleet.engines.bars.indicators import moving_average_gap
@@ -16,10 +16,12 @@ def _signals(series: tuple[Bars, ...], values: Mapping[str, Any]) -> Signals:
     gaps = moving_average_gap(bars.closes, values["fast_sma"], values["slow_sma"])
     # The average volume counts the bars since both averages became ready, including this bar.
     first = min(max(values["fast_sma"], values["slow_sma"]) - 1, len(bars))
-    volumes, threshold = bars.volumes[first:], values["volume_threshold"]
-    enter = [False] * first + [
+    volumes, threshold = islice(bars.volumes, first, None), values["volume_threshold"]
+    totals = accumulate(islice(bars.volumes, first, None))
+    enter = [False] * first
+    enter += [
         gap > 0.0 and volume > threshold * total / bar_count
-        for gap, volume, total, bar_count in zip(gaps[first:], volumes, accumulate(volumes), count(1), strict=False)
+        for gap, volume, total, bar_count in zip(islice(gaps, first, None), volumes, totals, count(1), strict=False)
     ]
     leave = [gap < 0.0 for gap in gaps]
     return signals_of(values, enter, leave, fraction_sized(RISK_FRACTION / values["stop_loss_pct"]))
