@@ -6,18 +6,18 @@ leader of its own process group, and what it left running there ends with it.
 
 import os
 import re
+import stat
 import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
 from backfleet.core.packs import Member, PackRequest
-from backfleet.engines.member_processes import Compute, MemberProcesses
+from backfleet.engines.member_processes import Compute, MemberProcesses, write_all
 from backfleet.engines.program import EXIT_ERROR, EXIT_OK, EngineFailure
 from backfleet.engines.reports import MEMBER_LINE, MEMBER_REPORT
 
@@ -70,9 +70,10 @@ def run_pack(program: str, environment: Mapping[str, str], prepare: Prepare) -> 
     except EngineFailure as error:
         print(f"{program}: {error}", file=sys.stderr)
         return EXIT_ERROR
-    members = zip(range(len(orders.pack.members)), orders.pack.members, orders.pack.requests, strict=True)
+    # All at once: between two forks, each page that this process touches is copied.
+    members = list(zip(range(len(orders.pack.members)), orders.pack.members, orders.pack.requests, strict=True))
     with MemberProcesses() as processes, Supervisor(orders, processes) as supervisor:
-        for position, member, request in islice(members, orders.first, None):
+        for position, member, request in members[orders.first :]:
             if position > orders.first:
                 if time.monotonic() - began >= orders.left_seconds:
                     break
@@ -82,12 +83,17 @@ def run_pack(program: str, environment: Mapping[str, str], prepare: Prepare) -> 
 
 
 class Supervisor:
-    """Runs members one after the other, and leaves their reports."""
+    """Runs members one after the other, and leaves their reports.
+
+    Paths are texts here: what `pathlib` touches between two forks costs more than what it does.
+    """
 
     def __init__(self, orders: PackOrders, processes: MemberProcesses) -> None:
         self.orders = orders
         self._processes = processes
         self._files = ExitStack()
+        self._results = os.fspath(orders.folder)
+        self._scratch = [os.fspath(each) for each in orders.scratch_folders]
 
     def __enter__(self) -> "Supervisor":
         # Without its file a death of the whole container names no member, and without the other a kill has no cause.
@@ -110,31 +116,32 @@ class Supervisor:
 
     def run_member(self, position: int, member: Member, prepare: Prepare, request: BacktestRequest) -> None:
         """Run one member, and leave its report."""
-        folder, size = self.orders.folder / str(position), len(self.orders.pack.members)
+        folder = f"{self._results}/{position}"
         _make_empty_folder(folder)
         if self._termination_log is not None:
             # The number never gets shorter, so it always covers the one before.
             os.pwrite(self._termination_log, b"%d" % position, 0)
-        print(MEMBER_LINE % (member.index, member.number, position + 1, size), end="", flush=True)
+        line = MEMBER_LINE % (member.index, member.number, position + 1, len(self.orders.pack.members))
+        write_all(1, line.encode())
         started, began = time.time(), time.monotonic()
         compute = prepare(request)
-        code, words = self._processes.run(compute, folder, self.orders.timeout_seconds)
+        code, words = self._processes.run(compute, Path(folder), self.orders.timeout_seconds)
         kills, self._kills = self._kills, self._oom_kills()
         times = [int(1000 * each) for each in (started, time.time(), time.monotonic() - began)]
         limit = 1000 * self.orders.timeout_seconds
         text = MEMBER_REPORT % (code, times[0], times[1], self._kills - kills, 0, times[2], limit)
-        if not folder.is_dir() or folder.is_symlink():
+        if not _is_folder(folder):
             _make_empty_folder(folder)
         if words:
-            _write_new(folder / wire.SHIM_STDERR_FILE, words)
-        _write_new(folder / wire.SHIM_EXIT_FILE, text.encode())
+            _write_new(f"{folder}/{wire.SHIM_STDERR_FILE}", words)
+        _write_new(f"{folder}/{wire.SHIM_EXIT_FILE}", text.encode())
 
     def empty_scratch(self) -> None:
         """Remove what members left in the scratch folders."""
-        for folder in self.orders.scratch_folders:
-            if folder.is_dir():
-                for each in list(folder.iterdir()):
-                    _remove(each)
+        for folder in self._scratch:
+            if os.path.isdir(folder):
+                for each in os.listdir(folder):
+                    _remove(f"{folder}/{each}")
 
     def _oom_kills(self) -> int:
         """Return how many processes of this container were killed for its memory so far."""
@@ -144,32 +151,49 @@ class Supervisor:
         return next((int(line.split()[1]) for line in lines if line.startswith(b"oom_kill ")), 0)
 
 
-def _make_empty_folder(path: Path) -> None:
-    if os.path.lexists(path):
+def _make_empty_folder(path: str) -> None:
+    try:
+        os.mkdir(path)
+    except FileExistsError:
         _remove(path)
-    path.mkdir()
+        os.mkdir(path)
 
 
-def _write_new(path: Path, content: bytes) -> None:
+def _is_folder(path: str) -> bool:
+    """Report whether it is a folder, and not a link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _write_new(path: str, content: bytes) -> None:
     """Write a file in place of whatever a member put there: never through a link."""
-    if os.path.lexists(path):
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o644)
+    except FileExistsError:
         _remove(path)
-    with path.open("xb") as file:
-        file.write(content)
+        descriptor = os.open(path, flags, 0o644)
+    try:
+        write_all(descriptor, content)
+    finally:
+        os.close(descriptor)
 
 
-def _remove(path: Path) -> None:
-    if path.is_symlink() or not path.is_dir():
-        path.unlink()
+def _remove(path: str) -> None:
+    if not _is_folder(path):
+        os.unlink(path)
         return
     # Seldom needed, and not cheap to import.
     import shutil  # noqa: PLC0415
 
-    path.chmod(0o700)
-    for root, folders, _ in path.walk():
+    folder = Path(path)
+    folder.chmod(0o700)
+    for root, folders, _ in folder.walk():
         for each in folders:
             (root / each).chmod(0o700)
-    shutil.rmtree(path)
+    shutil.rmtree(folder)
 
 
 def _number(environment: Mapping[str, str], name: str) -> int:

@@ -80,6 +80,7 @@ class MemberProcesses:
         deadline, code = next(deadlines), None
         signals = iter(((signal.SIGTERM, CODE_TIMEOUT), (signal.SIGKILL, 128 + signal.SIGKILL)))
         while True:
+            words.wait(self._wakeup, deadline)
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
                 own = os.waitstatus_to_exitcode(status)
@@ -88,7 +89,6 @@ class MemberProcesses:
                 number, code = next(signals)
                 _kill_group(pid, number)
                 deadline = next(deadlines)
-            words.wait(self._wakeup, deadline)
 
 
 class _Words:
@@ -124,12 +124,17 @@ class _Words:
             self._is_open = False
             self._poll.unregister(self._pipe)
             return
-        rest = memoryview(chunk)
-        while rest:
-            # The supervisor's own stderr has its own words alone, which the shim keeps if it dies.
-            rest = rest[os.write(1, rest) :]
+        # The supervisor's own stderr has its own words alone, which the shim keeps if it dies.
+        write_all(1, chunk)
         self.kept += chunk
         del self.kept[:-MAX_WORDS_BYTES]
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of it, however little a pipe takes at once."""
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
 
 
 def _become_member(compute: Compute, folder: Path, stderr: int) -> NoReturn:
