@@ -7,7 +7,6 @@ from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Outcome
 from backfleet.core.packs import PackRequest
 from backfleet.core.spec.strategy_info import StrategyInfo
-from backfleet.engines.bars.strategies import STRATEGIES
 from backfleet.engines.outcomes import outcome_of_program
 from backfleet.engines.program import parameter_types
 from backfleet.engines.protocol import EngineContainer, EngineSettings, mount_path
@@ -20,6 +19,9 @@ class BarsEngine:
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
         """Return every strategy with its parameters and symbols."""
+        # The recorder needs none of them, and half of its start would be their imports.
+        from backfleet.engines.bars.strategies import STRATEGIES  # noqa: PLC0415
+
         return {
             name: StrategyInfo(
                 parameters=parameter_types(strategy.parameters),
