@@ -31,6 +31,7 @@ def limits_of(settings: Settings) -> Limits:
         pack_seconds_of={name: engine.pack_seconds for name, engine in settings.engines.items() if engine.pack_seconds},
         warm_check=_warm_check(settings),
         images={name: engine.image for name, engine in settings.engines.items()},
+        usual_seconds={name: usual for name in settings.engines if (usual := ENGINES[name].usual_seconds)},
         image_prefixes=settings.image_prefixes,
         volume_claims=settings.volume_claims,
         has_projects_volume=settings.has_mount(EngineName.LEAN, wire.VOLUME_PROJECTS),

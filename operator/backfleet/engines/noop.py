@@ -65,6 +65,7 @@ class NoopEngine:
     """The engine `noop` for the controller and the recorder. Its image is Backfleet's own."""
 
     name = "noop"
+    usual_seconds: float | None = None
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
         """Return the only strategy, `Noop`."""

@@ -77,6 +77,8 @@ class Engine(Protocol):
     """One way to compute a backtest."""
 
     name: str
+    usual_seconds: float | None
+    """What a backtest of any strategy takes, about; None where that depends on the strategy."""
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
         """Return the engine's strategies by name, or None if it runs any project (LEAN)."""

@@ -182,6 +182,8 @@ class Limits:
     last_look_seconds: float = 2.0
     images: Mapping[str, str] = field(default_factory=dict)
     """The installation's image of each engine."""
+    usual_seconds: Mapping[str, float] = field(default_factory=dict)
+    """What a backtest usually takes, of the engines of which it is known before any has run."""
     image_prefixes: tuple[str, ...] = ()
     volume_claims: tuple[str, ...] = ()
     has_projects_volume: bool = True

@@ -9,6 +9,8 @@ from backfleet.core.spec.fields import AUTO, LARGEST_PACK
 
 FIRST_PACK = 500
 """The largest pack of a batch whose backtests were not measured yet, for `auto`."""
+POD_SECONDS = 1.0
+"""What a pod costs, about. A Job of quick backtests carries at least as much work, so that its pod is at most half of it."""
 UNPROVEN_PACK = 5
 """The largest pack until the first backtest of a batch has ended, so that a broken strategy ends cheaply."""
 MAX_PARAMETER_BYTES = 88 * 1024
@@ -39,12 +41,19 @@ def _measured(draft: Draft) -> int:
     in_flight = sum(pack.unsettled for pack in draft.packs.values())
     # Packs of this pass have all their work before them; those of earlier ones count as nearly done.
     just_launched = sum(pack.unsettled for pack in draft.packs.values() if pack.launched_at == draft.now)
-    share = -(-(draft.record.queued(in_flight) + just_launched) // draft.allowed_packs)
+    left = draft.record.queued(in_flight) + just_launched
+    share = -(-left // draft.allowed_packs)
     seconds = draft.record.engine_seconds
     if seconds is None:
-        return min(share, FIRST_PACK)
+        return min(max(share, _worth_a_pod(draft)), left, FIRST_PACK)
     in_time = LARGEST_PACK if seconds * LARGEST_PACK <= draft.pack_seconds else int(draft.pack_seconds / seconds)
     return min(share, max(1, in_time))
+
+
+def _worth_a_pod(draft: Draft) -> int:
+    """Return how many backtests are worth a pod, as far as the engine is known to be quick."""
+    usual = draft.limits.usual_seconds.get(draft.work.spec.engine.name.value)
+    return int(POD_SECONDS / usual) if usual else 1
 
 
 def _longest(axis: Axis) -> int:

@@ -16,6 +16,7 @@ class BarsEngine:
     """The built-in engine: daily bars, next-open fills."""
 
     name = "bars"
+    usual_seconds: float | None = 0.006
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
         """Return every strategy with its parameters and symbols."""

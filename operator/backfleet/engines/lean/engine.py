@@ -40,6 +40,7 @@ class LeanEngine:
     """QuantConnect's LEAN: a process for each backtest, or one for the members of a warm pack."""
 
     name = "lean"
+    usual_seconds: float | None = None
 
     def strategies(self) -> Mapping[str, StrategyInfo] | None:
         """Return None: any project may run, and only the project knows its parameters."""

@@ -93,6 +93,23 @@ def test_auto_leaves_every_slot_an_equal_share(
     assert pack_size(draft) == size
 
 
+@pytest.mark.parametrize(
+    ("total", "engine_seconds", "size"),
+    [
+        pytest.param(60, None, 60, id="all in one"),
+        pytest.param(160, None, 100, id="as many as fill the time that a pod costs"),
+        pytest.param(800, None, 200, id="an equal share is more"),
+        pytest.param(60, 0.01, 15, id="measured"),
+    ],
+)
+def test_auto_of_an_engine_that_is_known_to_be_quick_begins_with_packs_worth_a_pod(
+    total: int, engine_seconds: float | None, size: int
+) -> None:
+    draft = sized("auto", ended=0, total=total, engine_seconds=engine_seconds)
+    known = replace(draft.limits, usual_seconds={draft.work.spec.engine.name.value: 0.01})
+    assert pack_size(replace(draft, limits=known, is_proven=True)) == size
+
+
 def test_the_slots_that_a_batch_may_have_are_what_counts() -> None:
     draft = sized("auto", total=41, spec={"maxConcurrent": 9})
     assert pack_size(draft) == 10
