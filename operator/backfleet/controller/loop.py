@@ -24,6 +24,8 @@ LONGEST_PAUSE_SECONDS = 30.0
 STANDBY_SECONDS = 5.0
 SOON_SECONDS = 1.0
 """How long an event that frees no slot may wait for one that does, so that most passes serve both."""
+GATHER_OUTCOMES_SECONDS = 0.1
+"""The same for an outcome while nothing waits for a slot. The last outcome of a batch ends it, and that needs no free slot."""
 
 
 class FencePort(Protocol):
@@ -73,6 +75,8 @@ class Loop:
     """No pass begins before this time, because the API server asked for a pause."""
     _stopping: threading.Event = field(default_factory=threading.Event)
     _passes: PassesPort | None = None
+    _wants_slots: bool = True
+    """Some batch would start a Job if it had a slot, by the last pass."""
     _told: bool = False
     _logged: str | None = None
 
@@ -81,6 +85,10 @@ class Loop:
         with self._wanted_lock:
             self._wanted_at = min(self._wanted_at, self.clock() + within_seconds)
         self._wake.set()
+
+    def wake_for_outcome(self) -> None:
+        """Request a pass for an outcome: with the end of its Job, which mostly follows soon, if that helps somebody."""
+        self.wake(SOON_SECONDS if self._wants_slots else GATHER_OUTCOMES_SECONDS)
 
     def beat(self) -> None:
         """Show that the current turn goes on, so that a long pass counts as alive."""
@@ -209,6 +217,7 @@ class Loop:
         self.health.last_pass_at = datetime.now(UTC)
         self._note_refused(report.refused)
         metrics.observe_pass(report)
+        self._wants_slots = report.plan.wants_slots
         self.health.failing = report.failing
         self.health.skew_seconds = report.skew_seconds
         if report.due_seconds is None:

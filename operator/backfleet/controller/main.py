@@ -19,7 +19,7 @@ from backfleet.controller.handlers import Attention, watch
 from backfleet.controller.health import serve
 from backfleet.controller.limits import limits_of
 from backfleet.controller.logs import configure_logging
-from backfleet.controller.loop import SOON_SECONDS, Loop
+from backfleet.controller.loop import Loop
 from backfleet.controller.passes import Passes, Rows
 from backfleet.core.errors import BackfleetError, SpecInvalid
 from backfleet.engines.registry import ENGINES
@@ -110,7 +110,7 @@ def build_loop(settings: Settings, url: str, cluster: ClusterPort, fence: Fence)
 
 
 def listen(loop: Loop, fence: Listening, pause_seconds: float = LISTEN_SECONDS) -> None:
-    """Wake the loop for every new outcome, until it stops. The end of its Job mostly follows soon.
+    """Wake the loop for every new outcome, until it stops.
 
     Health shows when it last listened, so that a thread that hangs or died is noticed.
     """
@@ -118,7 +118,7 @@ def listen(loop: Loop, fence: Listening, pause_seconds: float = LISTEN_SECONDS) 
         loop.health.last_listened_at = time.monotonic()
         try:
             if fence.wait(LISTEN_SECONDS):
-                loop.wake(SOON_SECONDS)
+                loop.wake_for_outcome()
         except Exception:
             # Meanwhile the loop's ticks replace the notifications.
             logger.exception("listening for outcomes failed; trying again in %g s", pause_seconds)

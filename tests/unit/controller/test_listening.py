@@ -1,10 +1,14 @@
 """The thread that listens for outcomes: it outlives its errors, and health sees that it listens."""
 
 import time
+from dataclasses import replace
 
-from backfleet.controller.loop import Loop
+import pytest
+
+from backfleet.controller.loop import GATHER_OUTCOMES_SECONDS, SOON_SECONDS, Loop
 from backfleet.controller.main import listen
-from tests.support.loop import FakeFence, FakePasses
+from backfleet.core.planning.effects import Plan
+from tests.support.loop import FakeFence, FakePasses, report
 
 
 class Announcements:
@@ -32,6 +36,17 @@ def test_an_error_does_not_end_it_and_what_is_announced_after_it_wakes_the_loop(
     loop = new_loop()
     listen(loop, Announcements(loop, OSError("too many open files"), True), pause_seconds=0.0)
     assert loop._wanted_at < time.monotonic() + 5
+
+
+@pytest.mark.parametrize(("wants_slots", "seconds"), [(True, SOON_SECONDS), (False, GATHER_OUTCOMES_SECONDS)])
+def test_an_outcome_waits_for_the_end_of_its_pod_only_while_somebody_wants_a_slot(
+    wants_slots: bool, seconds: float
+) -> None:
+    passes = FakePasses(do=lambda: replace(report(), plan=Plan(wants_slots=wants_slots)))
+    loop = Loop(fence=FakeFence(), start_passes=passes.start, tick_seconds=15.0, clock=lambda: 100.0)
+    loop.turn()
+    listen(loop, Announcements(loop, True))
+    assert loop._wanted_at == 100.0 + seconds
 
 
 def test_health_sees_that_it_listens() -> None:

@@ -154,8 +154,8 @@ class Plan:
 
     `overdue` names the Jobs past their hard deadline that no longer hold a slot. `refused` are the batches that this
     pass refused. `quiet` are those with nothing left to do until they change, with the seconds that their finished
-    Jobs stay. `works` are for the next observation (`Observation.works`) and cause no effect, so plans compare equal
-    without them.
+    Jobs stay. `works` are for the next observation (`Observation.works`), and `wants_slots` says whether some batch
+    would start a Job if it had a slot. Both cause no effect, so plans compare equal without them.
     """
 
     batches: tuple[BatchPlan, ...] = ()
@@ -164,3 +164,4 @@ class Plan:
     refused: Mapping[str, RefusedBatch] = field(default_factory=dict)
     quiet: Mapping[str, int] = field(default_factory=dict)
     works: Mapping[str, AcceptedWork] = field(default_factory=dict, compare=False, repr=False)
+    wants_slots: bool = field(default=False, compare=False, repr=False)

@@ -14,10 +14,12 @@ from backfleet.core.planning.end import ending
 from backfleet.core.planning.enter import Entered, enter
 from backfleet.core.planning.facts import gather_facts
 from backfleet.core.planning.finish import close_draft, close_finished
+from backfleet.core.planning.launch import has_more, may_launch
 from backfleet.core.planning.missing import plan_missing
 from backfleet.core.planning.observation import Observation, SeenJob
 from backfleet.core.planning.retire import bound_labels, expire_settled
 from backfleet.core.planning.slots import occupied_slots, overdue_jobs, share_slots, slots_out_of_sight, yield_slots
+from backfleet.core.planning.waiting import waiting_packs
 from backfleet.core.planning.walk_budget import allot_searches, count_batches
 
 
@@ -45,7 +47,8 @@ def plan(seen: Observation, between: Callable[[], None] = lambda: None) -> Plan:
         plans.append(or_fault(batch.uid, partial(close_finished, seen, batch, record, held, jobs[batch.uid])))
     plans.extend(plan_missing(seen))
     works = {draft.seen.uid: draft.accepted for draft in entered.drafts}
-    return replace(_conclude(seen, plans), works=works)
+    wants_slots = any(may_launch(draft) and (has_more(draft) or waiting_packs(draft)) for draft in drafts)
+    return replace(_conclude(seen, plans), works=works, wants_slots=wants_slots)
 
 
 def _decide(drafts: Iterable[Draft], decisions: Mapping[str, Decision]) -> list[Draft]:

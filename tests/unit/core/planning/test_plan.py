@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from backfleet.core import wire
 from backfleet.core.changes import BatchChanges
 from backfleet.core.planning.effects import BatchPlan, Plan, WriteStatus
@@ -53,6 +55,21 @@ def test_a_batch_that_may_start_launches_its_first_combination() -> None:
         creates=launched.decided.creates,
     )
     assert plan(build_observation(batch, rows=(draft.record,))) == Plan(batches=(planned,))
+
+
+@pytest.mark.parametrize(
+    ("row", "spec", "is_wanted"),
+    [
+        pytest.param({"next_index": 6}, {}, False, id="all is in flight"),
+        pytest.param({"next_index": 3}, {}, True, id="combinations are left"),
+        pytest.param({"next_index": 3}, {"suspend": True}, False, id="suspended"),
+    ],
+)
+def test_a_plan_says_whether_somebody_wants_a_slot(row: dict[str, Any], spec: dict[str, Any], is_wanted: bool) -> None:
+    pack = build_running()
+    store = StoreView(now=NOW, batches=(build_draft(spec=spec, **RUNS | row).record,), packs=(pack,))
+    seen = build_observation(build_batch(**spec), store=store, jobs=(build_job(pack),), limits=Limits(max_concurrent=1))
+    assert plan(seen).wants_slots is is_wanted
 
 
 def test_the_plan_of_an_applied_plan_is_empty_but_for_the_next_look() -> None:
