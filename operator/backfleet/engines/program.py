@@ -93,13 +93,18 @@ def parse_texts(declared: Iterable[Parameter], texts: Mapping[str, str]) -> dict
     return {name: parameter.parse(texts.get(name, parameter.default)) for name, parameter in known.items()}
 
 
+def to_json(body: Mapping[str, Any]) -> bytes:
+    """Return the content of a file: equal bodies give equal bytes. Raise ValueError for NaN."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
 def write_json(folder: Path, name: str, body: Mapping[str, Any]) -> None:
     """Write a file atomically: a reader sees all of it or nothing."""
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    content = to_json(body)
     draft = f"{folder}/.{name}.{os.getpid()}"
     # A forked process pays for every page that it touches first, and a text file has many.
     with open(draft, "wb") as file:
-        file.write(text.encode())
+        file.write(content)
     os.replace(draft, f"{folder}/{name}")
 
 

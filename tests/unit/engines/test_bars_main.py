@@ -2,6 +2,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,11 @@ import pytest
 
 from backfleet.core.backtests import BacktestRequest, result_to_json
 from backfleet.engines.bars.backtest import load_bars, run
-from backfleet.engines.bars.main import main
+from backfleet.engines.bars.main import WARM_UP_AT, main
 from backfleet.engines.program import EXIT_ERROR, EXIT_INVALID_COMBINATION, EXIT_NO_DATA, EXIT_OK
 from backfleet.engines.reports import read_report
 from tests.support.engines import make_request, write_data
-from tests.support.packs import command_environment, pack_of
+from tests.support.packs import command_environment, pack_of, pack_of_all
 
 BY_HAND = [
     *("--strategy", "RSI_MeanReversion_ETF", "--symbol", "AAPL", "--start", "2000-03-01", "--end", "2013-03-01"),
@@ -37,6 +38,17 @@ def test_a_pack_in_the_environment_becomes_a_folder_with_a_result(tmp_path: Path
 
 def environment_of(request: BacktestRequest, folder: Path) -> dict[str, str]:
     return command_environment(pack_of(request), folder)
+
+
+@pytest.mark.parametrize("value", ["14", "none"], ids=["computed", "invalid"])
+def test_what_warms_a_pack_up_changes_no_outcome(tmp_path: Path, value: str) -> None:
+    texts = [{"rsi_period": value if place == WARM_UP_AT else "14"} for place in range(1, WARM_UP_AT + 2)]
+    pack = pack_of_all(replace(REQUEST, parameter_texts={}), *texts)
+    assert main([], command_environment(pack, tmp_path)) == 0
+    codes = [read_report(tmp_path / str(position)).exit_code for position in range(len(texts))]
+    assert codes == [EXIT_OK if each["rsi_period"] == "14" else EXIT_INVALID_COMBINATION for each in texts]
+    results = {(tmp_path / f"{position}/result.json").read_text() for position, code in enumerate(codes) if not code}
+    assert len(results) == 1
 
 
 def test_by_hand_it_computes_the_same_and_prints_a_summary(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TextIO
@@ -14,7 +15,7 @@ from backfleet.engines.bars.settings import BarsSettings
 from backfleet.engines.bars.shared import Shared
 from backfleet.engines.forking import results_folder, run_pack
 from backfleet.engines.member_processes import Compute
-from backfleet.engines.program import EXIT_ERROR, EXIT_OK, RESULT_FILE, EngineFailure, write_error, write_json
+from backfleet.engines.program import EXIT_ERROR, EXIT_OK, RESULT_FILE, EngineFailure, to_json, write_error, write_json
 
 
 def main(
@@ -33,6 +34,11 @@ def main(
     return prepared.prepare(request)(folder)
 
 
+WARM_UP_AT = 10
+"""The member before which a pack is warmed up: it costs what 20 members gain, so a small pack is better off without."""
+WARM_UP_RUNS = 2
+
+
 class Prepared(NamedTuple):
     """What backtests share: settings, bars, and what follows from them."""
 
@@ -47,6 +53,7 @@ class PreparedBars:
     def __init__(self, environment: Mapping[str, str], output: TextIO | None = None) -> None:
         self._environment = environment
         self._output = output
+        self._count = 0
         self._settings: BarsSettings | None = None
         self._prepared: dict[tuple[str, ...], Prepared] = {}
 
@@ -60,7 +67,22 @@ class PreparedBars:
                 self._prepared[symbols] = Prepared(self._settings, series, Shared.of(series[0].days, self._settings))
         except (EngineFailure, OSError) as error:
             return partial(_fail, error)
+        self._count += 1
+        if self._count == WARM_UP_AT:
+            _warm_up(request, self._prepared[symbols])
         return partial(_compute, request, self._prepared[symbols], self._output)
+
+
+def _warm_up(request: BacktestRequest, prepared: Prepared) -> None:
+    """Compute a backtest here, whatever becomes of it: Python adapts its code to what it does.
+
+    Each member would do so for itself otherwise, in a copy of every page of code.
+    """
+    with suppress(Exception):
+        for _ in range(WARM_UP_RUNS):
+            result = run(request, prepared.series, prepared.settings, prepared.shared)
+            to_json(result_to_json(result))
+            summary(request, result)
 
 
 def _compute(request: BacktestRequest, prepared: Prepared, output: TextIO | None, folder: Path) -> int:
