@@ -77,6 +77,7 @@ def build_images(root: Path, buildah: Buildah, *, for_tests: bool) -> dict[str, 
     packages.install(packages.IMAGES)
     built = {target.name: build_image(target, root, buildah) for target in TARGETS}
     if for_tests:
+        packages.install(packages.TESTS)
         built |= {each.name: build_image(each, root, buildah, built["backfleet"]) for each in TEST_TARGETS}
     return built
 

@@ -32,7 +32,7 @@ CASES = [
     pytest.param({"signal": 11}, "EngineCrash", 2, id="crashes"),
 ]
 
-NO_IMAGE = "no-image"
+NO_IMAGE, IN_A_PACK = "no-image", "fails-in-a-pack"
 
 
 def name_of(parameters: dict) -> str:
@@ -55,6 +55,9 @@ def uids(live: Live) -> dict[str, str]:
         # A kubelet looks at what volumes hold about once a minute.
         policy = {"backtestTimeoutSeconds": 240 if key == "write_mib" else 8}
         found[name] = live.apply(noop(name, 1, parameters=axes, failurePolicy=policy))
+    axes = [{"name": "write_mib", "type": "int", "values": [0, 300]}, {"name": "value", "type": "int", "value": 1}]
+    patient = {"backtestTimeoutSeconds": 240}
+    found[IN_A_PACK] = live.apply(noop(IN_A_PACK, 1, parameters=axes, failurePolicy=patient, backtestsPerJob=2))
     return found
 
 
@@ -72,6 +75,17 @@ def test_a_failing_backtest_ends_with_its_reason_and_touches_no_other(
     answer = live.get(f"/api/backtests/{uids[name]}-0")
     assert (answer["state"], answer["attempts"][-1]["reason"]) == ("failed", reason)
     assert answer["attempts"][-1]["message"]
+
+
+def test_a_backtest_that_fills_the_volume_of_its_pack_fails_alone(live: Live, uids: dict[str, str]) -> None:
+    batch = live.wait_finished(IN_A_PACK, 300)
+    assert (batch["status"]["succeeded"], batch["status"]["failed"]) == (1, 1)
+    assert reasons(live, uids[IN_A_PACK]) == {"1": "StorageLimitExceeded"}
+    made = live.psql(
+        "SELECT j.index, p.size, a.number, a.is_charged FROM backtest_attempts a JOIN backtest_packs p USING (pack_id) "
+        f"JOIN backtest_jobs j ON j.id = a.backtest_id WHERE a.batch_uid = '{uids[IN_A_PACK]}' ORDER BY 1, 3"
+    )
+    assert made == [["0", "2", "1", ""], ["0", "1", "2", ""], ["1", "2", "1", ""], ["1", "1", "2", "t"]]
 
 
 def test_a_job_deleted_by_hand_is_made_again(live: Live) -> None:

@@ -111,6 +111,30 @@ def test_what_succeeded_has_the_metrics_and_is_ranked(live: Live, uid: str) -> N
     assert best["parameters"]["values"]["scenario"] == "success"
 
 
+OF_PACKS = (
+    "SELECT j.combination->>'scenario', j.state, coalesce(a.reason, ''), coalesce(a.exit_code::text, ''), j.charged, "
+    "coalesce(r.metrics::text, ''), coalesce(o.body->>'warnings', '') "
+    "FROM backtest_jobs j JOIN backtest_attempts a ON a.attempt_id = j.deciding_attempt_id "
+    "LEFT JOIN backtest_results r ON r.backtest_id = j.id LEFT JOIN backtest_outcomes o ON o.attempt_id = r.attempt_id "
+)
+
+
+def test_every_run_in_a_pack_ends_as_in_a_job_of_its_own(live: Live, uid: str) -> None:
+    """Most of them share one Job. What hangs is the last, so that the others have their turn in its time."""
+    hangs_last = sorted(ENDS, key=lambda scenario: scenario == "hang")
+    parameters = [{"name": "scenario", "type": "string", "values": hangs_last}, *lean("x")["spec"]["parameters"][1:]]
+    together = live.apply(lean("lean-packed", parameters=parameters, backtestsPerJob=len(ENDS), maxConcurrent=1))
+    live.wait_finished("lean-packed", FINISHED_SECONDS)
+    ends = {scenario: rest for scenario, *rest in live.psql(f"{OF_PACKS} WHERE j.batch_uid = '{uid}'")}
+    assert {scenario: rest for scenario, *rest in live.psql(f"{OF_PACKS} WHERE j.batch_uid = '{together}'")} == ends
+    shared = (
+        "SELECT max(n) FROM (SELECT count(*) AS n FROM backtest_attempts "
+        f"WHERE batch_uid = '{together}' AND reason IS DISTINCT FROM 'NotBegun' GROUP BY pack_id) AS ran"
+    )
+    assert int(live.psql(shared)[0][0]) > len(ENDS) // 2
+    assert live.psql(f"SELECT sum(uncharged) FROM backtest_jobs WHERE batch_uid = '{together}'") == [["0"]]
+
+
 ABORT, WAIT = "abort", "wait"
 
 

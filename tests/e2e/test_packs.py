@@ -52,16 +52,18 @@ def test_the_full_space_in_packs_has_the_results_of_direct_runs_although_everyth
     live.leaving["packed-space"] = uid
 
 
-def test_a_suspended_pack_ends_soon_and_the_rest_runs_when_it_is_resumed(live: Live) -> None:
+def test_a_suspended_pack_ends_soon_and_the_rest_runs_with_fewer_jobs_until_it_is_cancelled(live: Live) -> None:
     uid = live.apply(packed("packed-suspended", 200, 100, seconds=0.5))
     wait_until("a pack of several runs", lambda: runs_large_packs(live, "packed-suspended"), 90)
     live.kubectl("patch", "ob", "packed-suspended", "--type=merge", "-p", '{"spec": {"suspend": true}}')
     # A Job begins nothing more after packSeconds, and what it began takes half a second.
+    delete_in_the_middle_of_packs(live)
     wait_until("nothing runs", lambda: live.batch("packed-suspended")["status"]["active"] == 0, 60)
     ended = live.batch("packed-suspended")["status"]["succeeded"]
     assert 0 < ended < 200
     assert {reason for _, _, reason, _ in attempts(live, uid)} == {"NotBegun"}
     assert {charged for _, _, _, charged in attempts(live, uid)} == {""}
+    assert recorded_count(live, uid) == ended
     live.kubectl("scale", "ob", "packed-suspended", "--replicas=2")
     live.kubectl(
         "patch",
@@ -71,11 +73,28 @@ def test_a_suspended_pack_ends_soon_and_the_rest_runs_when_it_is_resumed(live: L
         "-p",
         '{"spec": {"suspend": false, "backtestsPerJob": "auto"}}',
     )
-    wait_until("more have run", lambda: live.batch("packed-suspended")["status"]["succeeded"] > ended + 10, 90)
-    live.kubectl("patch", "ob", "packed-suspended", "--type=merge", "-p", '{"spec": {"cancel": true}}')
-    status = live.wait_finished("packed-suspended", 60)["status"]
+    with live.observe() as observer:
+        wait_until("more have run", lambda: live.batch("packed-suspended")["status"]["succeeded"] > ended + 10, 90)
+        wait_until("a pack of several runs", lambda: len(engines(live, uid)) == 2, 30)
+        live.kubectl("patch", "ob", "packed-suspended", "--type=merge", "-p", '{"spec": {"cancel": true}}')
+        status = live.wait_finished("packed-suspended", 60)["status"]
+    assert (observer.most_alive_of[uid], status["effectiveMaxConcurrent"]) == (2, 2)
     assert status["succeeded"] + status["cancelled"] == 200
+    assert recorded_count(live, uid) == status["succeeded"], "what is recorded stays, and no more is counted"
     wait_until_gone("the pods of the cancelled batch", lambda: live.running_pods(uid), 120)
+
+
+def recorded_count(live: Live, uid: str) -> int:
+    ((count,),) = live.psql(f"SELECT count(*) FROM backtest_results WHERE batch_uid = '{uid}'")
+    return int(count)
+
+
+def delete_in_the_middle_of_packs(live: Live) -> None:
+    """Delete another batch of the same work while its packs run. The last test of this file looks at what it leaves."""
+    uid = live.apply(packed("packed-deleted", 200, 100, seconds=0.5))
+    wait_until("a pack of several runs", lambda: runs_large_packs(live, "packed-deleted"), 60)
+    live.delete("packed-deleted")
+    live.leaving["packed-deleted"] = uid
 
 
 def test_every_member_of_a_pack_ends_in_its_own_way(live: Live) -> None:
@@ -111,6 +130,12 @@ def test_a_container_that_dies_as_a_whole_takes_no_result_and_charges_only_who_r
     died = [each for each in attempts(live, uid) if each[2] != "NotBegun"]
     assert len(died) > 5, "nobody shared the pod"
     assert {(reason, charged) for _, _, reason, charged in died} == {("EngineCrash", "")}
+    # A pod that is over before a pass has listed it shows nothing.
+    seen = f"FROM backtest_packs WHERE batch_uid = '{uid}' AND node_name IS NOT NULL"
+    nodes = live.kubectl("get", "nodes", "-o", "jsonpath={.items[*].metadata.name}").stdout.split()
+    where = live.psql(f"SELECT DISTINCT node_name, image_digest {seen}")
+    assert [(node in nodes, digest.startswith("sha256:")) for node, digest in where] == [(True, True)]
+    assert live.psql(f"SELECT count(*) > 3 {seen}") == [["t"]]
     live.delete("packed-dies")
 
 
@@ -129,3 +154,18 @@ def engines(live: Live, uid: str) -> list[int]:
             if is_first and command.startswith(b"/bin/sh") and any(name in environment for name in names):
                 found.append(int(folder.name))
     return found
+
+
+def test_batches_in_packs_leave_nothing_once_they_were_deleted_or_their_time_to_live_is_over(live: Live) -> None:
+    space, deleted = live.leaving["packed-space"], live.leaving["packed-deleted"]
+    wait_until_gone("Jobs of the finished batch", lambda: live.jobs(space), TTL + 60)
+    wait_until_gone("pods of the finished batch", lambda: live.pods(space), 60)
+    wait_until_gone("Jobs of the deleted batch", lambda: live.jobs(deleted), 60)
+    wait_until_gone("pods of the deleted batch", lambda: live.pods(deleted), 120)
+    open_rows = (
+        f"SELECT id FROM backtest_jobs WHERE batch_uid = '{deleted}' AND state IN ('queued', 'launching', 'running') "
+        f"UNION ALL SELECT pack_id FROM backtest_packs WHERE batch_uid = '{deleted}' AND unsettled > 0"
+    )
+    wait_until_gone("open rows of the deleted batch", lambda: live.psql(open_rows), 150)
+    assert recorded_count(live, deleted) < 200
+    live.delete("packed-space", "packed-suspended")

@@ -28,6 +28,7 @@ from backfleet.core.changes import (
     RowChange,
     SettleFailure,
     SettleResult,
+    StartReport,
 )
 from backfleet.core.packs import PackRecord
 from backfleet.core.reasons import FailureReason
@@ -224,8 +225,15 @@ class Life:
 
     def save(self, *changes: RowChange, **fields: Any) -> BatchChanges:
         """Save the changes with new fields of the batch. Return what was saved."""
-        after = replace(self.record, **fields)
-        made = BatchChanges(before=None if self.is_new else self.record, after=after, changes=changes)
+        return self._save(changes, replace(self.record, **fields))
+
+    def report(self, start: StartReport) -> None:
+        """Save that work has started, or failed to."""
+        self._save((), self.record, start)
+
+    def _save(self, changes: Sequence[RowChange], after: BatchRecord, start: StartReport | None = None) -> BatchChanges:
+        before = None if self.is_new else self.record
+        made = BatchChanges(before=before, after=after, changes=tuple(changes), start=start)
         record_results(self.engine, changes, result())
         save(self.engine, INSTALLATION, self.epoch, made)
         (row,) = self.query(f"SELECT version FROM optimization_batches WHERE uid = '{after.uid}'")

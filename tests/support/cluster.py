@@ -211,9 +211,12 @@ class FakeCluster:
         condition = {"type": "Failed" if failed else "Complete", "status": "True", "lastTransitionTime": text(self.now)}
         job["status"] = {"conditions": [condition | ({"reason": "BackoffLimitExceeded"} if failed else {})]}
 
-    def evict(self, name: str, message: str) -> None:
-        """Evict the pod: the kubelet ends it with a message, and the Job fails."""
+    def evict(self, name: str, message: str, position: int | None = None) -> None:
+        """Evict the pod: the kubelet ends it with a message, and the Job fails. `position` is its engine's last word."""
         self.pods[name]["status"].update(phase="Failed", reason="Evicted", message=message)
+        if position is not None:
+            self._engine_state(name, {"terminated": {"exitCode": 137, "reason": "Error", "message": str(position)}})
+            self.pods[name]["status"]["phase"] = "Failed"
         condition = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}
         self.jobs[name]["status"] = {"conditions": [condition | {"lastTransitionTime": text(self.now)}]}
 

@@ -1,5 +1,6 @@
 """Parses Kubernetes objects (batches, Jobs, pods, events) into the values that a pass plans with."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from backfleet.core.planning.observation import (
 
 Json = Mapping[str, Any]
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 TERMINAL_PHASES = ("Succeeded", "Failed")
 DEFAULT_DEADLINE_SECONDS = 86_400
 LONGEST_DEADLINE_SECONDS = 100_000_000
@@ -115,6 +117,7 @@ def parse_pod(item: Json) -> SeenPod:
         disruption=str(disruption.get("reason") or "unknown") if disruption.get("status") == "True" else None,
         owner_uid=owner.get("uid"),
         owner_name=owner.get("name"),
+        node_name=(item.get("spec") or {}).get("nodeName"),
         engine=containers.get(wire.CONTAINER_ENGINE, SeenContainer()),
         recorder=containers.get(wire.CONTAINER_RECORDER, SeenContainer()),
     )
@@ -125,6 +128,7 @@ def parse_container(entry: Json) -> SeenContainer:
     state = entry.get("state") or {}
     waiting, running, ended = state.get("waiting") or {}, state.get("running") or {}, state.get("terminated") or {}
     started = running.get("startedAt") or ended.get("startedAt")
+    digest = _DIGEST.search(str(entry.get("imageID") or ""))
     return SeenContainer(
         waiting_reason=waiting.get("reason"),
         waiting_message=waiting.get("message"),
@@ -132,6 +136,7 @@ def parse_container(entry: Json) -> SeenContainer:
         exit_code=ended.get("exitCode"),
         termination_reason=ended.get("reason"),
         termination_message=ended.get("message"),
+        image_digest=digest[0] if digest else None,
     )
 
 

@@ -24,6 +24,7 @@ class PackRecord:
     `size` attempts were launched with it, and `unsettled` of them have not ended. `start_tries` counts the Jobs of this pack
     that were refused or did not start. Since `waiting_since` it has not started because of `waiting_reason` (after its
     engine's end: its recorder), and its Job is created again from `retry_at` on. `job_seen_at` is None while it has no Job.
+    Node and digest of the engine's image are what its pod showed after the engine's start.
     """
 
     batch_uid: str
@@ -42,6 +43,8 @@ class PackRecord:
     waiting_reason: str | None = None
     retry_at: datetime | None = None
     engine_started_at: datetime | None = None
+    node_name: str | None = None
+    image_digest: str | None = None
 
     @property
     def id(self) -> str:

@@ -80,6 +80,26 @@ def test_a_batch_in_full(api: TestClient, history: History) -> None:
     assert found == FULL | {"batch_id": batch.uid, "best": best, "spec": batch.spec}
 
 
+@pytest.mark.parametrize(
+    ("times", "per_job", "share"),
+    [
+        pytest.param({"engine_seconds": 0.5, "job_seconds": 2.0}, 1, "75%", id="most of the time is the pods'"),
+        pytest.param({"engine_seconds": 0.5, "job_seconds": 2.0}, "auto", None, id="it has packs"),
+        pytest.param({"engine_seconds": 1.5, "job_seconds": 2.0}, 1, None, id="most of the time is the engine's"),
+        pytest.param({}, 1, None, id="not measured"),
+    ],
+)
+def test_a_batch_that_spends_its_time_on_pods_says_what_would_change_that(
+    api: TestClient, history: History, times: dict[str, Any], per_job: int | str, share: str | None
+) -> None:
+    batch = history.accept(spec={"backtestsPerJob": per_job})
+    history.world.rows.overwrite_batch(replace(batch, counters=Counters(succeeded=20), **times))
+    found = get(api, f"{BATCHES}/{batch.uid}")
+    assert found["backtests_per_job"] == per_job
+    took = f"a backtest took 2 s, of which the engine ran 0.5 s: {share} went into its pod"
+    assert found["advice"] == ([f"{took}. Set spec.backtestsPerJob to auto."] if share else [])
+
+
 def test_the_newest_of_a_name_answers_and_a_uid_answers_for_itself(api: TestClient, history: History) -> None:
     older, newer = history.accept("twice"), history.accept("twice")
     assert get(api, f"{BATCHES}/twice")["batch_id"] == newer.uid

@@ -69,7 +69,7 @@ def test_every_attempt_of_the_released_version_is_a_pack_of_one(empty_database: 
     }
     runs: dict[str, Any] = {"job_seen_at": moments["seen"], "engine_started_at": moments["began"]}
     assert view.packs == (
-        PackRecord(index=0, number=2, job_name="live-0-2", **common, **runs),
+        PackRecord(index=0, number=2, job_name="live-0-2", node_name="node-2", **common, **runs),
         PackRecord(index=1, number=1, job_name="live-1-1", **common),
     )
     assert sorted((each.id, each.pack_id, each.backtest_state, each.charged) for each in found) == [

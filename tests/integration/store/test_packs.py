@@ -28,6 +28,7 @@ pytestmark = pytest.mark.postgres
 MEMBERS = tuple(replace(attempt(index), pack_id=attempt(0).id) for index in range(3))
 PACK = pack(*MEMBERS)
 RUNS = replace(PACK, job_seen_at=START, engine_started_at=START + timedelta(seconds=3))
+WHERE = replace(RUNS, node_name="node-1", image_digest="sha256:5")
 
 
 def test_a_pack_and_its_members_are_read_back_as_they_were_launched(life: Life) -> None:
@@ -51,6 +52,16 @@ def test_a_mark_shows_all_members_as_running_and_the_first_one_as_begun(life: Li
     before = life.snapshot()
     life.save_again(made)
     assert life.snapshot() == before
+
+
+def test_where_a_pack_ran_is_kept_though_a_later_look_does_not_show_it(life: Life) -> None:
+    life.save(launch(*MEMBERS))
+    life.save(MarkPack(pack=RUNS))
+    life.save(MarkPack(pack=WHERE, pod_name="pod-1"))
+    assert life.look().packs == (WHERE,)
+    life.save(MarkPack(pack=replace(RUNS, waiting_since=START)))
+    shown = life.query("SELECT pod_name, node_name, image_digest FROM backtest_packs")
+    assert shown == [{"pod_name": "pod-1", "node_name": "node-1", "image_digest": "sha256:5"}]
 
 
 def test_a_pack_without_a_job_takes_its_members_back(life: Life) -> None:

@@ -211,6 +211,11 @@ def test_euler_with_a_minimum_step_is_the_grid_at_its_step_with_a_warning() -> N
     assert warning.startswith("line 3: parameters.rsi_period.min_step: only the grid at `step` runs; the finer steps")
 
 
+def test_how_many_backtests_a_job_carries() -> None:
+    assert read(f"{HEAD}{PARAMETERS}backtests_per_job: auto\n").spec["backtestsPerJob"] == "auto"
+    assert read(f"{HEAD}{PARAMETERS}optimization: {{backtests_per_job: 20}}\n").spec["backtestsPerJob"] == 20
+
+
 def test_the_limit_of_backtests_at_once() -> None:
     assert read(f"{HEAD}{PARAMETERS}max_concurrent: 8\n").spec["maxConcurrent"] == 8
     assert read(f"{HEAD}{PARAMETERS}optimization: {{max_concurrent: 2}}\n").spec["maxConcurrent"] == 2

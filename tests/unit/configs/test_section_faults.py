@@ -65,6 +65,12 @@ from tests.support.configs import GOOD, HEAD, PARAMETERS, read_axes, read_fault
         pytest.param(
             "max_concurrent: 1.5", "line 5: max_concurrent: expected a whole number, got 1.5. Write", id="half at once"
         ),
+        pytest.param(
+            "backtests_per_job: 1001",
+            "line 5: backtests_per_job: expected a whole number from 1 to 1000, or auto, got 1001",
+            id="too many in a Job",
+        ),
+        pytest.param("backtests_per_job: many", "line 5: backtests_per_job: expected a number", id="words in a Job"),
         pytest.param("symbols: [spy]", "line 5: symbols[0]: expected text that matches", id="lower case"),
         pytest.param(
             "symbols:\n  - A\n  - A", "line 7: symbols[1]: A is listed twice. List each symbol once", id="symbol twice"

@@ -4,9 +4,10 @@ import json
 import re
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backfleet.controller.job_manifest import build_job
@@ -14,12 +15,15 @@ from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest
 from backfleet.core.packs import Member, PackRequest
 from backfleet.core.planning.effects import CreateJob
-from backfleet.core.space.parameters import ParameterSpace, RangeAxis
+from backfleet.core.planning.sizes import pack_size
+from backfleet.core.records import Counters
+from backfleet.core.space.parameters import ListAxis, ParameterSpace, RangeAxis
 from backfleet.core.space.scalars import ParameterType
 from backfleet.engines.registry import ENGINES
 from tests.support.jobs import UID, build_create, build_request
 from tests.support.operator import build_settings
 from tests.support.packs import pack_of
+from tests.support.planning import build_draft
 from tests.unit.controller.test_job_manifest import containers, pod
 
 
@@ -96,3 +100,40 @@ def test_a_pack_of_a_thousand_ordinary_backtests_fits_the_limits(engine: str, is
     (recorder,) = pod["containers"]
     sent = {each["name"]: each.get("value", "") for each in recorder["env"]}[wire.ENV_PACK]
     assert PackRequest.from_json(sent.replace("$$", "$")) == pack
+
+
+LONG = [f"{n:02}" + "\"'$x" * 49 for n in range(40)]
+TEXTS = st.text(st.sampled_from("abc\"\\$'é😀 "), min_size=1, max_size=200)
+
+
+@given(
+    st.lists(st.lists(TEXTS, min_size=1, max_size=40, unique=True), min_size=1, max_size=12),
+    st.sampled_from(["bars", "noop", "lean"]),
+    st.booleans(),
+)
+@example(lists=[LONG] * 12, engine="lean", is_scattered=True)
+@example(lists=[LONG] * 12, engine="bars", is_scattered=False)
+def test_no_job_and_no_variable_is_too_large_whatever_its_parameters(
+    lists: list[list[str]], engine: str, is_scattered: bool
+) -> None:
+    axes = tuple(
+        ListAxis(name=f"parameter_{n}", type=ParameterType.STRING, values=tuple(values))
+        for n, values in enumerate(lists)
+    )
+    space = ParameterSpace(axes)
+    draft = build_draft(spec={"backtestsPerJob": LARGEST_PACK}, counters=Counters(succeeded=1))
+    work = replace(draft.work, space=space)
+    size = pack_size(replace(draft, accepted=replace(draft.accepted, work=work)))
+    indexes = range(0, space.total, 2 if is_scattered else 1)[-size:]
+    members = tuple(Member(index=each, number=12, parameter_texts=space.combination(each).texts) for each in indexes)
+    common = replace(build_request(engine), parameter_texts={})
+    pack = PackRequest(batch_uid=UID, common=common, members=members, space=space)
+    job = build_job(replace(build_create(), request=pack), ENGINES[engine], build_settings())
+    values = [each.get("value", "") for container in containers(pod_of(job)) for each in container["env"]]
+    assert max(len(value.replace("$$", "$").encode()) for value in values) <= MAX_VARIABLE
+    assert len(json.dumps(job, separators=(",", ":"), ensure_ascii=False).encode()) <= MAX_JOB
+
+
+def pod_of(job: dict[str, Any]) -> dict[str, Any]:
+    spec: dict[str, Any] = job["spec"]["template"]["spec"]
+    return spec

@@ -32,6 +32,7 @@ SEEN_POD = SeenPod(
     created_at=AT,
     deadline_at=minutes(30),
 )
+DIGEST = "sha256:" + "0123456789abcdef" * 4
 STARTED, FINISHED = "2026-01-05T09:01:00Z", "2026-01-05T09:02:00Z"
 
 
@@ -160,3 +161,22 @@ def test_a_pod_is_read_as_it_stands(status: Any, seen: dict[str, Any]) -> None:
 def test_a_pod_without_labels_or_annotations_is_nobodys_and_has_a_deadline() -> None:
     wanted = replace(SEEN_POD, key=None, deadline_at=AT + timedelta(seconds=DEFAULT_DEADLINE_SECONDS))
     assert parse_pod(pod(None, labels=None, annotations=None)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("image_id", "digest"),
+    [
+        pytest.param(f"docker-pullable://example.org/lean@{DIGEST}", DIGEST, id="pulled by Docker"),
+        pytest.param(f"example.org/lean@{DIGEST}", DIGEST, id="pulled by containerd"),
+        pytest.param(f"docker://{DIGEST}", DIGEST, id="built on the node"),
+        pytest.param(DIGEST, DIGEST, id="imported"),
+        pytest.param("example.org/lean:1", None, id="a name"),
+        pytest.param("", None, id="not pulled yet"),
+        pytest.param(None, None, id="null"),
+    ],
+)
+def test_a_pod_shows_its_node_and_the_digest_of_its_engines_image(image_id: str | None, digest: str | None) -> None:
+    engine = container(wire.CONTAINER_ENGINE, running={"startedAt": STARTED}) | {"imageID": image_id}
+    body = pod({"initContainerStatuses": [engine]}) | {"spec": {"nodeName": "node-1"}}
+    seen = SeenContainer(started_at=minutes(1), image_digest=digest)
+    assert parse_pod(body) == replace(SEEN_POD, node_name="node-1", engine=seen)

@@ -26,7 +26,7 @@ from backfleet.core.planning.observation import Observation, RefusedBatch, SeenB
 from backfleet.core.planning.proven import work_key
 from backfleet.core.planning.rejudge import review
 from backfleet.core.planning.retire import ttl_after_end
-from backfleet.core.planning.settle import look_for_first_start, settle_outcomes, settle_packs
+from backfleet.core.planning.settle import look_for_first_start, mark_recorded, settle_outcomes, settle_packs
 from backfleet.core.planning.warm import refused_version
 from backfleet.core.records import AttemptRecord, BatchRecord, BatchState, StoreView
 from backfleet.core.spec.snapshot import restore
@@ -174,6 +174,7 @@ def _settled(draft: Draft, life: _Life, facts: Facts, store: StoreView) -> Draft
         is_proven=key in store.proven,
         refused_version=refused_version(draft, store),
     )
+    draft = draft.after(mark_recorded(draft, facts))
     draft = draft.after(settle_outcomes(draft, life.attempts, facts))
     draft = draft.after(settle_packs(draft, facts))
     draft = draft.after(look_for_first_start(draft))

@@ -38,7 +38,7 @@ def close_draft(seen: Observation, draft: Draft, held: set[PackKey], jobs: Seque
     retired = retire(seen, draft.ref, jobs, set(draft.active_keys), ttl=ttl, is_stopped=is_stopped)
     deletes = {each.name: each for each in (*retired.deletes, *decided.deletes)}
     is_changed = decided.changes or record != draft.before
-    start = start_report(draft.work_key, draft.before, record, decided)
+    start = start_report(draft, record, seen.store.packs)
     rows = BatchChanges(
         before=draft.before,
         after=record,

@@ -80,6 +80,7 @@ class SeenContainer:
     exit_code: int | None = None
     termination_reason: str | None = None
     termination_message: str | None = None
+    image_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,7 @@ class SeenPod:
     owner_uid: str | None = None
     """The uid of the Job that controls it, if a Job does."""
     owner_name: str | None = None
+    node_name: str | None = None
     engine: SeenContainer = SeenContainer()
     recorder: SeenContainer = SeenContainer()
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from backfleet.core.changes import RowChange
 from backfleet.core.packs import PackRecord
 from backfleet.core.planning.attempt_changes import failed_pack, marked, settled
 from backfleet.core.planning.decision import NOTHING, Decision, Trial, earliest, join
@@ -24,6 +25,25 @@ from backfleet.core.planning.waiting import postpone, settle_without_job
 from backfleet.core.planning.warm import trust_of
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import MESSAGE_LIMIT, AttemptRecord
+
+
+def mark_recorded(draft: Draft, facts: Facts) -> Decision:
+    """Mark packs that have outcomes before any pass saw that their engine runs: where it ran shows now or never."""
+    recorded = {each.attempt_id for each in facts.outcomes.values()}
+    by_pack = {each.pack_id for found in draft.members.values() for each in found.values() if each.id in recorded}
+    changes: list[RowChange] = []
+    for key in sorted(by_pack):
+        pack = draft.packs.get(key)
+        job = facts.jobs.get(pack.key) if pack is not None else None
+        pod = facts.pod(job) if job is not None and not job.is_deleting else None
+        if (
+            pack is not None
+            and pod is not None
+            and pack.engine_started_at is None
+            and pod.engine.started_at is not None
+        ):
+            changes += marked(pack, without_wait(_seen(draft, pack, pod)), pod.name)
+    return Decision(changes=tuple(changes))
 
 
 def settle_outcomes(draft: Draft, attempts: Sequence[AttemptRecord], facts: Facts) -> Decision:
@@ -94,9 +114,8 @@ def _settle_job(draft: Draft, pack: PackRecord, job: SeenJob, facts: Facts) -> D
 
 def _settle_active(draft: Draft, pack: PackRecord, job: SeenJob, facts: Facts) -> Decision:
     pod = facts.pod(job)
-    started_at = pack.engine_started_at or (pod.engine.started_at if pod else None)
-    seen = replace(pack, job_seen_at=pack.job_seen_at or draft.now, engine_started_at=started_at)
-    if started_at is not None:
+    seen = _seen(draft, pack, pod)
+    if seen.engine_started_at is not None:
         return _settle_started(draft, pack, seen, job, pod)
     trial = Trial(pack_id=pack.id, job=job, problem=reported_problem(job, pod), silence=silence(pod))
     if trial.problem is not None:
@@ -113,6 +132,19 @@ def _settle_active(draft: Draft, pack: PackRecord, job: SeenJob, facts: Facts) -
         trials=(trial,),
         waiting=(str(trial.problem or StartProblem.of(pack) or trial.silence),),
         look_again_at=over_at,
+    )
+
+
+def _seen(draft: Draft, pack: PackRecord, pod: SeenPod | None) -> PackRecord:
+    """Return a pack that has a Job as its pod shows it now."""
+    seen = replace(pack, job_seen_at=pack.job_seen_at or draft.now)
+    if pod is None or pod.engine.started_at is None:
+        return seen
+    return replace(
+        seen,
+        engine_started_at=pack.engine_started_at or pod.engine.started_at,
+        node_name=pack.node_name or pod.node_name,
+        image_digest=pack.image_digest or pod.engine.image_digest,
     )
 
 

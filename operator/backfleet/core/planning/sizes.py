@@ -14,9 +14,13 @@ POD_SECONDS = 1.0
 UNPROVEN_PACK = 5
 """The largest pack until the first backtest of a batch has ended, so that a broken strategy ends cheaply."""
 MAX_PARAMETER_BYTES = 88 * 1024
-"""What the parameters of a pack may take in one variable: Linux takes 128 KiB, and the rest of a Job needs room too."""
+"""What the parameters of a pack may take in one variable: Linux takes 128 KiB."""
+MAX_JOB_BYTES = 112 * 1024
+"""What they may take in a whole Job, which has them twice: for the engine and for the recorder. The rest of it needs room too."""
 _ROW_BYTES = 16
-"""What a member takes next to its parameters."""
+"""What a member takes next to its parameters in a variable."""
+_PLACE_BYTES = 30
+"""What the places of a member take in a Job, wherever its indexes are."""
 
 
 def pack_size(draft: Draft) -> int:
@@ -31,9 +35,17 @@ def pack_size(draft: Draft) -> int:
 
 
 def size_that_fits(draft: Draft) -> int:
-    """Return how many members fit into a variable if all have texts as long as the longest ones."""
-    longest = {axis.name: "x" * _longest(axis) for axis in draft.work.space.axes}
-    return MAX_PARAMETER_BYTES // (len(json.dumps(longest).encode()) + _ROW_BYTES)
+    """Return how many members fit into a variable, and into a Job, if all have texts as long as the longest ones.
+
+    A Job has the texts of its members for an engine that takes them one by one. The recorder gets them too, or the axes and
+    the indexes, whichever is shorter.
+    """
+    space = draft.work.space
+    row = len(json.dumps({axis.name: "x" * _longest(axis) for axis in space.axes}).encode())
+    in_job = row + sum(4 + _escapes(axis) for axis in space.axes)
+    axes = len(json.dumps(json.dumps(space.to_json())))
+    fit_in_job = max(MAX_JOB_BYTES // (2 * in_job + _PLACE_BYTES), (MAX_JOB_BYTES - axes) // (in_job + _PLACE_BYTES))
+    return min(MAX_PARAMETER_BYTES // (row + _ROW_BYTES), fit_in_job)
 
 
 def _measured(draft: Draft) -> int:
@@ -64,3 +76,11 @@ def _longest(axis: Axis) -> int:
     whole = max(len(value_text(each).partition(".")[0]) for each in (first, last))
     fraction = max(len(value_text(each).partition(".")[2]) for each in (axis.start, axis.step))
     return whole + 1 + fraction
+
+
+def _escapes(axis: Axis) -> int:
+    """Return a bound on what a value's text takes more in a Job, which is JSON around it, and has every dollar twice."""
+    if isinstance(axis, RangeAxis):
+        return 0
+    texts = (json.dumps(value_text(value)) for value in axis.values)
+    return max(text.count('"') - 2 + text.count("\\") + text.count("$") for text in texts)

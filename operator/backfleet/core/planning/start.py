@@ -16,6 +16,9 @@ _NO_ANSWER = "NoAnswer"
 _QUOTA_WORDS = "exceeded quota"
 _STARTING = (None, "PodInitializing", "ContainerCreating")
 """The kubelet's reasons for a container that starts normally."""
+JOB_DELETING = "JobDeleting"
+_BEFORE_A_POD = frozenset({JOB_DELETING, RefusalKind.NAME_CONFLICT.value, RefusalKind.NOT_BUILT.value})
+"""Problems that come before anything of the work was tried."""
 
 
 @unique
@@ -53,13 +56,23 @@ class StartProblem:
             return FailureReason.START_TIMEOUT
         return FailureReason.UNSCHEDULABLE if self.kind == _UNSCHEDULABLE else FailureReason.QUOTA_EXCEEDED
 
+    @property
+    def is_of_work(self) -> bool:
+        """Report whether it shows that the work does not start: not where there is no room, no answer or no Job yet."""
+        return self.patience is Patience.START and self.kind not in _BEFORE_A_POD
+
+    @staticmethod
+    def parse(text: str) -> "StartProblem":
+        """Parse the text of a problem, as rows and messages have it."""
+        kind, _, message = text.partition(": ")
+        return StartProblem(kind=kind, message=message)
+
     @staticmethod
     def of(pack: PackRecord) -> "StartProblem | None":
         """Return the last problem in the pack's row, or None."""
         if pack.waiting_since is None or pack.waiting_reason is None:
             return None
-        kind, _, message = pack.waiting_reason.partition(": ")
-        return StartProblem(kind=kind, message=message)
+        return StartProblem.parse(pack.waiting_reason)
 
     @staticmethod
     def of_refusal(refusal: Refusal) -> "StartProblem":

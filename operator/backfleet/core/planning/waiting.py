@@ -9,10 +9,10 @@ from backfleet.core.planning.decision import NOTHING, Decision, Trial, join
 from backfleet.core.planning.draft import Draft
 from backfleet.core.planning.effects import DeleteJob
 from backfleet.core.planning.observation import Refusal, RefusalKind, SeenJob
-from backfleet.core.planning.start import Patience, StartProblem, is_given_up, postponed, without_wait
+from backfleet.core.planning.start import JOB_DELETING, Patience, StartProblem, is_given_up, postponed, without_wait
 
 STILL_GOING = StartProblem(
-    kind="JobDeleting", message="the Job of an earlier try is still being deleted. See its finalizers."
+    kind=JOB_DELETING, message="the Job of an earlier try is still being deleted. See its finalizers."
 )
 
 

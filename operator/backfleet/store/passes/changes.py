@@ -154,6 +154,8 @@ def _mark_packs(connection: Connection, _batch: BatchRecord, changes: Sequence[M
             "start_tries": change.pack.start_tries,
             "waiting_reason": change.pack.waiting_reason,
             "pod_name": change.pod_name,
+            "node_name": change.pack.node_name,
+            "image_digest": change.pack.image_digest,
         }
         for change in changes
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, and_, func, select, text
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.records import AttemptRecord, BatchState, StoreView
@@ -175,21 +175,24 @@ def _queued_attempts(installation: str) -> Any:  # noqa: ANN401 - a statement
 
 
 def _new_outcomes(uids: Collection[str], bounds: Bounds) -> Any:  # noqa: ANN401 - a statement
+    # The inner query is correlated: its cost follows from the inbox, not from all members of all packs that are live.
+    counts = (
+        select(and_(BacktestAttempt.is_open, BacktestAttempt.batch_uid.in_(sorted(uids))))
+        .where(BacktestAttempt.attempt_id == OutcomeInboxEntry.attempt_id)
+        .scalar_subquery()
+    )
     new = (
-        select(*ATTEMPT_COLUMNS, OutcomeInboxEntry.attempt_id, OutcomeInboxEntry.recorded_at.label("appended_at"))
-        .select_from(OutcomeInboxEntry)
-        .join(BacktestAttempt, BacktestAttempt.attempt_id == OutcomeInboxEntry.attempt_id)
-        .join(BacktestJob, BacktestJob.id == BacktestAttempt.backtest_id)
-        .join(Batch, Batch.uid == BacktestJob.batch_uid)
-        .where(Batch.uid.in_(sorted(uids)), BacktestAttempt.is_open)
+        select(OutcomeInboxEntry.attempt_id, OutcomeInboxEntry.recorded_at.label("appended_at"))
+        .where(counts)
         .order_by(OutcomeInboxEntry.recorded_at, OutcomeInboxEntry.attempt_id)
         .limit(bounds.outcomes)
         .subquery("new")
     )
-    # Bodies are looked into for those alone that are shown.
-    shown = [column for column in new.c if column.name not in ("attempt_id", "appended_at")]
     return (
-        select(*shown, *OUTCOME_COLUMNS)
+        select(*ATTEMPT_COLUMNS, *OUTCOME_COLUMNS)
+        .select_from(new)
+        .join(BacktestAttempt, BacktestAttempt.attempt_id == new.c.attempt_id)
+        .join(BacktestJob, BacktestJob.id == BacktestAttempt.backtest_id)
         .join(BacktestOutcome, BacktestOutcome.attempt_id == new.c.attempt_id)
         .order_by(new.c.appended_at, new.c.attempt_id)
     )

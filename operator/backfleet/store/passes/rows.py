@@ -25,6 +25,8 @@ PACK_COLUMNS = (
     BacktestPack.waiting_reason,
     BacktestPack.retry_at,
     BacktestPack.engine_started_at,
+    BacktestPack.node_name,
+    BacktestPack.image_digest,
 )
 ATTEMPT_COLUMNS = (
     BacktestJob.batch_uid,
@@ -77,6 +79,8 @@ def pack_record(row: AnyRow) -> PackRecord:
         waiting_reason=row.waiting_reason,
         retry_at=row.retry_at,
         engine_started_at=row.engine_started_at,
+        node_name=row.node_name,
+        image_digest=row.image_digest,
     )
 
 

@@ -11,6 +11,7 @@ from backfleet.core.warmth import RunKind
 from backfleet.store.tables.base import Base, Count, CreatedAt, Json, Moment, one_of
 
 ALIVE = text("state IN ('queued', 'launching', 'running')")
+QUEUED = text("state = 'queued'")
 ENDED_BADLY = text("state IN ('failed', 'cancelled')")
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -29,6 +30,7 @@ class BacktestJob(Base):
         one_of("reason", FailureReason),
         CheckConstraint("index >= 0 AND attempt_count >= 1 AND charged >= 0 AND uncharged >= 0", name="counts"),
         Index("ix_backtest_jobs_alive", "batch_uid", "index", postgresql_where=ALIVE),
+        Index("ix_backtest_jobs_queued", "batch_uid", "index", postgresql_where=QUEUED),
         Index("ix_backtest_jobs_ended_badly", "batch_uid", "index", postgresql_where=ENDED_BADLY),
         Index("ix_backtest_jobs_deciding_attempt", "deciding_attempt_id"),
     )
@@ -62,7 +64,8 @@ class BacktestPack(Base):
 
     `unsettled` of its attempts have not ended. If its Job was refused or could not start, the pack waits without a slot, since
     `waiting_since` and because of `waiting_reason`, until its Job is created again after `retry_at`; `start_tries` counts the
-    Jobs that did not start. A pack that `is_warm` runs in one process of the engine.
+    Jobs that did not start. `node_name` and `image_digest` (of its engine's image) are as its pod showed them after the engine's
+    start; null if no pass saw that pod. A pack that `is_warm` runs in one process of the engine.
     """
 
     __tablename__ = "backtest_packs"
@@ -79,6 +82,7 @@ class BacktestPack(Base):
     job_name: Mapped[str]
     pod_name: Mapped[str | None]
     node_name: Mapped[str | None]
+    image_digest: Mapped[str | None]
     size: Mapped[int]
     unsettled: Mapped[int]
     is_warm: Mapped[bool] = mapped_column(server_default="false")

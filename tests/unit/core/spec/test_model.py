@@ -48,6 +48,19 @@ def test_parameters_are_handed_on_as_plain_declarations():
     ]
 
 
+@pytest.mark.parametrize(("declared", "size"), [(1, 1), (4.0, 4), (1_000, 1_000), ("auto", "auto")])
+def test_a_job_carries_a_number_of_backtests_or_as_many_as_the_operator_finds_best(declared, size):
+    assert parse_spec(spec_body(backtestsPerJob=declared)).backtests_per_job == size
+    assert parse_spec(spec_body()).backtests_per_job == 1
+
+
+@pytest.mark.parametrize("declared", [0, -1, 1_001, 1.5, True, "many", "4", "AUTO", [2]])
+def test_any_other_number_of_backtests_per_job_is_refused(declared):
+    error = refusal(backtestsPerJob=declared)
+    assert error.field == "spec.backtestsPerJob"
+    assert "expected a whole number from 1 to 1000, or auto, got" in str(error)
+
+
 def test_whole_numbers_may_come_as_floats():
     assert parse_spec(spec_body(maxConcurrent=4.0)).max_concurrent == 4
 

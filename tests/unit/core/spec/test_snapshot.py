@@ -42,7 +42,13 @@ def test_what_is_the_same_is_not_read_again() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("maxConcurrent", 2), ("suspend", True), ("cancel", True), ("ttlSecondsAfterFinished", 900)],
+    [
+        ("maxConcurrent", 2),
+        ("suspend", True),
+        ("cancel", True),
+        ("ttlSecondsAfterFinished", 900),
+        ("backtestsPerJob", "auto"),
+    ],
 )
 def test_an_edited_control_is_in_force_at_once(field: str, value: object) -> None:
     present = spec_body(**{"maxConcurrent": 8, field: value})
