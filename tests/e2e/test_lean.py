@@ -59,13 +59,25 @@ def lean(name: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def packed() -> dict[str, Any]:
+    """Return the mixed batch in one Job at a time. What hangs is the last, so that the others have their turn in its time."""
+    hangs_last = sorted(ENDS, key=lambda scenario: scenario == "hang")
+    parameters = [{"name": "scenario", "type": "string", "values": hangs_last}, *lean("x")["spec"]["parameters"][1:]]
+    return lean("lean-packed", parameters=parameters, backtestsPerJob=len(ENDS), maxConcurrent=1)
+
+
 @pytest.fixture(scope="module")
-def uid(live: Live) -> str:
-    """Return the mixed batch, finished."""
+def uids(live: Live) -> tuple[str, str]:
+    """Return the mixed batch, finished, and the same in packs, which goes on while other tests run."""
     live.kubectl("apply", "-f", "-", stdin=json.dumps(PROJECTS))
     uid = live.apply(lean("lean-mixed"))
     live.wait_finished("lean-mixed", FINISHED_SECONDS)
-    return uid
+    return uid, live.apply(packed())
+
+
+@pytest.fixture(scope="module")
+def uid(uids: tuple[str, str]) -> str:
+    return uids[0]
 
 
 def rows(live: Live, uid: str) -> dict[str, list[str]]:
@@ -111,30 +123,6 @@ def test_what_succeeded_has_the_metrics_and_is_ranked(live: Live, uid: str) -> N
     assert best["parameters"]["values"]["scenario"] == "success"
 
 
-OF_PACKS = (
-    "SELECT j.combination->>'scenario', j.state, coalesce(a.reason, ''), coalesce(a.exit_code::text, ''), j.charged, "
-    "coalesce(r.metrics::text, ''), coalesce(o.body->>'warnings', '') "
-    "FROM backtest_jobs j JOIN backtest_attempts a ON a.attempt_id = j.deciding_attempt_id "
-    "LEFT JOIN backtest_results r ON r.backtest_id = j.id LEFT JOIN backtest_outcomes o ON o.attempt_id = r.attempt_id "
-)
-
-
-def test_every_run_in_a_pack_ends_as_in_a_job_of_its_own(live: Live, uid: str) -> None:
-    """Most of them share one Job. What hangs is the last, so that the others have their turn in its time."""
-    hangs_last = sorted(ENDS, key=lambda scenario: scenario == "hang")
-    parameters = [{"name": "scenario", "type": "string", "values": hangs_last}, *lean("x")["spec"]["parameters"][1:]]
-    together = live.apply(lean("lean-packed", parameters=parameters, backtestsPerJob=len(ENDS), maxConcurrent=1))
-    live.wait_finished("lean-packed", FINISHED_SECONDS)
-    ends = {scenario: rest for scenario, *rest in live.psql(f"{OF_PACKS} WHERE j.batch_uid = '{uid}'")}
-    assert {scenario: rest for scenario, *rest in live.psql(f"{OF_PACKS} WHERE j.batch_uid = '{together}'")} == ends
-    shared = (
-        "SELECT max(n) FROM (SELECT count(*) AS n FROM backtest_attempts "
-        f"WHERE batch_uid = '{together}' AND reason IS DISTINCT FROM 'NotBegun' GROUP BY pack_id) AS ran"
-    )
-    assert int(live.psql(shared)[0][0]) > len(ENDS) // 2
-    assert live.psql(f"SELECT sum(uncharged) FROM backtest_jobs WHERE batch_uid = '{together}'") == [["0"]]
-
-
 ABORT, WAIT = "abort", "wait"
 
 
@@ -165,6 +153,28 @@ def test_twenty_runs_whose_process_does_not_end_well_after_its_results_are_twent
     )
     assert [(number, code, ended) for number, code, _, ended in found] == [("1", exit_code, note)] * 20
     assert all(("SIGABRT" in warnings) is (shutdown == ABORT) for _, _, warnings, _ in found)
+
+
+OF_PACKS = (
+    "SELECT j.combination->>'scenario', j.state, coalesce(a.reason, ''), coalesce(a.exit_code::text, ''), j.charged, "
+    "coalesce(r.metrics::text, ''), coalesce(o.body->>'warnings', '') "
+    "FROM backtest_jobs j JOIN backtest_attempts a ON a.attempt_id = j.deciding_attempt_id "
+    "LEFT JOIN backtest_results r ON r.backtest_id = j.id LEFT JOIN backtest_outcomes o ON o.attempt_id = r.attempt_id "
+)
+
+
+def test_every_run_in_a_pack_ends_as_in_a_job_of_its_own(live: Live, uids: tuple[str, str]) -> None:
+    live.wait_finished("lean-packed", FINISHED_SECONDS)
+    alone, together = uids
+    ends = {scenario: rest for scenario, *rest in live.psql(f"{OF_PACKS} WHERE j.batch_uid = '{alone}'")}
+    assert ends.keys() == ENDS.keys()
+    assert {scenario: rest for scenario, *rest in live.psql(f"{OF_PACKS} WHERE j.batch_uid = '{together}'")} == ends
+    shared = (
+        "SELECT max(n) FROM (SELECT count(*) AS n FROM backtest_attempts "
+        f"WHERE batch_uid = '{together}' AND reason IS DISTINCT FROM 'NotBegun' GROUP BY pack_id) AS ran"
+    )
+    assert int(live.psql(shared)[0][0]) > len(ENDS) // 2
+    assert live.psql(f"SELECT sum(uncharged) FROM backtest_jobs WHERE batch_uid = '{together}'") == [["0"]]
 
 
 def test_nothing_is_left_running(live: Live, uid: str) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from backfleet.controller.job_manifest import build_job
@@ -106,6 +106,7 @@ LONG = [f"{n:02}" + "\"'$x" * 49 for n in range(40)]
 TEXTS = st.text(st.sampled_from("abc\"\\$'é😀 "), min_size=1, max_size=200)
 
 
+@settings(deadline=None, max_examples=30)
 @given(
     st.lists(st.lists(TEXTS, min_size=1, max_size=40, unique=True), min_size=1, max_size=12),
     st.sampled_from(["bars", "noop", "lean"]),
