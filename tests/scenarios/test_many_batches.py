@@ -1,11 +1,13 @@
 """Two hundred batches whose constraints cost much or leave nothing: a good batch among them is as fast as alone."""
 
+from itertools import count
 from typing import Any
 
 import pytest
 
 from backfleet.controller.applying import PassOverdue
 from backfleet.controller.observing import list_namespaces
+from backfleet.core.planning.effects import Effect
 from backfleet.core.planning.observation import Limits
 from backfleet.core.records import BatchState, StoredCatalog, StrategyRecord
 from backfleet.core.space.constraints import compile_known, work_between
@@ -173,10 +175,26 @@ def test_planning_beats_for_every_batch(world: World) -> None:
 
 
 def test_planning_has_the_passs_deadline(world: World) -> None:
-    world.operator.passes.settings = build_settings(passSeconds=0.000001)
+    world.operator.passes.settings = build_settings(passSeconds=0.5)
+    world.operator.passes.clock = count().__next__
     world.cluster.add_batch(batch_spec())
     with pytest.raises(PassOverdue, match="planning did not end"):
         world.turn()
+
+
+def test_what_a_pass_takes_by_its_clock_is_no_longer_to_be_waited_for(new_world: NewWorld) -> None:
+    def due_seconds(spent: float) -> float | None:
+        world, left = new_world(), iter([spent])
+
+        def checkpoint(_: Effect) -> None:
+            world.tick(next(left, 0))
+
+        world.cluster.add_batch(batch_spec())
+        world.turn()
+        world.operator.passes.applier.checkpoint = checkpoint
+        return world.turn().due_seconds
+
+    assert [due_seconds(spent) for spent in (0.0, 0.25)] == [pytest.approx(0.3), pytest.approx(0.05)]
 
 
 def test_a_hundred_namespaces_are_listed_with_a_beat_before_each() -> None:

@@ -1,7 +1,7 @@
 """Reads time from the headers of the API server's answers: its clock, and when to ask again."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,12 +18,14 @@ CUT = timedelta(seconds=0.5)
 class ApiClock:
     """The API server's time, carried forward by this process's clock since the last prompt answer."""
 
+    clock: Callable[[], float] = time.monotonic
+    """The seconds of this process."""
     _said: datetime | None = None
     _at: float = 0.0
 
     def note(self, date: str | None, began: float) -> None:
-        """Note the Date of an answer to a call that began at that value of `time.monotonic`."""
-        now = time.monotonic()
+        """Note the Date of an answer to a call that began at that value of `clock`."""
+        now = self.clock()
         if date is None or now - began > PROMPT_SECONDS:
             return
         with suppress(ValueError, TypeError, OverflowError):
@@ -31,7 +33,7 @@ class ApiClock:
 
     def read(self) -> datetime | None:
         """Return the API server's time now, to about a second, or None if no answer had one."""
-        return None if self._said is None else self._said + timedelta(seconds=time.monotonic() - self._at)
+        return None if self._said is None else self._said + timedelta(seconds=self.clock() - self._at)
 
 
 def retry_after(headers: Mapping[str, str]) -> float:

@@ -6,7 +6,7 @@ Only this module translates the client's errors into ours.
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -79,10 +79,13 @@ class ClusterPort(Protocol):
 class Cluster:
     """The port over a real API server."""
 
-    def __init__(self, client: ApiClient, read_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self, client: ApiClient, read_seconds: float = READ_SECONDS, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._client = client
         self._timeout = (CONNECT_SECONDS, read_seconds)
-        self._clock = ApiClock()
+        self._seconds = clock
+        self._clock = ApiClock(clock)
 
     def list_batches(self, namespace: str) -> list[Json]:
         """List every batch of a namespace. Raise NotFound if the kind is not served, NotAllowed if access is denied."""
@@ -229,7 +232,7 @@ class Cluster:
         )
         # The body is JSON already: it needs none of the client's own preparation.
         target, url, all_headers = request[0], request[1], request[2]
-        began = time.monotonic()
+        began = self._seconds()
         try:
             response = self._client.call_api(target, url, all_headers, body, _request_timeout=self._timeout)
             text = bytes(response.read())  # type: ignore[no-untyped-call]

@@ -109,10 +109,10 @@ class Passes:
 
     def run(self) -> PassReport:
         """Do one pass. Raise Unavailable if Kubernetes or Postgres did not answer, which loses nothing."""
-        started = time.monotonic()
+        started = self.clock()
         listing = list_namespaces(self.cluster, self.settings.namespaces, self.beat)
         seen = self.observe(listing)
-        looked = time.monotonic()
+        looked = self.clock()
         planned = plan(seen, self._checkpoint(looked))
         errors = self.applier.apply(planned, seen.now)
         is_news = self._note_refused(planned, errors, seen) or self.applier.memory.has_news
@@ -124,8 +124,8 @@ class Passes:
         return PassReport(
             plan=planned,
             errors=errors,
-            seconds=time.monotonic() - started,
-            due_seconds=0.0 if is_news else self._due_seconds(planned, seen, time.monotonic() - looked),
+            seconds=self.clock() - started,
+            due_seconds=0.0 if is_news else self._due_seconds(planned, seen, self.clock() - looked),
             live_batches=sum(1 for record in seen.store.batches if record.finished_at is None),
             refused=listing.refused,
             failing=self.failing.shown(),
@@ -175,7 +175,7 @@ class Passes:
         """Read the rows, and again after Jobs that the list lacked were found by name."""
         # Outcomes of a resting batch must not use up the number of outcomes that one pass reads.
         uids = [batch.uid for batch in listing.batches if batch.uid not in resting]
-        store = self.skew.look(self.cluster, lambda: self.rows.observe(uids))
+        store = self.skew.look(self.cluster, lambda: self.rows.observe(uids), self.clock)
         if found := jobs_out_of_list(self.cluster, listing, store, resting):
             listing.jobs += found
             store = self.rows.observe(uids)
@@ -216,7 +216,7 @@ class Passes:
 
         def checkpoint() -> None:
             self.beat()
-            if time.monotonic() > began + self.settings.pass_seconds:
+            if self.clock() > began + self.settings.pass_seconds:
                 raise PassOverdue(f"planning did not end within {self.settings.pass_seconds:g} s")
 
         return checkpoint
@@ -243,8 +243,9 @@ class Passes:
 
     def show_database_unavailable(self, message: str) -> None:
         """Show on every live batch that Postgres is away. The fence's holder calls it once per change."""
-        now = datetime.now(UTC)
-        for batch in list_namespaces(self.cluster, self.settings.namespaces, self.beat).batches:
+        batches = list_namespaces(self.cluster, self.settings.namespaces, self.beat).batches
+        now = self.cluster.read_clock() or datetime.now(UTC)
+        for batch in batches:
             conditions = {each.get("type"): each.get("status") for each in batch.status.get("conditions", [])}
             if conditions.get(wire.CONDITION_FINISHED) != "True":
                 status = database_unavailable_status(batch, message, now)

@@ -29,11 +29,13 @@ class Skew:
 
     ahead: timedelta = timedelta(0)
 
-    def look(self, cluster: ClusterPort, observe: Callable[[], StoreView]) -> StoreView:
-        """Read the rows, and measure the skew with it."""
-        kubernetes, began = cluster.read_clock(), time.monotonic()
+    def look(
+        self, cluster: ClusterPort, observe: Callable[[], StoreView], clock: Callable[[], float] = time.monotonic
+    ) -> StoreView:
+        """Read the rows, and measure the skew with it. `clock` counts the seconds that it takes."""
+        kubernetes, began = cluster.read_clock(), clock()
         store = observe()
-        if kubernetes is not None and time.monotonic() - began < PROMPT_SECONDS:
+        if kubernetes is not None and clock() - began < PROMPT_SECONDS:
             self._note(store.now - kubernetes)
         return store
 

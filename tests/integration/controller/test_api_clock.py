@@ -48,6 +48,14 @@ def test_an_answer_that_took_long_does_not_say_what_time_it_is() -> None:
     assert clock.read() is None
 
 
+def test_the_clock_goes_on_by_the_seconds_that_its_process_counts() -> None:
+    seconds = [100.0]
+    clock = ApiClock(lambda: seconds[0])
+    clock.note("Mon, 05 Jan 2026 09:00:00 GMT", 100.0)
+    seconds[0] += 30
+    assert clock.read() == datetime(2026, 1, 5, 9, 0, 30, 500_000, tzinfo=UTC)
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("ahead", [-HOUR, HOUR], ids=["Postgres is an hour ahead", "Postgres is an hour behind"])
 def test_a_job_made_a_moment_ago_by_another_clock_is_left_alone(

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.postgres
 
 
 def test_postgres_away_is_unavailable_and_recovers(clocked_database: ClockedDatabase) -> None:
-    now = datetime.now(UTC)
+    now = datetime(2026, 1, 5, 9, tzinfo=UTC)
     world = World(FakeCluster(now=now), PostgresRows(now=now, store=clocked_database))
     uid = world.cluster.add_batch(batch_spec(parameters=values(5)))
     world.turn()
@@ -25,7 +25,10 @@ def test_postgres_away_is_unavailable_and_recovers(clocked_database: ClockedData
         with pytest.raises(Unavailable):
             world.turn()
         world.operator.passes.show_database_unavailable("Postgres does not answer")
-        assert world.cluster.condition(uid, "DatabaseUnavailable")["status"] == "True"
+        shown = world.cluster.condition(uid, "DatabaseUnavailable")
+        assert (shown["status"], shown["lastTransitionTime"]) == ("True", "2026-01-05T09:00:00Z"), (
+            "by Kubernetes' clock"
+        )
     finally:
         server.start()
     clocked_database.connect()

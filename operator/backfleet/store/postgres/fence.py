@@ -31,9 +31,10 @@ _ACQUIRE = """
 class Fence:
     """The lock of one operator. Acquire it again after `close` or a broken connection. Safe to use from several threads."""
 
-    def __init__(self, url: str, installation: str) -> None:
+    def __init__(self, url: str, installation: str, timeouts: Timeouts = _TIMEOUTS) -> None:
         self.installation = installation
-        self._arguments = build_arguments(parse_url(url), _TIMEOUTS, "backfleet-fence")
+        self._timeouts = timeouts
+        self._arguments = build_arguments(parse_url(url), timeouts, "backfleet-fence")
         self._connection: BoundedConnection | None = None
         self._lock = threading.RLock()
         # Written to whenever another thread's statement may have read notifications off the socket, or closed it.
@@ -47,7 +48,7 @@ class Fence:
         """
         with self._lock, driver_errors("acquiring the fence"):
             self.close()
-            connection = connect(self._arguments, _TIMEOUTS)
+            connection = connect(self._arguments, self._timeouts)
             try:
                 epoch = self._take(connection)
             except BaseException:
