@@ -63,7 +63,8 @@ def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    timeout = 60
+    timeout = 3_600
+    """Longer than any pause of a test: a connection that is closed for its idleness may meet the next call."""
     disable_nagle_algorithm = True
     wbufsize = -1
     api: Api

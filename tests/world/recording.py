@@ -1,7 +1,7 @@
 """Records an outcome for a fake pod, by the recorder's own code on files as the engine `noop` and the shim leave them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,13 +12,16 @@ from backfleet.core.reasons import FailureReason
 from backfleet.engines import noop
 from backfleet.engines.program import EXIT_ERROR, write_error
 from backfleet.engines.reports import MEMBER_REPORT, PACK_REPORT
-from backfleet.recorder.appending import append_rows
-from backfleet.recorder.main import MONOTONIC, run
-from tests.world.fates import Fate
+from backfleet.recorder.appending import Answer, Append, OutcomeRow, Reply, append_rows
+from backfleet.recorder.main import MONOTONIC
+from backfleet.recorder.main import run as run_recorder
+from tests.world.fates import Fate, MemberRun
 from tests.world.kinds import Json
 from tests.world.pod_environment import environment_of
 
-KILLED = 137
+KILLED, TIMED_OUT, CRASHED = 137, 124, 139
+PATIENT_SECONDS = 120.0
+"""A server that is only slow is not away."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,11 @@ class Recorder:
 
     database_url: str
 
-    def record(self, pod: Json, fate: Fate, started: datetime, finished: datetime) -> Ending:
-        """Offer the outcome once; exit code 4 when Postgres does not answer, as from a recorder whose patience is over."""
+    def record(self, pod: Json, fate: Fate, runs: Sequence[MemberRun]) -> Ending:
+        """Offer the outcomes once; exit code 4 when Postgres does not answer, as from a recorder whose patience is over.
+
+        A recorder that crashes has recorded about half of its members, as if each had its own transaction.
+        """
         with TemporaryDirectory(prefix="backfleet-world-") as name:
             folder, last_word = Path(name) / "results", Path(name) / "last-word"
             folder.mkdir()
@@ -47,29 +53,51 @@ class Recorder:
                 wire.ENV_RECORDER_PATIENCE: "0",
             }
             requests = list(PackRequest.from_json(environment[wire.ENV_PACK]).requests)
-            begun = (len(requests) + 1) // 2 if fate is Fate.TIME_IS_OVER else len(requests)
-            for position, request in enumerate(requests[:begun]):
+            for position, (request, run) in enumerate(zip(requests, runs, strict=False)):
                 own = folder / str(position)
                 own.mkdir()
-                leave_files(own, request, fate, started, finished)
-            (folder / wire.SHIM_PACK_FILE).write_text(PACK_REPORT % begun)
-            code = run(environment, append_rows, MONOTONIC)
+                leave_files(own, request, run)
+            (folder / wire.SHIM_PACK_FILE).write_text(PACK_REPORT % len(runs))
+            half = (len(requests) + 1) // 2 if fate is Fate.RECORDER_CRASHES else len(requests)
+            try:
+                code = run_recorder(environment, _first_of(half), MONOTONIC)
+            except _Crashed:
+                return Ending(CRASHED, "")
             return Ending(code, last_word.read_text() if last_word.exists() else "")
 
 
-def leave_files(folder: Path, request: BacktestRequest, fate: Fate, started: datetime, finished: datetime) -> None:
+class _Crashed(BaseException):
+    """The recorder's process is gone."""
+
+
+def _first_of(count: int) -> Append:
+    """Return how the first outcomes are appended; the recorder crashes when it has more."""
+
+    def append(url: str, rows: Sequence[OutcomeRow]) -> Reply:
+        reply = append_rows(url, rows[:count], PATIENT_SECONDS)
+        if reply.answer is not Answer.AWAY and len(rows) > count:
+            raise _Crashed
+        return reply
+
+    return append
+
+
+def leave_files(folder: Path, request: BacktestRequest, run: MemberRun) -> None:
     """Leave in the folder of a member what the engine and the shim leave there."""
     code, kills = 0, 0
-    if fate is Fate.OOM_IN_ENGINE:
+    moments = [int(1000 * each.timestamp()) for each in (run.started, run.finished)]
+    ran = moments[1] - moments[0]
+    limit = 86_400_000
+    if run.fate is Fate.OOM_IN_ENGINE:
         code, kills = KILLED, 1
-    elif fate is Fate.FAILS:
+    elif run.fate is Fate.TIMES_OUT:
+        code, limit = TIMED_OUT, ran
+    elif run.fate is Fate.FAILS:
         code = EXIT_ERROR
         write_error(folder, FailureReason.ENGINE_ERROR, "the plan of the fake kubelet wants it")
     else:
         noop.leave_result(folder, "ok", noop.run(_as_noop(request)))
-    moments = [int(1000 * each.timestamp()) for each in (started, finished)]
-    report = MEMBER_REPORT % (code, *moments, kills, 0, moments[1] - moments[0], 86_400_000)
-    (folder / wire.SHIM_EXIT_FILE).write_text(report)
+    (folder / wire.SHIM_EXIT_FILE).write_text(MEMBER_REPORT % (code, *moments, kills, 0, ran, limit))
 
 
 def _as_noop(request: BacktestRequest) -> BacktestRequest:

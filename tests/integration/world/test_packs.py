@@ -18,7 +18,7 @@ def reasons_of(database: ClockedDatabase) -> dict[str, int]:
 
 
 def test_a_batch_in_packs_has_all_results_from_fewer_pods(clocked_database: ClockedDatabase) -> None:
-    with Scene.running(clocked_database) as scene:
+    with Scene.running(clocked_database, Plan(run_seconds=(5, 9))) as scene:
         uid = scene.add_batch(20, backtestsPerJob=8)
         status = scene.run_to_its_end(scene.operator())
         assert (status["succeeded"], status["failed"], status["progress"]) == (20, 0, "20/20")
@@ -30,7 +30,7 @@ def test_a_batch_in_packs_has_all_results_from_fewer_pods(clocked_database: Cloc
 def test_members_whose_turn_did_not_come_run_in_another_job_and_count_for_nothing(
     clocked_database: ClockedDatabase,
 ) -> None:
-    with Scene.running(clocked_database, Plan(weights={Fate.TIME_IS_OVER: 1})) as scene:
+    with Scene.running(clocked_database, Plan(weights={Fate.TIME_IS_OVER: 1}, run_seconds=(5, 9))) as scene:
         uid = scene.add_batch(12, backtestsPerJob=12)
         status = scene.run_to_its_end(scene.operator())
         assert (status["succeeded"], status["failed"]) == (12, 0)
@@ -41,7 +41,7 @@ def test_members_whose_turn_did_not_come_run_in_another_job_and_count_for_nothin
 
 
 def test_a_member_that_kills_its_container_fails_alone(clocked_database: ClockedDatabase) -> None:
-    with Scene.running(clocked_database, Plan(by_index={0: Fate.CRASHES})) as scene:
+    with Scene.running(clocked_database, Plan(by_index={0: Fate.CRASHES}, run_seconds=(5, 9))) as scene:
         uid = scene.add_batch(9, backtestsPerJob=9)
         status = scene.run_to_its_end(scene.operator())
         assert (status["succeeded"], status["failed"]) == (8, 1)
@@ -54,3 +54,32 @@ def test_a_member_that_kills_its_container_fails_alone(clocked_database: Clocked
     assert [tuple(map(int, row)) for row in others] == [(2, 0)], (
         "it is tried again alone, and nothing counts against them"
     )
+
+
+def test_no_member_begins_when_the_time_of_its_job_is_over(clocked_database: ClockedDatabase) -> None:
+    with Scene.running(clocked_database, Plan(run_seconds=(24, 24))) as scene:
+        scene.add_batch(4, backtestsPerJob=4)
+        status = scene.run_to_its_end(scene.operator())
+        assert (status["succeeded"], status["failed"]) == (4, 0)
+        # Members take 6, 12 and 24 s, and begin within 10 s.
+        assert scene.pods_made == [(0, 1), (2, 2), (3, 3)]
+    assert reasons_of(clocked_database) == {"NotBegun": 3}
+
+
+def test_a_recorder_that_crashes_loses_nothing_of_what_it_has_recorded(clocked_database: ClockedDatabase) -> None:
+    with Scene.running(clocked_database, Plan(by_index={0: Fate.RECORDER_CRASHES}, run_seconds=(5, 9))) as scene:
+        scene.add_batch(4, backtestsPerJob=4)
+        status = scene.run_to_its_end(scene.operator())
+        assert (status["succeeded"], status["failed"]) == (4, 0)
+        assert scene.pods_made == [(0, 1), (2, 2)]
+    assert reasons_of(clocked_database) == {"RecorderError": 2}
+
+
+def test_a_member_that_takes_too_long_fails_alone(clocked_database: ClockedDatabase) -> None:
+    plan = Plan(by_index={1: Fate.TIMES_OUT}, run_seconds=(5, 9), is_by_member=True)
+    with Scene.running(clocked_database, plan) as scene:
+        scene.add_batch(4, backtestsPerJob=4)
+        status = scene.run_to_its_end(scene.operator())
+        assert (status["succeeded"], status["failed"]) == (3, 1)
+        assert scene.pods_made == [(0, 1)]
+    assert reasons_of(clocked_database) == {"BacktestTimeout": 1}
