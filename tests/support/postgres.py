@@ -206,7 +206,7 @@ def _free_port() -> int:
 def _launch(folder: Path, command: Sequence[str | Path], **streams: object) -> subprocess.Popen[bytes]:
     """Start a program of Postgres, which refuses to run as root, so that it ends with this process."""
     if os.geteuid() != 0:
-        return _popen(command, folder, _end_with_parent, streams)
+        return _popen(command, folder, end_with_parent, streams)
     try:
         return _popen(command, folder, _leave_root, streams)
     except subprocess.SubprocessError:
@@ -215,7 +215,7 @@ def _launch(folder: Path, command: Sequence[str | Path], **streams: object) -> s
         for path in (folder, *folder.rglob("*")):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
         who = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        return _popen(command, folder, _end_with_parent, {**streams, **who})
+        return _popen(command, folder, end_with_parent, {**streams, **who})
 
 
 def _popen(
@@ -224,7 +224,8 @@ def _popen(
     return subprocess.Popen(command, cwd=folder, preexec_fn=prepare, **streams)  # type: ignore[call-overload] # noqa: PLW1509
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Let this process be interrupted when the one that started it ends."""
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
 
@@ -236,4 +237,4 @@ def _leave_root() -> None:
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{nobody.pw_uid} {uid} 1")
     Path("/proc/self/gid_map").write_text(f"{nobody.pw_gid} {gid} 1")
-    _end_with_parent()
+    end_with_parent()

@@ -15,9 +15,13 @@ _BATCHES = """
 SELECT uid, name, namespace, state, total, succeeded, failed, cancelled, passed, stale_verdicts, criteria_version, finished_at
 FROM optimization_batches
 """
-_BACKTESTS = "SELECT id, batch_uid, index, state, attempt_count, deciding_attempt_id FROM backtest_jobs"
+_BACKTESTS = """
+SELECT id, batch_uid, index, state, attempt_count, deciding_attempt_id, charged, uncharged, pack_limit FROM backtest_jobs
+"""
+_PACKS = "SELECT pack_id, batch_uid, index, number, size, unsettled FROM backtest_packs"
 _ATTEMPTS = """
 SELECT a.attempt_id, a.backtest_id, a.batch_uid, a.number, a.launched_at, a.ended_at, a.reason,
+    a.is_charged, a.pack_id, p.size,
     p.job_name, p.start_deadline_at, p.hard_deadline_at, p.waiting_since, p.waiting_reason, p.retry_at,
     b.index, b.state, b.deciding_attempt_id = a.attempt_id AS is_deciding
 FROM backtest_attempts AS a
@@ -47,12 +51,13 @@ class Facts:
     attempts: tuple[Row, ...]
     outcomes: tuple[Row, ...]
     results: tuple[Row, ...]
+    packs: tuple[Row, ...]
 
     @classmethod
     def read(cls, database: ClockedDatabase, now: datetime) -> "Facts":
         found = []
         with database.owner.cursor() as cursor:
-            for statement in (_BATCHES, _BACKTESTS, _ATTEMPTS, _OUTCOMES, _RESULTS):
+            for statement in (_BATCHES, _BACKTESTS, _ATTEMPTS, _OUTCOMES, _RESULTS, _PACKS):
                 cursor.execute(statement)
                 names = [column.name for column in cursor.description]
                 found.append(tuple(dict(zip(names, row, strict=True)) for row in cursor.fetchall()))
@@ -60,6 +65,10 @@ class Facts:
 
     def batch(self, uid: str) -> Row | None:
         return next((each for each in self.batches if each["uid"] == uid), None)
+
+    def recorded(self, moment: datetime) -> set[str]:
+        """Return the attempts that had an outcome at that moment."""
+        return {each["attempt_id"] for each in self.outcomes if each["recorded_at"] <= moment}
 
     @property
     def succeeded(self) -> dict[str, str]:
@@ -106,12 +115,34 @@ def repeated_attempts(facts: Facts) -> Iterator[str]:
             yield f"{each['attempt_id']} is {each['state']}, and has ended already"
 
 
+def unexplained_ends(facts: Facts) -> Iterator[str]:
+    """Find attempts that ended with neither a reason nor an outcome, and successes without one result of their own."""
+    recorded = {each["attempt_id"]: each["kind"] for each in facts.outcomes}
+    results = Counter((each["backtest_id"], each["attempt_id"]) for each in facts.results)
+    for each in facts.attempts:
+        if each["ended_at"] is not None and each["reason"] is None and each["attempt_id"] not in recorded:
+            yield f"{each['attempt_id']} has ended, with neither a reason nor an outcome"
+    for backtest_id, attempt in facts.succeeded.items():
+        if recorded.get(attempt) != "succeeded" or results[backtest_id, attempt] != 1:
+            yield f"{backtest_id} has succeeded, with no result of {attempt}"
+
+
+def successes(facts: Facts) -> list[Row]:
+    """Return the outcomes that must count: the operator passes over a success that comes after the next attempt's launch."""
+    launched = {(each["backtest_id"], each["number"]): each["launched_at"] for each in facts.attempts}
+    return [
+        each
+        for each in facts.outcomes
+        if each["kind"] == "succeeded"
+        and each["recorded_at"] <= launched.get((each["backtest_id"], each["number"] + 1), each["recorded_at"])
+    ]
+
+
 def runs_after_success(facts: Facts) -> Iterator[str]:
     """Find attempts that were launched although an earlier one had succeeded."""
     first: dict[str, datetime] = {}
-    for each in facts.outcomes:
-        if each["kind"] == "succeeded":
-            first[each["backtest_id"]] = min(each["recorded_at"], first.get(each["backtest_id"], each["recorded_at"]))
+    for each in successes(facts):
+        first[each["backtest_id"]] = min(each["recorded_at"], first.get(each["backtest_id"], each["recorded_at"]))
     for each in facts.attempts:
         if each["launched_at"] > first.get(each["backtest_id"], each["launched_at"]):
             yield f"{each['attempt_id']} was launched after a success was recorded"
@@ -148,10 +179,10 @@ def lost_successes(facts: Facts) -> Iterator[str]:
     """Find backtests of batches that ran to their end which are not succeeded, though a success was recorded in time."""
     ended = {each["uid"]: each["finished_at"] for each in facts.batches if each["state"] == "finished"}
     states = {each["id"]: each for each in facts.backtests}
-    for each in facts.outcomes:
+    for each in successes(facts):
         backtest = states[each["backtest_id"]]
         finished_at = ended.get(backtest["batch_uid"])
-        if finished_at is None or each["kind"] != "succeeded" or each["recorded_at"] >= finished_at:
+        if finished_at is None or each["recorded_at"] >= finished_at:
             continue
         if backtest["state"] == "failed":
             yield f"{each['attempt_id']} succeeded, and its backtest is {backtest['state']}"

@@ -6,18 +6,23 @@ import multiprocessing
 import os
 import queue
 import secrets
+import signal
 import sys
 import time
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.properties.world.stage import Stage
+from tests.properties.world.trace import Trace
 from tests.properties.world.worlds import Tally, run_worlds
 from tests.support.clocked import ClockedDatabase
-from tests.support.postgres import running_server
+from tests.support.postgres import end_with_parent, running_server
 
 EVERY_SECONDS = 15.0
+LEAVE_SECONDS = 60.0
+"""So long a process may take to stop its Postgres and to remove it."""
 Answers = Any
 """A queue of what the workers found: None, or the number of the world and its history."""
 Counter = Any
@@ -27,16 +32,14 @@ Counter = Any
 def main() -> int:
     """Return 1 if a world failed."""
     given = parse_arguments()
+    os.nice(given.niceness)
     print(f"{given.worlds:,} worlds from SEED={given.seed}, in {given.workers} processes", flush=True)
     context = multiprocessing.get_context("spawn")
     answers, counts = context.Queue(), [context.Array("i", 2) for _ in range(given.workers)]
+    orders = [Order.of(given, number) for number in range(given.workers)]
     workers = [
-        context.Process(
-            target=work,
-            args=(given.seed + each, given.worlds // given.workers, not given.no_shrink, answers, counts[each]),
-            daemon=True,
-        )
-        for each in range(given.workers)
+        context.Process(target=work, args=(order, answers, count), daemon=True)
+        for order, count in zip(orders, counts, strict=True)
     ]
     for worker in workers:
         worker.start()
@@ -54,29 +57,52 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1))
     parser.add_argument("--no-shrink", action="store_true", help="show the first failing history, not the shortest")
+    parser.add_argument("--niceness", type=int, default=0)
+    parser.add_argument("--trace", type=Path, help="a folder to write into what happened in the worlds of each process")
     return parser.parse_args()
 
 
-def work(seed: int, worlds: int, is_shrunk: bool, answers: Answers, counter: Counter) -> None:
-    """Generate worlds in a process of its own, whose output is only its answer."""
+@dataclass(frozen=True)
+class Order:
+    """What one process has to do."""
+
+    seed: int
+    worlds: int
+    is_shrunk: bool
+    trace: Path | None
+
+    @classmethod
+    def of(cls, given: argparse.Namespace, number: int) -> "Order":
+        trace = given.trace / str(number) if given.trace else None
+        return cls(given.seed + number, given.worlds // given.workers, not given.no_shrink, trace)
+
+
+def work(order: Order, answers: Answers, counter: Counter) -> None:
+    """Generate worlds in a process of its own, whose output is only its answer: nothing else has loaded modules there."""
 
     def note(tally: Tally) -> None:
         counter[:] = tally.count, tally.failed_at or 0
 
+    end_with_parent()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it leaves no Postgres behind
     tally = Tally(on_begin=note)
     with (
         Path(os.devnull).open("w") as nowhere,
         contextlib.redirect_stdout(nowhere),
         contextlib.redirect_stderr(nowhere),
+        Trace.into(order.trace) as trace,
         running_server() as server,
         ClockedDatabase.running(server) as database,
-        Stage.running(database) as stage,
+        Stage.running(database, trace) as stage,
     ):
+        answer = None
         try:
-            run_worlds(stage, seed, worlds, tally, is_shrunk=is_shrunk)
-            answers.put(None)
+            run_worlds(stage, order.seed, order.worlds, tally, is_shrunk=order.is_shrunk)
         except BaseException:
-            answers.put((tally.failed_at, traceback.format_exc()))
+            answer = (tally.failed_at, traceback.format_exc())
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, signal.SIG_IGN)  # from here on it only leaves
+        answers.put(answer)
 
 
 def wait(workers: list[Any], answers: Answers, counts: list[Counter], worlds: int) -> list[Any]:
@@ -91,9 +117,10 @@ def wait(workers: list[Any], answers: Answers, counts: list[Counter], worlds: in
         if not any(worker.is_alive() for worker in workers) and answers.empty():
             raise RuntimeError("a process ended without an answer")
     for worker in workers:
-        worker.terminate()
+        if worker.is_alive():
+            os.kill(worker.pid, signal.SIGINT)
     for worker in workers:
-        worker.join(10)
+        worker.join(LEAVE_SECONDS)
     return found
 
 

@@ -1,18 +1,17 @@
 """The operator in generated worlds over HTTP and Postgres: what always holds of them, and how every one of them must end."""
 
 import sys
-from collections.abc import Iterable
 from typing import Any, Protocol
 
 from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition
 
 from backfleet.core import wire
-from backfleet.core.backtests import attempt_id
 from tests.properties.world import facts
+from tests.properties.world.always import Always, check_none
 from tests.properties.world.process import Memory
-from tests.properties.world.rules import BATCHES, FATES, trouble
+from tests.properties.world.rules import BATCHES, FATES, PER_JOB, step, trouble
 from tests.properties.world.stage import Stage
 from tests.properties.world.world import World
 from tests.world.fates import Fate, Plan
@@ -25,12 +24,6 @@ GIVE_UP_SECONDS = 3_600.0
 END_SECONDS = 2 * 3_600.0
 QUIET_PASSES = 30
 """So many passes at one moment may have something to do."""
-
-
-def check_none(found: Iterable[str]) -> None:
-    """Raise AssertionError with what was found."""
-    sentences = [*found]
-    assert not sentences, "; ".join(sentences)
 
 
 class Counts(Protocol):
@@ -47,21 +40,25 @@ class WorldMachine(RuleBasedStateMachine):
         super().__init__()
         self.stage = stage
         self.tally = tally
-        self.succeeded: dict[str, str] = {}
 
     @initialize(
         limit=st.integers(1, 3),
         seed=st.integers(0, 99),
         fates=st.sampled_from(FATES),
         places=st.integers(1, 2),
+        per_job=PER_JOB,
         turns=st.integers(0, 2),
     )
-    def begin(self, limit: int, seed: int, fates: dict[Fate, float], places: int, turns: int) -> None:
+    def begin(
+        self, limit: int, seed: int, fates: dict[Fate, float], places: int, per_job: int | str, turns: int
+    ) -> None:
         self.tally.begin()
-        plan = Plan(seed, fates, start_seconds=(1.0, 4.0), run_seconds=(3.0, 60.0))
+        self.stage.trace.note("world", limit, seed, fates, places, per_job, turns)
+        plan = Plan(seed, fates, start_seconds=(1.0, 4.0), run_seconds=(3.0, 60.0), is_by_member=True)
         self.world = World(self.stage, plan, limit, NAMESPACES[:places])
+        self.always = Always(self.world)
         self.added = 0
-        self.add_batch({"count": 3, "limit": 2, "engine": "noop", "place": 0})
+        self.add_batch({"count": 4, "limit": 2, "engine": "noop", "per_job": per_job, "place": 0})
         self.work(turns)
 
     @precondition(lambda self: len(self.world.batches) < MOST_BATCHES)
@@ -69,19 +66,19 @@ class WorldMachine(RuleBasedStateMachine):
     def a_batch_is_applied(self, batch: dict[str, Any]) -> None:
         self.add_batch(batch)
 
-    @rule(turns=st.integers(1, 4))
+    @step(turns=st.integers(1, 4))
     def the_operator_works(self, turns: int) -> None:
         self.work(turns)
 
-    @rule()
+    @step()
     def the_operator_turns(self) -> None:
         self.world.turn()
 
-    @rule(seconds=st.sampled_from([3, 20, 61, 240]))
+    @step(seconds=st.sampled_from([3, 20, 61, 240]))
     def time_passes(self, seconds: float) -> None:
         self.world.advance(seconds)
 
-    @rule()
+    @step()
     def at_a_quiet_moment_nothing_is_left_to_do(self) -> None:
         """Check that the plan of an applied plan is empty: what is refused or waits is not tried again at the same moment."""
         self.world.advance(3)
@@ -90,61 +87,7 @@ class WorldMachine(RuleBasedStateMachine):
     def check_invariants(self, *_: Any) -> None:
         """Check what always holds after every step; Hypothesis would print a line for each of them."""
         if hasattr(self, "world"):
-            for check in ALWAYS:
-                check(self)
-
-    # what always holds
-
-    def nothing_happens_that_must_not(self) -> None:
-        check_none(self.world.problems)
-
-    def never_above_a_limit_and_never_an_index_twice_at_once(self) -> None:
-        check_none(self.world.monitor.violations)
-
-    def every_job_has_its_row(self) -> None:
-        names = {each["job_name"] for each in self.world.facts.attempts}
-        jobs = {each["metadata"]["name"] for each in self.world.monitor.jobs.values()}
-        check_none(f"{name} has no row" for name in sorted(jobs - names))
-
-    def nothing_runs_after_its_outcome(self) -> None:
-        starts = self.world.monitor.engines
-        recorded = {each["attempt_id"]: each["recorded_at"] for each in self.world.facts.outcomes}
-        for key, moments in starts.items():
-            last = max(moments)
-            assert last <= recorded.get(attempt_id(*key), last), f"{attempt_id(*key)} started again after its outcome"
-
-    def succeeded_never_changes(self) -> None:
-        now = self.world.facts.succeeded
-        check_none(f"{each} had succeeded" for each, by in self.succeeded.items() if now.get(each) != by)
-        self.succeeded = now
-
-    def counters_add_up(self) -> None:
-        check_none(facts.wrong_counters(self.world.facts))
-
-    def attempts_follow_each_other(self) -> None:
-        check_none(facts.repeated_attempts(self.world.facts))
-
-    def nothing_runs_after_its_success(self) -> None:
-        check_none(facts.runs_after_success(self.world.facts))
-
-    def no_wait_outlives_its_deadline(self) -> None:
-        check_none(facts.waits_without_end(self.world.facts, self.world.limits))
-
-    def no_attempt_outlives_its_hard_deadline(self) -> None:
-        report = self.world.report
-        if report is not None and not report.failing:
-            batches = self.world.batches.items()
-            listed = {uid for uid, batch in batches if batch["metadata"]["namespace"] not in report.refused}
-            check_none(facts.overdue_attempts(self.world.facts, self.world.limits, listed))
-
-    def memory_is_bounded_by_what_lives(self) -> None:
-        for process in self.world.processes:
-            if process.passes is not None and process.report is not None:
-                sizes = Memory.of(process.passes).sizes
-                most = (
-                    len(self.world.kube.objects.stored) + len(self.world.facts.attempts) + len(self.world.facts.batches)
-                )
-                assert max(sizes.values()) <= most, sizes
+            self.always.check()
 
     # how it ends
 
@@ -153,13 +96,17 @@ class WorldMachine(RuleBasedStateMachine):
         if error is not None or not hasattr(self, "world"):
             # A rule has failed, or what always holds did not; or Hypothesis gave the world up, by an exception of its own.
             if isinstance(error, Exception) and not isinstance(error, HypothesisException):
-                self.tally.note_failure()
+                self.note_failure(error)
             return
         try:
             self.end()
-        except Exception:
-            self.tally.note_failure()
+        except Exception as failure:
+            self.note_failure(failure)
             raise
+
+    def note_failure(self, error: Exception) -> None:
+        self.tally.note_failure()
+        self.stage.trace.note("failed", repr(error))
 
     def end(self) -> None:
         """Check, from any state: who can progress does, despite others' troubles; then all batches end, nothing is left."""
@@ -212,7 +159,7 @@ class WorldMachine(RuleBasedStateMachine):
         sizes = Memory.of(process.passes).sizes
         present = len(self.world.batches)
         bounds = {"quiet": present, "statuses": present, "refused": present}
-        assert {name: size for name, size in sizes.items() if size > bounds.get(name, 0)} == {}
+        check_none(f"remembers {size} {name}" for name, size in sizes.items() if size > bounds.get(name, 0))
 
     def be_quiet(self) -> None:
         for _ in range(QUIET_PASSES):
@@ -264,19 +211,6 @@ class WorldMachine(RuleBasedStateMachine):
         return self.world.add_batch(f"batch-{self.added}", namespace=namespace, **batch)
 
     def draw_batch(self, data: st.DataObject) -> str:
-        return data.draw(st.sampled_from(sorted(self.world.batches)))
-
-
-ALWAYS = (
-    WorldMachine.nothing_happens_that_must_not,
-    WorldMachine.never_above_a_limit_and_never_an_index_twice_at_once,
-    WorldMachine.every_job_has_its_row,
-    WorldMachine.nothing_runs_after_its_outcome,
-    WorldMachine.succeeded_never_changes,
-    WorldMachine.counters_add_up,
-    WorldMachine.attempts_follow_each_other,
-    WorldMachine.nothing_runs_after_its_success,
-    WorldMachine.no_wait_outlives_its_deadline,
-    WorldMachine.no_attempt_outlives_its_hard_deadline,
-    WorldMachine.memory_is_bounded_by_what_lives,
-)
+        uid = data.draw(st.sampled_from(sorted(self.world.batches)))
+        self.stage.trace.note("drawn", uid)
+        return uid

@@ -8,15 +8,20 @@ from dataclasses import dataclass, field
 from kubernetes.client import ApiClient
 from sqlalchemy import Engine
 
+from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.session import open_engine
+from tests.properties.world.trace import Trace
 from tests.support.clocked import ClockedDatabase
 from tests.support.proxy import Proxy
 from tests.world.api_server import ApiServer
 from tests.world.clock import START
 
 NAME = "backfleet-operator"
+PATIENT_SECONDS = 120
+PATIENT = Timeouts(connect_seconds=PATIENT_SECONDS, statement_seconds=PATIENT_SECONDS, lock_seconds=PATIENT_SECONDS)
+"""No answer takes so long: a machine that is busy with other things changes nothing in a world."""
 _END_SESSIONS = """
-SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+SELECT pg_terminate_backend(pid, 120000) FROM pg_stat_activity
 WHERE datname = current_database() AND usename = 'backfleet_operator'
 """
 _READ_ONLY = "ALTER DATABASE {} SET default_transaction_read_only = on"
@@ -53,21 +58,27 @@ class Stage:
     direct: Engine
     proxied: Engine
     clients: dict[str, ApiClient] = field(default_factory=dict)
+    trace: Trace = field(default_factory=Trace)
     is_troubled: bool = False
     """Postgres is away, read-only, or was cut off."""
 
     @classmethod
     @contextmanager
-    def running(cls, database: ClockedDatabase) -> Iterator["Stage"]:
-        cutter = Cutter()
+    def running(cls, database: ClockedDatabase, trace: Trace | None = None) -> Iterator["Stage"]:
+        cutter, trace = Cutter(), trace or Trace()
         with ApiServer.running() as api, Proxy.before(database.database.server.url, cutter) as proxy:
             cutter.proxy = proxy
             url = database.database.operator_url
-            direct, proxied = (open_engine(each, application_name=NAME) for each in (url, proxy.url_of(url)))
-            stage = cls(api, database, proxy, cutter, direct, proxied)
+            urls = (url, proxy.url_of(url))
+            direct, proxied = (open_engine(each, application_name=NAME, timeouts=PATIENT) for each in urls)
+            trace.follow(direct, "direct")
+            trace.follow(proxied, "proxied")
+            stage = cls(api, database, proxy, cutter, direct, proxied, trace=trace)
+            gc.freeze()  # what is here stays: to look through it again for every world takes a tenth of its time
             try:
                 yield stage
             finally:
+                gc.unfreeze()
                 stage.restore_postgres()
                 direct.dispose()
                 proxied.dispose()

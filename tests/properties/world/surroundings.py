@@ -10,10 +10,11 @@ from backfleet.core.planning.observation import Limits
 from backfleet.settings import Settings
 from tests.properties.world.process import limits_for
 from tests.properties.world.stage import Stage
+from tests.properties.world.trace import Trace
 from tests.support.operator import batch_spec, build_settings, values
 from tests.world.api_server import ApiServer
 from tests.world.collecting import delete_namespace
-from tests.world.fates import Fate, Plan
+from tests.world.fates import Fate, MemberRun, Plan
 from tests.world.faults import Fault
 from tests.world.history import Key
 from tests.world.kinds import Json
@@ -33,8 +34,10 @@ class StageRecorder:
 
     stage: Stage
 
-    def record(self, pod: Json, fate: Fate, started: datetime, finished: datetime) -> Ending:
-        return Recorder(self.stage.recorder_url).record(pod, fate, started, finished)
+    def record(self, pod: Json, fate: Fate, runs: Sequence[MemberRun]) -> Ending:
+        ending = Recorder(self.stage.recorder_url).record(pod, fate, runs)
+        self.stage.trace.note("recorded", pod["metadata"]["name"], ending.exit_code)
+        return ending
 
 
 @dataclass
@@ -66,6 +69,10 @@ class Surroundings:
         return self.stage.api
 
     @property
+    def trace(self) -> Trace:
+        return self.stage.trace
+
+    @property
     def now(self) -> datetime:
         return self.kube.objects.clock.now()
 
@@ -78,7 +85,7 @@ class Surroundings:
             roomTimeoutSeconds=120,
             passSeconds=600,
             recorder={"image": IMAGE, "secretName": "recorder", "patienceSeconds": 30, "startSeconds": 30},
-            pods={"tolerations": [TOLERATION]},
+            pods={"tolerations": [TOLERATION], "packSeconds": 20},
         )
 
     @property
@@ -86,7 +93,9 @@ class Surroundings:
         """Every custom resource by its uid."""
         return {each["metadata"]["uid"]: each for each in self.kube.objects.all(wire.PLURAL)}
 
-    def add_batch(self, name: str, *, count: int, limit: int, engine: str, namespace: str, **policy: Any) -> str:
+    def add_batch(
+        self, name: str, *, count: int, limit: int, engine: str, namespace: str, per_job: int | str = 1
+    ) -> str:
         """Apply a batch that is not there yet. Return its uid."""
         parameter = "value" if engine == "noop" else "lookback_period"
         spec = batch_spec(
@@ -94,8 +103,9 @@ class Surroundings:
             strategy={"name": "Noop" if engine == "noop" else "Earnings_Momentum"},
             parameters=[values(count)[0] | {"name": parameter}],
             maxConcurrent=limit,
+            backtestsPerJob=per_job,
             ttlSecondsAfterFinished=60,
-            failurePolicy={"startTimeoutSeconds": 30, "backtestTimeoutSeconds": 30, **policy},
+            failurePolicy={"startTimeoutSeconds": 30, "backtestTimeoutSeconds": 30},
         )
         made = self.kube.objects.create(wire.PLURAL, namespace, {"metadata": {"name": name}, "spec": spec})
         return str(made["metadata"]["uid"])

@@ -12,7 +12,8 @@ from kubernetes.client import CustomObjectsApi
 from backfleet.core.planning.job_names import job_name
 from backfleet_api.cluster import KubernetesCluster
 from tests.properties.world.machine import WorldMachine
-from tests.properties.world.rules import BATCHES, trouble
+from tests.properties.world.rules import BATCHES, PER_JOB, trouble
+from tests.properties.world.stage import PATIENT_SECONDS
 from tests.properties.world.surroundings import ENGINES, NODES
 from tests.world.faults import Fault
 from tests.world.problems import Problem
@@ -59,6 +60,11 @@ class PeopleTroubles(WorldMachine):
         self.world.edit(self.draw_batch(data), maxConcurrent=limit)
 
     @precondition(lambda self: self.world.batches)
+    @trouble(data=st.data(), per_job=PER_JOB)
+    def its_packs_are_edited(self, data: st.DataObject, per_job: int | str) -> None:
+        self.world.edit(self.draw_batch(data), backtestsPerJob=per_job)
+
+    @precondition(lambda self: self.world.batches)
     @trouble(data=st.data(), criteria=CRITERIA)
     def its_criteria_are_edited(self, data: st.DataObject, criteria: dict[str, Any] | None) -> None:
         self.world.edit(self.draw_batch(data), successCriteria=criteria)
@@ -71,7 +77,7 @@ class PeopleTroubles(WorldMachine):
             self.world.edit(uid, cancel=True)
             return
         meta = self.world.batches[uid]["metadata"]
-        api = KubernetesCluster(CustomObjectsApi(self.stage.client("api")), 5, 5)
+        api = KubernetesCluster(CustomObjectsApi(self.stage.client("api")), PATIENT_SECONDS, PATIENT_SECONDS)
         api.cancel_batch(meta["namespace"], meta["name"], uid)
 
     @precondition(lambda self: self.world.batches)

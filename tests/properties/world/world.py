@@ -11,6 +11,7 @@ from backfleet.store.postgres.fence import Fence
 from tests.properties.world.facts import Facts
 from tests.properties.world.monitor import Monitor, attempt_of
 from tests.properties.world.process import Process, limits_for
+from tests.properties.world.stage import PATIENT, PATIENT_SECONDS
 from tests.properties.world.surroundings import Surroundings
 from tests.world.answering import Severed
 from tests.world.faults import Call
@@ -49,7 +50,8 @@ class World(Surroundings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.api.before_call, self.api.after_write = self._before_call, self._after_write
-        self.monitor = Monitor(self.kube, self.limit, timedelta(seconds=self.limits.overdue_seconds))
+        overdue = timedelta(seconds=self.limits.overdue_seconds)
+        self.monitor = Monitor(self.kube, self.limit, overdue, lambda moment: self.facts.recorded(moment))
 
     @property
     def facts(self) -> Facts:
@@ -64,16 +66,16 @@ class World(Surroundings):
         """Start a process of the operator, which remembers nothing."""
         self.started += 1
         token, settings = f"operator-{self.started}", self.settings
-        fence = Fence(self.stage.fence_url, settings.installation)
+        fence = Fence(self.stage.fence_url, settings.installation, PATIENT)
         self.stage.database.fences.append(fence)
         process = Process(
             token=token,
             settings=settings,
             limits=limits_for(settings),
-            cluster=Cluster(self.stage.client(token)),
+            cluster=Cluster(self.stage.client(token), PATIENT_SECONDS, self._clock),
             engine=lambda: self.stage.engine,
             fence=fence,
-            clock=lambda: self.now.timestamp(),
+            clock=self._clock,
             note_holder=self._note_holder,
             is_severed=lambda: token in self.api.severed,
         )
@@ -108,9 +110,15 @@ class World(Surroundings):
         self._bury()
         self._check_errors(process)
         calls = [call for call in self.api.calls[before:] if call.token == process.token]
+        self._note_turn(process, self.api.sent - sent)
         if process.report is not None:
             self._check_reads(calls, self.api.sent - sent, there)
         return process.report
+
+    def _note_turn(self, process: Process, sent: int) -> None:
+        report = process.report
+        how = type(process.error).__name__ if report is None else (len(report.plan.batches), sorted(report.errors))
+        self.trace.note("turn", process.token, self.now, self.due_seconds, process.is_alive, how, sent)
 
     def _check_errors(self, process: Process) -> None:
         if process.has_defect:
@@ -135,7 +143,8 @@ class World(Surroundings):
 
     def _look(self) -> None:
         self._facts = None
-        self.monitor.look()
+        for change in self.monitor.look():
+            self.trace.note_change(change)
 
     def _bury(self) -> None:
         self.processes = [each for each in self.processes if each.is_alive]
@@ -143,9 +152,14 @@ class World(Surroundings):
     def _note_holder(self, token: str) -> None:
         self.holder = token
 
+    def _clock(self) -> float:
+        """Return the seconds of every process: those of the world, so that the speed of this machine changes nothing."""
+        return self.now.timestamp()
+
     # what the API server tells
 
     def _before_call(self, call: Call) -> None:
+        self.trace.note_call(call)
         if self.interrupt is None or not call.token.startswith("operator-"):
             return
         self.calls_left -= (call.method == "GET") == (self.call_kind == "GET")
