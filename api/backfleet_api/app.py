@@ -10,11 +10,16 @@ from fastapi import FastAPI
 
 from backfleet_api.cluster import BatchCluster, connect_cluster
 from backfleet_api.dependencies import connect_services, present
+from backfleet_api.http.counting import Requests
 from backfleet_api.http.errors import install_translators
 from backfleet_api.http.middleware import Edge
 from backfleet_api.http.openapi import complete_openapi
+from backfleet_api.reading import analysis_routes as analysis
 from backfleet_api.reading import backtest_routes as backtests
 from backfleet_api.reading import batch_routes as batches
+from backfleet_api.reading import catalog_routes as catalog
+from backfleet_api.reading import docs_routes as docs
+from backfleet_api.reading import export_routes as exports
 from backfleet_api.reading import health_routes as health
 from backfleet_api.settings import ENV_TOKEN, ENV_TOKEN_FILE, ApiSettings
 from backfleet_api.version import version
@@ -45,15 +50,17 @@ def create_app(
         services.close()
         logger.info("stopped")
 
-    # No documentation pages: they load their scripts from the internet. /openapi.json stays.
+    # The framework's own pages load their scripts from the internet; `docs` has one that does not.
     app = FastAPI(
         title="Backfleet", version=version(), description=DESCRIPTION, docs_url=None, redoc_url=None, lifespan=lifespan
     )
     app.state.services = services
-    routers = (health.router, batches.router, backtests.router, writing.router)
+    app.state.requests = Requests()
+    reading = (health, batches, analysis, exports, backtests, catalog, docs)
+    routers = (*(each.router for each in reading), writing.router)
     for router in routers:
         app.include_router(router)
     complete_openapi(app, routers)
     install_translators(app, routers, settings.retry_after_seconds)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, requests=app.state.requests)
     return app

@@ -58,7 +58,8 @@ class Services:
     """Postgres, Kubernetes, the threads that call both, and the clock for estimates.
 
     `quick` runs reads by an index. `slow` runs sorts and searches, in its own threads, so that they do not delay quick reads.
-    `writes` creates and cancels batches. `health` has its own thread and connection.
+    `streams` reads the pieces of long answers, of which few go out at once. `writes` creates and cancels batches.
+    `health` has its own thread and connection.
     """
 
     settings: ApiSettings
@@ -68,13 +69,15 @@ class Services:
     directory: Directory
     quick: Calls
     slow: Calls
+    streams: Calls
+    open_streams: asyncio.Semaphore
     writes: Calls
     health: Calls
     now: Callable[[], datetime]
 
     def close(self) -> None:
         """Release threads and connections."""
-        for calls in (self.quick, self.slow, self.writes, self.health):
+        for calls in (self.quick, self.slow, self.streams, self.writes, self.health):
             calls.close()
         self.engine.dispose()
         self.health_engine.dispose()
@@ -91,12 +94,16 @@ def connect_services(settings: ApiSettings, cluster: BatchCluster, now: Callable
     return Services(
         settings=settings,
         # The pool may grow to twice this: one connection for every thread.
-        engine=_open_engine(settings, pool_size=max(1, (threads.quick + threads.slow + threads.writes + 1) // 2)),
+        engine=_open_engine(
+            settings, pool_size=max(1, (threads.quick + threads.slow + threads.streams + threads.writes + 1) // 2)
+        ),
         health_engine=_open_engine(settings, pool_size=1),
         cluster=cluster,
         directory=Directory(cluster, settings.watched, settings.directory_seconds),
         quick=Calls(threads.quick, seconds),
         slow=Calls(threads.slow, seconds, waiting=threads.slow),
+        streams=Calls(threads.streams, seconds),
+        open_streams=asyncio.Semaphore(settings.max_streams),
         writes=Calls(threads.writes, seconds),
         health=Calls(1, settings.health_seconds),
         now=now,

@@ -31,6 +31,26 @@ class NameTaken(Conflict):
         super().__init__(f"{field}: {problem}. {self.hint}")
 
 
+class CursorElsewhere(Conflict):
+    """The cursor belongs to another query. `field` is the parameter."""
+
+    def __init__(self, field: str, problem: str, hint: str) -> None:
+        self.field = field
+        self.problem = problem
+        self.hint = as_sentence(hint)
+        super().__init__(f"{field}: {problem}. {self.hint}")
+
+
+class ParameterMissing(NotFound):
+    """The batch has no such parameter or value, or no order of it. `field` is the field of the request that names it."""
+
+    def __init__(self, field: str, problem: str, hint: str) -> None:
+        self.field = field
+        self.problem = problem
+        self.hint = as_sentence(hint)
+        super().__init__(f"{field}: {problem}. {self.hint}")
+
+
 class ConfigMissing(NotFound):
     """The config does not exist. `field` is the field of the request that names it."""
 

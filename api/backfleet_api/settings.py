@@ -33,6 +33,7 @@ class Threads:
 
     quick: int = 4
     slow: int = 2
+    streams: int = 1
     writes: int = 2
 
 
@@ -59,6 +60,12 @@ class ApiSettings:
     """False if the database has no volume, so that it is lost with its pod."""
     threads: Threads = Threads()
     answer_seconds: float = 8.0
+    max_streams: int = 4
+    """How many answers may be streamed at once."""
+    piece_rows: int = 2_000
+    """How many results of a stream are in memory at once."""
+    stream_seconds: float = 300.0
+    """How long a stream of results may take, so that a client that does not read holds no place for ever."""
     health_seconds: float = 3.0
     cluster_seconds: float = 1.5
     cluster_write_seconds: float = 4.0

@@ -11,10 +11,21 @@ from backfleet.core.spec.expectations import explain
 from backfleet.core.spec.fields import DEFAULT_NOT_COMPUTED
 from backfleet.core.spec.model import BatchSpec
 from backfleet.settings import Settings
-from backfleet_api.http.query import BatchesQuery, BatchLookup, ResultsQuery
+from backfleet_api.http.catalog_query import CompareQuery, LeaderboardQuery
+from backfleet_api.http.query import BacktestsQuery, BatchesQuery, BatchLookup, ColumnsQuery, HeatMapQuery, ResultsQuery
 from backfleet_api.schemas.writing import RunRequest
 
-MODELS = (BatchSpec, Settings, BatchLookup, BatchesQuery, ResultsQuery, RunRequest)
+QUERIES = (
+    BatchLookup,
+    BatchesQuery,
+    ResultsQuery,
+    BacktestsQuery,
+    HeatMapQuery,
+    ColumnsQuery,
+    LeaderboardQuery,
+    CompareQuery,
+)
+MODELS = (BatchSpec, Settings, *QUERIES, RunRequest)
 WRONG: tuple[Any, ...] = (
     None, True, -1, 0, 0.5, 1e15, float("nan"), float("inf"), "", "x\n", "no", "a" * 200_000, [], ["x", "x"], [[]],
     list(range(20_000)), {}, {"x": 1}, {"x": {"image": 1}}, {"name": 1}, [{"name": 1}],

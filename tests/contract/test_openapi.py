@@ -39,12 +39,14 @@ def build_document() -> dict[str, Any]:
 
 
 DOCUMENT = build_document()
+WITHOUT_EXAMPLES = ("text/plain", "application/octet-stream", "text/csv", "application/vnd.apache.parquet")
 ANSWERS = [
     (f"{method.upper()} {path} {status}", media_type, content)
     for path, methods in DOCUMENT["paths"].items()
     for method, operation in methods.items()
     for status, response in operation["responses"].items()
     for media_type, content in response["content"].items()
+    if media_type not in WITHOUT_EXAMPLES
 ]
 
 

@@ -20,8 +20,10 @@ from backfleet_api.refusals import (
     BodyTooSlow,
     BodyUnreadable,
     ConfigMissing,
+    CursorElsewhere,
     Forbidden,
     NameTaken,
+    ParameterMissing,
     Unauthenticated,
 )
 from backfleet_api.schemas.reading import FieldProblem, Problem
@@ -41,6 +43,9 @@ _STATUS: tuple[tuple[type[BackfleetError], HTTPStatus], ...] = (
     (Conflict, HTTPStatus.CONFLICT),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
+
+
+_WITH_FIELD = (SpecInvalid, Forbidden, NameTaken, ConfigMissing, CursorElsewhere, ParameterMissing)
 
 
 def problem_response(status: HTTPStatus, detail: str, errors: list[FieldProblem] | None = None) -> Response:
@@ -82,7 +87,7 @@ def install_translators(app: FastAPI, routers: Sequence[APIRouter], retry_after_
 
 
 def _field_problems(error: BackfleetError) -> list[FieldProblem]:
-    if isinstance(error, SpecInvalid | Forbidden | NameTaken | ConfigMissing) and error.field:
+    if isinstance(error, _WITH_FIELD) and error.field:
         first = FieldProblem(field=error.field, problem=error.problem, hint=error.hint)
         others = error.others if isinstance(error, SpecInvalid) else ()
         return [first, *(FieldProblem(field=each.field, problem=each.problem, hint=each.hint) for each in others)]

@@ -8,6 +8,7 @@ from uuid import uuid4
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backfleet_api.http.counting import Requests
 from backfleet_api.http.errors import problem_response
 from backfleet_api.logs import FIELDS
 
@@ -26,8 +27,9 @@ SECURITY_HEADERS = {
 class Edge:
     """Wraps the app. A request id, made here, connects an answer with its log lines."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, requests: Requests) -> None:
         self._app = app
+        self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one HTTP request. Pass other kinds of scope through."""
@@ -56,6 +58,7 @@ class Edge:
             response = problem_response(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
             await response(scope, receive, send_with_headers)
         finally:
+            self._requests.observe(scope, status, time.perf_counter() - started)
             access_logger.info("request", extra={FIELDS: _access_fields(scope, status, started, request_id)})
 
 

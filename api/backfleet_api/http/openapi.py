@@ -8,7 +8,9 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from backfleet.core.spec.model import BatchSpec
+from backfleet_api.http.binary import MEDIA_TYPE as BINARY
 from backfleet_api.http.errors import MEDIA_TYPE
+from backfleet_api.schemas.analysis import ColumnsHeader, HeatMapHeader
 from backfleet_api.schemas.reading import Problem
 from backfleet_api.schemas.writing import RunRequest
 
@@ -60,7 +62,7 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
         },
     ),
     409: (
-        "Another batch has this name or Idempotency-Key",
+        "Another batch has this name or Idempotency-Key, or the cursor belongs to another query",
         "Conflict",
         {
             "detail": "name: the name rsi-small is taken in namespace backfleet by another batch. Choose another name.",
@@ -155,6 +157,21 @@ def answers(
     return found
 
 
+def binary_answers(header: type[BaseModel], *problems: int) -> Responses:
+    """Return the `responses` of a route that answers a JSON header and blocks of numbers (`http.binary`)."""
+    text = (
+        f"four bytes (little endian) with the length of the header, the header as JSON (`{header.__name__}`, with spaces at its "
+        "end), then blocks of four-byte numbers, little endian. NaN is a missing number."
+    )
+    return file_answers(BINARY, text, *problems)
+
+
+def file_answers(media_type: str, description: str, *problems: int) -> Responses:
+    """Return the `responses` of a route that answers a file."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {**answers({}, *problems), 200: {"description": description, "content": content}}
+
+
 def request_body(model: type[BaseModel], examples: Mapping[str, object]) -> dict[str, Any]:
     """Return the `requestBody` of a route that reads its body itself, with an example of each kind."""
     schema = {"$ref": f"{_SCHEMAS}{model.__name__}"}
@@ -165,11 +182,16 @@ def request_body(model: type[BaseModel], examples: Mapping[str, object]) -> dict
 def complete_openapi(app: FastAPI, routers: Sequence[APIRouter]) -> None:
     """Add what the framework leaves out: schemas of problems and bodies, and nulls in examples."""
     generate = app.openapi
-    routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+    routes = [
+        route
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute) and route.include_in_schema
+    ]
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        for model in (Problem, RunRequest, BatchSpec):
+        for model in (Problem, RunRequest, BatchSpec, HeatMapHeader, ColumnsHeader):
             schema = model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
             document["components"]["schemas"] |= {**schema.pop("$defs", {}), model.__name__: schema}
         # The route reads the spec itself, so that its problems name fields and fixes as the operator's do.
@@ -177,13 +199,27 @@ def complete_openapi(app: FastAPI, routers: Sequence[APIRouter]) -> None:
         request["batch"] = {"$ref": f"{_SCHEMAS}{BatchSpec.__name__}"}
         for route in routes:
             for method in route.methods or ():
-                _restore_examples(document["paths"][route.path_format][method.lower()], route)
+                operation = document["paths"][route.path_format][method.lower()]
+                _restore_examples(operation, route)
+                _remove_nulls(operation)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
+def _remove_nulls(operation: dict[str, Any]) -> None:
+    """Remove null from the schemas of parameters: a URL or a header has no null, only the text `null`."""
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
+        kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+        if len(kinds) == 1:
+            del schema["anyOf"]
+            parameter["schema"] = {**schema, **kinds[0]}
+
+
 def _restore_examples(operation: dict[str, Any], route: APIRoute) -> None:
     for status, response in route.responses.items():
         for media_type, content in response["content"].items():
+            if "example" not in content:
+                continue
             operation["responses"][str(status)]["content"][media_type]["example"] = content["example"]

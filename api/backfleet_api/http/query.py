@@ -7,19 +7,26 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import ErrorDetails
 
+from backfleet.core.backtests import BacktestState
+from backfleet.core.criteria import RULES
 from backfleet.core.metrics import METRICS
 from backfleet.core.ranking import Direction
+from backfleet.core.reasons import FailureReason
 from backfleet.core.space.scalars import shown
 from backfleet.core.spec.expectations import fault
-from backfleet_api.http.cursors import MAX_CURSOR_LENGTH
+from backfleet_api.http.cursors import BATCHES_PATTERN, INDEX_PATTERN, RESULTS_PATTERN
+from backfleet_api.http.filters import Held, MetricFilter, MetricNames, ParameterFilter, ParameterName
+from backfleet_api.schemas.analysis import Others
 from backfleet_api.schemas.reading import BatchPhase
 
 MAX_LIMIT = 200
+MAX_ROWS = 100_000
+REJECTIONS = tuple(rule.rejection for rule in RULES)
 DNS_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
-Cursor = Annotated[
-    str,
-    Field(max_length=MAX_CURSOR_LENGTH, pattern=r"^[A-Za-z0-9_-]+$", description="next_cursor of the previous page"),
-]
+_NEXT = "next_cursor of the previous page, with the same other parameters"
+BatchCursor = Annotated[str, Field(max_length=100, pattern=BATCHES_PATTERN, description=_NEXT)]
+ResultCursor = Annotated[str, Field(max_length=100, pattern=RESULTS_PATTERN, description=_NEXT)]
+IndexCursor = Annotated[str, Field(max_length=100, pattern=INDEX_PATTERN, description=_NEXT)]
 Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="the largest number of items in the page")]
 Namespace = Annotated[
     str,
@@ -37,6 +44,12 @@ def _known_metric(name: str) -> str:
     return name
 
 
+def _known_rejection(name: str) -> str:
+    if name not in REJECTIONS:
+        raise fault(f"expected a rejection, got {shown(name)}", f"use one of: {', '.join(REJECTIONS)}")
+    return name
+
+
 OrderBy = Annotated[
     str,
     AfterValidator(_known_metric),
@@ -44,6 +57,16 @@ OrderBy = Annotated[
         max_length=64,
         json_schema_extra={"enum": list(METRICS)},
         description="the metric to rank by; by default the batch's objective",
+    ),
+]
+
+Rejection = Annotated[
+    str,
+    AfterValidator(_known_rejection),
+    Field(
+        max_length=64,
+        json_schema_extra={"enum": list(REJECTIONS)},
+        description="only results that do not meet this criterion",
     ),
 ]
 
@@ -62,36 +85,86 @@ BacktestId = Annotated[
 ]
 
 
-class _QueryModel(BaseModel):
+class QueryModel(BaseModel):
+    """The base of query parameters: unknown ones are errors."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class BatchLookup(_QueryModel):
+class BatchLookup(QueryModel):
     """Parameters of requests for one batch."""
 
     namespace: Namespace | None = None
 
 
-class BatchesQuery(_QueryModel):
+class BatchesQuery(QueryModel):
     """Parameters of the list of batches, newest first."""
 
     state: BatchPhase | None = None
     strategy: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] | None = None
     name: Annotated[str, Field(min_length=1, max_length=253, pattern=DNS_NAME)] | None = None
     limit: Limit = 50
-    cursor: Cursor | None = None
+    cursor: BatchCursor | None = None
 
 
-class ResultsQuery(BatchLookup):
-    """Parameters of the list of results. By default the batch's objective ranks them."""
+class FilteredQuery(BatchLookup):
+    """Parameters that choose among the results of a batch. A result has to meet all of them."""
+
+    passed: bool = Field(default=False, description="only results that meet the criteria")
+    rejection: Rejection | None = None
+    metrics: MetricFilter | None = None
+    parameters: ParameterFilter | None = None
+
+
+class OrderedQuery(FilteredQuery):
+    """Results, and the metric that they are about. By default it is the batch's objective."""
 
     order_by: OrderBy | None = None
     direction: Direction | None = Field(
         default=None, description="by default the metric's own: the direction in which it is better"
     )
-    passed: bool = Field(default=False, description="only results that meet the criteria")
+
+
+class ResultsQuery(OrderedQuery):
+    """Parameters of the list of results. By default the batch's objective ranks them."""
+
     limit: Limit = 50
-    cursor: Cursor | None = None
+    cursor: ResultCursor | None = None
+
+
+class HeatMapQuery(OrderedQuery):
+    """Parameters of a heat map: two parameters of the batch, and what becomes of the others."""
+
+    x: ParameterName
+    y: ParameterName
+    others: Others = Field(
+        default=Others.BEST,
+        description="the parameters that are neither x, y nor in `at`: held at the best result (best), or aggregated",
+    )
+    at: Held | None = None
+
+
+class ColumnsQuery(FilteredQuery):
+    """Parameters of columns of results, by index."""
+
+    columns: MetricNames | None = None
+    limit: Annotated[int, Field(ge=1, le=MAX_ROWS, description="the largest number of rows")] = MAX_ROWS
+    cursor: IndexCursor | None = None
+
+
+class ExportQuery(FilteredQuery):
+    """Parameters of results in bulk."""
+
+
+class BacktestsQuery(BatchLookup):
+    """Parameters of the list of backtests, by index. A backtest has to meet all filters."""
+
+    state: BacktestState | None = Field(default=None, description="only backtests in this state")
+    reason: FailureReason | None = Field(default=None, description="only backtests that failed for this reason")
+    min_attempts: int = Field(default=1, ge=1, le=1000, description="only backtests with so many attempts or more")
+    parameters: ParameterFilter | None = None
+    limit: Limit = 50
+    cursor: IndexCursor | None = None
 
 
 def strict_query(request: Request) -> None:
@@ -115,4 +188,9 @@ def _error(name: str, kind: str, context: dict[str, str]) -> ErrorDetails:
 
 BatchParameters = Annotated[BatchLookup, Query()]
 BatchesParameters = Annotated[BatchesQuery, Query()]
+OrderedParameters = Annotated[OrderedQuery, Query()]
+HeatMapParameters = Annotated[HeatMapQuery, Query()]
+ColumnsParameters = Annotated[ColumnsQuery, Query()]
+ExportParameters = Annotated[ExportQuery, Query()]
+BacktestsParameters = Annotated[BacktestsQuery, Query()]
 ResultsParameters = Annotated[ResultsQuery, Query()]

@@ -12,6 +12,8 @@ from backfleet.core.pace import advise_packs, backtests_per_second, estimate_fin
 from backfleet.core.records import COMPLETE_REASONS, BatchState
 from backfleet.core.space.parameters import Combination, ParameterSpace
 from backfleet.store.queries import answers as stored
+from backfleet_api.reading.local_command import local_command
+from backfleet_api.schemas.backtests import BacktestRow
 from backfleet_api.schemas.reading import (
     Attempt,
     Backtest,
@@ -137,7 +139,24 @@ def describe_backtest(found: stored.BacktestAnswer) -> Backtest:
         state=found.backtest.state,
         parameters=stored_combination(found.backtest.combination),
         attempts=[_attempt(each) for each in found.attempts],
+        log_tail=next((each.message for each in reversed(found.attempts) if each.reason and each.message), None),
+        command=local_command(found.spec, found.engine, found.backtest.combination.texts),
         result=_result(found.result) if found.result else None,
+    )
+
+
+def list_backtest(found: stored.BacktestSummary) -> BacktestRow:
+    """Describe a launched backtest as lists show it."""
+    return BacktestRow(
+        backtest_id=found.id,
+        index=found.index,
+        state=found.state,
+        parameters=stored_combination(found.combination),
+        attempts=found.attempt_count,
+        reason=found.reason,
+        message=found.message,
+        started_at=found.started_at,
+        finished_at=found.finished_at,
     )
 
 
@@ -152,6 +171,8 @@ def describe_unlaunched(batch: stored.BatchAnswer, combination: Combination) -> 
         state=BacktestState.CANCELLED if is_finished else BacktestState.QUEUED,
         parameters=combination_answer(combination),
         attempts=[],
+        log_tail=None,
+        command=local_command(batch.record.spec, batch.engine, combination.texts),
         result=None,
     )
 

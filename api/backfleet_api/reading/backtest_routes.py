@@ -6,9 +6,11 @@ from backfleet.store.queries.answers import BacktestAnswer
 from backfleet_api.dependencies import Provided
 from backfleet_api.http.openapi import answers
 from backfleet_api.http.query import BacktestId, no_query
+from backfleet_api.reading import explaining
 from backfleet_api.reading.answers import describe_backtest, describe_unlaunched
 from backfleet_api.reading.lookup import find_backtest
-from backfleet_api.schemas import examples
+from backfleet_api.schemas import examples, more_examples
+from backfleet_api.schemas.catalog import Explanation
 from backfleet_api.schemas.reading import Backtest
 
 router = APIRouter(prefix="/api/backtests", tags=["backtests"], dependencies=[Depends(no_query)])
@@ -23,3 +25,9 @@ async def get_backtest(services: Provided, backtest_id: BacktestId) -> Backtest:
         return describe_backtest(found) if isinstance(found, BacktestAnswer) else describe_unlaunched(*found)
 
     return await services.quick.run(read)
+
+
+@router.get("/{backtest_id}/explain", responses=answers(more_examples.BACKTEST_EXPLANATION, 404, 422, 503))
+async def explain_backtest(services: Provided, backtest_id: BacktestId) -> Explanation:
+    """Explain in plain words why a backtest is where it is, what happens next, and when."""
+    return await services.quick.run(lambda: explaining.explain_backtest(services, backtest_id))

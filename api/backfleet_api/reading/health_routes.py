@@ -1,14 +1,15 @@
-"""Health: whether the API can answer, and whether its process is alive."""
+"""Health and counts: whether the API can answer, and whether its process is alive."""
 
 import logging
 from http import HTTPStatus
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from backfleet.core.errors import NotMigrated, Unavailable
 from backfleet.store.postgres.session import check_tables
 from backfleet_api.dependencies import Provided
-from backfleet_api.http.openapi import Responses, answers
+from backfleet_api.http.counting import MEDIA_TYPE, Requests
+from backfleet_api.http.openapi import Responses, answers, file_answers
 from backfleet_api.http.query import no_query
 from backfleet_api.reading.lookup import NO_ANSWER, NOT_MIGRATED
 from backfleet_api.schemas import examples
@@ -64,3 +65,13 @@ def _health(settings: ApiSettings, database: str, reason: str | None) -> Health:
 async def get_liveness() -> Liveness:
     """Report that the process is alive. This does not query Postgres, so that an outage restarts nothing."""
     return Liveness(status="ok")
+
+
+@router.get(
+    "/metrics", response_class=Response, responses=file_answers("text/plain", "counts and times for Prometheus", 422)
+)
+async def get_metrics(request: Request) -> Response:
+    """Return how many requests were answered, and how long they took, as Prometheus reads it."""
+    requests = request.app.state.requests
+    assert isinstance(requests, Requests)
+    return Response(requests.text(), media_type=MEDIA_TYPE)

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from backfleet.core.errors import NotFound, NotMigrated, Unavailable
@@ -53,6 +53,23 @@ def find_batch(services: Services, wanted: str, namespace: str | None) -> BatchA
         where = f" in the namespace {namespace}" if namespace else ""
         raise NotFound(f"no batch has the uid or the name {wanted}{where}")
     return known
+
+
+def find_accepted(services: Services, wanted: str, namespace: str | None) -> BatchAnswer:
+    """Return a batch that Postgres knows. Raise NotFound also for one that was not accepted yet: it has nothing to show."""
+    found = find_batch(services, wanted, namespace)
+    if isinstance(found, ClusterBatch):
+        raise NotFound(f"batch {found.name} is not accepted yet, so it has no results")
+    return found
+
+
+def find_pairs(services: Services, identifiers: Sequence[str]) -> list[tuple[BatchAnswer, BacktestAnswer]]:
+    """Return launched backtests with their batches, in that order. Raise NotFound for one that was never launched."""
+    engine, realm = services.engine, services.settings.realm
+    with postgres():
+        found = [reading.get_backtest(engine, realm, each) for each in identifiers]
+        batches = {uid: reading.get_batch(engine, realm, uid) for uid in {each.batch_uid for each in found}}
+    return [(batches[each.batch_uid], each) for each in found]
 
 
 def find_backtest(services: Services, identifier: str) -> BacktestAnswer | tuple[BatchAnswer, Combination]:

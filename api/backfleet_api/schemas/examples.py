@@ -103,6 +103,63 @@ RESULTS: dict[str, Any] = {
     "next_cursor": None,
 }
 
+_VALUE: dict[str, Any] = {
+    "value": "14",
+    "last_value": "14",
+    "count": 2,
+    "passed": 1,
+    "passing_share": 0.5,
+    "mean": 0.25,
+    "median": 0.25,
+    "best": 0.412,
+    "best_index": 0,
+}
+PARAMETER_ANALYSIS: dict[str, Any] = {
+    "batch_id": UID,
+    "order": {"metric": "sharpe_ratio", "direction": "maximize"},
+    "results": 6,
+    "best": {
+        "backtest_id": f"{UID}-0",
+        "index": 0,
+        "value": 0.412,
+        "parameters": _PARAMETERS,
+        "neighbours": 2,
+        "neighbourhood": 0.35,
+    },
+    "parameters": [
+        {
+            "name": "rsi_period",
+            "type": "int",
+            "importance": 0.6,
+            "edge": "low",
+            "advice": "the best result has the lowest value of rsi_period, 14: try values below it",
+            "values": [_VALUE],
+        }
+    ],
+    "pairs": [{"parameters": ["rsi_period", "entry_threshold"], "importance": 0.1}],
+    "variance": 0.02,
+    "explained": 1.0,
+    "note": None,
+}
+
+BACKTESTS: dict[str, Any] = {
+    "batch_id": UID,
+    "backtests": [
+        {
+            "backtest_id": f"{UID}-1",
+            "index": 1,
+            "state": "failed",
+            "parameters": _PARAMETERS,
+            "attempts": 2,
+            "reason": "OOMKilled",
+            "message": "the container was killed: out of memory",
+            "started_at": "2026-11-24T15:00:04Z",
+            "finished_at": "2026-11-24T15:00:09Z",
+        }
+    ],
+    "next_cursor": None,
+}
+
 BACKTEST: dict[str, Any] = {
     "backtest_id": f"{UID}-0",
     "batch_id": UID,
@@ -123,6 +180,9 @@ BACKTEST: dict[str, Any] = {
             "message": None,
         }
     ],
+    "log_tail": None,
+    "command": "backfleet-bars --strategy RSI_MeanReversion_ETF --symbol AAPL --start 2000-03-01 --end 2013-03-01 --cash 1000 "
+    "--set rsi_period=14 --set entry_threshold=25.5 --results result",
     "result": {
         "metrics": _METRICS,
         "passed": False,

@@ -272,4 +272,8 @@ class Backtest(Body):
     state: BacktestState
     parameters: Parameters
     attempts: list[Attempt]
+    log_tail: str | None = Field(
+        description="the message of the last failed attempt, which has the end of what the engine wrote"
+    )
+    command: str | None = Field(description="what runs it outside of a cluster; null if the engine has no such command")
     result: BacktestResult | None

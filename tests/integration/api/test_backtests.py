@@ -49,6 +49,9 @@ def test_a_succeeded_backtest_in_full(api: TestClient, history: History) -> None
                 "message": None,
             }
         ],
+        "log_tail": None,
+        "command": "backfleet-bars --strategy RSI_MeanReversion_ETF --symbol AAPL --start 2000-03-01 --end 2013-03-01 "
+        "--cash 1000 --set rsi_period=14 --set entry_threshold=0.005 --results result",
         "result": {
             "metrics": {"sharpe_ratio": 0.5, "win_rate": None, "total_trades": 9},
             "passed": False,

@@ -7,13 +7,15 @@ from sqlalchemy import Engine, text
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.ranking import Direction, Objective
+from backfleet.core.reasons import FailureReason
 from backfleet.store.passes import statements
 from backfleet.store.passes.observe import STALE_PER_LOOK, observe, read_members
 from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
-from backfleet.store.queries import reading
-from backfleet.store.queries.answers import BatchQuery, ResultQuery
+from backfleet.store.queries import reading, results
+from backfleet.store.queries.answers import BacktestQuery, BatchQuery, ResultQuery
+from backfleet.store.queries.filters import ResultFilters
 from tests.support.changes import INSTALLATION, UID, Life, append_outcome, attempt, batch, launch, recorded
 from tests.support.databases import Database
 from tests.support.filling import BIG_TABLES, BIG_UID, explain, fill
@@ -91,26 +93,39 @@ def test_a_look_at_results_to_be_judged_anew_reads_one_chunk_of_them(busy: Engin
 
 PLACE = (-5.0, 6_789, 400)
 READS: dict[str, tuple[Callable[[Engine], object], int]] = {
-    "first page of results": (lambda e: reading.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20)), 70),
+    "first page of results": (lambda e: results.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20)), 70),
     "later page of results": (
-        lambda e: reading.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20, after=PLACE)),
+        lambda e: results.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20, after=PLACE)),
         70,
     ),
     "page of absent values": (
-        lambda e: reading.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20, after=(None, 6_789, 400))),
+        lambda e: results.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20, after=(None, 6_789, 400))),
         70,
     ),
     "page of passed results": (
-        lambda e: reading.list_results(e, INSTALLATION, BIG_UID, ResultQuery(limit=20, after=PLACE, only_passed=True)),
+        lambda e: results.list_results(
+            e, INSTALLATION, BIG_UID, ResultQuery(limit=20, after=PLACE, filters=ResultFilters(only_passed=True))
+        ),
         70,
     ),
     # It counts what is alive of the batches on it.
     "page of batches": (lambda e: reading.list_batches(e, INSTALLATION, BatchQuery(limit=20)), 60 + len(PACKED)),
     "batch by name": (lambda e: reading.get_batch(e, INSTALLATION, "big", "research"), 60),
     "backtest": (lambda e: reading.get_backtest(e, INSTALLATION, f"{BIG_UID}-777"), 10),
-    "page of backtests": (lambda e: reading.list_backtests(e, INSTALLATION, BIG_UID, after=3_000, limit=20), 30),
+    "page of backtests": (
+        lambda e: reading.list_backtests(e, INSTALLATION, BIG_UID, BacktestQuery(after=3_000, limit=20)),
+        30,
+    ),
+    "page of those that failed for a reason": (
+        lambda e: reading.list_backtests(
+            e, INSTALLATION, BIG_UID, BacktestQuery(reason=FailureReason.OOM_KILLED, limit=20)
+        ),
+        120,
+    ),
     "page of failed ones": (
-        lambda e: reading.list_backtests(e, INSTALLATION, BIG_UID, BacktestState.FAILED, after=3_000, limit=20),
+        lambda e: reading.list_backtests(
+            e, INSTALLATION, BIG_UID, BacktestQuery(state=BacktestState.FAILED, after=3_000, limit=20)
+        ),
         30,
     ),
 }
@@ -126,14 +141,14 @@ def test_a_read_touches_what_it_shows(api: Engine, name: str) -> None:
 
 def test_another_metric_ranks_by_sorting_one_batch(api: Engine) -> None:
     order = Objective("total_orders", Direction.MAXIMIZE)
-    found = explain(api, lambda: reading.list_results(api, INSTALLATION, UID, ResultQuery(objective=order, limit=20)))
+    found = explain(api, lambda: results.list_results(api, INSTALLATION, UID, ResultQuery(objective=order, limit=20)))
     assert found.sequential & BIG_TABLES == set()
 
 
 def test_another_metric_reads_the_bodies_of_its_page_alone(api: Engine) -> None:
     order = Objective("total_orders", Direction.MAXIMIZE)
     found = explain(
-        api, lambda: reading.list_results(api, INSTALLATION, BIG_UID, ResultQuery(objective=order, limit=20))
+        api, lambda: results.list_results(api, INSTALLATION, BIG_UID, ResultQuery(objective=order, limit=20))
     )
     assert "backtest_outcomes" not in found.sequential
     assert found.touched < SETTLED + 100

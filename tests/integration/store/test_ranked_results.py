@@ -8,8 +8,9 @@ from sqlalchemy import Engine
 
 from backfleet.core.ranking import Direction, Objective
 from backfleet.core.warmth import RunKind
-from backfleet.store.queries import reading
+from backfleet.store.queries import results
 from backfleet.store.queries.answers import CombinationAnswer, RankedResult, ResultQuery
+from backfleet.store.queries.filters import ResultFilters
 from tests.support.changes import INSTALLATION, SPEC, START, UID, Life, attempt, launch, succeed
 from tests.support.ranking import rank
 
@@ -40,7 +41,7 @@ def test_pages_of_results_follow_the_one_ranking(
     query = ResultQuery(objective=None if own else objective, limit=limit)
     seen: list[tuple[int, float | int | None, int]] = []
     while True:
-        page = reading.list_results(api_engine, INSTALLATION, UID, query)
+        page = results.list_results(api_engine, INSTALLATION, UID, query)
         assert len(page.items) <= limit
         seen += [(each.rank, each.value, each.index) for each in page.items]
         if page.next_place is None:
@@ -51,14 +52,14 @@ def test_pages_of_results_follow_the_one_ranking(
 
 def test_only_passed_results_are_ranked_among_themselves(life: Life, api_engine: Engine) -> None:
     save_results(life, {"metric": "sharpe_ratio"})
-    page = reading.list_results(api_engine, INSTALLATION, UID, ResultQuery(only_passed=True))
+    page = results.list_results(api_engine, INSTALLATION, UID, ResultQuery(filters=ResultFilters(only_passed=True)))
     assert [(each.rank, each.index, each.passed) for each in page.items] == [(1, 3, True), (2, 1, True), (3, 5, True)]
 
 
 def test_results_rank_by_a_metric_without_a_column(life: Life, api_engine: Engine) -> None:
     life.save(launch(attempt(0)), launch(attempt(1)))
     life.save(succeed(attempt(0)), succeed(attempt(1), total_orders=12))
-    page = reading.list_results(
+    page = results.list_results(
         api_engine, INSTALLATION, UID, ResultQuery(objective=Objective("total_orders", Direction.MAXIMIZE))
     )
     assert [(each.index, each.value) for each in page.items] == [(1, 12), (0, None)]
@@ -68,7 +69,7 @@ def test_a_ranked_result_has_all_of_its_row(life: Life, api_engine: Engine) -> N
     life.save(launch(attempt(0)))
     settled = succeed(attempt(0), 1.25, ("high_drawdown",))
     life.save(settled)
-    (found,) = reading.list_results(api_engine, INSTALLATION, UID, ResultQuery()).items
+    (found,) = results.list_results(api_engine, INSTALLATION, UID, ResultQuery()).items
     assert found == RankedResult(
         rank=1,
         backtest_id=f"{UID}-0",

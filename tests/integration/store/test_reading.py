@@ -14,10 +14,11 @@ from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchState, Best, Counters
 from backfleet.core.warmth import RunKind
-from backfleet.store.queries import reading
+from backfleet.store.queries import reading, results
 from backfleet.store.queries.answers import (
     AttemptAnswer,
     BacktestAnswer,
+    BacktestQuery,
     BacktestSummary,
     BatchAnswer,
     BatchQuery,
@@ -129,9 +130,9 @@ def test_a_place_that_is_none_is_refused(api_engine: Engine) -> None:
         reading.list_batches(api_engine, INSTALLATION, BatchQuery(after=("yesterday", "x")))
 
 
-@pytest.mark.parametrize("verb", [reading.list_results, reading.list_backtests])
+@pytest.mark.parametrize("verb", [results.list_results, reading.list_backtests])
 def test_an_unknown_batch_is_not_found(api_engine: Engine, verb: object) -> None:
-    arguments = (ResultQuery(),) if verb is reading.list_results else ()
+    arguments = (ResultQuery(),) if verb is results.list_results else (BacktestQuery(),)
     with pytest.raises(NotFound, match="no batch"):
         verb(api_engine, INSTALLATION, "unknown", *arguments)  # type: ignore[operator]
 
@@ -171,6 +172,8 @@ def test_a_backtest_is_read_with_its_attempts_and_result(life: Life, api_engine:
         batch_uid=UID,
         batch_name="rsi-small",
         namespace="research",
+        engine="bars",
+        spec=SPEC,
         attempts=found.attempts,
         result=ResultAnswer(
             metrics=settled.metrics,
@@ -219,16 +222,16 @@ def test_a_backtest_that_was_never_launched_is_not_found(life: Life, api_engine:
 def test_backtests_are_listed_by_index_and_state(life: Life, api_engine: Engine) -> None:
     life.save(*(launch(attempt(index)) for index in range(4)))
     life.save(fail(attempt(1)), fail(attempt(3)), succeed(attempt(2)))
-    page = reading.list_backtests(api_engine, INSTALLATION, UID, limit=3)
+    page = reading.list_backtests(api_engine, INSTALLATION, UID, BacktestQuery(limit=3))
     assert [(each.index, each.state.value) for each in page.items] == [
         (0, "launching"),
         (1, "failed"),
         (2, "succeeded"),
     ]
     assert page.next_place == 2
-    rest = reading.list_backtests(api_engine, INSTALLATION, UID, after=page.next_place, limit=3)
+    rest = reading.list_backtests(api_engine, INSTALLATION, UID, BacktestQuery(after=page.next_place, limit=3))
     assert ([each.index for each in rest.items], rest.next_place) == ([3], None)
-    failed = reading.list_backtests(api_engine, INSTALLATION, UID, BacktestState.FAILED)
+    failed = reading.list_backtests(api_engine, INSTALLATION, UID, BacktestQuery(state=BacktestState.FAILED))
     assert [(each.index, each.reason) for each in failed.items] == [
         (1, FailureReason.OOM_KILLED),
         (3, FailureReason.OOM_KILLED),

@@ -17,8 +17,9 @@ from backfleet.store.passes.observe import LEAST_SHARE, STALE_PER_LOOK, observe
 from backfleet.store.passes.save import save
 from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.session import open_engine
-from backfleet.store.queries import reading
+from backfleet.store.queries import reading, results
 from backfleet.store.queries.answers import ResultQuery
+from backfleet.store.queries.filters import ResultFilters
 from tests.support.changes import INSTALLATION, UID, Life, attempt, batch, launch, succeed
 from tests.support.databases import Database
 from tests.support.filling import BIG_TABLES, BIG_UID, explain, fill
@@ -227,7 +228,7 @@ def test_filters_and_the_leaderboard_follow_the_new_verdicts(life: Life, api_eng
     settled(life, 1.0, 3.0, None)
     edit(life, SuccessCriteria(min_sharpe=2.0))
     judge_once(life.engine, life.epoch, UID)
-    page = reading.list_results(api_engine, INSTALLATION, UID, ResultQuery(only_passed=True))
+    page = results.list_results(api_engine, INSTALLATION, UID, ResultQuery(filters=ResultFilters(only_passed=True)))
     assert [(each.index, each.criteria_version) for each in page.items] == [(1, 2)]
     ranked = life.query("SELECT sharpe_ratio FROM strategy_leaderboard")
     assert ranked == [{"sharpe_ratio": 3.0}]

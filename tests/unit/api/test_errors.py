@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backfleet.core.errors import BackfleetError, Conflict
+from backfleet_api.http.counting import Requests
 from backfleet_api.http.errors import install_translators
 from backfleet_api.http.middleware import Edge
 
@@ -13,7 +14,7 @@ from backfleet_api.http.middleware import Edge
 def test_errors_become_problems(error: Exception, status: int) -> None:
     app = FastAPI()
     install_translators(app, (), 5)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, requests=Requests())
 
     @app.get("/")
     def fail() -> None:

@@ -10,6 +10,7 @@ from backfleet.core.ranking import Direction, Objective
 from backfleet.core.reasons import FailureReason
 from backfleet.core.records import BatchRecord, BatchState
 from backfleet.core.warmth import RunKind
+from backfleet.store.queries.filters import EVERYTHING, PositionCondition, ResultFilters
 from backfleet.store.tables.base import AnyRow
 from backfleet.store.tables.records import batch_record
 
@@ -44,8 +45,20 @@ class ResultQuery:
     """Which results to list, and in which order: by default the batch's objective."""
 
     objective: Objective | None = None
-    only_passed: bool = False
+    filters: ResultFilters = EVERYTHING
     after: ResultPlace | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestQuery:
+    """Which launched backtests to list: those that meet all of it. None does not filter. `after` is an index."""
+
+    state: BacktestState | None = None
+    reason: FailureReason | None = None
+    min_attempts: int = 1
+    positions: tuple[PositionCondition, ...] = ()
+    after: int = -1
     limit: int = 50
 
 
@@ -184,6 +197,8 @@ class BacktestAnswer:
     batch_uid: str
     batch_name: str
     namespace: str
+    engine: str
+    spec: Mapping[str, Any]
     attempts: tuple[AttemptAnswer, ...] = ()
     result: ResultAnswer | None = None
 

@@ -1,43 +1,38 @@
-"""The API's queries: batches, ranked results and backtests of one installation, read with a role that may only read.
+"""The API's queries for batches and backtests of one installation, read with a role that may only read.
 
 Rows of another installation of the same database are not found. A page starts after a place: `next_place` of one page
 is `after` of the next. Every query is bounded by its limit.
 """
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, func, literal, select, tuple_
-from sqlalchemy.types import Double
+from sqlalchemy import ColumnElement, Connection, Engine, func, literal, select, tuple_
 
 from backfleet.core.backtests import BacktestState
 from backfleet.core.errors import NotFound, SpecInvalid
-from backfleet.core.metrics import METRICS
-from backfleet.core.ranking import Direction, Objective
-from backfleet.core.warmth import RunKind
+from backfleet.core.reasons import FailureReason
 from backfleet.store.postgres.session import looking
 from backfleet.store.queries.answers import (
     AttemptAnswer,
     BacktestAnswer,
+    BacktestQuery,
     BacktestSummary,
     BatchAnswer,
     BatchQuery,
     Page,
-    RankedResult,
     ResultAnswer,
-    ResultPlace,
-    ResultQuery,
     batch_answer,
     combination_answer,
 )
+from backfleet.store.queries.filters import is_at
 from backfleet.store.tables.backtests import BacktestAttempt, BacktestJob, BacktestOutcome, BacktestPack, BacktestResult
 from backfleet.store.tables.base import AnyRow
 from backfleet.store.tables.batches import Batch
 
-_METRIC_COLUMNS = METRICS.keys() & BacktestResult.__table__.c.keys()
 _ACTIVE = (BacktestState.LAUNCHING.value, BacktestState.RUNNING.value)
+_ENDED_BADLY = (BacktestState.FAILED.value, BacktestState.CANCELLED.value)
 _ALIVE = tuple(state.value for state in BacktestState if state.is_alive)
 
 
@@ -71,51 +66,28 @@ def get_batch(engine: Engine, installation: str, uid_or_name: str, namespace: st
         return batch_answer(row, _active(connection, [row.uid]).get(row.uid, 0))
 
 
-def list_results(engine: Engine, installation: str, batch_uid: str, query: ResultQuery) -> Page[RankedResult]:
-    """List succeeded backtests of a batch, best first under the objective (by default the batch's own).
-
-    Absent values come last, and ties go to the lowest index, as in `core.ranking`. Ranks count from 1 among the listed
-    results, and shift if results arrive between two pages. Raise NotFound without such a batch.
-    """
-    with looking(engine, "reading the results") as connection:
-        batch = _get_batch_row(connection, installation, batch_uid)
-        own = Objective(batch.objective_metric, Direction(batch.objective_direction))
-        objective = query.objective or own
-        key = BacktestResult.__table__.c.rank_key if objective == own else _rank_key(objective)
-        rows = connection.execute(_ranking(batch_uid, key, query)).all()
-    first = query.after[2] + 1 if query.after else 1
-    shown = rows[: query.limit]
-    place: ResultPlace | None = None
-    if len(rows) > query.limit:
-        last = shown[-1]
-        place = (None if math.isinf(last.rank_key) else last.rank_key, last.backtest_index, first + query.limit - 1)
-    items = (_ranked(row, first + position, objective, batch.axes) for position, row in enumerate(shown))
-    return Page(items=tuple(items), next_place=place)
-
-
-def list_backtests(
-    engine: Engine,
-    installation: str,
-    batch_uid: str,
-    state: BacktestState | None = None,
-    *,
-    after: int = -1,
-    limit: int = 50,
-) -> Page[BacktestSummary]:
-    """List launched backtests of a batch by index, of one state or all. A place is an index. NotFound without the batch."""
+def list_backtests(engine: Engine, installation: str, batch_uid: str, query: BacktestQuery) -> Page[BacktestSummary]:
+    """List launched backtests of a batch by index. A place is an index. Raise NotFound without the batch."""
+    columns, conditions = BacktestJob.__table__.c, [BacktestJob.batch_uid == batch_uid, BacktestJob.window_no == 0]
+    if query.state is not None:
+        conditions.append(BacktestJob.state == query.state.value)
+    if query.reason is not None:
+        # Only these have a reason; the state makes their index fit.
+        conditions += [BacktestJob.reason == query.reason.value, BacktestJob.state.in_(_ENDED_BADLY)]
+    if query.min_attempts > 1:
+        conditions.append(BacktestJob.attempt_count >= query.min_attempts)
+    conditions += [is_at(columns.index, each) for each in query.positions]
     statement = (
         select(BacktestJob.__table__)
-        .where(BacktestJob.batch_uid == batch_uid, BacktestJob.window_no == 0, BacktestJob.index > after)
+        .where(BacktestJob.index > query.after, *conditions)
         .order_by(BacktestJob.index)
-        .limit(limit + 1)
+        .limit(query.limit + 1)
     )
-    if state is not None:
-        statement = statement.where(BacktestJob.state == state.value)
     with looking(engine, "reading the backtests") as connection:
-        axes = _get_batch_row(connection, installation, batch_uid).axes
+        axes = batch_row(connection, installation, batch_uid).axes
         rows = connection.execute(statement).all()
-    items = tuple(_summary(row, axes) for row in rows[:limit])
-    return Page(items=items, next_place=items[-1].index if len(rows) > limit else None)
+    items = tuple(_summary(row, axes) for row in rows[: query.limit])
+    return Page(items=items, next_place=items[-1].index if len(rows) > query.limit else None)
 
 
 def get_backtest(engine: Engine, installation: str, identifier: str) -> BacktestAnswer:
@@ -124,7 +96,7 @@ def get_backtest(engine: Engine, installation: str, identifier: str) -> Backtest
         row = connection.execute(select(BacktestJob.__table__).where(BacktestJob.id == identifier)).one_or_none()
         if row is None:
             raise NotFound(f"backtest {identifier} was not launched")
-        batch = _get_batch_row(connection, installation, row.batch_uid)
+        batch = batch_row(connection, installation, row.batch_uid)
         attempts = connection.execute(
             select(BacktestAttempt.__table__, BacktestPack.job_name, BacktestPack.pod_name)
             .join(BacktestPack, BacktestPack.pack_id == BacktestAttempt.pack_id)
@@ -141,6 +113,8 @@ def get_backtest(engine: Engine, installation: str, identifier: str) -> Backtest
         batch_uid=batch.uid,
         batch_name=batch.name,
         namespace=batch.namespace,
+        engine=batch.engine,
+        spec=batch.spec,
         attempts=tuple(AttemptAnswer.of(each) for each in attempts),
         result=None if result is None else ResultAnswer.of(result),
     )
@@ -160,10 +134,18 @@ def _find_batch(connection: Connection, installation: str, uid_or_name: str, nam
     return row
 
 
-def _get_batch_row(connection: Connection, installation: str, uid: str) -> AnyRow:
+def batch_row(connection: Connection, installation: str, uid: str) -> AnyRow:
+    """Return what queries for parts of a batch need of its row. Raise NotFound without it."""
     row = connection.execute(
         select(
-            Batch.uid, Batch.name, Batch.namespace, Batch.axes, Batch.objective_metric, Batch.objective_direction
+            Batch.uid,
+            Batch.name,
+            Batch.namespace,
+            Batch.engine,
+            Batch.spec,
+            Batch.axes,
+            Batch.objective_metric,
+            Batch.objective_direction,
         ).where(Batch.uid == uid, Batch.installation_id == installation)
     ).one_or_none()
     if row is None:
@@ -179,73 +161,6 @@ def _active(connection: Connection, uids: list[str]) -> Mapping[str, int]:
         .group_by(BacktestJob.batch_uid)
     )
     return {row.batch_uid: row.active for row in connection.execute(statement)}
-
-
-def _ranking(batch_uid: str, key: ColumnElement[float], query: ResultQuery) -> Select[*tuple[Any, ...]]:
-    statement = (
-        select(
-            BacktestResult.backtest_id,
-            BacktestResult.attempt_id,
-            BacktestResult.index.label("backtest_index"),
-            BacktestResult.metrics,
-            BacktestResult.passed,
-            BacktestResult.rejections,
-            BacktestResult.criteria_version,
-            BacktestResult.run,
-            BacktestResult.recorded_at,
-            key.label("rank_key"),
-        )
-        .where(BacktestResult.batch_uid == batch_uid)
-        .order_by(key, BacktestResult.index)
-        .limit(query.limit + 1)
-    )
-    if query.only_passed:
-        statement = statement.where(BacktestResult.passed)
-    if query.after is not None:
-        after, index, _ = query.after
-        place = tuple_(literal(math.inf if after is None else after, Double()), literal(index))
-        statement = statement.where(tuple_(key, BacktestResult.index) > place)
-    # Joined to the page alone: another objective than the batch's sorts all its results, and bodies are not part of that.
-    page = statement.subquery("page")
-    return (
-        select(
-            page,
-            BacktestOutcome.body["warnings"].label("warnings"),
-            BacktestOutcome.body["provenance"].label("provenance"),
-            BacktestJob.parameters,
-            BacktestJob.combination,
-        )
-        .join(BacktestOutcome, BacktestOutcome.attempt_id == page.c.attempt_id)
-        .join(BacktestJob, BacktestJob.id == page.c.backtest_id)
-        .order_by(page.c.rank_key, page.c.backtest_index)
-    )
-
-
-def _rank_key(objective: Objective) -> ColumnElement[float]:
-    """Return the key of another objective, as the column holds it for the batch's own."""
-    columns = BacktestResult.__table__.c
-    name = objective.metric
-    value = columns[name] if name in _METRIC_COLUMNS else columns.metrics[name].astext.cast(Double())
-    oriented = -value if objective.direction is Direction.MAXIMIZE else value
-    return func.coalesce(oriented, literal(math.inf, Double()), type_=Double())
-
-
-def _ranked(row: AnyRow, rank: int, objective: Objective, axes: Mapping[str, Any]) -> RankedResult:
-    return RankedResult(
-        rank=rank,
-        backtest_id=row.backtest_id,
-        index=row.backtest_index,
-        value=row.metrics.get(objective.metric),
-        combination=combination_answer(row, axes),
-        metrics=row.metrics,
-        passed=row.passed,
-        rejections=tuple(row.rejections),
-        criteria_version=row.criteria_version,
-        run=RunKind(row.run),
-        warnings=tuple(row.warnings),
-        provenance=row.provenance,
-        recorded_at=row.recorded_at,
-    )
 
 
 def _moment(text: str) -> ColumnElement[datetime]:
@@ -266,7 +181,7 @@ def _summary(row: AnyRow, axes: Mapping[str, Any]) -> BacktestSummary:
         state=BacktestState(row.state),
         combination=combination_answer(row, axes),
         attempt_count=row.attempt_count,
-        reason=row.reason,
+        reason=FailureReason(row.reason) if row.reason else None,
         message=row.message,
         started_at=row.started_at,
         finished_at=row.finished_at,
