@@ -1,4 +1,4 @@
-"""Accesses Kubernetes for the API: reads OptimizationBatch objects, creates them and sets `cancel`, nothing else."""
+"""Accesses Kubernetes for the API: reads OptimizationBatch objects, creates them and edits their specs, nothing else."""
 
 import json
 import logging
@@ -65,8 +65,8 @@ class BatchCluster(Protocol):
     def create_batch(self, batch: NewBatch) -> ClusterBatch:
         """Create the batch. Raise Conflict if the name is taken."""
 
-    def cancel_batch(self, namespace: str, name: str, uid: str) -> None:
-        """Set `spec.cancel` of the batch of that name and uid. Raise NotFound if it is gone. Safe to repeat."""
+    def edit_batch(self, namespace: str, name: str, uid: str, spec: Mapping[str, Any]) -> None:
+        """Merge fields into the spec of the batch of that name and uid. Raise NotFound if it is gone. Safe to repeat."""
 
 
 _NO_CLUSTER = "this API has no Kubernetes. Run it in a cluster, or set KUBECONFIG."
@@ -86,9 +86,9 @@ class NoCluster:
         """Raise Unavailable."""
         raise Unavailable(f"cannot create batch {batch.name}: {_NO_CLUSTER}")
 
-    def cancel_batch(self, namespace: str, name: str, uid: str) -> None:
+    def edit_batch(self, namespace: str, name: str, uid: str, spec: Mapping[str, Any]) -> None:
         """Raise Unavailable."""
-        raise Unavailable(f"cannot cancel batch {namespace}/{name} ({uid}): {_NO_CLUSTER}")
+        raise Unavailable(f"cannot set {', '.join(spec)} of batch {namespace}/{name} ({uid}): {_NO_CLUSTER}")
 
 
 class KubernetesCluster:
@@ -123,9 +123,9 @@ class KubernetesCluster:
         create = self._api.create_namespaced_custom_object
         return _cluster_batch(self._write(create, batch.namespace, body=batch.manifest()))
 
-    def cancel_batch(self, namespace: str, name: str, uid: str) -> None:
+    def edit_batch(self, namespace: str, name: str, uid: str, spec: Mapping[str, Any]) -> None:
         """Send a merge patch with the uid as its precondition. Raise NotFound if another batch has the name."""
-        patch = {"metadata": {"uid": uid}, "spec": {"cancel": True}}
+        patch = {"metadata": {"uid": uid}, "spec": dict(spec)}
         method = self._api.patch_namespaced_custom_object
         try:
             self._write(method, namespace, name=name, body=patch, _content_type=MERGE_PATCH)

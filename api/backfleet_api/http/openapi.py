@@ -12,7 +12,7 @@ from backfleet_api.http.binary import MEDIA_TYPE as BINARY
 from backfleet_api.http.errors import MEDIA_TYPE
 from backfleet_api.schemas.analysis import ColumnsHeader, HeatMapHeader
 from backfleet_api.schemas.reading import Problem
-from backfleet_api.schemas.writing import RunRequest
+from backfleet_api.schemas.writing import EditRequest, RunRequest
 
 Responses = dict[int | str, dict[str, Any]]
 _SCHEMAS = "#/components/schemas/"
@@ -62,7 +62,7 @@ _PROBLEMS: dict[int, tuple[str, str, dict[str, Any]]] = {
         },
     ),
     409: (
-        "Another batch has this name or Idempotency-Key, or the cursor belongs to another query",
+        "Another batch has this name or Idempotency-Key, the cursor belongs to another query, or the batch has ended",
         "Conflict",
         {
             "detail": "name: the name rsi-small is taken in namespace backfleet by another batch. Choose another name.",
@@ -191,7 +191,7 @@ def complete_openapi(app: FastAPI, routers: Sequence[APIRouter]) -> None:
 
     def openapi() -> dict[str, Any]:
         document = generate()
-        for model in (Problem, RunRequest, BatchSpec, HeatMapHeader, ColumnsHeader):
+        for model in (Problem, RunRequest, EditRequest, BatchSpec, HeatMapHeader, ColumnsHeader):
             schema = model.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
             document["components"]["schemas"] |= {**schema.pop("$defs", {}), model.__name__: schema}
         # The route reads the spec itself, so that its problems name fields and fixes as the operator's do.

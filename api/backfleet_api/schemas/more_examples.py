@@ -108,3 +108,18 @@ BACKTEST_EXPLANATION: dict[str, Any] = {
     "facts": [],
     "next": [{"what": "Nothing follows. A succeeded backtest never runs again.", "at": None}],
 }
+EDITED: dict[str, Any] = {
+    "batch_id": UID,
+    "name": "rsi-small",
+    "namespace": "backfleet",
+    "state": "running",
+    "changed": ["maxConcurrent"],
+    "message": "the operator applies it in its next pass",
+    "status_url": f"/api/optimization/batches/{UID}",
+}
+EDITS: dict[str, Any] = {
+    "suspend": {"suspend": True},
+    "speed": {"maxConcurrent": 8, "backtestsPerJob": "auto"},
+    "criteria": {"successCriteria": {"minTrades": 50, "minSharpe": 0.8}},
+    "failures": {"failurePolicy": {"maxFailed": 10, "backtestTimeoutSeconds": 600}},
+}

@@ -2,11 +2,13 @@
 
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from backfleet.configs.documents import MAX_CONFIG_BYTES
 from backfleet.core.spec.choices import EngineName
-from backfleet.core.spec.model import PATH_PATTERN, SYMBOL_PATTERN
+from backfleet.core.spec.defaults import BACKTESTS_PER_JOB, MAX_CONCURRENT
+from backfleet.core.spec.model import PATH_PATTERN, SYMBOL_PATTERN, CriteriaSpec, FailurePolicySpec, PackSize, Whole
 from backfleet_api.schemas.reading import BatchPhase, Body, Number, Parameters
 
 # A DNS subdomain as Kubernetes defines it. Its parts may be longer than 63 characters, as Kubernetes allows too.
@@ -139,5 +141,50 @@ class Cancellation(Body):
     name: str
     namespace: str
     state: BatchPhase = Field(description="the state at the time of the request")
+    message: str
+    status_url: str
+
+
+def _for_edits(schema: dict[str, Any]) -> None:
+    """Ask for at least one field, and remove defaults: a field that is not given stays as it is."""
+    schema["minProperties"] = 1
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+class EditRequest(BaseModel):
+    """Fields of a batch's spec to set, by the custom resource's names. What is not given stays as it is."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra=_for_edits,
+    )
+
+    suspend: bool = Field(default=False, description="true: nothing new starts; false: the batch goes on")
+    max_concurrent: Whole = Field(default=MAX_CONCURRENT, ge=1, le=256, description="the most Jobs at once")
+    backtests_per_job: PackSize = Field(
+        default=BACKTESTS_PER_JOB, description="how many backtests one Job carries, or auto"
+    )
+    success_criteria: CriteriaSpec | None = Field(
+        default=None,
+        description="the whole set of criteria, which replaces the present one; null: those of the strategy. Every result is "
+        "judged again",
+    )
+    failure_policy: FailurePolicySpec = Field(
+        default=FailurePolicySpec(), description="the fields of the failure policy to set; the others stay as they are"
+    )
+
+
+class Edited(Body):
+    """What was written to the custom resource. The operator applies it in its next pass."""
+
+    batch_id: str
+    name: str
+    namespace: str
+    state: BatchPhase = Field(description="the state at the time of the request")
+    changed: list[str] = Field(description="the fields of the spec that were written")
     message: str
     status_url: str

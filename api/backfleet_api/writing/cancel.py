@@ -7,7 +7,7 @@ from backfleet_api.reading.answers import phase_of
 from backfleet_api.reading.lookup import find_batch
 from backfleet_api.reading.pending import describe_pending
 from backfleet_api.refusals import Forbidden
-from backfleet_api.schemas.reading import ENDED
+from backfleet_api.schemas.reading import ENDED, BatchPhase
 from backfleet_api.schemas.writing import Cancellation
 from backfleet_api.writing.submit import status_url
 
@@ -17,22 +17,11 @@ OVER = "the batch had already ended; nothing was changed"
 
 def cancel(services: Services, wanted: str, namespace: str | None) -> Cancellation:
     """Set `cancel`. Leave a batch that has ended as it is. Raise NotFound if there is no such batch. Safe to repeat."""
-    found = find_batch(services, wanted, namespace)
-    if isinstance(found, ClusterBatch):
-        batch: ClusterBatch | BatchRecord = found
-        phase = describe_pending(found).state
-    else:
-        batch, phase = found.record, phase_of(found)
+    batch, phase = find_editable(services, wanted, namespace)
     has_ended = phase in ENDED
     if not has_ended:
-        watched = services.settings.watched
-        if batch.namespace not in watched:
-            raise Forbidden(
-                "namespace",
-                f"the batch is in namespace {batch.namespace}, but this API writes only in {', '.join(watched)}",
-                "use kubectl",
-            )
-        services.cluster.cancel_batch(batch.namespace, batch.name, batch.uid)
+        check_watched(services, batch)
+        services.cluster.edit_batch(batch.namespace, batch.name, batch.uid, {"cancel": True})
     return Cancellation(
         batch_id=batch.uid,
         name=batch.name,
@@ -41,3 +30,24 @@ def cancel(services: Services, wanted: str, namespace: str | None) -> Cancellati
         message=OVER if has_ended else FOLLOWS,
         status_url=status_url(batch.uid),
     )
+
+
+def find_editable(
+    services: Services, wanted: str, namespace: str | None
+) -> tuple[ClusterBatch | BatchRecord, BatchPhase]:
+    """Return the batch and its state. Raise NotFound if there is no such batch."""
+    found = find_batch(services, wanted, namespace)
+    if isinstance(found, ClusterBatch):
+        return found, describe_pending(found).state
+    return found.record, phase_of(found)
+
+
+def check_watched(services: Services, batch: ClusterBatch | BatchRecord) -> None:
+    """Raise Forbidden for a batch in a namespace that this API does not write in."""
+    watched = services.settings.watched
+    if batch.namespace not in watched:
+        raise Forbidden(
+            "namespace",
+            f"the batch is in namespace {batch.namespace}, but this API writes only in {', '.join(watched)}",
+            "use kubectl",
+        )

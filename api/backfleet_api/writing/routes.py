@@ -1,21 +1,23 @@
-"""Routes that create and cancel batches. All need the token."""
+"""Routes that create, edit and cancel batches. All need the token."""
 
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from backfleet.core.errors import SpecInvalid
 from backfleet_api.dependencies import Provided
 from backfleet_api.http.access import may_write
 from backfleet_api.http.body import read_json
 from backfleet_api.http.openapi import answers, request_body
 from backfleet_api.http.query import BatchId, BatchParameters, no_query, strict_query
-from backfleet_api.schemas import examples
+from backfleet_api.schemas import examples, more_examples
 from backfleet_api.schemas.reading import ENDED, Body
-from backfleet_api.schemas.writing import Cancellation, Preview, RunRequest, Submitted
+from backfleet_api.schemas.writing import Cancellation, Edited, EditRequest, Preview, RunRequest, Submitted
 from backfleet_api.writing.cancel import cancel
+from backfleet_api.writing.edit import edit
 from backfleet_api.writing.request_spec import check_sources
 from backfleet_api.writing.submit import preview, submit
 
@@ -67,10 +69,42 @@ async def cancel_batch(services: Provided, batch_id: BatchId, query: BatchParame
     return _respond(done, HTTPStatus.ACCEPTED, {"Location": done.status_url})
 
 
+@router.patch(
+    "/batches/{batch_id}",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=Edited,
+    dependencies=[Depends(strict_query)],
+    responses=answers(
+        more_examples.EDITED,
+        *(400, 401, 403, 404, 408, 409, 413, 415, 422, 503),
+        status=202,
+        model=Edited,
+        description="Kubernetes has stored the edit",
+    ),
+    openapi_extra=request_body(EditRequest, more_examples.EDITS),
+)
+async def edit_batch(services: Provided, request: Request, batch_id: BatchId, query: BatchParameters) -> Response:
+    """Set controls and criteria of a batch (202). Of one that has ended, only the criteria. Safe to repeat."""
+    wanted = _parse_edit(await read_json(request))
+    done = await services.writes.run(lambda: edit(services, batch_id, query.namespace, wanted))
+    return _respond(done, HTTPStatus.ACCEPTED, {"Location": done.status_url})
+
+
+def _parse_edit(body: object) -> EditRequest:
+    wanted = _validated(EditRequest, body)
+    if not wanted.model_fields_set:
+        raise SpecInvalid("body", "expected at least one field to set, got none", "see /openapi.json for its fields")
+    return wanted
+
+
 def _parse_request(body: object) -> RunRequest:
     check_sources(body)
+    return _validated(RunRequest, body)
+
+
+def _validated[Wanted: BaseModel](model: type[Wanted], body: object) -> Wanted:
     try:
-        return RunRequest.model_validate(body)
+        return model.model_validate(body)
     except ValidationError as error:
         details = error.errors(include_url=False)
         raise RequestValidationError([{**detail, "loc": ("body", *detail["loc"])} for detail in details]) from error

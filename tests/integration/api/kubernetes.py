@@ -40,6 +40,9 @@ class Written:
     def cancel(self, batch: str, **query: str) -> Any:
         return self.client.delete(f"{BATCHES}/{batch}", params=query, headers=BEARER)
 
+    def edit(self, batch: str, body: Any, **query: str) -> Any:
+        return self.client.patch(f"{BATCHES}/{batch}", json=body, params=query, headers=BEARER)
+
     def stored(self) -> list[dict[str, Any]]:
         """Return the custom resources of all namespaces."""
         return [item for key, item in self.kubernetes.objects.stored.items() if key[0] == wire.PLURAL]

@@ -8,6 +8,10 @@ from fastapi.testclient import TestClient
 from backfleet.core.reasons import FailureReason
 from tests.support.history import History, uid_of
 
+COMMAND = (
+    "backfleet-bars --strategy RSI_MeanReversion_ETF --symbol AAPL --start 2000-03-01 --end 2013-03-01 --cash 1000 "
+    "--set rsi_period=14 --set entry_threshold=0.005 --results result"
+)
 FIRST = {
     "values": {"rsi_period": 14, "entry_threshold": 0.005},
     "texts": {"rsi_period": "14", "entry_threshold": "0.005"},
@@ -50,8 +54,7 @@ def test_a_succeeded_backtest_in_full(api: TestClient, history: History) -> None
             }
         ],
         "log_tail": None,
-        "command": "backfleet-bars --strategy RSI_MeanReversion_ETF --symbol AAPL --start 2000-03-01 --end 2013-03-01 "
-        "--cash 1000 --set rsi_period=14 --set entry_threshold=0.005 --results result",
+        "command": COMMAND,
         "result": {
             "metrics": {"sharpe_ratio": 0.5, "win_rate": None, "total_trades": 9},
             "passed": False,

@@ -46,6 +46,7 @@ SUCCESSES = {
     ("GET", "/health/live"): {200},
     ("GET", "/api/optimization/batches"): {200},
     ("GET", "/api/optimization/batches/{batch_id}"): {200},
+    ("PATCH", "/api/optimization/batches/{batch_id}"): {202},
     ("DELETE", "/api/optimization/batches/{batch_id}"): {202},
     ("GET", "/api/optimization/batches/{batch_id}/results"): {200},
     ("GET", "/api/optimization/batches/{batch_id}/backtests"): {200},
@@ -86,6 +87,14 @@ def written(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFa
 def known_cases(operation: Any, uid: str) -> list[Case]:
     """Return cases that must succeed, whatever the generator finds."""
     match operation.method.upper(), operation.path:
+        case "PATCH", _:
+            bodies: tuple[Any, ...] = (
+                {"suspend": True},
+                {"maxConcurrent": 8, "backtestsPerJob": "auto"},
+                {"successCriteria": None},
+            )
+            path = {"batch_id": uid}
+            return [operation.Case(path_parameters=path, body=each, media_type="application/json") for each in bodies]
         case _, path if path.endswith("/heat-map"):
             query = {"x": "rsi_period", "y": "entry_threshold"}
             return [operation.Case(path_parameters={"batch_id": uid}, query=query)]
@@ -120,7 +129,7 @@ def drive(operation: Any, uid: str, mode: GenerationMode) -> set[int]:
     def check(case: Case) -> None:
         response = case.call(headers=BEARER)
         # The spec of a batch has rules that no schema can say; everything else that the document allows is taken.
-        checks = CHECKS if operation.method.upper() == "POST" else [*CHECKS, positive_data_acceptance]
+        checks = CHECKS if operation.method.upper() in ("POST", "PATCH") else [*CHECKS, positive_data_acceptance]
         case.validate_response(response, checks=checks, headers=BEARER)
         assert mode is GenerationMode.NEGATIVE or not is_header_refused(response)
         seen.add(response.status_code)
@@ -171,4 +180,4 @@ def test_what_the_document_does_not_allow_is_refused_as_it_says(
     assert all(status < 500 for status in seen)
     refused = [400 <= status < 500 for status in seen]
     # In a URL a list of one is the same as its element, so there a violation may be none on the wire.
-    assert all(refused) if method == "POST" else any(refused)
+    assert all(refused) if method in ("POST", "PATCH") else any(refused)

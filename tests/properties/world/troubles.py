@@ -78,7 +78,7 @@ class PeopleTroubles(WorldMachine):
             return
         meta = self.world.batches[uid]["metadata"]
         api = KubernetesCluster(CustomObjectsApi(self.stage.client("api")), PATIENT_SECONDS, PATIENT_SECONDS)
-        api.cancel_batch(meta["namespace"], meta["name"], uid)
+        api.edit_batch(meta["namespace"], meta["name"], uid, {"cancel": True})
 
     @precondition(lambda self: self.world.batches)
     @trouble(data=st.data(), batch=BATCHES, again=st.booleans())

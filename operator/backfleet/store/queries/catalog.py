@@ -17,6 +17,7 @@ from backfleet.store.postgres.session import looking
 from backfleet.store.queries.answers import CombinationAnswer, combination_answer
 from backfleet.store.queries.filters import rank_key_of
 from backfleet.store.tables.backtests import BacktestJob, BacktestResult
+from backfleet.store.tables.base import AnyRow
 from backfleet.store.tables.batches import Batch, StrategyRow, SuccessCriteriaRow
 
 SHARPE = Objective("sharpe_ratio", Direction.MAXIMIZE)
@@ -176,24 +177,24 @@ def list_leaders(
     )
     with looking(engine, "reading the leaderboard") as connection:
         rows = connection.execute(with_parameters).all()
-    leaders = [
-        Leader(
-            backtest_id=row.backtest_id,
-            index=row.own_index,
-            batch_uid=row.uid,
-            batch_name=row.batch_name,
-            namespace=row.namespace,
-            strategy=row.strategy_name,
-            category=row.category,
-            combination=combination_answer(row, row.axes),
-            metrics=row.metrics,
-            recorded_at=row.recorded_at,
-        )
-        for row in rows
-    ]
-    valued = [(each, each.metrics.get(order.metric)) for each in leaders]
+    valued = [(each, each.metrics.get(order.metric)) for each in map(_leader, rows)]
     sign = -1 if order.direction is Direction.MAXIMIZE else 1
     return sorted(valued, key=lambda each: (each[1] is None, sign * (each[1] or 0), each[0].backtest_id))
+
+
+def _leader(row: AnyRow) -> Leader:
+    return Leader(
+        backtest_id=row.backtest_id,
+        index=row.own_index,
+        batch_uid=row.uid,
+        batch_name=row.batch_name,
+        namespace=row.namespace,
+        strategy=row.strategy_name,
+        category=row.category,
+        combination=combination_answer(row, row.axes),
+        metrics=row.metrics,
+        recorded_at=row.recorded_at,
+    )
 
 
 def list_days(engine: Engine, installation: str, since: datetime) -> list[DayAnswer]:
