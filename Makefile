@@ -116,6 +116,10 @@ bench-bars: setup ## Measure the speed of the engine `bars` against its limits (
 bench-packs: setup ## Measure searches in packs against backtesting.py's, on a local Kubernetes (about 10 minutes, not in CI)
 	@$(BIN)/python tests/benchmarks/packs.py
 
+.PHONY: bench-warm-lean
+bench-warm-lean: preflight setup ## Measure what warm runs of LEAN save, with a stand-in on a local Kubernetes (about 8 minutes, not in CI)
+	@$(BIN)/python tests/benchmarks/warm_lean.py
+
 .PHONY: bench-lean
 bench-lean: setup ## Measure what a result of LEAN costs the recorder, against its limits (a few seconds, not in CI)
 	@$(BIN)/python tests/benchmarks/lean_result.py
