@@ -134,7 +134,7 @@ def test_an_upgrade_from_the_released_version_under_a_batch_loses_and_repeats_no
     second = make_namespace(place, "life-second")
     with place.observe() as observer:
         uid = place.apply(slow("upgraded", 8.0))
-        place.apply(slow("packed-later", 1.0, count=60))
+        place.apply(slow("packed-later", 0.2, count=150))
         wait_succeeded(place, "upgraded", 1)
         early = recorded(place)
         # The Postgres stays the one that is there: without a volume a new image would be a new, empty database.
@@ -175,7 +175,7 @@ def check_that_nothing_is_repeated(place: Live, uid: str) -> None:
 def check_that_it_goes_on_in_packs(place: Live) -> None:
     """Check a batch that the released version accepted: its attempts are packs of one, and later ones share Jobs."""
     status = place.wait_finished("packed-later", BATCH_SECONDS)["status"]
-    assert (status["succeeded"], status["failed"]) == (60, 0)
+    assert (status["succeeded"], status["failed"]) == (150, 0)
     packs = (
         "SELECT min(p.size), max(p.size) > 5 FROM backtest_packs p JOIN optimization_batches b ON b.uid = p.batch_uid"
     )
