@@ -60,10 +60,11 @@ def lean(name: str, **changes: Any) -> dict[str, Any]:
 
 
 def packed() -> dict[str, Any]:
-    """Return the mixed batch in one Job at a time. What hangs is the last, so that the others have their turn in its time."""
+    """Return the mixed batch in one Job at a time, a process each. What hangs is the last, so that the others have their turn."""
     hangs_last = sorted(ENDS, key=lambda scenario: scenario == "hang")
     parameters = [{"name": "scenario", "type": "string", "values": hangs_last}, *lean("x")["spec"]["parameters"][1:]]
-    return lean("lean-packed", parameters=parameters, backtestsPerJob=len(ENDS), maxConcurrent=1)
+    fresh = {"name": "lean", "warm": "never"}
+    return lean("lean-packed", parameters=parameters, engine=fresh, backtestsPerJob=len(ENDS), maxConcurrent=1)
 
 
 @pytest.fixture(scope="module")
