@@ -24,7 +24,7 @@ from tests.e2e.test_lean import PROJECTS, lean  # noqa: E402
 from tests.support.live import Live  # noqa: E402
 
 COUNT = 200
-START_SECONDS, WORK_SECONDS = 5, 0.2
+START_SECONDS, WORK_SECONDS = 5.0, 0.2
 BATCH_SECONDS = 1_800
 LIMITS = Path(__file__).parent / "limits.yaml"
 RUNS = "SELECT run, count(*) FROM backtest_results WHERE batch_uid = '{}' GROUP BY run"
