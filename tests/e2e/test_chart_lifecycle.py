@@ -67,8 +67,8 @@ def uninstall(place: Live) -> None:
     subprocess.run([*command, "--wait", "60"], env=place.environment, check=True, timeout=120)
 
 
-def slow(name: str, seconds: float = 4.0, count: int = COUNT) -> dict[str, Any]:
-    manifest = noop(name, count, maxConcurrent=2)
+def slow(name: str, seconds: float = 4.0) -> dict[str, Any]:
+    manifest = noop(name, COUNT, maxConcurrent=2)
     manifest["spec"]["parameters"][1]["value"] = seconds
     return manifest
 
@@ -134,7 +134,6 @@ def test_an_upgrade_from_the_released_version_under_a_batch_loses_and_repeats_no
     second = make_namespace(place, "life-second")
     with place.observe() as observer:
         uid = place.apply(slow("upgraded", 8.0))
-        place.apply(slow("packed-later", 0.2, count=150))
         wait_succeeded(place, "upgraded", 1)
         early = recorded(place)
         # The Postgres stays the one that is there: without a volume a new image would be a new, empty database.
@@ -142,8 +141,7 @@ def test_an_upgrade_from_the_released_version_under_a_batch_loses_and_repeats_no
         values = (*VALUES, "operator.maxConcurrent=3", f"watchNamespaces={{{place.namespace},life-second}}")
         notes = new.install(present, *values)
         assert place.condition("upgraded", "Finished").get("status") != "True", "the batch was too short to be upgraded"
-        edit(place, "upgraded", maxConcurrent=3)
-        edit(place, "packed-later", backtestsPerJob=20)
+        place.kubectl("patch", "ob", "upgraded", "--type=merge", "-p", '{"spec":{"maxConcurrent":3}}')
         second.apply(noop("second", 2))
         status = place.wait_finished("upgraded", BATCH_SECONDS)["status"]
         elsewhere = second.wait_finished("second", BATCH_SECONDS)["status"]
@@ -152,8 +150,8 @@ def test_an_upgrade_from_the_released_version_under_a_batch_loses_and_repeats_no
     assert observer.attempts_of(uid) == once_each(uid)
     assert early
     assert early <= recorded(place)
-    check_that_it_goes_on_in_packs(place)
-    check_that_nothing_is_repeated(place, uid)
+    batch_rows = f"SELECT count(*), count(DISTINCT index) FROM backtest_jobs WHERE batch_uid = '{uid}'"
+    assert place.psql(batch_rows) == [[str(COUNT), str(COUNT)]]
     assert served_schema(place) == schema_of(new.repository)
     assert {name: data for name, data in secrets_of(place).items() if name in before} == before
     assert (elsewhere["succeeded"], elsewhere["failed"]) == (2, 0)
@@ -161,27 +159,6 @@ def test_an_upgrade_from_the_released_version_under_a_batch_loses_and_repeats_no
     delete_namespace(second)
     check_that_the_lack_of_a_volume_is_said(place, notes)
     move_under_a_batch(new, place, present, values[:-1])
-
-
-def edit(place: Live, name: str, **spec: Any) -> None:
-    place.kubectl("patch", "ob", name, "--type=merge", "-p", json.dumps({"spec": spec}))
-
-
-def check_that_nothing_is_repeated(place: Live, uid: str) -> None:
-    batch_rows = f"SELECT count(*), count(DISTINCT index) FROM backtest_jobs WHERE batch_uid = '{uid}'"
-    assert place.psql(batch_rows) == [[str(COUNT), str(COUNT)]]
-
-
-def check_that_it_goes_on_in_packs(place: Live) -> None:
-    """Check a batch that the released version accepted: its attempts are packs of one, and later ones share Jobs."""
-    status = place.wait_finished("packed-later", BATCH_SECONDS)["status"]
-    assert (status["succeeded"], status["failed"]) == (150, 0)
-    packs = (
-        "SELECT min(p.size), max(p.size) > 5 FROM backtest_packs p JOIN optimization_batches b ON b.uid = p.batch_uid"
-    )
-    assert place.psql(f"{packs} WHERE b.name = 'packed-later'") == [["1", "t"]]
-    charged = "SELECT sum(charged + uncharged) FROM backtest_jobs"
-    assert place.psql(charged) == [["0"]]
 
 
 def check_that_the_lack_of_a_volume_is_said(place: Live, notes: str) -> None:
