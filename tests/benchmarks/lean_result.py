@@ -50,7 +50,7 @@ started, cpu = time.perf_counter(), time.process_time()
 recorded = outcome_of_run(Path(sys.argv[1]), request)
 seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-assert recorded.outcome.metrics["total_orders"], recorded
+assert recorded.ending.metrics["total_orders"], recorded
 print(json.dumps({"ms": seconds * 1000, "cpu_ms": cpu * 1000, "peak_mib": peak}))
 """
 

@@ -46,6 +46,8 @@ def run(configuration: Mapping[str, Any]) -> int:
     }
     dotnet.install(modules)
     quantconnect.QCAlgorithm.PRIVATE = tuple(each for each in quantconnect.QCAlgorithm.PRIVATE if each != MISSING)
+    # LEAN makes its object store before it imports the algorithm: it is there when the first backtest begins.
+    Path(configuration["object-store-root"]).mkdir(parents=True, exist_ok=True)
     sys.path.insert(0, str(location.parent))
     importlib.import_module(location.stem)
     return 1

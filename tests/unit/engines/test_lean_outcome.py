@@ -51,7 +51,7 @@ def test_a_good_run_is_a_result_with_all_that_lean_wrote(tmp_path: Path) -> None
         "accountCurrency": "USD",
         "startDate": "2020-01-01",
         "endDate": "2020-12-31",
-        "fingerprint": "orders=345df311b1d01c12 statistics=f35ac6732590ecc7 equity=4a40eb2c604dd062",
+        "fingerprint": "orders=2e1e8585e7e2c990 statistics=8e2ef9d5893ff60e equity=29b840e70688d635",
     }
 
 

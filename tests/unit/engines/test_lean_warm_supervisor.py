@@ -78,6 +78,11 @@ def test_after_two_processes_that_begin_nothing_the_next_member_has_failed_with_
     ]
 
 
+def test_a_process_that_began_a_member_does_not_count_as_one_that_begins_nothing(tmp_path: Path) -> None:
+    run = run_warm(tmp_path, "after end: os._exit(5)", "", TEST_START="start == 2 and os._exit(5)")
+    assert (run.codes, len(starts(tmp_path))) == ([0, 0], 3)
+
+
 def test_a_member_that_no_process_begins_has_failed_and_the_next_ones_run(tmp_path: Path) -> None:
     run = run_warm(tmp_path, "", "before begin: os._exit(5)", "")
     assert (run.begun, run.codes, len(starts(tmp_path))) == (3, [0, 70, 0], 4)
@@ -209,9 +214,12 @@ def test_what_a_member_leaves_in_the_place_of_its_folder_is_replaced(tmp_path: P
 
 
 def test_a_report_that_a_member_writes_for_a_later_one_is_not_believed(tmp_path: Path) -> None:
-    forge = "after begin: os.mkdir(folder[:-1] + '1'); open(folder[:-1] + '1/backfleet-exit', 'w').write('code=0')"
+    forge = (
+        "after begin: os.mkdir(folder[:-1] + '1'); open(folder[:-1] + '1/backfleet-exit', 'w').write('code=0');"
+        "open(folder[:-1] + '1/result', 'w')"
+    )
     run = run_warm(tmp_path, forge, "after begin: os._exit(9)")
-    assert run.codes == [0, 9]
+    assert (run.codes, results_of(run, [1])) == ([0, 9], [False])
 
 
 def test_results_of_a_member_that_has_ended_are_read_only(tmp_path: Path) -> None:
@@ -234,9 +242,17 @@ def test_without_a_termination_message_and_without_the_kept_file_the_members_run
     assert run_warm(tmp_path, "", "", **more).codes == [0, 0]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["TERM", "KILL"])
-def test_a_supervisor_that_is_ended_takes_its_process_along_and_the_shim_goes_on(tmp_path: Path, number: int) -> None:
-    wait = "after begin: start == 1 and (open(here + '/runs', 'w'), [send('alive') for _ in orders])"
+@pytest.mark.parametrize(
+    ("number", "waits"),
+    [
+        pytest.param(signal.SIGTERM, "time.sleep(600)", id="TERM, and the process is stuck"),
+        pytest.param(signal.SIGKILL, "[send('alive') for _ in orders]", id="KILL, and the driver sees it"),
+    ],
+)
+def test_a_supervisor_that_is_ended_takes_its_process_along_and_the_shim_goes_on(
+    tmp_path: Path, number: int, waits: str
+) -> None:
+    wait = f"after begin: start == 1 and (open(here + '/runs', 'w'), {waits})"
     members = ("", wait, "")
     pack = pack_of_all(make_request("Noop"), *({"do": each} for each in members))
     results = tmp_path / "results"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from backfleet.core import wire
 from backfleet.core.backtests import BacktestRequest, Outcome
-from backfleet.core.packs import PackRequest
+from backfleet.core.packs import WARM_START_SECONDS, PackRequest
 from backfleet.core.spec.strategy_info import StrategyInfo
 from backfleet.engines.lean.configuration import CONFIG_PATH, build_config, build_configuration
 from backfleet.engines.lean.data_folder import prepared
@@ -31,7 +31,11 @@ _ENVIRONMENT: Mapping[str, str] = {
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 # Of the limit of 2 GiB, one backtest takes 1.2 at most.
-_WARM: Mapping[str, str] = {wire.ENV_WARM_MEMBERS: "50", wire.ENV_WARM_MEMORY: "1400", wire.ENV_WARM_START: "300"}
+_WARM: Mapping[str, str] = {
+    wire.ENV_WARM_MEMBERS: "50",
+    wire.ENV_WARM_MEMORY: "1400",
+    wire.ENV_WARM_START: str(WARM_START_SECONDS),
+}
 # The supervisor of a warm pack would be ended with its first member.
 _DONE: Mapping[str, str] = {wire.ENV_DONE_FILE: LOG_FILE, wire.ENV_DONE_TEXT: DONE_TEXT}
 

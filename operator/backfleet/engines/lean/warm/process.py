@@ -108,7 +108,6 @@ class WarmProcess:
         while self._read(POLL_SECONDS) and time.monotonic() < deadline:
             pass
         self.code = _shell_code(self._process.returncode)
-        self._poll = select.poll()
         for each in (self._orders, self._events):
             os.close(each)
         assert self._process.stderr is not None
