@@ -61,7 +61,10 @@ BY_NATURE: list[Any] = [
     ),
     pytest.param({"serverStatistics": {"CPU Usage": "93%", "Used RAM (MB)": "412"}}, id="host's figures"),
     pytest.param({"analysis": []}, id="LEAN's analysis of its speed"),
-    pytest.param({"orders": dict(reversed(ORDERS.items()))}, id="the order of keys"),
+    pytest.param(
+        {"orders": {number: dict(reversed(order.items())) for number, order in reversed(ORDERS.items())}},
+        id="the order of keys",
+    ),
     pytest.param(
         {"totalPerformance": {**make_performance(), "closedTrades": [{"id": "6f9619ff-8b86-d011-b42d-00cf4fc964ff"}]}},
         id="GUIDs of closed trades",
