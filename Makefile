@@ -124,6 +124,10 @@ bench-warm-lean: preflight setup ## Measure what warm runs of LEAN save, with a 
 bench-lean: setup ## Measure what a result of LEAN costs the recorder, against its limits (a few seconds, not in CI)
 	@$(BIN)/python tests/benchmarks/lean_result.py
 
+.PHONY: bench-api
+bench-api: setup ## Measure the API with 100,000 results, against its limits (two minutes, not in CI)
+	@$(BIN)/python tests/benchmarks/api_results.py
+
 .PHONY: verify-lean
 verify-lean: setup ## Run LEAN's own image through the engine `lean` and check every rule (Docker, CONTEXT=a cluster, or FOLDER=finished results; ONLY=some cases)
 	@$(BIN)/python hack/verify_lean $(if $(CONTEXT),--context $(CONTEXT)) $(if $(IMAGE),--image $(IMAGE)) $(if $(FOLDER),--folder $(FOLDER)) $(foreach case,$(ONLY),--only $(case))

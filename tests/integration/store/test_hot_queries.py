@@ -13,9 +13,10 @@ from backfleet.store.passes.observe import STALE_PER_LOOK, observe, read_members
 from backfleet.store.postgres.connection import Timeouts
 from backfleet.store.postgres.fence import Fence
 from backfleet.store.postgres.session import open_engine
-from backfleet.store.queries import reading, results
+from backfleet.store.queries import explaining, exporting, reading, results, values
 from backfleet.store.queries.answers import BacktestQuery, BatchQuery, ResultQuery
 from backfleet.store.queries.filters import ResultFilters
+from backfleet.store.queries.values import FigureQuery
 from tests.support.changes import INSTALLATION, UID, Life, append_outcome, attempt, batch, launch, recorded
 from tests.support.databases import Database
 from tests.support.filling import BIG_TABLES, BIG_UID, explain, fill
@@ -122,6 +123,18 @@ READS: dict[str, tuple[Callable[[Engine], object], int]] = {
         ),
         120,
     ),
+    "a piece of a file": (
+        lambda e: exporting.read_lines(e, BIG_UID, ["sharpe_ratio"], ResultFilters(), after=3_000, limit=20),
+        30,
+    ),
+    "some columns": (
+        lambda e: values.read_figures(
+            e, INSTALLATION, BIG_UID, FigureQuery(metrics=["sharpe_ratio", "exposure"], after=3_000, limit=20)
+        ),
+        30,
+    ),
+    "what explains a backtest": (lambda e: explaining.read_backtest_facts(e, f"{BIG_UID}-777"), 10),
+    "what explains a batch": (lambda e: explaining.read_batch_facts(e, INSTALLATION, BIG_UID), 3 * SETTLED // 100 + 20),
     "page of failed ones": (
         lambda e: reading.list_backtests(
             e, INSTALLATION, BIG_UID, BacktestQuery(state=BacktestState.FAILED, after=3_000, limit=20)

@@ -197,6 +197,7 @@ class BacktestResult(Base):
             "index",
             postgresql_where=text("passed"),
         ),
+        Index("ix_backtest_results_index", "batch_uid", "index"),
         Index("ix_backtest_results_criteria", "batch_uid", "criteria_version"),
         CheckConstraint("passed = (cardinality(rejections) = 0)", name="verdict"),
         one_of("run", RunKind),
