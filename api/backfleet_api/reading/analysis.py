@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from backfleet.core.analysis.effects import Effects, decompose
-from backfleet.core.analysis.grid import Grid, Points
+from backfleet.core.analysis.grid import NUMERIC, Grid, Points
 from backfleet.core.analysis.spread import Edge, ValueSpread, best_of, edge_of, neighbourhood, spread
 from backfleet.core.backtests import backtest_id
 from backfleet.core.ranking import Objective
@@ -115,7 +115,9 @@ def _value_figures(found: ValueSpread) -> ValueFigures:
 def numbers_of(grid: Grid, axis: int, indexes: Sequence[int]) -> list[float]:
     """Return the value of a parameter at each index: itself if it is a number, else its position among the values."""
     declared, stride, count = grid.space.axes[axis], grid.strides[axis], grid.counts[axis]
-    if declared.type.value in ("int", "float"):
-        values = [float(declared.value(position)) for position in range(count)]
-        return [values[index // stride % count] for index in indexes]
-    return [float(index // stride % count) for index in indexes]
+    positions = [index // stride % count for index in indexes]
+    if declared.type not in NUMERIC:
+        return [float(position) for position in positions]
+    # Only those that occur: an axis may have many more values than there are rows.
+    known = {position: float(declared.value(position)) for position in set(positions)}
+    return [known[position] for position in positions]

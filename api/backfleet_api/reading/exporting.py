@@ -169,10 +169,11 @@ def _quoted(text: str) -> str:
 
 def _values(grid: Grid, indexes: Sequence[int]) -> Iterator[list[Any]]:
     for axis, stride, count in zip(grid.space.axes, grid.strides, grid.counts, strict=True):
-        is_float = axis.type is ParameterType.FLOAT
-        known = [axis.value(position) for position in range(count)]
-        values = [float(each) for each in known] if is_float else known
-        yield [values[index // stride % count] for index in indexes]
+        positions = [index // stride % count for index in indexes]
+        known: dict[int, Any] = {position: axis.value(position) for position in set(positions)}
+        if axis.type is ParameterType.FLOAT:
+            known = {position: float(value) for position, value in known.items()}
+        yield [known[position] for position in positions]
 
 
 def _parquet_type(pyarrow: Any, kind: ParameterType) -> Any:  # noqa: ANN401 - an extra without types

@@ -115,7 +115,7 @@ def explain_backtest(record: BatchRecord, facts: BacktestFacts, now: datetime) -
         case _:
             return Explanation(
                 summary=f"Attempt {facts.attempts} is launched: the operator creates its Job.",
-                steps=(_start_deadline(facts.pack),) if facts.pack else (),
+                steps=(_start_deadline(facts.pack),) if facts.pack else (Step(what="Its engine starts next."),),
             )
 
 
@@ -178,9 +178,10 @@ def _finished(record: BatchRecord, facts: BatchFacts) -> Explanation:
         pending = (
             Step(what=f"{record.stale_verdicts:,} results get a verdict by the edited criteria, within seconds."),
         )
+    reason = f" ({record.finish_reason})" if record.finish_reason else ""
     message = f": {record.finish_message.rstrip('.')}" if record.finish_message else ""
     return Explanation(
-        summary=f"The batch has ended ({record.finish_reason}){message}.",
+        summary=f"The batch has ended{reason}{message}.",
         facts=(f"{numbers}.", judged, *_failures(facts)),
         steps=pending or (Step(what="Nothing follows. Its results stay."),),
     )
