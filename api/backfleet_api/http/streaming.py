@@ -1,7 +1,7 @@
 """Answers that are sent while they are read: bounded in number and in time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -11,21 +11,32 @@ from backfleet_api.dependencies import Services
 
 
 class BoundedStream(StreamingResponse):
-    """A stream that ends in an error, and the connection with it, when it takes longer than `seconds`."""
+    """A stream that ends in an error, and the connection with it, when it takes longer than `seconds`.
 
-    def __init__(self, pieces: AsyncGenerator[bytes], media_type: str, file_name: str, seconds: float) -> None:
-        headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
-        super().__init__(pieces, media_type=media_type, headers=headers)
-        self._pieces = pieces
+    `on_end` is called once, however the stream ends: also when nothing of it was sent.
+    """
+
+    def __init__(
+        self,
+        first: Sequence[bytes],
+        rest: AsyncGenerator[bytes],
+        media_type: str,
+        seconds: float,
+        on_end: Callable[[], None],
+    ) -> None:
+        super().__init__(_chained(first, rest), media_type=media_type)
+        self._rest = rest
         self._seconds = seconds
+        self._on_end = on_end
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the stream. However it ends, close its source."""
+        """Send the stream, and close its source."""
         try:
             async with asyncio.timeout(self._seconds):
                 await super().__call__(scope, receive, send)
         finally:
-            await self._pieces.aclose()
+            self._on_end()
+            await self._rest.aclose()
 
 
 async def stream(services: Services, pieces: AsyncGenerator[bytes], media_type: str, file_name: str) -> BoundedStream:
@@ -41,18 +52,16 @@ async def stream(services: Services, pieces: AsyncGenerator[bytes], media_type: 
     except BaseException:
         services.open_streams.release()
         raise
+    response = BoundedStream(first, pieces, media_type, services.settings.stream_seconds, services.open_streams.release)
+    response.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
+    return response
 
-    async def whole() -> AsyncGenerator[bytes]:
-        try:
-            for piece in first:
-                yield piece
-            async for piece in pieces:
-                yield piece
-        finally:
-            services.open_streams.release()
-            await pieces.aclose()
 
-    return BoundedStream(whole(), media_type, file_name, services.settings.stream_seconds)
+async def _chained(first: Sequence[bytes], rest: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    for piece in first:
+        yield piece
+    async for piece in rest:
+        yield piece
 
 
 async def _some(pieces: AsyncGenerator[bytes], count: int) -> AsyncIterator[bytes]:

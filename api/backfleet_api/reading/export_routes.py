@@ -28,7 +28,7 @@ async def get_csv(services: Provided, batch_id: BatchId, query: ExportParameters
 )
 async def get_parquet(services: Provided, batch_id: BatchId, query: ExportParameters) -> Response:
     """Return every result that meets the filters as Parquet, by index. 404 where pyarrow is not installed."""
-    exporting.check_parquet()
+    await services.slow.run(exporting.load_parquet)
     export = await services.slow.run(lambda: exporting.begin(services, batch_id, query))
     name = f"{export.batch.record.name}.parquet"
     return await stream(services, exporting.parquet_pieces(services, export), PARQUET, name)

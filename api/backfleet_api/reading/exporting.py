@@ -1,6 +1,6 @@
 """Results in bulk as CSV or Parquet: a piece of them in memory at a time, whatever their number."""
 
-import importlib.util
+import importlib
 import io
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
@@ -23,7 +23,6 @@ from backfleet_api.reading.results import filters_of, grid_of
 
 GROUP_PIECES = 10
 """How many pieces are a group of rows in a Parquet file, which is compressed as a whole."""
-PARQUET_EXTRA = "pyarrow"
 _FIXED = ("backtest_id", "index", "passed", "rejections")
 
 
@@ -113,12 +112,14 @@ async def parquet_pieces(services: Services, export: Export) -> AsyncGenerator[b
         yield piece
 
 
-def check_parquet() -> None:
-    """Raise NotFound if this installation cannot write Parquet."""
-    if importlib.util.find_spec(PARQUET_EXTRA) is None:
+def load_parquet() -> None:
+    """Load pyarrow, which takes a while. Raise NotFound if this installation does not have it."""
+    try:
+        importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
         raise NotFound(
             "this API cannot write Parquet: it lacks pyarrow. Install backfleet[parquet], or take results.csv."
-        )
+        ) from error
 
 
 class _Sink(io.RawIOBase):

@@ -13,10 +13,11 @@ SCOPE: dict[str, Any] = {"type": "http", "asgi": {"version": "3.0", "spec_versio
 
 
 class Source:
-    """Pieces without end, which note that they were closed."""
+    """Pieces without end, which note that they were closed, and how often their place was given back."""
 
     def __init__(self) -> None:
         self.is_closed = False
+        self.given_back = 0
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         try:
@@ -24,6 +25,15 @@ class Source:
                 yield b"row"
         finally:
             self.is_closed = True
+
+    def give_back(self) -> None:
+        self.given_back += 1
+
+    async def send_all(self, send: Any, seconds: float) -> None:
+        """Send the stream to a client that never says anything, after its first piece was read."""
+        pieces = self.pieces()
+        stream = BoundedStream([await anext(pieces)], pieces, "text/csv", seconds, self.give_back)
+        await asyncio.wait_for(stream(SCOPE, lambda: asyncio.Event().wait(), send), 30)  # type: ignore[arg-type,return-value]
 
 
 def test_a_client_that_does_not_read_holds_a_stream_until_its_deadline() -> None:
@@ -34,27 +44,20 @@ def test_a_client_that_does_not_read_holds_a_stream_until_its_deadline() -> None
         if len(sent) > 3:
             await asyncio.Event().wait()
 
-    async def run() -> None:
-        stream = BoundedStream(source.pieces(), "text/csv", "rows.csv", seconds=0.05)
-        await asyncio.wait_for(stream(SCOPE, lambda: asyncio.Event().wait(), send), 30)  # type: ignore[arg-type,return-value]
-
     with pytest.raises(TimeoutError):
-        asyncio.run(run())
+        asyncio.run(source.send_all(send, 0.05))
     assert sent == ["http.response.start", *["http.response.body"] * 3]
-    assert source.is_closed
+    assert (source.is_closed, source.given_back) == (True, 1)
 
 
-def test_a_client_that_leaves_closes_the_source() -> None:
+@pytest.mark.parametrize("kind", ["http.response.start", "http.response.body"])
+def test_a_client_that_leaves_closes_the_source_and_gives_its_place_back(kind: str) -> None:
     source = Source()
 
     async def send(message: Any) -> None:
-        if message["type"] == "http.response.body":
+        if message["type"] == kind:
             raise OSError("the client is gone")
 
-    async def run() -> None:
-        stream = BoundedStream(source.pieces(), "text/csv", "rows.csv", seconds=30)
-        await stream(SCOPE, lambda: asyncio.Event().wait(), send)  # type: ignore[arg-type,return-value]
-
     with pytest.raises(ClientDisconnect):
-        asyncio.run(run())
-    assert source.is_closed
+        asyncio.run(source.send_all(send, 30))
+    assert (source.is_closed, source.given_back) == (True, 1)
