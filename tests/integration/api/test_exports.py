@@ -44,7 +44,8 @@ def batch(history: History) -> BatchRecord:
 @pytest.fixture(params=[2_000, 3, 1], ids=["one piece", "pieces of three", "pieces of one"])
 def piecewise(request: pytest.FixtureRequest, serve: Serve) -> TestClient:
     """Return an app that reads so many results at once."""
-    return serve(piece_rows=request.param)
+    # Whoever loads pyarrow first waits for a while, longer than an answer may take where the machine has much else to do.
+    return serve(piece_rows=request.param, answer_seconds=60.0)
 
 
 def listed(api: TestClient, batch: BatchRecord, **query: Any) -> list[dict[str, Any]]:
