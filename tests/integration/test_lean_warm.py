@@ -12,7 +12,9 @@ from backfleet.engines.reports import read_begun, read_report
 from tests.integration.test_lean_packs import without_times
 from tests.integration.test_lean_stand_in import ENDS, IN_ITS_PROCESS, REQUEST
 from tests.support.lean import container_of, run_pack_container
+from tests.support.observer import wait_until
 from tests.support.packs import pack_of_all
+from tests.unit.engines.test_forking import is_gone
 
 SCENARIOS = (
     "success", "initialize_error", "success", "runtime_error", "leaks", "crash", "leaks", "exit", "zero_trades",
@@ -87,6 +89,19 @@ def test_only_a_member_that_sees_what_ran_before_it_has_another_fingerprint(tmp_
         one.partition("=")[0] for one, other in zip(found[3].split(), found[0].split(), strict=True) if one != other
     ]
     assert changed == ["statistics"]
+
+
+def test_the_driver_ends_its_process_if_its_supervisor_is_killed(tmp_path: Path) -> None:
+    container = container_of(pack_of_scenarios("hang", "success"), tmp_path)
+    launcher, pid, begun = tmp_path / "launcher.sh", tmp_path / "pid", tmp_path / "results/0/log.txt"
+    # The first process kills its supervisor once its member runs.
+    kill = f"(while [ ! -e '{begun}' ]; do sleep 0.1; done; kill -KILL $PPID) &"
+    launcher.write_text(f"if [ ! -e '{pid}' ]; then echo $$ > '{pid}'; {kill} fi\nexec \"$@\"\n")
+    at = container.command.index("dotnet")
+    command = (*container.command[:at], "sh", str(launcher), *container.command[at:])
+    results = run_pack_container(replace(container, command=command), tmp_path)
+    assert [read_report(results / str(position)).exit_code for position in (0, 1)] == [137, 0]
+    wait_until("the first process is gone", lambda: is_gone(pid.read_text().strip()), 30)
 
 
 @pytest.mark.parametrize("name", ["Composer", "_universeCount"])

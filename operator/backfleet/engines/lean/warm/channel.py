@@ -35,16 +35,20 @@ class Channel:
 
     def leave(self, code: int, words: str) -> NoReturn:
         """End the process without the shutdowns of Python and .NET, which wait or crash."""
-        self.send("leave", words=words[:MAX_WORDS])
-        os._exit(code)
+        try:
+            self.send("leave", words=words[:MAX_WORDS])
+        finally:
+            os._exit(code)
 
     def _show_life(self) -> None:
         poll = select.poll()
         poll.register(self._orders.fileno(), 0)
-        while not poll.poll(HEARTBEAT_SECONDS * 1000):
-            self.send("alive")
-        # The supervisor has gone.
-        os._exit(0)
+        try:
+            while not poll.poll(HEARTBEAT_SECONDS * 1000):
+                self.send("alive")
+        finally:
+            # The supervisor has gone.
+            os._exit(0)
 
 
 def resident_mib() -> int:
