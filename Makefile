@@ -61,7 +61,7 @@ imports: setup ## Check the import rules
 .PHONY: test-below
 test-below: setup lint types imports ## Run all tests that need no cluster, with a real Postgres and coverage: no root needed
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m coverage run -m pytest -q -n 2 --dist loadfile --ignore tests/properties/world tests/unit tests/properties tests/contract tests/scenarios tests/integration
+	@$(BIN)/python -m coverage run -m pytest -q -n 2 --dist loadfile --ignore tests/properties/world/test_worlds.py --ignore tests/properties/world/test_more_worlds.py tests/unit tests/properties tests/contract tests/scenarios tests/integration
 	@$(BIN)/python -m coverage combine -q && $(BIN)/python -m coverage report
 
 .PHONY: test-e2e test-tutorial

@@ -8,7 +8,7 @@ from backfleet.controller.passes import PassReport
 from backfleet.core.backtests import attempt_id
 from backfleet.core.planning.observation import Limits
 from tests.properties.world import facts, pack_facts
-from tests.properties.world.monitor import Monitor
+from tests.properties.world.monitor import Monitor, attempt_of
 from tests.properties.world.process import Memory, Process
 from tests.world.kubernetes_world import KubernetesWorld
 
@@ -89,6 +89,11 @@ class Always:
     def who_killed_a_pack_runs_alone(self) -> None:
         check_none(pack_facts.wrong_suspects(self.world.facts, self.world.monitor.named))
 
+    def no_job_that_is_there_has_vanished(self) -> None:
+        monitor = self.world.monitor
+        jobs = (job for job in monitor.jobs.values() if attempt_of(job) not in monitor.late)
+        check_none(pack_facts.vanished_in_vain(self.world.facts, jobs))
+
     def nothing_runs_after_its_success(self) -> None:
         check_none(facts.runs_after_success(self.world.facts))
 
@@ -124,6 +129,7 @@ CHECKS = (
     Always.packs_count_their_members,
     Always.only_what_an_attempt_caused_is_charged,
     Always.who_killed_a_pack_runs_alone,
+    Always.no_job_that_is_there_has_vanished,
     Always.nothing_runs_after_its_success,
     Always.no_wait_outlives_its_deadline,
     Always.no_attempt_outlives_its_hard_deadline,

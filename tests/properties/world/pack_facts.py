@@ -2,13 +2,17 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 
 from backfleet.core.backtests import attempt_id
 from backfleet.core.reasons import OF_CONTAINER, POLICIES, FailureReason, Policy
 from tests.properties.world.facts import Facts, Row
 from tests.properties.world.monitor import Attempt
+from tests.world.clock import parse
+from tests.world.kinds import Json
 
+SECOND = timedelta(seconds=1)
 UNCHARGED = (Policy.UNCHARGED, Policy.WAIT)
 
 
@@ -55,6 +59,21 @@ def wrong_charges(facts: Facts) -> Iterator[str]:
         said, real = (backtest["charged"], backtest["uncharged"]), (charged[backtest["id"]], uncharged[backtest["id"]])
         if said != real:
             yield f"{backtest['id']}: charged and uncharged are {said}, counted {real}"
+
+
+def vanished_in_vain(facts: Facts, jobs: Iterable[Json]) -> Iterator[str]:
+    """Find attempts whose Job is said to have vanished, though it was there before and is there still."""
+    there = {
+        (job["metadata"]["namespace"], job["metadata"]["name"]): parse(job["metadata"]["creationTimestamp"])
+        for job in jobs
+        if "deletionTimestamp" not in job["metadata"]
+    }
+    places = {each["uid"]: each["namespace"] for each in facts.batches}
+    for each in facts.attempts:
+        made_at = there.get((places[each["batch_uid"]], each["job_name"]))
+        # The time of a Job has no fractions of a second.
+        if each["reason"] == FailureReason.JOB_VANISHED and made_at and made_at + SECOND <= each["ended_at"]:
+            yield f"{each['attempt_id']}: its Job {each['job_name']} has not vanished"
 
 
 def wrong_suspects(facts: Facts, named: Mapping[Attempt, Attempt]) -> Iterator[str]:

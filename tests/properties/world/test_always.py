@@ -1,9 +1,7 @@
 """Each check of `always.py` and `machine.py` fails for a world that breaks it: a check that cannot fail shows nothing."""
 
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,131 +11,9 @@ from backfleet.core.backtests import attempt_id
 from backfleet.core.planning.observation import Limits
 from tests.properties.world import always
 from tests.properties.world.always import CHECKS, Always
-from tests.properties.world.facts import Facts
-from tests.world.clock import START
+from tests.properties.world.broken import NOW, UID, Broken, at, attempt, job
 
-NOW = START + timedelta(hours=1)
-UID = "uid"
-Case = Callable[["Broken"], object]
-
-
-def at(seconds: float) -> datetime:
-    return START + timedelta(seconds=seconds)
-
-
-def attempt(index: int, number: int = 1, **changes: Any) -> dict[str, Any]:
-    """Return the row of an attempt that has ended well, in a pack of its own."""
-    own = attempt_id(UID, index, number)
-    row = {
-        "attempt_id": own,
-        "backtest_id": f"{UID}-{index}",
-        "batch_uid": UID,
-        "number": number,
-        "index": index,
-        "launched_at": at(100 * number),
-        "ended_at": at(100 * number + 50),
-        "reason": None,
-        "is_charged": None,
-        "pack_id": own,
-        "size": 1,
-        "job_name": f"job-{index}-{number}",
-        "start_deadline_at": at(100 * number + 30),
-        "hard_deadline_at": at(100 * number + 90),
-        "waiting_since": None,
-        "waiting_reason": None,
-        "retry_at": None,
-        "state": "succeeded",
-        "is_deciding": True,
-    }
-    return row | changes
-
-
-def pack(index: int, number: int = 1, size: int = 1) -> dict[str, Any]:
-    return {
-        "pack_id": attempt_id(UID, index, number),
-        "batch_uid": UID,
-        "index": index,
-        "number": number,
-        "size": size,
-        "unsettled": 0,
-    }
-
-
-def backtest(index: int, state: str, **changes: Any) -> dict[str, Any]:
-    deciding = {"deciding_attempt_id": attempt_id(UID, index, 1), "attempt_count": 1, "pack_limit": None}
-    given = {"id": f"{UID}-{index}", "batch_uid": UID, "index": index, "state": state, "charged": 0, "uncharged": 0}
-    return given | deciding | changes
-
-
-def outcome(index: int, kind: str) -> dict[str, Any]:
-    given = {"attempt_id": attempt_id(UID, index, 1), "backtest_id": f"{UID}-{index}", "number": 1}
-    return given | {"kind": kind, "recorded_at": at(140)}
-
-
-def result(index: int) -> dict[str, Any]:
-    given = {"backtest_id": f"{UID}-{index}", "batch_uid": UID, "attempt_id": attempt_id(UID, index, 1)}
-    return given | {"passed": True, "criteria_version": 1}
-
-
-def good_rows() -> dict[str, list[dict[str, Any]]]:
-    """Return the rows of one finished batch: two backtests have succeeded, and the third has failed."""
-    batch = {"uid": UID, "name": "demo", "namespace": "research", "state": "finished", "finished_at": at(900)}
-    counts = {"total": 3, "succeeded": 2, "failed": 1, "cancelled": 0, "passed": 2, "stale_verdicts": 0}
-    return {
-        "batches": [batch | counts | {"criteria_version": 1}],
-        "backtests": [backtest(0, "succeeded"), backtest(1, "succeeded"), backtest(2, "failed", charged=1)],
-        "attempts": [attempt(0), attempt(1), attempt(2, reason="EngineError", is_charged=True, state="failed")],
-        "outcomes": [outcome(0, "succeeded"), outcome(1, "succeeded"), outcome(2, "failed")],
-        "results": [result(0), result(1)],
-        "packs": [pack(index) for index in range(3)],
-    }
-
-
-@dataclass
-class Broken:
-    """A world of one finished batch, two of whose three backtests succeeded and one failed; a case breaks something of it."""
-
-    limits: Limits = field(default_factory=Limits)
-    problems: list[str] = field(default_factory=list)
-    report: Any = None
-    processes: list[Any] = field(default_factory=list)
-    monitor: Any = field(default_factory=lambda: SimpleNamespace(violations=[], jobs={}, engines={}, named={}))
-    kube: Any = field(default_factory=lambda: SimpleNamespace(objects=SimpleNamespace(stored={})))
-    batches: dict[str, Any] = field(default_factory=lambda: {UID: {"metadata": {"namespace": "research"}}})
-    before: dict[str, str] = field(default_factory=dict)
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=good_rows)
-
-    @property
-    def facts(self) -> Facts:
-        return Facts(NOW, **{name: tuple(deepcopy(rows)) for name, rows in self.rows.items()})
-
-    def row(self, table: str, place: int = 0) -> dict[str, Any]:
-        return self.rows[table][place]
-
-    def change(self, table: str, place: int = 0, **values: Any) -> None:
-        self.rows[table][place] |= values
-
-    def go_on(self, **values: Any) -> None:
-        """Let the first backtest run its first attempt still."""
-        del self.rows["results"][0], self.rows["outcomes"][0]
-        self.change("batches", state="running", succeeded=1, passed=1, finished_at=None)
-        self.change("backtests", state="running")
-        self.change("packs", unsettled=1)
-        self.change("attempts", **{"state": "running", "ended_at": None} | values)
-
-    def kill_a_pack(self, named: int, *limits: int | None) -> None:
-        """Let a pack of all three have died as a whole while one ran, before each of them ran by itself."""
-        for place, limit in enumerate(limits):
-            later = attempt_id(UID, place, 2)
-            self.change("backtests", place, attempt_count=2, deciding_attempt_id=later, pack_limit=limit)
-            self.change("attempts", place, attempt_id=later, number=2, pack_id=later, launched_at=at(200))
-            self.change("outcomes", place, attempt_id=later, recorded_at=at(240))
-            died = {"reason": "OOMKilled", "pack_id": attempt_id(UID, 0, 1), "size": 3, "is_deciding": False}
-            self.rows["attempts"].append(attempt(place, 1, **died))
-        for place, result in enumerate(self.rows["results"]):
-            result["attempt_id"] = attempt_id(UID, place, 2)
-        self.rows["packs"] = [pack(0, 1, 3), *(pack(place, 2) for place in range(3))]
-        self.monitor.named[UID, 0, 1] = (UID, named, 1)
+Case = Callable[[Broken], object]
 
 
 def remember_too_much(world: Broken) -> None:
@@ -165,7 +41,7 @@ BROKEN: dict[str, list[tuple[Any, ...]]] = {
     "nothing_happens_that_must_not": [("a pass failed", lambda world: world.problems.append("a pass failed"))],
     "never_above_a_limit_and_never_an_index_twice_at_once": [("5", lambda world: world.monitor.violations.append("5"))],
     "every_job_has_its_row": [
-        ("job-9 has no row", lambda world: world.monitor.jobs.update(uid={"metadata": {"name": "job-9"}})),
+        ("job-9 has no row", lambda world: world.monitor.jobs.update(uid=job("job-9"))),
     ],
     "nothing_runs_after_its_outcome": [
         (r"uid-0\.1 started again", lambda world: world.monitor.engines.update({(UID, 0, 1): [at(110), at(150)]})),
@@ -228,6 +104,13 @@ BROKEN: dict[str, list[tuple[Any, ...]]] = {
             lambda world: world.change("attempts", 1, size=2),
         ),
     ],
+    "no_job_that_is_there_has_vanished": [
+        (
+            r"uid-0\.1: its Job job-0-1 has not vanished",
+            lambda world: world.change("attempts", reason="JobVanished"),
+            lambda world: world.monitor.jobs.update(uid=job("job-0-1")),
+        ),
+    ],
     "nothing_runs_after_its_success": [
         (r"uid-0\.2 was launched", lambda world: world.rows["attempts"].append(attempt(0, 2))),
     ],
@@ -245,7 +128,7 @@ def test_every_check_has_a_world_that_breaks_it() -> None:
 
 
 def test_nothing_is_wrong_with_a_good_world() -> None:
-    for make in (Broken, going_on, with_a_death):
+    for make in (Broken, going_on, with_a_death, without_a_job):
         Always(make()).check()
 
 
@@ -259,6 +142,17 @@ def going_on() -> Broken:
 def with_a_death() -> Broken:
     world = Broken()
     world.kill_a_pack(1, 2, 1, 2)
+    return world
+
+
+def without_a_job() -> Broken:
+    """Return a world in which a Job is on its way out when its attempt ends."""
+    world = going_on()
+    world.change("attempts", reason="JobVanished", is_charged=False, ended_at=NOW, state="failed")
+    world.change("backtests", state="failed", uncharged=1)
+    world.change("batches", failed=2)
+    world.change("packs", unsettled=0)
+    world.monitor.jobs["uid"] = job("job-0-1", deletionTimestamp="2026-01-05T09:02:00Z")
     return world
 
 

@@ -8,11 +8,11 @@ import pytest
 from tests.properties.world.running import running, worlds_of
 from tests.properties.world.trace import first_difference
 
-WORLDS = 25
+WORLDS = 16
 
 
 @pytest.mark.postgres
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1_200)
 def test_two_runs_of_a_seed_have_the_same_trace(tmp_path: Path) -> None:
     """Run both at once, and one of them with what the other leaves of the machine."""
     with ExitStack() as stack:
