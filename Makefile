@@ -136,6 +136,15 @@ verify-lean: setup ## Run LEAN's own image through the engine `lean` and check e
 docs: setup ## Make every generated file: custom resource page, values table, install.yaml, the chart's CRD, picture
 	@$(BIN)/python -m hack.generate
 
+.PHONY: vendor
+vendor: setup ## Fetch the libraries of the web page with npm, check their hashes, and put them where the API serves them
+	@$(BIN)/python hack/vendor.py
+
+.PHONY: test-page
+test-page: vendor ## Test the web page in Chromium, over a real Postgres (needs node, chromium and playwright; not in CI yet)
+	@node --test tests/page/*.test.mjs
+	@$(BIN)/python -m pytest tests/page -q
+
 .PHONY: lock
 lock: setup ## Generate the hashed requirements from pyproject.toml
 	@$(BIN)/uv pip compile -q --no-header --python-version 3.12 --universal --generate-hashes pyproject.toml -o requirements.lock

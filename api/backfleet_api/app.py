@@ -14,6 +14,8 @@ from backfleet_api.http.counting import Requests
 from backfleet_api.http.errors import install_translators
 from backfleet_api.http.middleware import Edge
 from backfleet_api.http.openapi import complete_openapi
+from backfleet_api.page.files import PageFiles
+from backfleet_api.page.routes import build_router
 from backfleet_api.reading import analysis_routes as analysis
 from backfleet_api.reading import backtest_routes as backtests
 from backfleet_api.reading import batch_routes as batches
@@ -57,7 +59,7 @@ def create_app(
     app.state.services = services
     app.state.requests = Requests()
     reading = (health, batches, analysis, exports, backtests, catalog, docs)
-    routers = (*(each.router for each in reading), writing.router)
+    routers = (*(each.router for each in reading), writing.router, build_router(PageFiles()))
     for router in routers:
         app.include_router(router)
     complete_openapi(app, routers)

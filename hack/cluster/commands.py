@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hack import vendor
 from hack.cluster.borrowed import KindCluster, NamedContext
 from hack.cluster.forward import Forward, keep_forward, start_forward
 from hack.cluster.hermetic import HermeticCluster
@@ -116,6 +117,7 @@ def run(options: argparse.Namespace) -> int:
         case "kubeconfig":
             print(_existing(options).layout.kubeconfig)
         case "build-images":
+            vendor.fill_or_explain()
             built = _existing(options).build_images(REPOSITORY, for_tests=options.for_tests)
             print(json.dumps(built, indent=2))
         case "load-image":
