@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+from fastapi import FastAPI
 
 from backfleet_api.app import create_app
 from backfleet_api.cluster import connect_cluster
@@ -26,8 +26,8 @@ NEEDED = "the browser test needs Debian's chromium (apt-get install chromium) an
 
 
 @pytest.fixture(scope="session")
-def url(clocked_database: ClockedDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the address of the page over three batches."""
+def app(clocked_database: ClockedDatabase, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    """Yield the API over three batches, and a Kubernetes to write to."""
     assert PageFiles().is_complete, "the page has no libraries: run make vendor"
     clocked_database.begin()
     clocked_database.seed()
@@ -36,8 +36,23 @@ def url(clocked_database: ClockedDatabase, tmp_path_factory: pytest.TempPathFact
         path = kubernetes.write_kubeconfig(tmp_path_factory.mktemp("page") / "kubeconfig")
         settings = ApiSettings(database_url=clocked_database.database.api_url, namespace="backfleet", token=TOKEN)
         cluster = connect_cluster({"KUBECONFIG": str(path)}, settings.cluster_seconds, settings.cluster_write_seconds)
-        with serving(create_app(settings, cluster, lambda: NOW)) as served:
-            yield served
+        yield create_app(settings, cluster, lambda: NOW)
+
+
+@pytest.fixture(scope="session")
+def url(app: FastAPI) -> Iterator[str]:
+    """Yield the address of the page."""
+    with serving(app) as served:
+        yield served
+
+
+@pytest.fixture
+def url_below_a_path(app: FastAPI) -> Iterator[str]:
+    """Yield the address of the page where an Ingress gives it a path of its own."""
+    outer = FastAPI()
+    outer.mount("/lab/backfleet", app)
+    with serving(outer) as served:
+        yield f"{served}/lab/backfleet"
 
 
 @dataclass
@@ -72,8 +87,7 @@ class Visit:
             self.errors.append(message.text)
 
     def _keep_elsewhere(self, request: Any) -> None:
-        parts = urlsplit(request.url)
-        if parts.scheme in ("http", "https") and f"{parts.scheme}://{parts.netloc}" != self.url:
+        if request.url.startswith("http") and not request.url.startswith(f"{self.url}/"):
             self.elsewhere.append(request.url)
 
 

@@ -155,3 +155,17 @@ def test_a_phone_and_the_dark_scroll_in_one_direction_only(
     context.close()
     assert width <= 390
     assert visit.errors == []
+
+
+def test_it_works_below_a_path_of_an_ingress(browser: Any, url_below_a_path: str) -> None:
+    context = browser.new_context()
+    visit = Visit(context.new_page(), url_below_a_path)
+    visit.watch()
+    visit.open("", "sma-crossover")
+    visit.page.get_by_role("link", name="sma-crossover").click()
+    visit.page.get_by_text(" of 4,000 results").first.wait_for(timeout=15_000)
+    icon = visit.page.evaluate("document.querySelector('.brand img').naturalWidth")
+    context.close()
+    assert icon > 0
+    assert visit.errors == []
+    assert visit.elsewhere == []
