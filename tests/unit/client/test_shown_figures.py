@@ -16,7 +16,8 @@ FIRST, SECOND = 0.9124, 0.9116
 
 def ranked(value: float) -> RankedResult:
     row: dict[str, Any] = examples.RESULTS["results"][0]
-    return RankedResult(**row | {"value": value, "metrics": {"sharpe_ratio": value, "drawdown": 0.12345}})
+    figures = {"value": value, "metrics": {"sharpe_ratio": value, "drawdown": 0.12345}}
+    return RankedResult.model_validate_json(json.dumps(row | figures))
 
 
 def best_of(value: float) -> Batch:
