@@ -88,7 +88,7 @@ def refused_version(draft: Draft, store: StoreView) -> str | None:
     image = draft.image
     if image is None or image not in store.warm_refusals:
         return None
-    return store.warm_refusals[image] or f"an unknown version of {image}"
+    return store.warm_refusals[image] or _unknown_version(image)
 
 
 def refusal_of(draft: Draft, changes: Sequence[RowChange]) -> WarmRefusal | None:
@@ -100,7 +100,9 @@ def refusal_of(draft: Draft, changes: Sequence[RowChange]) -> WarmRefusal | None
         known = (*draft.record.engine_versions, *versions)
         return WarmRefusal(image=draft.image, engine_version=known[-1] if known else None)
     refused = draft.refused_version
-    if refused is not None and draft.record.engine_versions and any(version != refused for version in versions):
+    # Of an unknown version nobody can say that it is gone.
+    is_known = refused not in (None, _unknown_version(draft.image))
+    if is_known and any(version != refused for version in versions):
         return WarmRefusal(image=draft.image, engine_version=None, is_over=True)
     return None
 
@@ -138,6 +140,10 @@ def _difference(attempt: AttemptRecord, outcome: OutcomeRecord) -> str | None:
         case Failure(reason=FailureReason() as reason) if POLICIES[reason] not in NOT_OF_THE_RUN:
             return f"backtest {attempt.index} succeeded warm, and failed in a fresh process: {reason}"
     return None
+
+
+def _unknown_version(image: str) -> str:
+    return f"an unknown version of {image}"
 
 
 def _fresh_version(change: RowChange) -> str | None:

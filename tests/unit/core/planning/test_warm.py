@@ -254,6 +254,17 @@ def test_a_difference_is_remembered_for_the_image_until_it_has_another_version()
         assert refusal_of(later, later.decided.changes) == expected
 
 
+def test_an_image_whose_version_was_not_known_stays_refused() -> None:
+    pack, member = fresh(0)
+    failed = settle(build_lean(pack), (member, Failure(reason=FailureReason.RUNTIME_ERROR, message="no")))
+    assert refusal_of(failed, failed.decided.changes) == WarmRefusal(image=IMAGE, engine_version=None)
+    refused = refused_version(failed, StoreView(now=NOW, warm_refusals={IMAGE: None}))
+    assert refused == f"an unknown version of {IMAGE}"
+    pack, member = fresh(0, None)
+    later = settle(replace(build_lean(pack), refused_version=refused), (member, measured(PRINT, "18022")))
+    assert refusal_of(later, later.decided.changes) is None
+
+
 @pytest.mark.parametrize(
     ("warmth", "refused", "expected"),
     [
